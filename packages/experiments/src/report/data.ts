@@ -1,0 +1,148 @@
+/**
+ * What a report shows, as plain data. The runner fills it from the results store; `renderReport` turns it into HTML.
+ * Numbers are finite; a score that does not exist is `null` or left out. Pictures are PNG data URIs, at their own
+ * resolution (the page enlarges them without smoothing).
+ */
+
+/** A picture inside the page: `data:image/png;base64,...`. */
+export type PngDataUri = `data:image/png;base64,${string}`;
+
+export type ReportData = {
+  readonly title: string;
+  /** When the report was made, ISO 8601. */
+  readonly created: string;
+  /** The command that makes this report again, as typed in a shell. */
+  readonly command: string;
+  /** What the author of the recipe wants to say; plain text, blank lines separate paragraphs. */
+  readonly notes?: string;
+  /** What the numbers depend on: commit, plugin versions, hash of weights, engine, threads, machine, in this order of display. */
+  readonly provenance: readonly ReportFact[];
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly metrics: readonly ReportMetric[];
+  /** One per operator, sigmaY and method. Rows of one (operator, sigmaY) make one table; the order is kept. */
+  readonly rows: readonly ReportRow[];
+  /** Pictures of some images; empty where the samples are not pictures (vectors). */
+  readonly images: readonly ReportImage[];
+  readonly failures: readonly ReportFailure[];
+};
+
+export type ReportFact = { readonly name: string; readonly value: string };
+
+export type ReportMetric = {
+  /** Key in `ReportRow.metrics` and `ReportRow.perImage`. */
+  readonly id: string;
+  readonly title: string;
+  readonly better: 'higher' | 'lower';
+  /** Of the score, for example `dB`. */
+  readonly unit?: string;
+};
+
+export type ReportRow = {
+  /** Label of the operator with its options, unique among the operators of the report. */
+  readonly operator: string;
+  /** Standard deviation of the measurement noise, in the units of the operator's output. */
+  readonly sigmaY: number;
+  /** Name of the row, unique within one (operator, sigmaY). */
+  readonly label: string;
+  /** `guidance/id` or `id` of the method. */
+  readonly method: string;
+  /** Options that were given, as shown to a reader: `scale 0.3, norm squared`. Empty: all defaults. */
+  readonly options: string;
+  /** Noise levels visited. */
+  readonly steps: number;
+  readonly status: 'done' | 'skipped';
+  /** Why a row was skipped. */
+  readonly reason?: string;
+  /** Key: id of the metric. A metric without a single finite score is left out. */
+  readonly metrics: Readonly<Record<string, ReportScore>>;
+  /** Key: id of the metric. Score of every image, in one order for all rows of one (operator, sigmaY); `null`: no score. */
+  readonly perImage: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Names of the images of `perImage`, in the same order. Left out: they are numbered from 1. */
+  readonly imageNames?: readonly string[];
+  /** Left out where nothing ran. */
+  readonly cost?: ReportCost;
+  /** Samples that failed. */
+  readonly failures: number;
+};
+
+/** Mean and half width of its 95 % confidence interval; `null` where one score gives no interval. */
+export type ReportEstimate = { readonly mean: number; readonly ci95: number | null };
+
+export type ReportScore = ReportEstimate & {
+  /** Images that the mean is over. */
+  readonly n: number;
+  /** Score of the mean of the samples of each image, where there are several samples per image. */
+  readonly ofMean?: ReportEstimate;
+  /** Mean over images of this row minus the row `to`, paired by image. Left out for the best row itself. */
+  readonly difference?: ReportDifference;
+  /** The winner: best mean, and no interval of a difference to it crosses zero. */
+  readonly best: boolean;
+};
+
+export type ReportDifference = ReportEstimate & {
+  /** Label of the row with the best mean. */
+  readonly to: string;
+  /** Two-sided p-value, corrected by Holm over the rows of the table. */
+  readonly pHolm?: number;
+  /** Share of images on which this row scores better than `to`, ties counted half; 0 to 1. */
+  readonly winRate?: number;
+};
+
+/** Per sample, means over the samples of the row. */
+export type ReportCost = {
+  /** Forward passes of the network: the papers' NFE. */
+  readonly forwards: number;
+  /** Vector-Jacobian products of the network: about two forwards each. */
+  readonly vjps: number;
+  /** Calls of the measurement operator. */
+  readonly operatorCalls: number;
+  /** Wall clock of sampling, compilation left out. */
+  readonly secondsPerSample: number;
+};
+
+export type ReportImage = {
+  readonly name: string;
+  readonly truth: PngDataUri;
+  readonly problems: readonly ReportProblem[];
+};
+
+export type ReportProblem = {
+  readonly operator: string;
+  readonly sigmaY: number;
+  /** `null` where the measurement is not a picture. */
+  readonly measurement: PngDataUri | null;
+  readonly results: readonly ReportResult[];
+};
+
+export type ReportResult = {
+  /** `ReportRow.label`. */
+  readonly label: string;
+  readonly sample: PngDataUri;
+  /** Mean of the samples, where there are several. */
+  readonly mean?: PngDataUri;
+  /** Standard deviation of the samples, a grey picture. */
+  readonly std?: PngDataUri;
+  readonly trace?: ReportTrace;
+  /** Scores of this sample, by metric id. Shown when pointing at the picture. */
+  readonly scores?: Readonly<Record<string, number>>;
+};
+
+/** E[x0 | xt] on the way from noise to the sample; both arrays have one length. */
+export type ReportTrace = {
+  /** Noise level sigma of each frame, largest first. */
+  readonly levels: readonly number[];
+  readonly frames: readonly PngDataUri[];
+};
+
+export type ReportFailure = {
+  readonly operator: string;
+  readonly sigmaY: number;
+  readonly label: string;
+  /** Name of the image. */
+  readonly image: string;
+  /** Which sample of the image, from 0. */
+  readonly sample: number;
+  /** Step at which it was seen, from 0. */
+  readonly step: number;
+  readonly reason: string;
+};
