@@ -1,0 +1,153 @@
+/**
+ * The safetensors format: eight bytes of header length, a JSON header with dtype, shape and byte range of every tensor, then the bytes,
+ * row-major and little-endian. The reader refuses whatever does not add up; nothing in a file can make it run code.
+ */
+import { ConfigError, messageOf, showShape } from './errors.ts';
+
+type Arrays = {
+  F64: Float64Array;
+  F32: Float32Array;
+  /** Half floats are widened to float32, which is exact. */
+  F16: Float32Array;
+  BF16: Float32Array;
+  I64: BigInt64Array;
+  I32: Int32Array;
+  I16: Int16Array;
+  I8: Int8Array;
+  U8: Uint8Array;
+  /** 0 or 1. */
+  BOOL: Uint8Array;
+};
+export type SafetensorsDtype = keyof Arrays;
+type Entry<D extends SafetensorsDtype> = { readonly dtype: D; readonly shape: readonly number[]; readonly data: Arrays[D] };
+/** One tensor: `data` holds shape[0] * shape[1] * ... numbers, row-major. */
+export type SafetensorsEntry = { [D in SafetensorsDtype]: Entry<D> }[SafetensorsDtype];
+/** What can be written: half floats can only be read. */
+export type SafetensorsInput = Exclude<SafetensorsEntry, { readonly dtype: 'F16' | 'BF16' }>;
+
+const itemSizes: Readonly<Record<SafetensorsDtype, number>> = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 };
+/** The limit of the reference implementation. */
+const maxHeaderBytes = 100_000_000;
+
+type Located = { readonly name: string; readonly dtype: SafetensorsDtype; readonly shape: readonly number[]; readonly begin: number; readonly end: number };
+
+/** All tensors of a file by name. `source` (its path) begins every error. */
+export function decodeSafetensors(bytes: Uint8Array, source = 'safetensors'): Map<string, SafetensorsEntry> {
+  const { header, dataStart } = readHeader(bytes, source);
+  const located = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, value]) => locate(name, value, source));
+  checkCoverage(located, bytes.length - dataStart, source);
+  return new Map(
+    located.map(({ name, dtype, shape, begin, end }) => [name, toEntry(dtype, shape, copyOf(bytes.subarray(dataStart + begin, dataStart + end)))] as const),
+  );
+}
+
+/** The free text fields of a file's header. */
+export function safetensorsMetadata(bytes: Uint8Array, source = 'safetensors'): Readonly<Record<string, string>> {
+  const metadata = readHeader(bytes, source).header['__metadata__'] ?? {};
+  if (!isRecord(metadata)) throw broken(source, 'its __metadata__ is not an object.');
+  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
+}
+
+/**
+ * The bytes of a file. Tensors are laid out by item size, then by name, so equal tensors give equal bytes whatever the order of the map
+ * and every tensor is aligned.
+ */
+export function encodeSafetensors(tensors: ReadonlyMap<string, SafetensorsInput>, metadata?: Readonly<Record<string, string>>): Uint8Array {
+  const ordered = [...tensors].sort(([a, { dtype: p }], [b, { dtype: q }]) => itemSizes[q] - itemSizes[p] || (a < b ? -1 : 1));
+  let end = 0;
+  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
+  for (const [name, { dtype, shape, data }] of ordered) {
+    if (data.length !== sizeOf(shape)) {
+      throw new ConfigError('safetensors', `tensor "${name}" has shape ${showShape(shape)} but ${data.length} numbers.`, '');
+    }
+    header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
+    end += data.byteLength;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const dataStart = 8 + Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(dataStart + end).fill(0x20, 8, dataStart);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
+  bytes.set(text, 8);
+  let position = dataStart;
+  for (const [, { data }] of ordered) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
+    position += data.byteLength;
+  }
+  return bytes;
+}
+
+function readHeader(bytes: Uint8Array, source: string): { header: Record<string, unknown>; dataStart: number } {
+  if (bytes.length < 8) throw broken(source, `it has ${bytes.length} bytes, less than the 8 of the header length.`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  const available = Math.min(bytes.length - 8, maxHeaderBytes);
+  if (length > BigInt(available)) throw broken(source, `its header says ${length} bytes, at most ${available} are possible.`);
+  const dataStart = 8 + Number(length);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
+  } catch (cause) {
+    throw broken(source, `its header is not JSON (${messageOf(cause)}).`, cause);
+  }
+  if (!isRecord(header)) throw broken(source, 'its header is not a JSON object.');
+  return { header, dataStart };
+}
+
+function locate(name: string, value: unknown, source: string): Located {
+  const fail = (what: string) => broken(source, `tensor "${name}" ${what}`);
+  if (!isRecord(value)) throw fail('is not described by an object.');
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDtype(dtype)) throw fail(`has the unknown dtype ${JSON.stringify(dtype)}; known are ${Object.keys(itemSizes).join(', ')}.`);
+  if (!isCounts(shape)) throw fail(`has the shape ${JSON.stringify(shape)}, which is not a list of counts.`);
+  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`has the data_offsets ${JSON.stringify(offsets)}, not two positions.`);
+  const [begin = 0, end = 0] = offsets;
+  const expected = sizeOf(shape) * itemSizes[dtype];
+  if (end - begin !== expected) throw fail(`of dtype ${dtype} and shape ${showShape(shape)} takes ${expected} bytes, its offsets [${begin}, ${end}] hold ${end - begin}.`);
+  return { name, dtype, shape, begin, end };
+}
+
+/** The format wants every data byte to belong to exactly one tensor; this also finds a name that the header repeats. */
+function checkCoverage(located: readonly Located[], available: number, source: string): void {
+  let position = 0;
+  for (const { name, begin, end } of [...located].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== position) throw broken(source, `tensor "${name}" begins at byte ${begin}, the one before it ends at ${position}.`);
+    position = end;
+  }
+  if (position !== available) throw broken(source, `its tensors take ${position} bytes, the file holds ${available}.`);
+}
+
+function toEntry(dtype: SafetensorsDtype, shape: readonly number[], buffer: ArrayBuffer): SafetensorsEntry {
+  switch (dtype) {
+    case 'F64': return { dtype, shape, data: new Float64Array(buffer) };
+    case 'F32': return { dtype, shape, data: new Float32Array(buffer) };
+    case 'F16': return { dtype, shape, data: Float32Array.from(new Uint16Array(buffer), halfToNumber) };
+    case 'BF16': return { dtype, shape, data: new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer) };
+    case 'I64': return { dtype, shape, data: new BigInt64Array(buffer) };
+    case 'I32': return { dtype, shape, data: new Int32Array(buffer) };
+    case 'I16': return { dtype, shape, data: new Int16Array(buffer) };
+    case 'I8': return { dtype, shape, data: new Int8Array(buffer) };
+    case 'U8': return { dtype, shape, data: new Uint8Array(buffer) };
+    case 'BOOL': return { dtype, shape, data: new Uint8Array(buffer) };
+  }
+}
+
+/** Not `slice`, which for a Buffer of Node is a view of its pool. */
+const copyOf = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+
+/** IEEE 754 half precision: 1 sign bit, 5 bits of exponent, 10 of fraction. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isDtype = (value: unknown): value is SafetensorsDtype => typeof value === 'string' && Object.hasOwn(itemSizes, value);
+const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && entry >= 0);
+const broken = (source: string, what: string, cause?: unknown): ConfigError =>
+  new ConfigError(source, `not a sound safetensors file: ${what}`, 'Fetch or write the file again.', cause === undefined ? {} : { cause });

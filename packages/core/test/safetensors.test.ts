@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../src/errors.ts';
+import { decodeSafetensors, encodeSafetensors, safetensorsMetadata, type SafetensorsInput } from '../src/safetensors.ts';
+
+const file = (header: unknown, dataBytes: number): Uint8Array => {
+  const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  return bytes;
+};
+
+const tensors = new Map<string, SafetensorsInput>([
+  ['mask', { dtype: 'BOOL', shape: [3], data: Uint8Array.of(1, 0, 1) }],
+  ['x', { dtype: 'F32', shape: [2, 2], data: Float32Array.of(0.1, -1, Infinity, 3) }],
+  ['truth', { dtype: 'F64', shape: [], data: Float64Array.of(Math.PI) }],
+  ['big', { dtype: 'I64', shape: [2], data: BigInt64Array.of(9007199254740993n, -2n) }],
+  ['none', { dtype: 'F32', shape: [0, 3], data: new Float32Array(0) }],
+  ['bytes', { dtype: 'U8', shape: [1], data: Uint8Array.of(255) }],
+  ['small', { dtype: 'I8', shape: [1], data: Int8Array.of(-128) }],
+  ['short', { dtype: 'I16', shape: [1], data: Int16Array.of(-32768) }],
+  ['int', { dtype: 'I32', shape: [1], data: Int32Array.of(-2147483648) }],
+]);
+
+describe('safetensors', () => {
+  it('reads back what it wrote, bit for bit', () => {
+    const read = decodeSafetensors(encodeSafetensors(tensors, { note: 'ü' }));
+    expect(new Map(read)).toEqual(new Map([...tensors].map(([name, entry]) => [name, entry])));
+    expect(safetensorsMetadata(encodeSafetensors(tensors, { note: 'ü' }))).toEqual({ note: 'ü' });
+  });
+
+  it('writes equal tensors as equal bytes, whatever their order', () => {
+    expect(encodeSafetensors(new Map([...tensors].reverse()))).toEqual(encodeSafetensors(tensors));
+  });
+
+  it('reads a view into a larger buffer, unaligned', () => {
+    const bytes = encodeSafetensors(tensors);
+    const shifted = new Uint8Array(bytes.length + 3);
+    shifted.set(bytes, 3);
+    expect(decodeSafetensors(shifted.subarray(3)).get('x')?.data).toEqual(Float32Array.of(0.1, -1, Infinity, 3));
+  });
+
+  it('reads a Buffer of Node', () => {
+    expect(decodeSafetensors(Buffer.from(encodeSafetensors(tensors))).get('int')?.data).toEqual(Int32Array.of(-2147483648));
+  });
+
+  it('widens half floats exactly', () => {
+    const bytes = file({ half: { dtype: 'F16', shape: [5], data_offsets: [0, 10] }, brain: { dtype: 'BF16', shape: [2], data_offsets: [10, 14] } }, 14);
+    const words = [0x3c00, 0xc000, 0x0001, 0x7bff, 0xfc00, 0x3f80, 0xc049];
+    const view = new DataView(bytes.buffer);
+    words.forEach((word, k) => view.setUint16(bytes.length - 14 + 2 * k, word, true));
+    const read = decodeSafetensors(bytes);
+    expect([...(read.get('half')?.data ?? [])]).toEqual([1, -2, 2 ** -24, 65504, -Infinity]);
+    expect([...(read.get('brain')?.data ?? [])]).toEqual([1, -3.140625]);
+  });
+
+  const entry = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
+  it.each<[string, Uint8Array, RegExp]>([
+    ['no length', new Uint8Array(7), /7 bytes/],
+    ['a header longer than the file', encodeSafetensors(tensors).subarray(0, 40), /at most 32 are possible/],
+    ['a header that is not JSON', file('{"x":', 0), /not JSON/],
+    ['a header that is not UTF-8', file('{}', 0).fill(0xff, 8), /not JSON/],
+    ['a header that is a list', file([], 0), /not a JSON object/],
+    ['an unknown dtype', file({ x: { ...entry, dtype: 'F8' } }, 8), /unknown dtype "F8"/],
+    ['a dtype that is a member of Object', file({ x: { ...entry, dtype: 'toString' } }, 8), /unknown dtype/],
+    ['negative extents', file({ x: { ...entry, shape: [-1, -2] } }, 8), /not a list of counts/],
+    ['reversed offsets', file({ x: { ...entry, data_offsets: [8, 0] } }, 8), /takes 8 bytes/],
+    ['offsets that do not match the shape', file({ x: { ...entry, shape: [3] } }, 8), /takes 12 bytes/],
+    ['too few bytes', file({ x: entry }, 7), /take 8 bytes, the file holds 7/],
+    ['bytes of nobody', file({ x: entry }, 9), /take 8 bytes, the file holds 9/],
+    ['overlapping tensors', file({ x: entry, z: { ...entry, data_offsets: [4, 12] } }, 12), /begins at byte 4/],
+  ])('refuses %s', (_, bytes, message) => {
+    const read = () => decodeSafetensors(bytes, 'weights.safetensors');
+    expect(read).toThrow(ConfigError);
+    expect(read).toThrow(message);
+    expect(read).toThrow(/^\[weights\.safetensors\] not a sound safetensors file/);
+  });
+
+  it('refuses to write a shape that does not fit the numbers', () => {
+    expect(() => encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [3], data: new Float32Array(2) }]]))).toThrow('shape [3] but 2 numbers');
+  });
+});
