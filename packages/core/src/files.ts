@@ -1,0 +1,31 @@
+import type { ImageShape } from './types.ts';
+
+/** How a picture is brought to a size. `crop`: offset of the crop as fractions (0..1) of the free play; default the centre. */
+export type ReadImageOptions = {
+  readonly height: number;
+  readonly width: number;
+  /** 1 (grey) or 3. */
+  readonly channels: 1 | 3;
+  /** `cover` (default): scale the short side, then crop. `crop`: crop without scaling. `stretch`: scale both sides. `exact`: refuse other sizes. */
+  readonly fit?: 'cover' | 'crop' | 'stretch' | 'exact';
+  readonly offset?: readonly [vertical: number, horizontal: number];
+  /** What transparent pixels show, 0..255 per channel; default mid-grey 128. */
+  readonly background?: number;
+};
+
+/**
+ * The only way a plugin reaches files. Paths may be `file:` URLs, absolute, or relative to the folder of the experiment.
+ * Failures are ConfigErrors that name the path. EXIF orientation is applied to pictures.
+ */
+export interface Files {
+  /** The absolute path that `path` stands for. */
+  resolve(path: string): string;
+  readBytes(path: string): Promise<Uint8Array>;
+  readText(path: string): Promise<string>;
+  /** Names of a folder's entries, sorted by code unit. */
+  list(folder: string): Promise<readonly string[]>;
+  /** A picture as float32 row-major H, W, C in [-1, 1] (value / 127.5 - 1). */
+  readImage(path: string, options: ReadImageOptions): Promise<Float32Array>;
+  /** Size and channel count of a picture as stored, EXIF orientation applied. */
+  imageShape(path: string): Promise<ImageShape>;
+}

@@ -1,0 +1,53 @@
+import { tf } from './tensorflow.ts';
+import { mapTree } from './trees.ts';
+import type { Image, Tensor, TensorTree } from './types.ts';
+
+/**
+ * Value and gradient of a function of one tensor, with whatever else it computed on the way.
+ * `fn` gives one number per sample, [B]; since samples do not meet in it, the gradient of the sum is each sample's own gradient.
+ * Forward and reverse pass run once each.
+ */
+export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
+  fn: (x: X) => readonly [value: Tensor, aux: Aux],
+  x: X,
+): { value: Tensor; gradient: X; aux: Aux } {
+  let kept: TensorTree = {};
+  const { value, grad } = tf.valueAndGrad((point) => {
+    const [result, aux] = fn(point as X);
+    // The tape disposes what it did not return, so the extra results are kept as copies (of the handle, not of the numbers).
+    kept = mapTree(aux, (leaf) => (typeof leaf === 'number' ? leaf : tf.keep(leaf.clone())));
+    return result;
+  })(x);
+  const aux = mapTree(kept, (leaf) => {
+    if (typeof leaf === 'number') return leaf;
+    const released = leaf.clone();
+    leaf.dispose();
+    return released;
+  });
+  return { value, gradient: grad as X, aux: aux as Aux };
+}
+
+/** Keeps the gradient of a norm finite (and zero) where the residual is exactly zero; far below float32 resolution of any residual. */
+const NORM_FLOOR = 1e-30;
+
+const sampleAxes = (x: Tensor): number[] => x.shape.map((_, axis) => axis).slice(1);
+
+/** Sum over all axes but the first: [B]. */
+export const sampleSum = (x: Tensor): Tensor => x.sum(sampleAxes(x));
+
+/** 2-norm of each sample, [B]. Never one norm over the batch (peers.md 0.2). */
+export const sampleNorm = (x: Tensor): Tensor => sampleSum(x.square()).add(NORM_FLOOR).sqrt();
+
+/** Inner product of each pair of samples, [B]. */
+export const sampleDot = (a: Tensor, b: Tensor): Tensor => sampleSum(a.mul(b));
+
+/** One number per sample, [B], shaped to broadcast against `like`: [B, 1, ..., 1]. */
+export const perSample = (values: Tensor, like: Tensor): Tensor => values.reshape([-1, ...like.shape.slice(1).map(() => 1)]);
+
+/** Clamps to a model's pixel range, where it has one. The gradient is exactly zero at saturated entries. */
+export const clampTo = (range: readonly [low: number, high: number] | undefined, x: Image): Image =>
+  range === undefined ? x : tf.clipByValue(x, range[0], range[1]);
+
+/** A value that is not differentiated. */
+export const stopGradient = <T extends Tensor>(x: T): T =>
+  tf.customGrad((value) => ({ value: (value as Tensor).clone(), gradFunc: (dy: Tensor) => dy.zerosLike() }))(x) as T;

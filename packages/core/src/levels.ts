@@ -1,0 +1,163 @@
+import { ConfigError } from './errors.ts';
+import type { Level, NoiseProcess } from './types.ts';
+
+const where = 'noise process';
+
+/** How a recipe names a noise process; the options of every model plugin embed it. */
+export type ProcessOptions = {
+  readonly kind: 'vp' | 've';
+  /** VP: `linear` (DDPM) or `cosine`; VE always geometric in sigma. */
+  readonly schedule?: 'linear' | 'cosine';
+  readonly trainingSteps?: number;
+  /** VE only: smallest and largest sigma. */
+  readonly sigmaMin?: number;
+  readonly sigmaMax?: number;
+};
+
+/** JSON Schema of ProcessOptions, for the manifests of models (a test compares them). */
+export const processSchema = {
+  type: 'object',
+  additionalProperties: false,
+  description: 'noise process that the prior is seen through',
+  properties: {
+    kind: { enum: ['vp', 've'], default: 'vp', description: 'variance preserving or variance exploding' },
+    schedule: { enum: ['linear', 'cosine'], default: 'linear', description: 'table of betas (VP only)' },
+    trainingSteps: { type: 'integer', minimum: 2, default: 1000, description: 'entries of the table' },
+    sigmaMin: { type: 'number', exclusiveMinimum: 0, default: 0.01, description: 'smallest sigma (VE only)' },
+    sigmaMax: { type: 'number', exclusiveMinimum: 0, default: 157, description: 'largest sigma (VE only)' },
+  },
+  default: {},
+} as const;
+
+export function noiseProcess(options: Partial<ProcessOptions> = {}): NoiseProcess {
+  const { kind = 'vp', schedule = 'linear', trainingSteps = 1000, sigmaMin = 0.01, sigmaMax = 157 } = options;
+  if (kind === 've') return geometricProcess(sigmaMin, sigmaMax, trainingSteps);
+  return vpProcess(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps));
+}
+
+/** DDPM's linear betas: from scale * 1e-4 to scale * 0.02, both included, scale = 1000 / count, float64. methods.md 1.1. */
+export function linearBetas(count: number): Float64Array {
+  const scale = 1000 / count;
+  const first = scale * 1e-4;
+  const step = (scale * 0.02 - first) / (count - 1);
+  return Float64Array.from({ length: count }, (_, t) => first + step * t);
+}
+
+/** Cosine betas of improved DDPM: beta_t = min(1 - f(t+1)/f(t), 0.999), f(u) = cos^2((u/N + 0.008)/1.008 * pi/2). methods.md 1.3. */
+export function cosineBetas(count: number): Float64Array {
+  const f = (t: number) => Math.cos(((t / count + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
+  return Float64Array.from({ length: count }, (_, t) => Math.min(1 - f(t + 1) / f(t), 0.999));
+}
+
+/** alphaBar_t = prod_{s <= t} (1 - beta_s). */
+export function alphaBarsOf(betas: ArrayLike<number>): Float64Array {
+  let product = 1;
+  return Float64Array.from(betas, (beta) => (product *= 1 - beta));
+}
+
+/** Variance preserving: xt = sqrt(alphaBar) x0 + sqrt(1 - alphaBar) eps. */
+export const vpProcess = (betas: ArrayLike<number>): NoiseProcess =>
+  vpProcessOfAlphaBars(alphaBarsOf(betas));
+
+export const vpProcessOfAlphaBars = (alphaBars: ArrayLike<number>): NoiseProcess =>
+  process('vp', Float64Array.from(alphaBars, (alphaBar) => Math.sqrt((1 - alphaBar) / alphaBar)), alphaBars);
+
+/** Variance exploding: xt = x0 + sigma eps, with sigma geometric between the ends. */
+export function geometricProcess(sigmaMin: number, sigmaMax: number, count: number): NoiseProcess {
+  if (!(sigmaMin > 0 && sigmaMin < sigmaMax)) {
+    throw new ConfigError(where, `sigmaMin ${sigmaMin} and sigmaMax ${sigmaMax} are not 0 < sigmaMin < sigmaMax.`, 'Choose sigmaMin below sigmaMax.');
+  }
+  const ratio = Math.log(sigmaMax / sigmaMin);
+  return veProcess(Float64Array.from({ length: count }, (_, t) => sigmaMin * Math.exp((ratio * t) / (count - 1))));
+}
+
+export const veProcess = (sigmas: ArrayLike<number>): NoiseProcess => process('ve', Float64Array.from(sigmas));
+
+/** The clean end: no noise. */
+export const cleanLevel: Level = { sigma: 0, alphaBar: 1, signal: 1, noise: 0, t: 0, tableSigma: 0 };
+
+/** VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is proportional to N(xt / signal; x0, sigma^2). methods.md 1.5. */
+function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<number>): NoiseProcess {
+  const first = sigmas[0];
+  const last = sigmas[sigmas.length - 1];
+  if (first === undefined || last === undefined) throw new ConfigError(where, 'the table is empty.', 'Give at least one level.');
+  const logs = sigmas.map(Math.log);
+
+  const level = (sigma: number, t: number, tableSigma: number, exactAlphaBar?: number): Level => {
+    const alphaBar = exactAlphaBar ?? 1 / (1 + sigma * sigma);
+    return kind === 'vp'
+      ? { sigma, alphaBar, signal: Math.sqrt(alphaBar), noise: exactAlphaBar === undefined ? sigma * Math.sqrt(alphaBar) : Math.sqrt(1 - alphaBar), t, tableSigma }
+      : { sigma, alphaBar, signal: 1, noise: sigma, t, tableSigma };
+  };
+  const table = Array.from(sigmas, (sigma, t) => level(sigma, t, sigma, alphaBars?.[t]));
+
+  return {
+    kind,
+    table,
+    levelAt(sigma) {
+      if (!(sigma >= 0) || !Number.isFinite(sigma)) {
+        throw new ConfigError(where, `noise level ${sigma} is not a number >= 0.`, 'Give sigma = sqrt((1 - alphaBar) / alphaBar).');
+      }
+      if (sigma <= first) return level(sigma, 0, first);
+      if (sigma >= last) return level(sigma, sigmas.length - 1, last);
+      const target = Math.log(sigma);
+      let low = 0;
+      let high = logs.length - 1;
+      while (high - low > 1) {
+        const middle = (low + high) >> 1;
+        if ((logs[middle] ?? 0) <= target) low = middle;
+        else high = middle;
+      }
+      const from = logs[low] ?? 0;
+      const to = logs[high] ?? 0;
+      return level(sigma, low + (target - from) / (to - from), sigma);
+    },
+  };
+}
+
+/**
+ * Which entries of a table of `count` a schedule with fewer steps keeps, ascending. methods.md 1.2.
+ *  - an integer n: n entries, both ends included, rounded half to even along accumulated floating-point strides;
+ *  - 'ddimN': a plain stride that gives exactly N entries (does not reach the last one);
+ *  - a list: the table is cut into equal sections, each spaced like an integer.
+ */
+export function spaceTimesteps(count: number, spacing: number | string | readonly number[]): number[] {
+  if (typeof spacing === 'string') {
+    const match = /^ddim(\d+)$/.exec(spacing);
+    if (match === null) {
+      if (/^\d+(,\d+)*$/.test(spacing)) return spaceTimesteps(count, spacing.split(',').map(Number));
+      throw new ConfigError('schedule', `steps '${spacing}' is not understood.`, "Give a number, 'ddimN', or counts per section such as '10,20,30'.");
+    }
+    const wanted = Number(match[1]);
+    for (let stride = 1; stride < count; stride++) {
+      if (Math.ceil(count / stride) === wanted) return Array.from({ length: wanted }, (_, i) => i * stride);
+    }
+    throw new ConfigError('schedule', `no integer stride over ${count} levels gives ${wanted} steps.`, 'Give a number of steps without the ddim prefix.');
+  }
+  const sections = typeof spacing === 'number' ? [spacing] : spacing;
+  const base = Math.floor(count / sections.length);
+  const extra = count % sections.length;
+  const kept: number[] = [];
+  let start = 0;
+  sections.forEach((wanted, section) => {
+    const size = base + (section < extra ? 1 : 0);
+    if (!Number.isInteger(wanted) || wanted < 1 || wanted > size) {
+      throw new ConfigError('schedule', `cannot take ${wanted} steps out of a section of ${size} levels.`, `Give an integer from 1 to ${size}.`);
+    }
+    const stride = wanted <= 1 ? 1 : (size - 1) / (wanted - 1);
+    let position = 0;
+    for (let i = 0; i < wanted; i++) {
+      kept.push(start + roundHalfToEven(position));
+      position += stride;
+    }
+    start += size;
+  });
+  return kept;
+}
+
+function roundHalfToEven(value: number): number {
+  const down = Math.floor(value);
+  const fraction = value - down;
+  if (fraction !== 0.5) return Math.round(value);
+  return down % 2 === 0 ? down : down + 1;
+}

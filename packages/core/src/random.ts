@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { philox } from './philox.ts';
+import { tf } from './tensorflow.ts';
+import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
+
+/** The stream of one sample of one problem. Nothing about the method, the batch or the order of work is in it. */
+export type SampleKey = { readonly seed: number; readonly problem: string; readonly sample: number };
+
+/** First words of a SHA-256, as a Philox key. */
+function keyWords(text: string): readonly [number, number] {
+  const digest = createHash('sha256').update(text).digest();
+  return [digest.readInt32LE(0), digest.readInt32LE(4)];
+}
+const purposeWords = new Map<string, number>();
+function purposeWord(purpose: string): number {
+  const known = purposeWords.get(purpose);
+  if (known !== undefined) return known;
+  const word = keyWords(`purpose ${purpose}`)[0];
+  purposeWords.set(purpose, word);
+  return word;
+}
+
+type Fill = (target: Float32Array | Float64Array, from: number, count: number, k0: number, k1: number, c1: number, c2: number, c3: number) => void;
+const words = new Uint32Array(4);
+
+/** Standard normal numbers by Box and Muller, four per counter value. Uniforms are (word + 0.5) / 2^32, never 0 or 1. */
+const fillNormal: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
+  for (let i = 0; i < count; i += 4) {
+    philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
+    for (let pair = 0; pair < 4 && i + pair < count; pair += 2) {
+      const radius = Math.sqrt(-2 * Math.log(((words[pair] ?? 0) + 0.5) * 2 ** -32));
+      const angle = ((words[pair + 1] ?? 0) + 0.5) * (2 * Math.PI * 2 ** -32);
+      target[from + i + pair] = radius * Math.cos(angle);
+      if (i + pair + 1 < count) target[from + i + pair + 1] = radius * Math.sin(angle);
+    }
+  }
+};
+
+const fillUniform: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
+  for (let i = 0; i < count; i++) {
+    if ((i & 3) === 0) philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
+    target[from + i] = ((words[i & 3] ?? 0) + 0.5) * 2 ** -32;
+  }
+};
+
+/** Numbers for what is made once: an operator's mask, the noise of a measurement, a draw from a prior. */
+export function keyedRandom(key: string): KeyedRandom {
+  const [k0, k1] = keyWords(key);
+  const uniform = (purpose: string, count: number) => {
+    const values = new Float64Array(count);
+    fillUniform(values, 0, count, k0, k1, 0, 0, purposeWord(purpose));
+    return values;
+  };
+  return {
+    normal(purpose, count) {
+      const values = new Float32Array(count);
+      fillNormal(values, 0, count, k0, k1, 0, 0, purposeWord(purpose));
+      return values;
+    },
+    uniform,
+    permutation(purpose, count) {
+      const draws = uniform(purpose, count);
+      return Int32Array.from({ length: count }, (_, i) => i).sort((a, b) => (draws[a] ?? 0) - (draws[b] ?? 0) || a - b);
+    },
+  };
+}
+
+/**
+ * The numbers of a batch of samples, one step at a time: Philox key from (seed, problem), counter from (index, step, sample, purpose).
+ * `step` is the index of the step, which counts down to 0; the initial state uses the number of steps.
+ */
+export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepRandom {
+  const streams = keys.map(({ seed, problem, sample }) => ({ words: keyWords(`samples ${seed} ${problem}`), sample }));
+  return (step) => {
+    const draw = (fill: Fill, purpose: string, shape: readonly number[]): Tensor => {
+      if (shape[0] !== streams.length) {
+        throw new RangeError(`random numbers '${purpose}': the first axis of [${shape.join(', ')}] is not the batch of ${streams.length}.`);
+      }
+      const each = shape.slice(1).reduce((product, size) => product * size, 1);
+      const values = new Float32Array(each * streams.length);
+      const c3 = purposeWord(purpose);
+      streams.forEach(({ words: [k0, k1], sample }, row) => fill(values, row * each, each, k0, k1, step, sample, c3));
+      return tf.tensor(values, [...shape]);
+    };
+    return {
+      normal: (purpose, shape) => draw(fillNormal, purpose, shape),
+      uniform: (purpose, shape) => draw(fillUniform, purpose, shape),
+    };
+  };
+}

@@ -1,0 +1,44 @@
+import { tf } from './tensorflow.ts';
+import type { Tensor, TensorTree, Traced } from './types.ts';
+
+const isTensor = (node: TensorTree): node is Tensor => node instanceof tf.Tensor;
+
+/** Applies `fn` to every leaf; arrays stay arrays, objects stay objects. */
+export function mapTree(tree: TensorTree, fn: (leaf: Tensor | number) => Tensor | number): TensorTree {
+  if (typeof tree === 'number' || isTensor(tree)) return fn(tree);
+  if (Array.isArray(tree)) return tree.map((node: TensorTree) => mapTree(node, fn));
+  return Object.fromEntries(Object.entries(tree).map(([key, node]) => [key, mapTree(node, fn)]));
+}
+
+/** The leaves in a fixed order: arrays by index, objects by insertion. */
+export function leavesOf(tree: TensorTree): (Tensor | number)[] {
+  const leaves: (Tensor | number)[] = [];
+  mapTree(tree, (leaf) => {
+    leaves.push(leaf);
+    return leaf;
+  });
+  return leaves;
+}
+
+export const tensorsOf = (tree: TensorTree): Tensor[] => leavesOf(tree).filter((leaf): leaf is Tensor => typeof leaf !== 'number');
+
+/** Numbers become scalar tensors: what a traced function sees. */
+export function traced<T extends TensorTree>(tree: T): Traced<T> {
+  const scalars = mapTree(tree, (leaf) => (typeof leaf === 'number' ? tf.scalar(leaf) : leaf));
+  return scalars as Traced<T>;
+}
+
+/** Puts trees of one structure on top of each other along a new leading axis; numbers stay as they are in the first tree. */
+export function stackTrees(trees: readonly TensorTree[]): TensorTree {
+  const [first] = trees;
+  if (first === undefined) throw new RangeError('stackTrees: needs at least one tree.');
+  const rows = trees.map(leavesOf);
+  let position = 0;
+  return mapTree(first, (leaf) => {
+    const index = position++;
+    return typeof leaf === 'number' ? leaf : tf.stack(rows.map((row) => row[index] as Tensor));
+  });
+}
+
+export const disposeTree = (tree: TensorTree): void => tensorsOf(tree).forEach((tensor) => tensor.dispose());
+

@@ -1,0 +1,295 @@
+/**
+ * Every interface between the parts of Tweedie, on one page. Names are those of the field (DESIGN section 1): `xt` a noisy state,
+ * `x0hat` = E[x0 | xt], `epsilon` predicted noise, `noise` drawn noise, `y` measurement, `residual` = y - A(x0hat).
+ * Images are float32, [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample, always.
+ */
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Files } from './files.ts';
+
+export type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+export type Image = Tensor4D;
+export type Measurement = Tensor;
+export type ImageShape = readonly [height: number, width: number, channels: number];
+
+/** Anything made of tensors. A number is a scalar that may change from call to call. */
+export type TensorTree = Tensor | number | readonly TensorTree[] | { readonly [key: string]: TensorTree };
+/** What stands for a tree inside a compiled function: numbers have become scalar tensors. */
+export type Traced<T> = T extends number ? Scalar : T extends Tensor ? T : { readonly [K in keyof T]: Traced<T[K]> };
+/** What may be passed for a traced tree: a number wherever there is a tensor. */
+export type Feed<T> = T extends Tensor ? T | number : { readonly [K in keyof T]: Feed<T[K]> };
+
+// ---------------------------------------------------------------------------------------------------------------- engines
+
+/** Calls counted in the graph that ran, in rows: a batch of 16 through the network counts 16 (particles included). */
+export type Cost = { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number };
+
+export interface Compiled<A extends readonly unknown[], R> {
+  (...args: { [K in keyof A]: Feed<A[K]> } & readonly unknown[]): Promise<R>;
+  /** Sum over all calls since compilation. */
+  readonly cost: Cost;
+  /** Number of traces made so far: one per set of argument shapes. */
+  readonly compilations: number;
+  dispose(): void;
+}
+
+/** Plugin kind `engine`: runs pure TensorFlow.js functions. */
+export interface Engine {
+  readonly id: string;
+  /** What ran, for provenance: library version, device, threads. */
+  readonly facts: Readonly<Record<string, string | number>>;
+  /**
+   * A pure function of tensors, made fast. Traced once per set of argument shapes; a tensor that it captures becomes a constant of the
+   * graph, so only model weights are captured. The results are ordinary tensors of the `cpu` backend, owned by the caller.
+   */
+  compile<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R>;
+  dispose?(): void;
+}
+
+// ------------------------------------------------------------------------------------------------- noise levels and models
+
+/**
+ * A noise level: xt = signal * x0 + noise * eps, sigma = noise / signal, alphaBar = 1 / (1 + sigma^2).
+ * VP: signal = sqrt(alphaBar), noise = sqrt(1 - alphaBar). VE: signal = 1, noise = sigma.
+ */
+export type Level = {
+  readonly sigma: number;
+  readonly alphaBar: number;
+  readonly signal: number;
+  readonly noise: number;
+  /** What a network trained on the process's table is shown: index t (fractional between entries) and the sigma that belongs to it.
+   *  Differs from `sigma` only outside the table, where it is clamped (methods.md 1.6). */
+  readonly t: number;
+  readonly tableSigma: number;
+};
+export type LevelTensors = Traced<Level>;
+
+export interface NoiseProcess {
+  readonly kind: 'vp' | 've';
+  /** From the least noise (t = 0) to the most. */
+  readonly table: readonly Level[];
+  /** Any level sigma >= 0; between entries t is interpolated in ln sigma, outside it is clamped and says so in `tableSigma`. */
+  levelAt(sigma: number): Level;
+}
+
+export type Prediction = {
+  readonly x0hat: Image;
+  readonly epsilon: Image;
+  /** Learned-range variance: log variance = f * ln(upper) + (1 - f) * ln(lower); only the schedule knows the bounds. */
+  readonly varianceFraction?: Image;
+};
+
+export type Covariance =
+  | { readonly kind: 'isotropic'; readonly variances: Float64Array } // [K]
+  | { readonly kind: 'diagonal'; readonly variances: Float64Array } // [K, d]
+  | { readonly kind: 'full'; readonly matrices: Float64Array }; // [K, d, d], row-major, symmetric positive definite
+
+/** A prior in closed form: sum_k weights[k] N(means[k], C_k) over the d = H*W*C entries of an image (row-major H, W, C). */
+export interface GaussianMixture {
+  readonly weights: Float64Array; // [K], positive, sum 1
+  readonly means: Float32Array | Float64Array; // [K, d]
+  readonly covariance: Covariance;
+}
+
+/** Plugin kind `model`: a diffusion prior. Facts are known at once (the planner reads them); `load` reads weights. */
+export interface ScoreModel {
+  readonly imageShape: ImageShape;
+  readonly process: NoiseProcess;
+  /** Pixel range: methods clamp x0hat only where it is given. */
+  readonly range?: readonly [low: number, high: number];
+  /** The prior in closed form, where there is one; call after `load`. */
+  readonly mixture?: () => GaussianMixture;
+  /** Reads what is large; called once, before the first `predict`. */
+  load?(): Promise<void>;
+  /** SHA-256 of the weights (or of what stands for them); call after `load`. */
+  weightsHash(): string;
+  /** Pure and differentiable. `xt` in the units of `process`. */
+  predict(xt: Image, level: LevelTensors, condition?: TensorTree): Prediction;
+  dispose?(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- operators
+
+/** A linear operator A = U diag(q) V^T with V square; `q` is zero on directions that A does not see. Batched, pure. */
+export interface SpectralForm {
+  /** V^T x, [B, d] */
+  toSpectral(x: Image): Tensor;
+  /** V c, the image of spectral coefficients c [B, d] */
+  fromSpectral(c: Tensor): Image;
+  /** U^T y put on the d spectral coordinates, zero where q is zero, [B, d] */
+  measurementToSpectral(y: Measurement): Tensor;
+  /** q >= 0, [B, d] or [1, d] */
+  readonly singularValues: Tensor;
+  /** True where V is the identity, so that diagonal covariances stay diagonal. */
+  readonly pixels: boolean;
+}
+
+/** The denoising problem that DPS-w fits its weight on (methods.md 4.4). */
+export interface ReferenceTask {
+  /** y brought to the image space with unit gain. */
+  readonly reference: Image;
+  /** 1 where `reference` carries information, 0 elsewhere; broadcasts against an image. */
+  readonly mask: Tensor;
+  /** Entries per observed entry of the image (1 for a full mask), [B]; the enhanced variant multiplies by it. */
+  readonly entriesPerObserved: Tensor;
+  /** Factor on the fitted weight: 1, or the downsampling factor for super-resolution. */
+  readonly factor: number;
+  /** True where || mask (reference - x) || = || y - A(x) || for all x: then one vjp serves both. */
+  readonly sharesResidual: boolean;
+}
+
+/**
+ * Plugin kind `operator`: A in y = A(x0) + sigmaY * noise. `drawn` is what was drawn for one problem (mask, kernel, permutation);
+ * in the batched functions each of its leaves has a leading batch axis. Optional members are capabilities.
+ */
+export interface Operator<P extends TensorTree = TensorTree> {
+  readonly linear: boolean;
+  /** Shape of y without the batch axis. */
+  readonly measurementShape: readonly number[];
+  /** Drawn once, stored with the problem; no batch axis. */
+  draw(random: KeyedRandom): P;
+  forward(x: Image, drawn: P): Measurement;
+  /** A^T; a linear operator without it gets it by autodiff. */
+  adjoint?(v: Measurement, drawn: P): Image;
+  pseudoInverse?(y: Measurement, drawn: P): Image;
+  /** (A A^T + ridge I)^-1 y */
+  solve?(y: Measurement, ridge: Tensor, drawn: P): Measurement;
+  svd?(drawn: P): SpectralForm;
+  denoisingReference?(y: Measurement, drawn: P): ReferenceTask;
+  /** Where measurement noise lands; by default everywhere. A mask operator zeroes it on hidden entries. */
+  shapeNoise?(noise: Measurement, drawn: P): Measurement;
+}
+
+// --------------------------------------------------------------------------------------------------------------- schedulers
+
+/** One move from `level` to `next`, every coefficient in float64. Passed to compiled functions as it is. */
+export type Step = {
+  /** Position in the schedule; counts down, the last step is 0. */
+  readonly index: number;
+  readonly level: Level;
+  readonly next: Level;
+  /** c_t: what one unit of score adds to the mean of the step (DDPM: beta / sqrt(alpha)). */
+  readonly scoreWeight: number;
+  /** The scheduler's own coefficients. */
+  readonly coefficients: { readonly [name: string]: number };
+};
+export type StepTensors = Traced<Step>;
+export type Transition = { readonly mean: Image; readonly std: Tensor };
+export type Denoise = (x: Image, level: LevelTensors) => Prediction;
+
+/** Plugin kind `scheduler`. */
+export interface Scheduler {
+  levels(process: NoiseProcess): readonly Step[];
+  /** Pure: distribution of xNext given xt and a prediction (whose x0hat may have been guided or clamped). std 0: deterministic. */
+  transition(xt: Image, prediction: Prediction, step: StepTensors): Transition;
+  /** Only where a step calls the model more than once (Heun). */
+  advance?(denoise: Denoise, xt: Image, step: StepTensors, noise: Image): Image;
+}
+
+// ----------------------------------------------------------------------------------------------------------------- guidance
+
+/** A batch of problems of one operator and noise level: [B, ...] each. Rows may be of different images with different masks. */
+export type Measured = { readonly y: Measurement; readonly sigmaY: number; readonly drawn: TensorTree };
+export type MeasuredTensors = { readonly y: Measurement; readonly sigmaY: Scalar; readonly drawn: TensorTree };
+
+export interface Setting {
+  readonly engine: Engine;
+  readonly model: ScoreModel;
+  readonly operator: Operator;
+  readonly scheduler: Scheduler;
+}
+
+/** Plugin kind `guidance`. */
+export interface Guidance<S extends TensorTree = Image> {
+  /** Why this method with these options cannot work with these parts, or undefined. Asked at plan time, before weights are read. */
+  refuses?(parts: Omit<Setting, 'engine'>): string | undefined;
+  /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
+  cost?(steps: readonly Step[]): Omit<Cost, 'operatorCalls'>;
+  /** Once per setting (model, operator, shapes), not per problem: compiles what it needs. */
+  bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
+}
+
+export interface Sampler<S extends TensorTree = Image> {
+  /** Its own grid of levels; default: the scheduler's. */
+  readonly levels?: readonly Step[];
+  /** Default: pure noise at the first level. `first` is the first step. */
+  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>;
+  step(state: S, step: Step, problem: Measured, random: StepRandom): Promise<Stepped<S>>;
+  /** Default: the state. */
+  result?(state: S, problem: Measured): Image | Promise<Image>;
+  dispose?(): void;
+}
+
+/** What a step hands back. `scalars` ([B] each) are drawn as curves in reports. The loop owns and disposes all of it. */
+export type Stepped<S> = { readonly state: S; readonly x0hat?: Image; readonly scalars?: { readonly [name: string]: Tensor } };
+
+// ------------------------------------------------------------------------------------------------------------ random numbers
+
+/** Random numbers of one purpose-keyed stream (drawing an operator, noise of a measurement). Same key, same numbers, anywhere. */
+export interface KeyedRandom {
+  normal(purpose: string, count: number): Float32Array;
+  /** In (0, 1). */
+  uniform(purpose: string, count: number): Float64Array;
+  /** A random order of 0..count-1. */
+  permutation(purpose: string, count: number): Int32Array;
+}
+
+/** The numbers of one step of a batch: row b comes from the stream of sample b and does not depend on its neighbours. */
+export interface StepRandom {
+  /** Standard normal numbers of shape [B, ...]. */
+  normal(purpose: string, shape: readonly number[]): Tensor;
+  uniform(purpose: string, shape: readonly number[]): Tensor;
+}
+
+// --------------------------------------------------------------------------------------------------------- metrics, data sets
+
+/** Plugin kind `metric`: one number per sample. */
+export interface Metric {
+  readonly better: 'higher' | 'lower';
+  readonly unit?: string;
+  compare(x: Image, reference: Image): Promise<readonly number[]>;
+}
+
+/** Plugin kind `dataset`: images in a fixed order, in [-1, 1]. */
+export interface Dataset {
+  readonly imageShape: ImageShape;
+  readonly size: number;
+  /** A row-major H, W, C image and a name that stays the same from run to run. */
+  item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array }>;
+}
+
+// ------------------------------------------------------------------------------------------------------------------ plugins
+
+/** How a recipe or an option names a plugin. */
+export type PluginReference = { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
+
+export interface PluginKinds {
+  engine: Engine;
+  model: ScoreModel;
+  operator: Operator;
+  guidance: Guidance;
+  scheduler: Scheduler;
+  metric: Metric;
+  dataset: Dataset;
+}
+export type Kind = keyof PluginKinds;
+
+/** What a plugin's factory gets beside its options. */
+export interface Context {
+  /** Reads files; relative paths start at the folder of the experiment. */
+  readonly files: Files;
+  /** Another plugin by reference, its options checked (a data set for a model, say). */
+  plugin<K extends Kind>(kind: K, reference: PluginReference): Promise<PluginKinds[K]>;
+}
+/** Operators are made for one image shape. */
+export interface OperatorContext extends Context {
+  readonly imageShape: ImageShape;
+}
+
+type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
+export type EngineFactory<O> = Factory<O, Context, Engine>;
+export type ModelFactory<O> = Factory<O, Context, ScoreModel>;
+export type OperatorFactory<O> = Factory<O, OperatorContext, Operator>;
+export type SchedulerFactory<O> = Factory<O, Context, Scheduler>;
+export type GuidanceFactory<O, S extends TensorTree = Image> = Factory<O, Context, Guidance<S>>;
+export type MetricFactory<O> = Factory<O, Context, Metric>;
+export type DatasetFactory<O> = Factory<O, Context, Dataset>;

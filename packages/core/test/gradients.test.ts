@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { eagerEngine, type Image, meteredModel, noiseProcess, sampleNorm, stopGradient, tf, valueAndGrad, type ScoreModel, type LevelTensors, type Tensor } from '@tweedie/core';
+
+describe('valueAndGrad', () => {
+  it('gives value, gradient and what was computed on the way, and leaks nothing', () => {
+    const x = tf.tensor4d([3, 4, 0, 0], [2, 1, 2, 1]);
+    const before = tf.memory().numTensors;
+    const { value, gradient, aux } = valueAndGrad((point: Image) => [sampleNorm(point), { doubled: point.mul(2) }], x);
+    expect(Array.from(value.dataSync()).map((v) => Number(v.toFixed(6)))).toEqual([5, 0]);
+    // The second sample sits exactly at zero: its gradient is zero, not NaN.
+    expect(Array.from(gradient.dataSync()).map((v) => Number(v.toFixed(6)))).toEqual([0.6, 0.8, 0, 0]);
+    expect(Array.from(aux.doubled.dataSync())).toEqual([6, 8, 0, 0]);
+    tf.dispose([value, gradient, aux.doubled]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('stopGradient hides a value from the tape', () => {
+    const x = tf.tensor1d([2]);
+    expect(tf.grad((v: Tensor) => v.mul(stopGradient(v)))(x).dataSync()[0]).toBe(2);
+  });
+});
+
+describe('cost marks, eager', () => {
+  it('count rows through the network, forward and reverse', async () => {
+    const model = meteredModel({
+      imageShape: [1, 2, 1],
+      process: noiseProcess(),
+      weightsHash: () => '',
+      predict: (xt: Image, level: LevelTensors) => ({ x0hat: xt.mul(level.signal), epsilon: xt }),
+    } satisfies ScoreModel);
+    const step = eagerEngine().compile((xt: Image, level: LevelTensors) => {
+      const { gradient } = valueAndGrad((x: Image) => [sampleNorm(model.predict(x, level).x0hat), []], xt);
+      return { gradient, plain: model.predict(xt, level).x0hat };
+    });
+    const xt = tf.ones([3, 1, 2, 1]) as Image;
+    const before = tf.memory().numTensors;
+    const { gradient, plain } = await step(xt, noiseProcess().table[5]!);
+    expect(step.cost).toEqual({ forwards: 6, vjps: 3, operatorCalls: 0 });
+    tf.dispose([gradient, plain]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

@@ -1,0 +1,48 @@
+import { batchRandom, keyedRandom } from '@tweedie/core';
+import { describe, expect, it } from 'vitest';
+import { philox } from '../src/philox.ts';
+
+describe('Philox 4x32-10', () => {
+  // Known answers published with Random123 1.14 (file kat_vectors, philox4x32 10).
+  it.each([
+    [[0, 0, 0, 0], [0, 0], '6627e8d5 e169c58d bc57ac4c 9b00dbd8'],
+    [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], '408f276d 41c83b0e a20bc7c6 6d5451fd'],
+    [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], 'd16cfe09 94fdcceb 5001e420 24126ea1'],
+  ])('counter %j, key %j', ([c0, c1, c2, c3], [k0, k1], expected) => {
+    const out = new Uint32Array(4);
+    philox(c0! | 0, c1! | 0, c2! | 0, c3! | 0, k0! | 0, k1! | 0, out, 0);
+    expect(Array.from(out, (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(expected);
+  });
+});
+
+describe('keyed numbers', () => {
+  it('are standard normal', () => {
+    const values = keyedRandom('test').normal('x', 200_000);
+    const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+    const variance = values.reduce((sum, v) => sum + v * v, 0) / values.length;
+    const kurtosis = values.reduce((sum, v) => sum + v ** 4, 0) / values.length;
+    expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(values.length));
+    expect(Math.abs(variance - 1)).toBeLessThan(4 * Math.sqrt(2 / values.length));
+    expect(Math.abs(kurtosis - 3)).toBeLessThan(4 * Math.sqrt(96 / values.length));
+  });
+
+  it('permute', () => {
+    const order = keyedRandom('test').permutation('p', 100);
+    expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect([...order]).not.toEqual([...order].sort((a, b) => a - b));
+  });
+
+  it('belong to a sample, not to its place in a batch', () => {
+    const key = (problem: string, sample: number) => ({ seed: 3, problem, sample });
+    const alone = batchRandom([key('a', 7)])(12).normal('step', [1, 5]).dataSync();
+    const together = batchRandom([key('b', 0), key('a', 7), key('a', 8)])(12).normal('step', [3, 5]).dataSync();
+    expect(Array.from(together.slice(5, 10))).toEqual(Array.from(alone));
+    const others = [
+      batchRandom([key('a', 7)])(11).normal('step', [1, 5]),
+      batchRandom([key('a', 7)])(12).normal('hidden', [1, 5]),
+      batchRandom([{ ...key('a', 7), seed: 4 }])(12).normal('step', [1, 5]),
+      batchRandom([key('a', 8)])(12).normal('step', [1, 5]),
+    ].map((tensor) => Array.from(tensor.dataSync()));
+    for (const other of others) expect(other).not.toEqual(Array.from(alone));
+  });
+});
