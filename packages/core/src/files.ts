@@ -22,7 +22,7 @@ export interface Files {
   resolve(path: string): string;
   readBytes(path: string): Promise<Uint8Array>;
   readText(path: string): Promise<string>;
-  /** Names of a folder's entries, sorted by code unit. */
+  /** Names of a folder's entries, sorted by code unit; the name of a folder ends in `/`. */
   list(folder: string): Promise<readonly string[]>;
   /** A picture as float32 row-major H, W, C in [-1, 1] (value / 127.5 - 1). */
   readImage(path: string, options: ReadImageOptions): Promise<Float32Array>;

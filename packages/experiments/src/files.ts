@@ -1,0 +1,59 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, type Files, messageOf } from '@tweedie/core';
+import { decodeImage, imageShapeOf } from './images.ts';
+
+/** The files of this machine; relative paths start at `baseFolder`. */
+export function createFiles(baseFolder: string): Files {
+  const locate = (path: string): string => {
+    if (path.startsWith('file:')) return fileURLToPath(path);
+    return isAbsolute(path) ? path : resolve(baseFolder, path);
+  };
+  const readBytes = async (path: string): Promise<Uint8Array> => {
+    const absolute = locate(path);
+    return readFile(absolute).catch((cause: unknown) => {
+      throw fileError(absolute, cause);
+    });
+  };
+  return {
+    resolve: locate,
+    readBytes,
+    readText: async (path) => new TextDecoder().decode(await readBytes(path)),
+    list: async (folder) => {
+      const absolute = locate(folder);
+      try {
+        const entries = await readdir(absolute, { withFileTypes: true });
+        const names = entries.map(async (entry) => {
+          const isFolder = entry.isSymbolicLink() ? await leadsToFolder(join(absolute, entry.name)) : entry.isDirectory();
+          return isFolder ? `${entry.name}/` : entry.name;
+        });
+        return (await Promise.all(names)).sort();
+      } catch (cause) {
+        throw fileError(absolute, cause);
+      }
+    },
+    readImage: async (path, options) => decodeImage(await readBytes(path), locate(path), options),
+    imageShape: async (path) => imageShapeOf(await readBytes(path), locate(path)),
+  };
+}
+
+const leadsToFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (target) => target.isDirectory(),
+    () => false,
+  );
+
+const reasons: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  ENOENT: ['does not exist.', 'Check the path; relative paths start at the folder of the experiment.'],
+  EISDIR: ['is a folder, a file is wanted.', 'Name a file in it.'],
+  ENOTDIR: ['is not a folder.', 'Name the folder, not a file.'],
+  EACCES: ['may not be read.', 'Change its permissions.'],
+  EPERM: ['may not be read.', 'Change its permissions.'],
+};
+
+function fileError(path: string, cause: unknown): ConfigError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const [what, remedy] = reasons[code] ?? [`cannot be read (${messageOf(cause)}).`, ''];
+  return new ConfigError(path, what, remedy, { cause });
+}

@@ -1,0 +1,70 @@
+/** Pictures in and out. The only file that knows sharp, which is loaded when the first picture is. */
+import { ConfigError, type ImageShape, messageOf, type ReadImageOptions, showShape } from '@tweedie/core';
+import type { Metadata, Sharp } from 'sharp';
+
+const midGrey = 128;
+const centre = [0.5, 0.5] as const;
+
+/** `source` is the path that errors name. */
+export async function decodeImage(bytes: Uint8Array, source: string, options: ReadImageOptions): Promise<Float32Array> {
+  const { height, width, channels, fit = 'cover', offset = centre, background = midGrey } = options;
+  try {
+    const picture = await open(bytes);
+    const [storedHeight, storedWidth] = shapeOf(await picture.metadata());
+    const refuse = (remedy: string) =>
+      new ConfigError(source, `the picture is ${storedHeight} high and ${storedWidth} wide, wanted ${height} by ${width}.`, remedy);
+    if (fit === 'exact' && (storedHeight !== height || storedWidth !== width)) throw refuse('Give a picture of that size.');
+    if (fit === 'crop' && (storedHeight < height || storedWidth < width)) throw refuse('A crop cannot be larger than the picture.');
+    const scale = fit === 'cover' ? Math.max(height / storedHeight, width / storedWidth) : 1;
+    const scaledHeight = fit === 'stretch' ? height : Math.max(height, Math.round(storedHeight * scale));
+    const scaledWidth = fit === 'stretch' ? width : Math.max(width, Math.round(storedWidth * scale));
+    const { data, info } = await picture
+      .autoOrient()
+      .flatten({ background: { r: background, g: background, b: background } })
+      .resize(scaledWidth, scaledHeight, { fit: 'fill', fastShrinkOnLoad: false })
+      .extract({
+        top: Math.round((scaledHeight - height) * offset[0]),
+        left: Math.round((scaledWidth - width) * offset[1]),
+        height,
+        width,
+      })
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== channels) throw new Error(`${info.channels} channels came out of the decoder, wanted ${channels}`);
+    return Float32Array.from(data, (value) => value / 127.5 - 1);
+  } catch (cause) {
+    throw cause instanceof ConfigError ? cause : unreadable(source, cause);
+  }
+}
+
+/** Height and width with the EXIF orientation applied, channels as stored. */
+export async function imageShapeOf(bytes: Uint8Array, source: string): Promise<ImageShape> {
+  try {
+    return shapeOf(await (await open(bytes)).metadata());
+  } catch (cause) {
+    throw unreadable(source, cause);
+  }
+}
+
+/** An 8-bit PNG of one image in [-1, 1], row-major H, W, C with 1 or 3 channels; numbers outside are clipped. */
+export async function encodePng(pixels: Float32Array, shape: ImageShape): Promise<Uint8Array> {
+  const [height, width, channels] = shape;
+  if ((channels !== 1 && channels !== 3) || pixels.length !== height * width * channels) {
+    throw new ConfigError('png', `${pixels.length} numbers of shape ${showShape(shape)} are no grey or colour picture.`, '');
+  }
+  const { default: sharp } = await import('sharp');
+  // A clamped array rounds, and clips at 0 and 255.
+  const bytes = Uint8ClampedArray.from(pixels, (value) => (value + 1) * 127.5);
+  return sharp(bytes, { raw: { height, width, channels } }).png().toBuffer();
+}
+
+async function open(bytes: Uint8Array): Promise<Sharp> {
+  const { default: sharp } = await import('sharp');
+  return sharp(bytes, { failOn: 'error' });
+}
+
+const shapeOf = ({ autoOrient, channels }: Metadata): ImageShape => [autoOrient.height, autoOrient.width, channels];
+
+const unreadable = (source: string, cause: unknown): ConfigError =>
+  new ConfigError(source, `cannot be read as a picture (${messageOf(cause)}).`, 'Give a sound PNG, JPEG or WebP file.', { cause });
