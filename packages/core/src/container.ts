@@ -1,0 +1,60 @@
+/** Makes plugins from the registry: code is imported when the first of its kind/id is asked for. The only file that knows inversify. */
+import { Container as Bindings, type ServiceIdentifier } from 'inversify';
+import { canonicalJson } from './canonical-json.ts';
+import { importFactory, type AnyFactory } from './import-plugin.ts';
+import { resolveOptions } from './manifest.ts';
+import type { Registry } from './registry.ts';
+import type { Context, ImageShape, Kind, PluginKinds, PluginReference } from './types.ts';
+import type { Files } from './files.ts';
+
+export interface Container extends Context {
+  readonly registry: Registry;
+  /** A plugin with checked options. Operators are made for one image shape, given in `extra`. Engines and data sets are shared: same options, same object. */
+  plugin<K extends Kind>(kind: K, reference: PluginReference, extra?: { readonly imageShape: ImageShape }): Promise<PluginKinds[K]>;
+  /** Its options, checked and with defaults; imports nothing. */
+  resolved(kind: Kind, reference: PluginReference): Readonly<Record<string, unknown>>;
+  /** Disposes every plugin made, last one first. */
+  dispose(): void;
+}
+
+const tokens = {
+  factory: Symbol.for('tweedie.factory') as ServiceIdentifier<AnyFactory>,
+};
+
+export const createContainer = ({ registry, files }: { registry: Registry; files: Files }): Container => {
+  const bindings = new Bindings({ defaultScope: 'Singleton' });
+  for (const manifest of registry.manifests) {
+    bindings.bind(tokens.factory).toDynamicValue(() => importFactory(manifest)).whenNamed(`${manifest.kind}/${manifest.id}`);
+  }
+  const shared = new Map<string, Promise<object>>();
+  const made: { dispose?(): void }[] = [];
+
+  const resolved: Container['resolved'] = (kind, { id, options }) => resolveOptions(registry.find(kind, id), options);
+
+  const make = async (name: string, options: Readonly<Record<string, unknown>>, extra: object): Promise<object> => {
+    const factory = await bindings.getAsync(tokens.factory, { name });
+    const plugin = await factory(options, { files, plugin: container.plugin, ...extra });
+    made.push(plugin);
+    return plugin;
+  };
+
+  const container: Container = {
+    registry,
+    files,
+    resolved,
+    async plugin<K extends Kind>(kind: K, reference: PluginReference, extra = {}) {
+      const options = resolved(kind, reference);
+      const name = `${kind}/${reference.id}`;
+      if (kind !== 'engine' && kind !== 'dataset') return (await make(name, options, extra)) as PluginKinds[K];
+      const key = `${name} ${canonicalJson(options)}`;
+      const plugin = shared.get(key) ?? make(name, options, extra);
+      shared.set(key, plugin);
+      return (await plugin) as PluginKinds[K];
+    },
+    dispose() {
+      for (const plugin of made.splice(0).reverse()) plugin.dispose?.();
+      shared.clear();
+    },
+  };
+  return container;
+};

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ConfigError, messageOf } from './errors.ts';
+import { readJson, type Manifest } from './manifest.ts';
+import type { Context, ImageShape } from './types.ts';
+
+/** Any plugin's factory, as the container calls it: the options have been checked against the manifest. */
+export type AnyFactory = (options: Readonly<Record<string, unknown>>, context: Context & { readonly imageShape?: ImageShape }) => object | Promise<object>;
+
+/** Run from source, plugins run from source too (the `@tweedie/source` condition); built, built. */
+const conditions = [...(import.meta.url.endsWith('.ts') ? ['@tweedie/source'] : []), 'node', 'import', 'default'];
+
+/** The file that an `exports` target stands for: a string, or the first condition that applies. */
+const targetOf = (target: unknown): string | undefined => {
+  if (typeof target === 'string') return target;
+  if (typeof target !== 'object' || target === null) return undefined;
+  for (const [condition, inner] of Object.entries(target)) {
+    const found = condition === '.' || conditions.includes(condition) ? targetOf(inner) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};
+
+/** A plugin is resolved from its own folder and not by name: it may be installed where only the registry that names it can see it. */
+const entryOf = (folder: string): string => {
+  const path = join(folder, 'package.json');
+  const { exports, main } = existsSync(path) ? (readJson(path) as { exports?: unknown; main?: string }) : {};
+  const found = [targetOf(exports), main, 'src/index.ts', 'index.js'].find((file) => file !== undefined && existsSync(join(folder, file)));
+  return join(folder, found ?? 'src/index.ts');
+};
+
+/** Imports a plugin's package and gives its factory. A ConfigError names the package. */
+export const importFactory = async (manifest: Manifest): Promise<AnyFactory> => {
+  const where = `${manifest.kind}/${manifest.id}`;
+  const entry = entryOf(manifest.folder);
+  let exported: Record<string, unknown>;
+  try {
+    exported = (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new ConfigError(where, `the package ${manifest.package} cannot be imported from ${entry}: ${messageOf(error)}.`, 'Correct it, or reinstall it.', { cause: error });
+  }
+  const factory = exported[manifest.export];
+  if (typeof factory === 'function') return factory as AnyFactory;
+  const names = Object.keys(exported).join(', ') || 'nothing';
+  throw new ConfigError(where, `the package ${manifest.package} exports no function ${manifest.export}; it exports ${names}.`, 'Correct "export" in its plugin.json.');
+};

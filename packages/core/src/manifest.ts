@@ -1,0 +1,93 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { ConfigError, messageOf } from './errors.ts';
+import { validate, type JsonSchema } from './schema.ts';
+import type { Kind } from './types.ts';
+
+export type Capability =
+  | 'model.gradient' | 'model.mixture' | 'operator.linear' | 'operator.adjoint' | 'operator.pseudoInverse' | 'operator.svd' | 'operator.reference'
+  | 'operator.gradient';
+
+/** What a plugin says about itself in `plugin.json`; no plugin code is needed to read it. */
+export type Manifest = {
+  readonly kind: Kind;
+  readonly id: string;
+  /** Name of the factory among the package's exports. */
+  readonly export: string;
+  readonly title: string;
+  readonly source?: { readonly arxiv?: string; readonly doi?: string; readonly url?: string; readonly where?: string; readonly bibtex?: string };
+  readonly needs: readonly Capability[];
+  readonly provides: readonly Capability[];
+  /** Rows through the network for one sample and step, with default options. */
+  readonly costPerStep?: { readonly forwards: number; readonly vjps: number };
+  /** JSON Schema (draft 7) of the options. */
+  readonly options: JsonSchema;
+  readonly presets?: { readonly [name: string]: { readonly title: string; readonly options: Readonly<Record<string, unknown>> } };
+  /** Options worth searching. */
+  readonly tunable?: readonly string[];
+  /** The npm package that holds it, its version, and the folder it is in. */
+  readonly package: string;
+  readonly version: string;
+  readonly folder: string;
+};
+
+/** JSON from a file; a ConfigError names the file. */
+export const readJson = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, '', { cause: error });
+  }
+};
+
+const manifestSchema = readJson(join(import.meta.dirname, '../schemas/plugin.schema.json')) as JsonSchema;
+
+/** The folder of a plugin: `place` is a folder that starts with a dot or the name of a package that is installed where `registry` is. */
+const folderOf = (place: string, registry: string, where: string): string => {
+  if (place.startsWith('.')) {
+    const folder = resolve(dirname(registry), place);
+    if (existsSync(join(folder, 'plugin.json'))) return realpathSync(folder);
+    throw new ConfigError(where, `the folder ${folder} has no plugin.json.`, 'Correct the path (it is relative to the registry file).');
+  }
+  try {
+    return dirname(createRequire(registry).resolve(`${place}/plugin.json`));
+  } catch (error) {
+    const hidden = (error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
+    throw hidden
+      ? new ConfigError(where, `the package ${place} does not export "./plugin.json".`, 'Add it to "exports" in its package.json.', { cause: error })
+      : new ConfigError(where, `the package ${place} is not installed.`, `Run npm install ${place}, or remove the entry.`, { cause: error });
+  }
+};
+
+/** The manifest of one registry entry, checked. `where` names the entry in messages. */
+export const readManifest = (name: string, place: string, registry: string, where: string): Manifest => {
+  const folder = folderOf(place, registry, where);
+  const path = join(folder, 'plugin.json');
+  const { $schema, ...manifest } = validate<Omit<Manifest, 'package' | 'version' | 'folder'> & { $schema?: string }>(manifestSchema, readJson(path), path);
+  if (`${manifest.kind}/${manifest.id}` !== name) {
+    throw new ConfigError(where, `names ${name}, but ${path} is the manifest of ${manifest.kind}/${manifest.id}.`, 'Make the two agree.');
+  }
+  const packagePath = join(folder, 'package.json');
+  const own = existsSync(packagePath) ? (readJson(packagePath) as { name?: unknown; version?: unknown }) : {};
+  return { ...manifest, package: String(own.name ?? place), version: String(own.version ?? '0.0.0'), folder };
+};
+
+/**
+ * Options of a plugin, checked against its manifest, with defaults. `preset: <name>` puts that preset's options beneath those given.
+ * `where` and `at` (file and JSON pointer of the options) are for messages; by default `kind/id`.
+ */
+export const resolveOptions = (
+  { kind, id, options: schema, presets = {} }: Manifest,
+  given: Readonly<Record<string, unknown>> = {},
+  where: string = `${kind}/${id}`,
+  at: string = '',
+): Readonly<Record<string, unknown>> => {
+  const { preset, ...own } = given;
+  if (preset === undefined) return validate(schema, own, where, at);
+  const names = Object.keys(presets);
+  const choices: JsonSchema = { type: 'object', properties: { preset: { type: 'string', enum: names } } };
+  if (names.length === 0) throw new ConfigError(`${where} ${at}/preset`, `${kind}/${id} has no presets.`, 'Remove the key.');
+  validate(choices, { preset }, where, at);
+  return validate(schema, { ...presets[String(preset)]?.options, ...own }, where, at);
+};
