@@ -18,10 +18,12 @@ export type ReportData = {
   /** What the numbers depend on: commit, plugin versions, hash of weights, engine, threads, machine, in this order of display. */
   readonly provenance: readonly ReportFact[];
   readonly imageShape: readonly [height: number, width: number, channels: number];
+  /** Every image of the comparison, in the order of `ReportRow.perImage`. */
+  readonly imageNames: readonly string[];
   readonly metrics: readonly ReportMetric[];
   /** One per operator, sigmaY and method. Rows of one (operator, sigmaY) make one table; the order is kept. */
   readonly rows: readonly ReportRow[];
-  /** Pictures of some images; empty where the samples are not pictures (vectors). */
+  /** Pictures of some or all images; empty where the samples are not pictures (vectors). */
   readonly images: readonly ReportImage[];
   readonly failures: readonly ReportFailure[];
 };
@@ -55,10 +57,8 @@ export type ReportRow = {
   readonly reason?: string;
   /** Key: id of the metric. A metric without a single finite score is left out. */
   readonly metrics: Readonly<Record<string, ReportScore>>;
-  /** Key: id of the metric. Score of every image, in one order for all rows of one (operator, sigmaY); `null`: no score. */
+  /** Key: id of the metric. Score of each image of `ReportData.imageNames` (mean over its samples); `null`: no score. */
   readonly perImage: Readonly<Record<string, readonly (number | null)[]>>;
-  /** Names of the images of `perImage`, in the same order. Left out: they are numbered from 1. */
-  readonly imageNames?: readonly string[];
   /** Left out where nothing ran. */
   readonly cost?: ReportCost;
   /** Samples that failed. */
@@ -101,6 +101,7 @@ export type ReportCost = {
 };
 
 export type ReportImage = {
+  /** One of `ReportData.imageNames`. */
   readonly name: string;
   readonly truth: PngDataUri;
   readonly problems: readonly ReportProblem[];
@@ -111,6 +112,8 @@ export type ReportProblem = {
   readonly sigmaY: number;
   /** `null` where the measurement is not a picture. */
   readonly measurement: PngDataUri | null;
+  /** The standard deviation that is white in the `std` pictures of all results here; black is 0. Images are in [-1, 1]. */
+  readonly stdWhite?: number;
   readonly results: readonly ReportResult[];
 };
 
@@ -123,7 +126,7 @@ export type ReportResult = {
   /** Standard deviation of the samples, a grey picture. */
   readonly std?: PngDataUri;
   readonly trace?: ReportTrace;
-  /** Scores of this sample, by metric id. Shown when pointing at the picture. */
+  /** Scores of this sample by metric id, shown at the picture. Left out: those of the image in `ReportRow.perImage`. */
   readonly scores?: Readonly<Record<string, number>>;
 };
 

@@ -1,0 +1,103 @@
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import type { ReportMetric, ReportRow, ReportScore } from './data.ts';
+import { html, raw, type Html } from './html.ts';
+import { fixed } from './numbers.ts';
+import { referenceLabel, type ProblemRows } from './problems.ts';
+import { isResolved, metricDecimals } from './table.ts';
+
+const width = 560;
+const rowHeight = 30;
+const longestLabel = 22;
+const ink = 'var(--ink)';
+const faint = 'var(--muted)';
+const accent = 'var(--accent)';
+
+type ScoredRow = { readonly row: ReportRow; readonly score: ReportScore };
+
+/** Two figures of one metric on one problem: the scores, and what the comparison rests on, the paired differences to the best mean. */
+export function metricFigures(problem: ProblemRows, metric: ReportMetric, imageNames: readonly string[]): Html | null {
+  const scored = problem.rows.flatMap((row): readonly ScoredRow[] => {
+    const score = row.metrics[metric.id];
+    return score ? [{ row, score }] : [];
+  });
+  if (scored.length === 0) return null;
+  const decimals = metricDecimals(problem.rows, metric);
+  const reference = scored.find(({ row }) => row.label === referenceLabel(problem.rows, metric));
+  const unit = metric.unit ? ` (${metric.unit})` : '';
+  const scores = scoresFigure(scored, metric, imageNames, decimals, `${metric.title}${unit}, ${metric.better} is better`);
+  const differences = reference && scored.length > 1
+    ? differencesFigure(scored, reference, metric, imageNames, decimals, `${metric.title} minus that of ${shorten(reference.row.label)} on the same image${unit}`)
+    : null;
+  return html`<div class="figures">${scores}${differences}</div>`;
+}
+
+function scoresFigure(scored: readonly ScoredRow[], metric: ReportMetric, imageNames: readonly string[], decimals: number, label: string): Html {
+  return figure(scored, label, [
+    Plot.tickX(scored.flatMap(({ row }) => scoresOf(row, metric).flatMap((value, image) =>
+      value === null ? [] : [{ label: row.label, value, title: `${imageNames[image] ?? image + 1}: ${fixed(value, decimals)}` }])), tickStyle),
+    Plot.ruleY(intervals(scored.map(({ row, score }) => ({ row, estimate: score }))), intervalStyle),
+    Plot.dot(scored, {
+      y: ({ row }: ScoredRow) => row.label, x: ({ score }: ScoredRow) => score.mean, r: 5,
+      fill: ({ score }: ScoredRow) => (score.best ? accent : ink), stroke: 'var(--paper)', strokeWidth: 1.5,
+      title: ({ row, score }: ScoredRow) => `${row.label}: ${describe(score, decimals)}`,
+    }),
+  ]);
+}
+
+/** A filled dot is a difference whose interval excludes zero; a ring is one that is not resolved. */
+function differencesFigure(scored: readonly ScoredRow[], reference: ScoredRow, metric: ReportMetric, imageNames: readonly string[], decimals: number, label: string): Html {
+  const base = scoresOf(reference.row, metric);
+  const estimates = scored.flatMap(({ row, score }) => (score.difference ? [{ row, estimate: score.difference }] : []));
+  return figure(scored, label, [
+    Plot.ruleX([0], { stroke: accent, strokeWidth: 1.25 }),
+    Plot.tickX(estimates.flatMap(({ row }) => scoresOf(row, metric).flatMap((value, image) => {
+      const other = base[image] ?? null;
+      return value === null || other === null ? [] : [{ label: row.label, value: value - other, title: `${imageNames[image] ?? image + 1}: ${fixed(value - other, decimals)}` }];
+    })), tickStyle),
+    Plot.ruleY(intervals(estimates), intervalStyle),
+    Plot.dot(estimates, {
+      y: ({ row }: (typeof estimates)[number]) => row.label, x: ({ estimate }: (typeof estimates)[number]) => estimate.mean, r: 5,
+      fill: ({ estimate }: (typeof estimates)[number]) => (isResolved(estimate) ? ink : 'var(--paper)'),
+      stroke: ({ estimate }: (typeof estimates)[number]) => (isResolved(estimate) ? 'var(--paper)' : ink), strokeWidth: 1.5,
+      title: ({ row, estimate }: (typeof estimates)[number]) => `${row.label}: ${describe(estimate, decimals)}`,
+    }),
+    Plot.dot([reference.row.label], { y: (text: string) => text, x: () => 0, r: 5, fill: accent, stroke: 'var(--paper)', strokeWidth: 1.5, title: (text: string) => `${text}: the reference` }),
+  ]);
+}
+
+const tickStyle = { x: 'value', y: 'label', stroke: faint, strokeOpacity: 0.55, strokeWidth: 1, insetTop: 9, insetBottom: 9, title: 'title' } as const;
+const intervalStyle = { y: 'label', x1: 'low', x2: 'high', stroke: ink, strokeWidth: 2 } as const;
+
+function intervals(rows: readonly { readonly row: ReportRow; readonly estimate: { readonly mean: number; readonly ci95: number | null } }[]) {
+  return rows.flatMap(({ row, estimate: { mean, ci95 } }) => (ci95 === null ? [] : [{ label: row.label, low: mean - ci95, high: mean + ci95 }]));
+}
+
+const scoresOf = (row: ReportRow, metric: ReportMetric): readonly (number | null)[] => row.perImage[metric.id] ?? [];
+
+const describe = ({ mean, ci95 }: { readonly mean: number; readonly ci95: number | null }, decimals: number): string =>
+  `${fixed(mean, decimals)}${ci95 === null ? '' : ` ± ${fixed(ci95, decimals)}`}`;
+
+const shorten = (label: string): string => (label.length > longestLabel ? `${label.slice(0, longestLabel - 1)}…` : label);
+
+function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish[]): Html {
+  const labels = scored.map(({ row }) => row.label);
+  const longest = Math.max(...labels.map((text) => shorten(text).length));
+  const { document } = parseHTML('<!doctype html><html><body></body></html>');
+  const svg = Plot.plot({
+    document, width, height: 52 + rowHeight * labels.length, className: 'plot',
+    marginLeft: 20 + 7.2 * longest, marginRight: 18, marginTop: 30, marginBottom: 22,
+    x: { axis: null, insetLeft: 8, insetRight: 8, nice: false },
+    y: { axis: null, domain: labels, type: 'band', padding: 0 },
+    marks: [
+      Plot.axisX({ anchor: 'bottom', ticks: 6, tickSize: 0, label: null, fontSize: 12 }),
+      Plot.gridX({ ticks: 6, stroke: 'var(--line)', strokeOpacity: 1 }),
+      Plot.axisY({ tickSize: 0, tickPadding: 12, tickFormat: shorten, label: null, fontSize: 13 }),
+      ...marks,
+    ],
+  });
+  for (const style of svg.querySelectorAll('style')) style.remove();
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', label);
+  return html`<figure><figcaption>${label}</figcaption>${raw(svg.outerHTML)}</figure>`;
+}

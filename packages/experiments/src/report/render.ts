@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { script } from './client.ts';
+import type { ReportData } from './data.ts';
+import { metricFigures } from './figures.ts';
+import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
+import { html, raw, type Html, type HtmlPart } from './html.ts';
+import { problemsOf, problemTitle, type ProblemRows } from './problems.ts';
+import { style } from './style.ts';
+import { failuresTable, imageScoresTable, summaryTable, verdicts } from './table.ts';
+
+/** Nothing is fetched, and no script runs but our own, whatever a label says. */
+const policy = [
+  `default-src 'none'`, `img-src data:`, `style-src 'unsafe-inline'`,
+  `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`, `base-uri 'none'`, `form-action 'none'`,
+].join('; ');
+
+type Section = { readonly id: string; readonly title: string; readonly body: Html };
+
+/**
+ * The report as one HTML file that needs nothing else: pictures are data URIs, figures are SVG, style and script are inside, and its
+ * content security policy forbids every request. Complete without JavaScript; with it, tables sort and film strips are scrubbed.
+ * Sections without data are left out.
+ */
+export function renderReport(data: ReportData): string {
+  const problems = problemsOf(data);
+  const sections = [
+    section('images', 'Images', 'Every method got the same stored measurement. Point at a picture to see its scores.',
+      problems.map((problem) => imageGrid(problem, data))),
+    section('path', 'From noise to image', html`The estimate E[<i>x</i><sub>0</sub> | <i>x</i><sub>t</sub>] on the way, at the noise levels below the frames. The slider moves all methods at once.`,
+      pathSection(problems, data)),
+    section('uncertainty', 'Uncertainty', 'Mean and standard deviation, pixel by pixel, over the samples that a method drew for one measurement. Brighter is less certain.',
+      problems.map((problem) => uncertaintyMaps(problem, data))),
+    section('scores', 'Scores of every image', null,
+      data.imageNames.length > 0 ? problems.filter(({ rows }) => rows.some(({ status }) => status === 'done')).map((problem) =>
+        html`<h3>${problemTitle(problem)}</h3>${imageScoresTable(problem, data)}`) : []),
+    section('failures', 'Failures', 'Samples that became NaN or diverged. They have no score and are not in the means.',
+      data.failures.length > 0 ? [failuresTable(data.failures)] : []),
+  ].filter((candidate) => candidate !== null);
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${data.title} · Tweedie</title>
+<link rel="icon" href="data:,">
+<style>${raw(style)}:root { --tile: ${tileSize(data)}px; }${data.imageShape[0] > 128 ? ' img { image-rendering: auto; }' : null}</style>
+</head>
+<body>
+${header(data, problems)}
+<nav aria-label="Contents"><ul>${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[...sections, { id: 'provenance', title: 'Provenance' }].map(({ id, title }) =>
+    html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
+<main>
+${problems.map((problem) => comparison(problem, data))}
+${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h2>${body}</section>
+`)}
+<details id="provenance" open><summary><h2>Provenance</h2></summary>
+<dl>${data.provenance.map(({ name, value }) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details>
+</main>
+<script>${raw(script)}</script>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+/** Small images are enlarged by a whole factor to about 96 pixels, large ones shown at 160. */
+function tileSize({ imageShape: [height, width] }: ReportData): number {
+  const size = Math.max(height, width);
+  return size <= 96 ? size * Math.max(1, Math.round(96 / size)) : Math.min(size, 160);
+}
+
+function header(data: ReportData, problems: readonly ProblemRows[]): Html {
+  const methods = new Set(data.rows.map(({ label }) => label)).size;
+  const facts = [plural(data.imageNames.length, 'image'), `of shape ${data.imageShape.join(' × ')},`, plural(problems.length, 'problem'), 'and', plural(methods, 'method')].join(' ');
+  const failed = data.failures.length === 0 ? null : html` <a class="alarm" href="#failures">${plural(data.failures.length, 'sample')} failed.</a>`;
+  const skipped = data.rows.filter(({ status }) => status === 'skipped').length;
+  return html`<header>
+<p class="eyebrow">Tweedie report · <time datetime="${data.created}">${data.created.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z$/, '$1, $2 UTC')}</time></p>
+<h1>${data.title}</h1>
+<p class="lead">${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${failed}</p>
+${(data.notes ?? '').split(/\n\s*\n/).filter((text) => text.trim() !== '').map((text) => html`<p>${text}</p>`)}
+<pre><code>${data.command}</code></pre>
+</header>`;
+}
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+function comparison(problem: ProblemRows, { metrics, imageNames }: ReportData): Html {
+  return html`<section id="${problem.id}"><h2>${problemTitle(problem)}</h2>
+${verdicts(problem, metrics)}
+${summaryTable(problem, metrics)}
+<p class="hint below">Mean over images with its 95 % confidence interval. A paired difference is taken image by image against the row with the best mean; a row is marked best only
+where no such interval crosses zero. The papers’ NFE counts forwards only; a vjp (backward pass) costs about two more.</p>
+${metrics.map((metric) => metricFigures(problem, metric, imageNames))}
+${metrics.length > 0 ? html`<p class="hint below">Thin ticks: one image each. Dots and bars: mean and 95 % interval; a ring is a difference that is not resolved.</p>` : null}
+</section>
+`;
+}
+
+/** A section with its hint, or nothing where none of its parts has anything to show. */
+function section(id: string, title: string, hint: HtmlPart, parts: readonly (Html | null)[]): Section | null {
+  const present = parts.filter((part) => part !== null);
+  return present.length === 0 ? null : { id, title, body: html`${hint ? html`<p class="hint">${hint}</p>` : null}${present}` };
+}
+
+function pathSection(problems: readonly ProblemRows[], data: ReportData): readonly (Html | null)[] {
+  const frames = longestTrace(data);
+  if (frames === 0) return [];
+  const slider = html`<div class="scrubber" hidden><button type="button">Play</button><label for="step">level</label>
+<input id="step" type="range" min="0" max="${frames - 1}" value="${frames - 1}" step="1"><output for="step"></output></div>`;
+  return [slider, ...problems.map((problem) => filmStrips(problem, data))];
+}

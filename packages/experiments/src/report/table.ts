@@ -1,0 +1,128 @@
+import type { ReportData, ReportFailure, ReportMetric, ReportRow, ReportScore } from './data.ts';
+import { html, type Html } from './html.ts';
+import { count, decimalsFor, fixed, short, signed } from './numbers.ts';
+import { problemTitle, referenceLabel, type ProblemRows } from './problems.ts';
+
+/** Decimals of one metric on one problem, so that a column lines up. */
+export function metricDecimals(rows: readonly ReportRow[], metric: ReportMetric): number {
+  const scores = rows.flatMap((row) => row.metrics[metric.id] ?? []);
+  return decimalsFor(scores.flatMap((score) => score.ci95 ?? []), scores.map((score) => score.mean));
+}
+
+/** Title with its direction and unit: `PSNR ↑ dB`. */
+export const metricTitle = ({ title, better, unit }: ReportMetric): Html =>
+  html`${title}&nbsp;<span class="direction" title="${better} is better">${better === 'higher' ? '↑' : '↓'}</span>${unit ? html` <span class="unit">${unit}</span>` : null}`;
+
+/** Header of a column that the page's script makes sortable; `first` is the order of the first click. */
+const sortable = (column: number, first: 'ascending' | 'descending', content: Html, rows = 1): Html =>
+  html`<th scope="col" data-column="${column}" data-first="${first}" rowspan="${rows}">${content}</th>`;
+
+const costColumns = [
+  { key: 'forwards', title: 'forwards', show: count },
+  { key: 'vjps', title: 'vjps', show: count },
+  { key: 'operatorCalls', title: 'operator calls', show: count },
+  { key: 'secondsPerSample', title: 'seconds', show: short },
+] as const;
+
+/** Quality, paired difference to the best mean, and cost of every method on one problem. */
+export function summaryTable({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html {
+  const firstCost = 1 + 2 * metrics.length;
+  const better = ({ better }: ReportMetric) => (better === 'higher' ? 'descending' : 'ascending');
+  const columns = metrics.map((metric) => ({ metric, decimals: metricDecimals(rows, metric), reference: referenceLabel(rows, metric) }));
+  return html`<div class="scroll"><table class="summary sortable">
+<thead>
+<tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}<th scope="colgroup" colspan="4" class="group">cost per sample</th></tr>
+<tr>${metrics.map((metric, index) => [
+    sortable(1 + 2 * index, better(metric), html`mean ± 95 % CI`),
+    sortable(2 + 2 * index, better(metric), html`paired difference`),
+  ])}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}</tr>
+</thead>
+<tbody>
+${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` : null}>
+<th scope="row" data-value="${row.label}">${methodName(row)}</th>${row.status === 'skipped'
+    ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.reason ?? 'no reason given'}</td>`
+    : [
+      columns.map(({ metric, decimals, reference }) => scoreCells(row, row.metrics[metric.id], decimals, reference)),
+      costColumns.map(({ key, show }, index) => html`<td data-value="${row.cost?.[key]}" class="cost${index === 0 ? ' first' : ''}">${row.cost ? show(row.cost[key]) : '–'}</td>`),
+    ]}</tr>
+`)}</tbody>
+</table></div>`;
+}
+
+function methodName(row: ReportRow): Html {
+  const about = [row.label === row.method.replace(/^guidance\//, '') ? '' : row.method.replace(/^guidance\//, ''), row.options,
+    row.status === 'done' ? `${row.steps} steps` : ''].filter((text) => text !== '').join(' · ');
+  return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${row.failures > 0
+    ? html`<a class="failed" href="#failures">${row.failures} failed</a>` : null}`;
+}
+
+function scoreCells(row: ReportRow, score: ReportScore | undefined, decimals: number, reference: string | undefined): Html {
+  if (!score) return html`<td data-value="" class="score first">–</td><td data-value="">–</td>`;
+  const { mean, ci95, ofMean, difference, best } = score;
+  const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">${best ? html`<span class="winner">best</span>` : null}${fixed(mean, decimals)}${plusMinus(ci95, decimals)}${ofMean
+    ? html`<span class="about">mean of samples ${fixed(ofMean.mean, decimals)}${plusMinus(ofMean.ci95, decimals)}</span>` : null}</td>`;
+  if (!difference) {
+    return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}</td>`;
+  }
+  const { pHolm, winRate } = difference;
+  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p < 0.001' : `p = ${pHolm.toFixed(3)}`,
+    winRate === undefined ? '' : `better on ${Math.round(100 * winRate)} %`].filter((text) => text !== '').join(' · ');
+  return html`${quality}<td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${about
+    ? html`<span class="about">${about}</span>` : null}</td>`;
+}
+
+const plusMinus = (ci95: number | null, decimals: number): Html | null =>
+  ci95 === null ? null : html`<span class="ci"> ± ${fixed(ci95, decimals)}</span>`;
+
+/** Whether the interval of a paired difference leaves zero out. */
+export const isResolved = ({ mean, ci95 }: { readonly mean: number; readonly ci95: number | null }): boolean =>
+  ci95 !== null && Math.abs(mean) > ci95;
+
+/** What the table says, in one sentence a metric. */
+export function verdicts({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html {
+  const sentences = metrics.flatMap((metric) => {
+    const winner = rows.find((row) => row.metrics[metric.id]?.best);
+    const reference = referenceLabel(rows, metric);
+    const rivals = rows.filter((row) => {
+      const difference = row.metrics[metric.id]?.difference;
+      return difference !== undefined && !isResolved(difference);
+    });
+    if (winner) return [html`<b>${metric.title}</b> ${winner.label} is best; every other interval of a paired difference excludes zero.`];
+    if (reference === undefined || rivals.length === 0) return [];
+    return [html`<b>${metric.title}</b> No winner: ${reference} has the best mean, but the paired difference to ${list(rivals.map(({ label }) => label))} is not resolved.`];
+  });
+  return html`${sentences.length > 0 ? html`<ul class="verdicts">${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>` : null}`;
+}
+
+function list(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+}
+
+/** Score of every image under every method that ran on one problem. */
+export function imageScoresTable({ rows }: ProblemRows, { metrics, imageNames }: Pick<ReportData, 'metrics' | 'imageNames'>): Html {
+  const done = rows.filter((row) => row.status === 'done');
+  const columns = metrics.flatMap((metric) => done.map((row, index) => ({ metric, row, first: index === 0, decimals: metricDecimals(rows, metric) })));
+  return html`<div class="scroll tall"><table class="scores sortable">
+<thead>
+<tr>${sortable(0, 'ascending', html`image`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="${done.length}" class="group">${metricTitle(metric)}</th>`)}</tr>
+<tr>${columns.map(({ metric, row }, index) => sortable(1 + index, metric.better === 'higher' ? 'descending' : 'ascending', html`${row.label}`))}</tr>
+</thead>
+<tbody>
+${imageNames.map((name, image) => html`<tr><th scope="row" data-value="${name}">${name}</th>${columns.map(({ metric, row, first, decimals }) => {
+    const score = row.perImage[metric.id]?.[image] ?? null;
+    return html`<td data-value="${score}"${first ? html` class="first"` : null}>${score === null ? '–' : fixed(score, decimals)}</td>`;
+  })}</tr>
+`)}</tbody>
+</table></div>`;
+}
+
+export function failuresTable(failures: readonly ReportFailure[]): Html {
+  const columns = ['problem', 'method', 'image', 'sample', 'step', 'what happened'];
+  return html`<div class="scroll"><table class="failures sortable">
+<thead><tr>${columns.map((title, index) => sortable(index, 'ascending', html`${title}`))}</tr></thead>
+<tbody>
+${failures.map((failure) => html`<tr><th scope="row" data-value="${failure.operator} ${failure.sigmaY}">${problemTitle(failure)}</th>${[failure.label, failure.image].map((text) =>
+    html`<td data-value="${text}" class="text">${text}</td>`)}${[failure.sample, failure.step].map((number) => html`<td data-value="${number}">${number}</td>`)}<td data-value="${failure.reason}" class="text">${failure.reason}</td></tr>
+`)}</tbody>
+</table></div>`;
+}
