@@ -1,17 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
-import { decodeSafetensors, keyedRandom } from '@tweedie/core';
+import { describe, expect } from 'vitest';
+import { keyedRandom } from '@tweedie/core';
+import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
 import { kolmogorovSmirnov } from '../src/kolmogorov.ts';
 import {
   bonferroni, bootstrapInterval, cohensD, holm, mean, mseRatio, pairedDifference, pairedTTest, pearson, resampledInterval, signTest, summarise, tInterval,
   wins, type Summary,
 } from '../src/statistics.ts';
 import { wilcoxon } from '../src/wilcoxon.ts';
-
-const folder = join(process.env['TWEEDIE_FIXTURES'] ?? fileURLToPath(new URL('../../../test/fixtures', import.meta.url)), 'statistics');
-const read = <T>(name: string): T => JSON.parse(readFileSync(join(folder, name), 'utf8')) as T;
 
 type StoredSummary = { n: number; mean: number; std: number; standard_error: number; half_width_95: number; ci95: [number, number]; t_ci95: [number, number] };
 type Paired = {
@@ -40,114 +35,104 @@ const near = (actual: number | undefined, expected: number, relative: number): v
 const VALUE = 1e-9;
 const P = 1e-6;
 
-let listed = 0;
-let ran = 0;
-const eachCase = <T extends { name: string }>(cases: readonly T[], run: (item: T) => void): void => {
-  listed += cases.length;
-  for (const item of cases) {
-    it(item.name, () => {
-      run(item);
-      ran++;
-    });
-  }
+const report = fixtureReport('statistics', 'statistics');
+const eachCase = <T extends { readonly name: string }>(file: string, cases: readonly T[], run: (item: T) => void): void => {
+  for (const item of cases) report.case(`${file} ${item.name}`, () => run(item));
+};
+const read = <T>(file: string): T => readFixtureJson<T>('statistics', file);
+
+const matchesSummary = (actual: Summary, values: number[], stored: StoredSummary): void => {
+  expect(actual.n).toBe(stored.n);
+  near(actual.mean, stored.mean, VALUE);
+  near(actual.std, stored.std, VALUE);
+  near(actual.standardError, stored.standard_error, VALUE);
+  near(actual.halfWidth95, stored.half_width_95, VALUE);
+  actual.ci95.forEach((bound, i) => near(bound, stored.ci95[i] ?? NaN, VALUE));
+  tInterval(values).forEach((bound, i) => near(bound, stored.t_ci95[i] ?? NaN, VALUE));
 };
 
-const files = ['statistics.json', 'multiple-tests.json', 'normality.json', 'mse-mmse.json'];
-/** Sliced Wasserstein distances and coverage come with the audit. */
-const later = ['sliced-wasserstein.json', 'coverage.json'];
-const missing = files.filter((name) => !existsSync(join(folder, name)));
-it('has its fixtures', () => expect(missing).toEqual([]));
+describe.runIf(hasFixture('statistics', 'statistics.json'))('paired scores', () => {
+  eachCase('statistics', read<{ paired: Paired[] }>('statistics.json').paired, ({ a, b, ...stored }) => {
+    const d = a.map((value, i) => value - (b[i] ?? NaN));
+    matchesSummary(summarise(a), a, stored.a_summary);
+    matchesSummary(summarise(b), b, stored.b_summary);
+    matchesSummary(pairedDifference(a, b), d, stored.difference);
 
-if (missing.length === 0) {
-  const matchesSummary = (actual: Summary, values: number[], stored: StoredSummary): void => {
-    expect(actual.n).toBe(stored.n);
-    near(actual.mean, stored.mean, VALUE);
-    near(actual.std, stored.std, VALUE);
-    near(actual.standardError, stored.standard_error, VALUE);
-    near(actual.halfWidth95, stored.half_width_95, VALUE);
-    actual.ci95.forEach((bound, i) => near(bound, stored.ci95[i] ?? NaN, VALUE));
-    tInterval(values).forEach((bound, i) => near(bound, stored.t_ci95[i] ?? NaN, VALUE));
-  };
+    const t = pairedTTest(a, b);
+    near(t.t, stored.paired_t.t, VALUE);
+    expect(t.df).toBe(stored.paired_t.df);
+    near(t.p, stored.paired_t.p, P);
 
-  describe('paired scores', () => {
-    eachCase(read<{ paired: Paired[] }>('statistics.json').paired, ({ a, b, ...stored }) => {
-      const d = a.map((value, i) => value - (b[i] ?? NaN));
-      matchesSummary(summarise(a), a, stored.a_summary);
-      matchesSummary(summarise(b), b, stored.b_summary);
-      matchesSummary(pairedDifference(a, b), d, stored.difference);
-
-      const t = pairedTTest(a, b);
-      near(t.t, stored.paired_t.t, VALUE);
-      expect(t.df).toBe(stored.paired_t.df);
-      near(t.p, stored.paired_t.p, P);
-
-      const w = wilcoxon(a, b);
-      expect({ statistic: w.statistic, plus: w.rankSumPlus, minus: w.rankSumMinus, n: w.nonzero, zeros: w.zeros, ties: w.ties, form: w.form }).toEqual({
-        statistic: stored.wilcoxon.statistic, plus: stored.wilcoxon.rank_sum_plus, minus: stored.wilcoxon.rank_sum_minus, n: stored.wilcoxon.n_nonzero,
-        zeros: stored.wilcoxon.zeros, ties: stored.wilcoxon.ties, form: stored.wilcoxon.default_is,
-      });
-      near(w.p, stored.wilcoxon.p_default, P);
-      near(w.pAsymptotic, stored.wilcoxon.p_asymptotic, P);
-      near(w.pAsymptoticCorrected, stored.wilcoxon.p_asymptotic_continuity_corrected, P);
-      if (stored.wilcoxon.p_exact !== null) near(w.pExact, stored.wilcoxon.p_exact, P);
-
-      near(signTest(a, b), stored.sign_test_p, P);
-      expect(wins(a, b)).toEqual({ aGreater: stored.wins.a_greater, equal: stored.wins.equal, bGreater: stored.wins.b_greater });
-      const { r, p } = pearson(a, b);
-      near(r, stored.pearson.r, VALUE);
-      near(p, stored.pearson.p, P);
-      near(cohensD(a, b), stored.cohens_d, VALUE);
-
-      const { bounds, tolerance_with_10000_resamples: tolerance } = stored.bootstrap_percentile95_mean_difference;
-      bootstrapInterval(d, keyedRandom(stored.name)).forEach((bound, i) => {
-        expect(Math.abs(bound - (bounds[i] ?? NaN))).toBeLessThanOrEqual(tolerance);
-      });
-      const given = stored.bootstrap_given_resamples;
-      if (given) resampledInterval(d, given.indices).forEach((bound, i) => near(bound, given.bounds[i] ?? NaN, VALUE));
+    const w = wilcoxon(a, b);
+    expect({ statistic: w.statistic, plus: w.rankSumPlus, minus: w.rankSumMinus, n: w.nonzero, zeros: w.zeros, ties: w.ties, form: w.form }).toEqual({
+      statistic: stored.wilcoxon.statistic, plus: stored.wilcoxon.rank_sum_plus, minus: stored.wilcoxon.rank_sum_minus, n: stored.wilcoxon.n_nonzero,
+      zeros: stored.wilcoxon.zeros, ties: stored.wilcoxon.ties, form: stored.wilcoxon.default_is,
     });
-  });
+    near(w.p, stored.wilcoxon.p_default, P);
+    near(w.pAsymptotic, stored.wilcoxon.p_asymptotic, P);
+    near(w.pAsymptoticCorrected, stored.wilcoxon.p_asymptotic_continuity_corrected, P);
+    if (stored.wilcoxon.p_exact !== null) near(w.pExact, stored.wilcoxon.p_exact, P);
 
-  describe('many tests at once', () => {
-    const { sets } = read<{ sets: { p: number[]; holm: number[]; bonferroni: number[] }[] }>('multiple-tests.json');
-    eachCase(sets.map((set, i) => ({ name: `set ${i}`, ...set })), (set) => {
-      holm(set.p).forEach((value, i) => near(value, set.holm[i] ?? NaN, 1e-12));
-      bonferroni(set.p).forEach((value, i) => near(value, set.bonferroni[i] ?? NaN, 1e-12));
-      expect([holm(set.p).length, bonferroni(set.p).length]).toEqual([set.p.length, set.p.length]);
+    near(signTest(a, b), stored.sign_test_p, P);
+    expect(wins(a, b)).toEqual({ aGreater: stored.wins.a_greater, equal: stored.wins.equal, bGreater: stored.wins.b_greater });
+    const { r, p } = pearson(a, b);
+    near(r, stored.pearson.r, VALUE);
+    near(p, stored.pearson.p, P);
+    near(cohensD(a, b), stored.cohens_d, VALUE);
+
+    const { bounds, tolerance_with_10000_resamples: tolerance } = stored.bootstrap_percentile95_mean_difference;
+    bootstrapInterval(d, keyedRandom(stored.name)).forEach((bound, i) => {
+      expect(Math.abs(bound - (bounds[i] ?? NaN))).toBeLessThanOrEqual(tolerance);
     });
+    const given = stored.bootstrap_given_resamples;
+    if (given) resampledInterval(d, given.indices).forEach((bound, i) => near(bound, given.bounds[i] ?? NaN, VALUE));
   });
+});
 
-  describe('Kolmogorov-Smirnov', () => {
-    eachCase(read<{ tests: NormalTest[] }>('normality.json').tests, (stored) => {
-      const test = kolmogorovSmirnov(stored.x, stored.loc, stored.scale);
-      near(test.statistic, stored.statistic, VALUE);
-      near(test.pExact, stored.p_exact, P);
-      near(test.pAsymptotic, stored.p_asymptotic, VALUE);
-      near(test.pAsymptotic, stored.p_series_sqrt_n, VALUE);
-      near(test.pStephens, stored.p_series_stephens, VALUE);
+describe.runIf(hasFixture('statistics', 'multiple-tests.json'))('many tests at once', () => {
+  const { sets } = read<{ sets: { p: number[]; holm: number[]; bonferroni: number[] }[] }>('multiple-tests.json');
+  eachCase('multiple-tests', sets.map((set, i) => ({ name: `set ${i}`, ...set })), (set) => {
+    holm(set.p).forEach((value, i) => near(value, set.holm[i] ?? NaN, 1e-12));
+    bonferroni(set.p).forEach((value, i) => near(value, set.bonferroni[i] ?? NaN, 1e-12));
+    expect([holm(set.p).length, bonferroni(set.p).length]).toEqual([set.p.length, set.p.length]);
+  });
+});
+
+describe.runIf(hasFixture('statistics', 'normality.json'))('Kolmogorov-Smirnov', () => {
+  eachCase('normality', read<{ tests: NormalTest[] }>('normality.json').tests, (stored) => {
+    const test = kolmogorovSmirnov(stored.x, stored.loc, stored.scale);
+    near(test.statistic, stored.statistic, VALUE);
+    near(test.pExact, stored.p_exact, P);
+    near(test.pAsymptotic, stored.p_asymptotic, VALUE);
+    near(test.pAsymptotic, stored.p_series_sqrt_n, VALUE);
+    near(test.pStephens, stored.p_series_stephens, VALUE);
+  });
+});
+
+describe.runIf(hasFixture('statistics', 'mse-mmse.json'))('MSE over MMSE', () => {
+  const arrays = readFixtureTensors('statistics', 'samples.safetensors');
+  const floats = (name: string): number[] => Array.from(arrays.get(name)?.data ?? [], Number);
+  eachCase('mse-mmse', read<{ cases: Ratio[] }>('mse-mmse.json').cases, (stored) => {
+    const { problems, samples: drawn, dim } = stored;
+      const k = drawn - 1;
+    const truth = floats(`${stored.name}.truth`);
+    const samples = floats(`${stored.name}.samples`);
+    const error = (problem: number, value: (i: number) => number): number =>
+      Array.from({ length: dim }, (_, i) => (value(i) - (truth[problem * dim + i] ?? NaN)) ** 2).reduce((sum, x) => sum + x, 0) / dim;
+    const sample = (problem: number, s: number, i: number): number => samples[(problem * (k + 1) + s) * dim + i] ?? NaN;
+    const each = Array.from({ length: problems }, (_, p) => ({
+      mse: error(p, (i) => sample(p, 0, i)),
+      mmse: error(p, (i) => mean(Array.from({ length: k }, (__, s) => sample(p, s + 1, i)))),
+    }));
+    each.forEach(({ mse, mmse }, p) => {
+      near(mse, stored.mse_per_problem[p] ?? NaN, VALUE);
+      near(mmse, stored.mmse_per_problem[p] ?? NaN, VALUE);
     });
+    near(mseRatio(each.map(({ mse }) => mse), each.map(({ mmse }) => mmse)), stored.ratio_of_sums, VALUE);
   });
+});
 
-  describe('MSE over MMSE', () => {
-    const arrays = decodeSafetensors(new Uint8Array(readFileSync(join(folder, 'samples.safetensors'))));
-    const floats = (name: string): number[] => Array.from(arrays.get(name)?.data ?? [], Number);
-    eachCase(read<{ cases: Ratio[] }>('mse-mmse.json').cases, (stored) => {
-      const { problems, samples: k, dim } = stored;
-      const truth = floats(`${stored.name}.truth`);
-      const samples = floats(`${stored.name}.samples`);
-      const error = (problem: number, value: (i: number) => number): number =>
-        Array.from({ length: dim }, (_, i) => (value(i) - (truth[problem * dim + i] ?? NaN)) ** 2).reduce((sum, x) => sum + x, 0) / dim;
-      const sample = (problem: number, s: number, i: number): number => samples[(problem * (k + 1) + s) * dim + i] ?? NaN;
-      const each = Array.from({ length: problems }, (_, p) => ({
-        mse: error(p, (i) => sample(p, 0, i)),
-        mmse: error(p, (i) => mean(Array.from({ length: k }, (__, s) => sample(p, s + 1, i)))),
-      }));
-      each.forEach(({ mse, mmse }, p) => {
-        near(mse, stored.mse_per_problem[p] ?? NaN, VALUE);
-        near(mmse, stored.mmse_per_problem[p] ?? NaN, VALUE);
-      });
-      near(mseRatio(each.map(({ mse }) => mse), each.map(({ mmse }) => mmse)), stored.ratio_of_sums, VALUE);
-    });
-  });
-
-  afterAll(() => console.log(`statistics fixtures: ${listed} listed, ${ran} ran; not there yet: ${later.join(', ')}`));
+for (const subject of ['sliced-wasserstein', 'coverage']) {
+  if (!hasFixture('statistics', `${subject}.json`)) continue;
+  for (const { name } of read<{ cases: { name: string }[] }>(`${subject}.json`).cases) report.awaits(`metric/${subject}`, `${subject} ${name}`);
 }

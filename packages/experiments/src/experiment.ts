@@ -1,0 +1,115 @@
+import { ConfigError, resolveOptions, type JsonSchema, type Kind, type PluginReference, type Registry } from '@tweedie/core';
+import type { LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
+import { expandSweep } from './sweep.ts';
+
+/** A plugin with all of its options, defaults included. */
+export type Reference = Required<PluginReference>;
+export type Labelled = Reference & { readonly label: string };
+export type Method = Labelled & {
+  /** The scheduler of this row. */
+  readonly scheduler: Reference;
+  /** The options that the recipe gives, for readers. */
+  readonly given: Readonly<Record<string, unknown>>;
+};
+
+/** An experiment with nothing left to look up: strings are references, sweeps are rows, defaults are filled in. */
+export type Experiment = {
+  readonly title: string;
+  readonly notes?: string;
+  readonly seed: number;
+  readonly model: Reference;
+  readonly images: { readonly dataset?: Reference; readonly count: number; readonly offset: number };
+  readonly operators: readonly Labelled[];
+  readonly sigmaY: readonly number[];
+  readonly methods: readonly Method[];
+  readonly engine: Reference;
+  readonly metrics: readonly Labelled[];
+  readonly samples: number;
+  readonly impossible: 'error' | 'skip';
+  readonly trace?: number;
+  readonly traceImages: number;
+  readonly chunk?: number;
+};
+
+/** What a command line may change. */
+export type Overrides = {
+  /** Noise levels of every method. */
+  readonly steps?: number;
+  readonly samples?: number;
+  /** At most this many images. */
+  readonly limit?: number;
+  /** Id of the engine. */
+  readonly engine?: string;
+  readonly seed?: number;
+};
+
+const asObject = (input: MethodInput): Exclude<MethodInput, string> => (typeof input === 'string' ? { id: input } : input);
+
+/** Labels must tell rows apart. */
+const checkLabels = <T extends Labelled>(rows: readonly T[], where: string, what: string): readonly T[] => {
+  const seen = new Set<string>();
+  for (const { label } of rows) {
+    if (seen.has(label)) throw new ConfigError(where, `two ${what} are called ${JSON.stringify(label)}.`, 'Give each a label of its own.');
+    seen.add(label);
+  }
+  return rows;
+};
+
+/** Looks up, checks and completes everything that an experiment names. Imports no plugin code. */
+export const resolveExperiment = ({ input, name, where, locating }: Recipe, registry: Registry, overrides: Overrides = {}): Experiment => {
+  const manifest = (kind: Kind, id: string, at: string) => registry.find(kind, id, `${where} ${at}`);
+  const reference = (kind: Kind, given: ReferenceInput, at: string, extra: Readonly<Record<string, unknown>> = {}): Reference => {
+    const { id, options = {} } = asObject(given);
+    return { id, options: resolveOptions(manifest(kind, id, at), { ...options, ...extra }, where, `${at}/options`) };
+  };
+  const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & { given: Readonly<Record<string, unknown>> })[] => {
+    const { id, label = id, options = {} } = asObject(given);
+    const found = manifest(kind, id, at);
+    return expandSweep(options, found.options as JsonSchema).map((row) => ({
+      id,
+      label: `${label}${row.suffix}`,
+      options: resolveOptions(found, row.options, where, `${at}/options`),
+      given: row.options,
+    }));
+  };
+  const plain = (kind: Kind, list: readonly LabelledInput[], at: string): readonly Labelled[] =>
+    checkLabels(list.flatMap((given, i) => labelled(kind, given, `${at}/${i}`).map(({ id, label, options }) => ({ id, label, options }))), `${where} ${at}`, `${kind}s`);
+
+  return locating(() => {
+    const { images } = input;
+    if ((images.from === undefined) === (images.dataset === undefined)) {
+      throw new ConfigError(`${where} /images`, 'needs either "from: prior" or "dataset".', 'Keep one of the two.');
+    }
+    const methods = input.methods.flatMap((given, i) => {
+      const at = `/methods/${i}`;
+      const { steps, scheduler } = asObject(given);
+      const levels = overrides.steps ?? steps;
+      const chosen = reference(
+        'scheduler', scheduler ?? input.scheduler, scheduler === undefined ? '/scheduler' : `${at}/scheduler`, levels === undefined ? {} : { steps: levels },
+      );
+      return labelled('guidance', given, at).map((row) => ({ ...row, scheduler: chosen }));
+    });
+    const engine = overrides.engine === undefined ? input.engine : overrides.engine;
+    return {
+      title: input.title ?? name,
+      ...(input.notes === undefined ? {} : { notes: input.notes }),
+      seed: overrides.seed ?? input.seed,
+      model: reference('model', input.model, '/model'),
+      images: {
+        count: Math.min(images.count, overrides.limit ?? Infinity),
+        offset: images.offset ?? 0,
+        ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
+      },
+      operators: plain('operator', input.operators, '/operators'),
+      sigmaY: [input.sigmaY].flat(),
+      methods: checkLabels(methods, `${where} /methods`, 'methods'),
+      engine: reference('engine', engine, '/engine'),
+      metrics: plain('metric', input.metrics, '/metrics'),
+      samples: overrides.samples ?? input.samples,
+      impossible: input.impossible,
+      ...(input.trace === undefined ? {} : { trace: input.trace }),
+      traceImages: input.traceImages,
+      ...(input.chunk === undefined ? {} : { chunk: input.chunk }),
+    };
+  });
+};

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { canonicalJson, readJson } from '@tweedie/core';
+
+export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+/** Hash of a value by its JSON; the order of keys does not matter. */
+export const identify = (value: unknown): string => sha256(canonicalJson(value));
+
+const filesOf = (folder: string): readonly string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(ts|js|json|wgsl)$/.test(name)).sort().map((name) => join(folder, name))
+    : [];
+
+/**
+ * Hash of the code that a package runs: its manifest files and sources (`src`, or `dist` where it is built only), and the same of every
+ * `@tweedie/` package that it depends on. A result whose code has changed is computed anew.
+ */
+export const codeHash = (folder: string, known = new Map<string, string>()): string => {
+  const before = known.get(folder);
+  if (before !== undefined) return before;
+  known.set(folder, '');
+  const packagePath = join(folder, 'package.json');
+  const { dependencies = {} } = (existsSync(packagePath) ? readJson(packagePath) : {}) as { dependencies?: Record<string, string> };
+  const sources = filesOf(join(folder, 'src'));
+  const content = [...['plugin.json', 'package.json', 'index.js'].map((name) => join(folder, name)), ...(sources.length > 0 ? sources : filesOf(join(folder, 'dist')))]
+    .filter((path) => existsSync(path))
+    .map((path) => [path.slice(folder.length), sha256(readFileSync(path))]);
+  const used = Object.keys(dependencies)
+    .filter((name) => name.startsWith('@tweedie/'))
+    .map((name) => [name, codeHash(dirname(createRequire(packagePath).resolve(`${name}/package.json`)), known)]);
+  const hash = identify([content, used]);
+  known.set(folder, hash);
+  return hash;
+};

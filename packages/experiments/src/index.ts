@@ -1,0 +1,2 @@
+export { createFiles } from './files.ts';
+export { encodePng } from './images.ts';

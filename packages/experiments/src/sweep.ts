@@ -1,0 +1,28 @@
+import type { JsonSchema } from '@tweedie/core';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Whether a list may be a value of this option, so that it is not a sweep. */
+const takesList = (schema: JsonSchema | undefined): boolean => {
+  if (schema === undefined) return false;
+  const forms = [schema['oneOf'], schema['anyOf']].flat() as (JsonSchema | undefined)[];
+  return [schema['type']].flat().includes('array') || forms.some((form) => form !== undefined && takesList(form));
+};
+
+const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+/**
+ * One set of options per combination of the values of lists; `suffix` names the combination, ` scale=0.3`. A list is a value like any other
+ * where the option's own schema takes one.
+ */
+export const expandSweep = (options: Options, schema: JsonSchema): readonly { readonly options: Options; readonly suffix: string }[] => {
+  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const swept = Object.entries(options).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && !takesList(properties[entry[0]]));
+  return swept.reduce<{ options: Options; suffix: string }[]>(
+    (rows, [name, values]) => rows.flatMap((row) => values.map((value) => ({
+      options: { ...row.options, [name]: value },
+      suffix: `${row.suffix} ${name}=${show(value)}`,
+    }))),
+    [{ options, suffix: '' }],
+  );
+};

@@ -1,0 +1,39 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ConfigError, messageOf } from '@tweedie/core';
+
+/** What every failed write comes out as; `folder` is the run folder. */
+export const writeError = (path: string, cause: unknown): ConfigError => {
+  if (cause instanceof ConfigError) return cause;
+  const full = /ENOSPC|EDQUOT|EFBIG|No space left|disk full|out of disk/i.test(messageOf(cause));
+  const remedy = full
+    ? 'Free some space and run the same command again: what had finished is kept.'
+    : 'Make it writable or choose another folder with --out, and run the same command again: what had finished is kept.';
+  return new ConfigError(path, `cannot be written: ${messageOf(cause).replace(/\.$/, '')}.`, remedy, { cause });
+};
+
+/** Creates the folder and those above it. */
+export const makeFolder = (path: string): void => {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
+};
+
+/** Writes beside and renames, so that a file is whole or not there. */
+export const writeWhole = (path: string, content: Uint8Array | string): void => {
+  const partial = `${path}.${process.pid}.partial`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(partial, content);
+    renameSync(partial, path);
+  } catch (error) {
+    try {
+      rmSync(partial, { force: true });
+    } catch {
+      // The first error is the one to tell.
+    }
+    throw writeError(path, error);
+  }
+};
