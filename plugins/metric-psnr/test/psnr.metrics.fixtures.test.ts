@@ -1,0 +1,18 @@
+import { fixturePicture, fixtureReport, readFixtureJson, testContext } from '@tweedie/testing';
+import { expect } from 'vitest';
+import { psnr } from '../src/index.ts';
+
+type Pair = { readonly image: string; readonly reference: string; readonly size: readonly [height: number, width: number]; readonly psnr64: number };
+type Listed = { readonly pairs: readonly Pair[]; readonly out_of_range?: Pair };
+
+const context = testContext();
+const metric = await psnr({}, context);
+const report = fixtureReport('metrics', 'psnr');
+const { pairs, out_of_range: outOfRange } = readFixtureJson<Listed>('metrics', 'metrics.json');
+
+for (const { image, reference, size, psnr64 } of [...pairs, ...(outOfRange ? [outOfRange] : [])]) {
+  report.case(`${image} against ${reference}`, async () => {
+    const [score = NaN] = await metric.compare(await fixturePicture(context.files, image, size), await fixturePicture(context.files, reference, size));
+    expect(Math.abs(score - psnr64)).toBeLessThan(1e-4);
+  });
+}
