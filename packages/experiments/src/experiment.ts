@@ -22,6 +22,8 @@ export type Experiment = {
   readonly operators: readonly Labelled[];
   readonly sigmaY: readonly number[];
   readonly methods: readonly Method[];
+  /** Of the rows that name none of their own. */
+  readonly scheduler: Reference;
   readonly engine: Reference;
   readonly metrics: readonly Labelled[];
   readonly samples: number;
@@ -80,13 +82,12 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     if ((images.from === undefined) === (images.dataset === undefined)) {
       throw new ConfigError(`${where} /images`, 'needs either "from: prior" or "dataset".', 'Keep one of the two.');
     }
+    const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
+      reference('scheduler', given, at, steps === undefined ? {} : { steps });
     const methods = input.methods.flatMap((given, i) => {
       const at = `/methods/${i}`;
-      const { steps, scheduler } = asObject(given);
-      const levels = overrides.steps ?? steps;
-      const chosen = reference(
-        'scheduler', scheduler ?? input.scheduler, scheduler === undefined ? '/scheduler' : `${at}/scheduler`, levels === undefined ? {} : { steps: levels },
-      );
+      const own = asObject(given);
+      const chosen = scheduler(own.scheduler ?? input.scheduler, own.scheduler === undefined ? '/scheduler' : `${at}/scheduler`, overrides.steps ?? own.steps);
       return labelled('guidance', given, at).map((row) => ({ ...row, scheduler: chosen }));
     });
     const engine = overrides.engine === undefined ? input.engine : overrides.engine;
@@ -103,6 +104,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       operators: plain('operator', input.operators, '/operators'),
       sigmaY: [input.sigmaY].flat(),
       methods: checkLabels(methods, `${where} /methods`, 'methods'),
+      scheduler: scheduler(input.scheduler, '/scheduler'),
       engine: reference('engine', engine, '/engine'),
       metrics: plain('metric', input.metrics, '/metrics'),
       samples: overrides.samples ?? input.samples,

@@ -1,0 +1,118 @@
+import { ConfigError, type Capability, type Cost, type Manifest, type Operator, type ScoreModel } from '@tweedie/core';
+import { openWorkbench, type ExperimentSource, type MethodPart, type OperatorPart, type Workbench } from './workbench.ts';
+import { showNumber, textTable } from './text-table.ts';
+
+export type PlannedRow = {
+  readonly operator: OperatorPart;
+  readonly sigmaY: number;
+  readonly method: MethodPart;
+  /** Why it cannot run. */
+  readonly impossible?: string;
+  /** Network calls for one sample. */
+  readonly cost: Omit<Cost, 'operatorCalls'>;
+};
+
+export type Plan = {
+  readonly title: string;
+  readonly rows: readonly PlannedRow[];
+  readonly images: number;
+  readonly samples: number;
+  readonly chunk: number;
+  /** Network calls of the whole run, padding left out. */
+  readonly total: Omit<Cost, 'operatorCalls'>;
+  /** For a terminal. */
+  readonly table: string;
+};
+
+/** Whether the parts have what a capability names. */
+const has = (capability: Capability, operator: Operator, model: ScoreModel, provided: ReadonlySet<Capability>): boolean => {
+  switch (capability) {
+    case 'model.mixture':
+      return model.mixture !== undefined;
+    case 'operator.linear':
+      return operator.linear;
+    case 'operator.adjoint':
+      return operator.linear || operator.adjoint !== undefined;
+    case 'operator.pseudoInverse':
+      return operator.pseudoInverse !== undefined;
+    case 'operator.svd':
+      return operator.svd !== undefined;
+    case 'operator.reference':
+      return operator.denoisingReference !== undefined;
+    case 'model.gradient':
+    case 'operator.gradient':
+      return provided.has(capability);
+  }
+};
+
+const missing = (needs: readonly Capability[], operator: Operator, operatorManifest: Manifest, model: ScoreModel, modelManifest: Manifest): string | undefined => {
+  const provided = new Set([...operatorManifest.provides, ...modelManifest.provides]);
+  const absent = needs.filter((capability) => !has(capability, operator, model, provided));
+  if (absent.length === 0) return undefined;
+  const owner = (capability: Capability): string => {
+    const { kind, id } = capability.startsWith('model.') ? modelManifest : operatorManifest;
+    return `${kind}/${id} has no ${capability.split('.')[1] ?? capability}`;
+  };
+  return `it needs ${absent.join(', ')}; ${absent.map(owner).join(', ')}`;
+};
+
+/** Every (operator, sigmaY, method) in the order in which they run. */
+export const planRows = ({ experiment, registry, model, operators, methods }: Workbench): readonly PlannedRow[] => {
+  const modelManifest = registry.find('model', experiment.model.id);
+  return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((method): PlannedRow => {
+    const manifest = registry.find('guidance', method.reference.id);
+    const operatorManifest = registry.find('operator', operator.reference.id);
+    const impossible = missing(manifest.needs, operator.operator, operatorManifest, model, modelManifest)
+      ?? method.guidance.refuses?.({ model, operator: operator.operator, scheduler: method.scheduler });
+    const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
+    const cost = method.guidance.cost?.(method.steps) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+    return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
+  })));
+};
+
+/** Throws where rows are impossible and the recipe does not say `impossible: skip`. */
+export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readonly PlannedRow[]): void => {
+  if (experiment.impossible === 'skip') return;
+  const reasons = new Set(rows.flatMap(({ impossible, operator, method }) =>
+    impossible === undefined ? [] : [`method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible.replace(/\.$/, '')}.`]));
+  if (reasons.size === 0) return;
+  throw new ConfigError(recipe.where, [...reasons].join('\n  '), 'Take the pair out, or say "impossible: skip" to show such rows as skipped.');
+};
+
+const render = ({ experiment, model, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
+  const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
+  const cell = ({ impossible, cost }: PlannedRow): string =>
+    impossible === undefined ? `${showNumber(cost.forwards)} + ${showNumber(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
+  const matrix = experiment.methods.map(({ label }) => {
+    const own = experiment.operators.map((operator) => rows.find((row) => row.method.reference.label === label && row.operator.reference.label === operator.label));
+    const steps = own[0]?.method.steps.length ?? 0;
+    return [label, String(steps), ...own.map((row) => (row ? cell(row) : ''))];
+  });
+  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+  const { images, samples, sigmaY } = experiment;
+  return [
+    `${experiment.title}: ${count(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${count(samples, 'sample')} per image, chunks of ${chunk}`,
+    '',
+    'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
+    '',
+    textTable(['method', 'steps', ...experiment.operators.map(({ label }) => label)], matrix),
+    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
+    '',
+    `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps.`,
+  ].join('\n');
+};
+
+/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named, reads no weights, runs nothing. */
+export const plan = async (source: ExperimentSource): Promise<Plan> => {
+  const bench = await openWorkbench(source);
+  try {
+    const rows = planRows(bench);
+    const { title, images, samples } = bench.experiment;
+    const possible = rows.filter(({ impossible }) => impossible === undefined);
+    const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
+    const total = { forwards: sum('forwards'), vjps: sum('vjps') };
+    return { title, rows, images: images.count, samples, chunk: bench.chunk, total, table: render(bench, rows, total) };
+  } finally {
+    bench.dispose();
+  }
+};

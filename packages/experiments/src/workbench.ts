@@ -1,0 +1,83 @@
+import {
+  ConfigError, createContainer, openRegistry, showShape, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
+  type ScoreModel, type Step,
+} from '@tweedie/core';
+import { resolveExperiment, type Experiment, type Labelled, type Method, type Overrides } from './experiment.ts';
+import { createFiles } from './files.ts';
+import { readRecipe, type ExperimentInput, type Recipe } from './recipe.ts';
+
+/** An experiment file by path, or its content. */
+export type ExperimentSource = {
+  readonly recipe: string | ExperimentInput;
+  /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
+  readonly registries?: readonly string[];
+  readonly overrides?: Overrides;
+};
+
+export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
+export type MethodPart = { readonly reference: Method; readonly guidance: Guidance; readonly scheduler: Scheduler; readonly steps: readonly Step[] };
+
+/** The parts that an experiment names, made but without weights. */
+export type Workbench = {
+  readonly recipe: Recipe;
+  readonly experiment: Experiment;
+  readonly registry: Registry;
+  readonly container: Container;
+  readonly model: ScoreModel;
+  /** Undefined: images are drawn from the prior. */
+  readonly dataset?: Dataset;
+  readonly operators: readonly OperatorPart[];
+  readonly methods: readonly MethodPart[];
+  /** Samples computed at once. */
+  readonly chunk: number;
+  dispose(): void;
+};
+
+/** Numbers in one chunk: 16 pictures of 32x32x3, 4 of 64x64x3, 1 of 256x256x3. */
+const CHUNK_NUMBERS = 49_152;
+const LARGEST_CHUNK = 256;
+
+/** Depends on the image shape alone, so that the number of images or samples changes no result. */
+export const chunkFor = ([height, width, channels]: ImageShape): number =>
+  2 ** Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
+
+const checkImages = ({ images }: Experiment, where: string, model: ScoreModel, dataset: Dataset | undefined): void => {
+  if (dataset === undefined) {
+    if (model.mixture) return;
+    throw new ConfigError(`${where} /images/from`, 'this model does not know its prior in closed form, so no images can be drawn from it.', 'Give a "dataset".');
+  }
+  if (showShape(dataset.imageShape) !== showShape(model.imageShape)) {
+    throw new ConfigError(`${where} /images/dataset`, `its images are ${showShape(dataset.imageShape)}, the model's ${showShape(model.imageShape)}.`, 'Choose the same size.');
+  }
+  if (images.offset + images.count > dataset.size) {
+    throw new ConfigError(`${where} /images/count`, `images ${images.offset} to ${images.offset + images.count - 1} are wanted, the data set has ${dataset.size}.`, 'Lower count or offset.');
+  }
+};
+
+/** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
+export const openWorkbench = async ({ recipe: source, registries = [], overrides = {} }: ExperimentSource): Promise<Workbench> => {
+  const recipe = readRecipe(source);
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
+  const experiment = resolveExperiment(recipe, registry, overrides);
+  const container = createContainer({ registry, files: createFiles(recipe.folder) });
+  try {
+    const model = await container.plugin('model', experiment.model);
+    const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
+    recipe.locating(() => checkImages(experiment, recipe.where, model, dataset));
+    const operators: OperatorPart[] = [];
+    for (const reference of experiment.operators) {
+      operators.push({ reference, operator: await container.plugin('operator', reference, { imageShape: model.imageShape }) });
+    }
+    const methods: MethodPart[] = [];
+    for (const reference of experiment.methods) {
+      const scheduler = await container.plugin('scheduler', reference.scheduler);
+      const guidance = await container.plugin('guidance', reference);
+      methods.push({ reference, guidance, scheduler, steps: scheduler.levels(model.process) });
+    }
+    const chunk = experiment.chunk ?? chunkFor(model.imageShape);
+    return { recipe, experiment, registry, container, model, ...(dataset && { dataset }), operators, methods, chunk, dispose: () => container.dispose() };
+  } catch (error) {
+    container.dispose();
+    throw error;
+  }
+};
