@@ -1,4 +1,4 @@
-import { addCosts, eagerMarks, noCost, subtractCosts } from './marks.ts';
+import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
 import { leavesOf, mapTree } from './trees.ts';
 import type { Compiled, Engine, EngineFactory, Tensor, TensorTree } from './types.ts';
@@ -24,14 +24,13 @@ export function eagerEngine(): Engine {
       const signatures = new Set<string>();
       const call = async (...args: readonly TensorTree[]): Promise<TensorTree> => {
         signatures.add(signatureOf(args));
-        const before = eagerMarks();
         let kept: TensorTree = [];
-        tf.tidy(() => {
+        const body = () => {
           const inside = mapTree(args, (leaf) => (typeof leaf === 'number' ? tf.scalar(leaf) : leaf));
           // A clone of each result, so that what the caller disposes is never one of the arguments.
           kept = mapTree(fn(...(inside as A)), (leaf) => (typeof leaf === 'number' ? tf.scalar(leaf) : tf.keep(leaf.clone())));
-        });
-        cost = addCosts(cost, subtractCosts(eagerMarks(), before));
+        };
+        cost = addCosts(cost, countMarks(() => tf.tidy(body)));
         return mapTree(kept, (leaf) => adopt(leaf as Tensor));
       };
       const compiled: unknown = Object.defineProperties(call, {

@@ -1,5 +1,6 @@
 export { tf } from './tensorflow.ts';
 export type {
+  Coefficients,
   Compiled,
   Context,
   Cost,
@@ -52,7 +53,7 @@ export type {
 export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
-export { addCosts, addMark, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark, subtractCosts } from './marks.ts';
+export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark, subtractCosts } from './marks.ts';
 export { eager, eagerEngine, signatureOf } from './eager.ts';
 export { disposeTree, leavesOf, mapTree, stackTrees, tensorsOf, traced } from './trees.ts';
 export {
@@ -62,11 +63,46 @@ export {
   geometricProcess,
   linearBetas,
   noiseProcess,
+  type LevelPair,
   processSchema,
   type ProcessOptions,
+  respacedLevels,
+  reverseCoefficients,
   spaceTimesteps,
   veProcess,
   vpProcess,
   vpProcessOfAlphaBars,
 } from './levels.ts';
 export { batchRandom, keyedRandom, type SampleKey } from './random.ts';
+export {
+  type EpsilonNetwork,
+  epsilonFromX0,
+  fromEpsilonNetwork,
+  fromVe,
+  predictionFromEpsilon,
+  predictionFromScore,
+  predictionFromX0,
+  scoreFromEpsilon,
+  toVe,
+} from './conversions.ts';
+export { canonicalJson } from './canonical-json.ts';
+export { type Container, createContainer } from './container.ts';
+export { type Capability, type Manifest, readJson, resolveOptions } from './manifest.ts';
+export { nearest, suggest } from './nearest.ts';
+export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
+export { type JsonSchema, validate } from './schema.ts';
+export {
+  type MixtureTensors,
+  mixtureCentre,
+  mixtureMean,
+  type SharedIsotropicTensors,
+  sharedIsotropicMean,
+  sharedIsotropicTensors,
+  sharedVariance,
+} from './mixture.ts';
+export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
+export { cholesky } from './linalg.ts';
+export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
+export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
+export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';

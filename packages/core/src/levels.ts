@@ -161,3 +161,24 @@ function roundHalfToEven(value: number): number {
   if (fraction !== 0.5) return Math.round(value);
   return down % 2 === 0 ? down : down + 1;
 }
+
+/** A step of a schedule before a scheduler adds its coefficients. */
+export type LevelPair = { readonly index: number; readonly level: Level; readonly next: Level };
+
+/** The levels a respaced schedule visits, from the most noise to the clean end; methods.md 1.2. `index` counts down to 0. */
+export function respacedLevels(process: NoiseProcess, spacing: number | string | readonly number[]): LevelPair[] {
+  const kept = spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? cleanLevel);
+  return kept.map((level, index) => ({ index, level, next: kept[index - 1] ?? cleanLevel })).reverse();
+}
+
+/**
+ * Coefficients of q(xNext | xt, x0), the reverse of one noising step, for any process with xt = signal x0 + noise eps; float64.
+ * With ratio = signal / signalNext and beta = noise^2 - ratio^2 noiseNext^2 (VP: 1 - alphaBar / alphaBarNext; VE: sigma^2 - sigmaNext^2):
+ *   mean = x0Weight x0 + xtWeight xt,   variance = noiseNext^2 beta / noise^2
+ */
+export function reverseCoefficients(level: Level, next: Level): { beta: number; x0Weight: number; xtWeight: number; variance: number } {
+  const ratio = level.signal / next.signal;
+  const beta = level.noise ** 2 - (ratio * next.noise) ** 2;
+  const share = next.noise ** 2 / level.noise ** 2;
+  return { beta, x0Weight: (next.signal * beta) / level.noise ** 2, xtWeight: ratio * share, variance: share * beta };
+}

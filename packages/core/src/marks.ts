@@ -44,9 +44,19 @@ export const subtractCosts = (a: Cost, b: Cost): Cost => ({
   operatorCalls: a.operatorCalls - b.operatorCalls,
 });
 
-let ranEagerly: Cost = noCost;
-/** Marks that ran on a computing backend since the program started; an engine takes differences. */
-export const eagerMarks = (): Cost => ranEagerly;
+let running: Cost | undefined;
+
+/** Runs a compiled function's body on a computing backend and counts its marks. */
+export function countMarks(run: () => void): Cost {
+  const outer = running;
+  running = noCost;
+  try {
+    run();
+    return running;
+  } finally {
+    running = outer;
+  }
+}
 
 /** Teaches a computing backend the mark: the same numbers under a new handle, and one count. */
 export function registerMark(backendName: string): void {
@@ -56,7 +66,10 @@ export function registerMark(backendName: string): void {
     kernelFunc: ({ inputs, backend, attrs }) => {
       const x = inputs['x'];
       if (x === undefined || attrs === undefined) throw new Error('TweedieMark: needs x and a kind.');
-      ranEagerly = addMark(ranEagerly, kindOf(attrs), x.shape[0] ?? 1);
+      if (running === undefined) {
+        throw new Error('The network or the operator was called outside a compiled function, where calls are not counted. Wrap the call in engine.compile.');
+      }
+      running = addMark(running, kindOf(attrs), x.shape[0] ?? 1);
       (backend as { incRef(dataId: object): void }).incRef(x.dataId);
       return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
     },

@@ -11,7 +11,7 @@ import type {} from '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_
 
 const chained = [
   'abs', 'add', 'argMax', 'cast', 'clipByValue', 'concat', 'cos', 'div', 'divNoNan', 'dot', 'equal', 'exp', 'expandDims', 'flatten', 'gather', 'greater',
-  'greaterEqual', 'less', 'lessEqual', 'log', 'logSumExp', 'logicalAnd', 'logicalNot', 'matMul', 'max', 'maximum', 'mean', 'min', 'minimum', 'mul', 'neg', 'norm',
+  'greaterEqual', 'less', 'lessEqual', 'log', 'log1p', 'logSumExp', 'logicalAnd', 'logicalNot', 'matMul', 'max', 'maximum', 'mean', 'min', 'minimum', 'mul', 'neg', 'norm',
   'notEqual', 'pad', 'pow', 'prod', 'reciprocal', 'relu', 'reshape', 'resizeNearestNeighbor', 'reverse', 'rsqrt', 'sigmoid', 'sign', 'sin', 'slice', 'softmax',
   'softplus', 'split', 'sqrt', 'square', 'squaredDifference', 'squeeze', 'stack', 'sub', 'sum', 'tanh', 'tile', 'transpose', 'unstack', 'where', 'zerosLike', 'onesLike',
 ] as const;

@@ -96,6 +96,8 @@ export interface ScoreModel {
   readonly process: NoiseProcess;
   /** Pixel range: methods clamp x0hat only where it is given. */
   readonly range?: readonly [low: number, high: number];
+  /** True where predictions carry a `varianceFraction`. */
+  readonly predictsVariance?: boolean;
   /** The prior in closed form, where there is one; call after `load`. */
   readonly mixture?: () => GaussianMixture;
   /** Reads what is large; called once, before the first `predict`. */
@@ -143,6 +145,8 @@ export interface ReferenceTask {
  */
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
+  /** True where A = I. */
+  readonly identity?: boolean;
   /** Shape of y without the batch axis. */
   readonly measurementShape: readonly number[];
   /** Drawn once, stored with the problem; no batch axis. */
@@ -161,8 +165,9 @@ export interface Operator<P extends TensorTree = TensorTree> {
 
 // --------------------------------------------------------------------------------------------------------------- schedulers
 
+export type Coefficients = { readonly [name: string]: number };
 /** One move from `level` to `next`, every coefficient in float64. Passed to compiled functions as it is. */
-export type Step = {
+export type Step<C extends Coefficients = Coefficients> = {
   /** Position in the schedule; counts down, the last step is 0. */
   readonly index: number;
   readonly level: Level;
@@ -170,19 +175,21 @@ export type Step = {
   /** c_t: what one unit of score adds to the mean of the step (DDPM: beta / sqrt(alpha)). */
   readonly scoreWeight: number;
   /** The scheduler's own coefficients. */
-  readonly coefficients: { readonly [name: string]: number };
+  readonly coefficients: C;
 };
-export type StepTensors = Traced<Step>;
+export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
 export type Transition = { readonly mean: Image; readonly std: Tensor };
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
 
 /** Plugin kind `scheduler`. */
-export interface Scheduler {
-  levels(process: NoiseProcess): readonly Step[];
+export interface Scheduler<C extends Coefficients = Coefficients> {
+  /** True where `transition` reads `varianceFraction`: only models that predict their variance will do. */
+  readonly usesVariance?: boolean;
+  levels(process: NoiseProcess): readonly Step<C>[];
   /** Pure: distribution of xNext given xt and a prediction (whose x0hat may have been guided or clamped). std 0: deterministic. */
-  transition(xt: Image, prediction: Prediction, step: StepTensors): Transition;
+  transition(xt: Image, prediction: Prediction, step: StepTensors<C>): Transition;
   /** Only where a step calls the model more than once (Heun). */
-  advance?(denoise: Denoise, xt: Image, step: StepTensors, noise: Image): Image;
+  advance?(denoise: Denoise, xt: Image, step: StepTensors<C>, noise: Image): Image;
 }
 
 // ----------------------------------------------------------------------------------------------------------------- guidance
@@ -289,7 +296,7 @@ type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
 export type EngineFactory<O> = Factory<O, Context, Engine>;
 export type ModelFactory<O> = Factory<O, Context, ScoreModel>;
 export type OperatorFactory<O> = Factory<O, OperatorContext, Operator>;
-export type SchedulerFactory<O> = Factory<O, Context, Scheduler>;
+export type SchedulerFactory<O, C extends Coefficients = Coefficients> = Factory<O, Context, Scheduler<C>>;
 export type GuidanceFactory<O, S extends TensorTree = Image> = Factory<O, Context, Guidance<S>>;
 export type MetricFactory<O> = Factory<O, Context, Metric>;
 export type DatasetFactory<O> = Factory<O, Context, Dataset>;

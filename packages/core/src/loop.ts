@@ -1,0 +1,160 @@
+import { CancelledError } from './errors.ts';
+import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from './marks.ts';
+import { batchRandom, type SampleKey } from './random.ts';
+import { tf } from './tensorflow.ts';
+import { tensorsOf } from './trees.ts';
+import type { Compiled, Cost, Engine, Guidance, Image, Measured, Sampler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
+
+/** A guidance method bound to a setting, with the ledger of everything it compiled. */
+export interface BoundGuidance {
+  readonly sampler: Sampler<TensorTree>;
+  readonly steps: readonly Step[];
+  /** Rows counted since binding, padding included. */
+  readonly cost: () => Cost;
+  /** Traces made since binding: one per compiled function and set of shapes, however many problems ran. */
+  readonly compilations: () => number;
+  dispose(): void;
+}
+
+/** Binds a method once for all problems of a setting; network and operator calls are counted from here on. */
+export async function bindGuidance<S extends TensorTree>(guidance: Guidance<S>, setting: Setting): Promise<BoundGuidance> {
+  const compiled: Compiled<readonly never[], unknown>[] = [];
+  const engine: Engine = {
+    ...setting.engine,
+    compile(fn) {
+      const result = setting.engine.compile(fn);
+      const erased: unknown = result;
+      compiled.push(erased as Compiled<readonly never[], unknown>);
+      return result;
+    },
+  };
+  const { scheduler } = setting;
+  const sampler = await guidance.bind({ engine, scheduler, model: meteredModel(setting.model), operator: meteredOperator(setting.operator) });
+  const erased: unknown = sampler;
+  return {
+    sampler: erased as Sampler<TensorTree>,
+    steps: sampler.levels ?? scheduler.levels(setting.model.process),
+    cost: () => compiled.reduce((sum, { cost }) => addCosts(sum, cost), noCost),
+    compilations: () => compiled.reduce((sum, { compilations }) => sum + compilations, 0),
+    dispose() {
+      sampler.dispose?.();
+      for (const fn of compiled) fn.dispose();
+    },
+  };
+}
+
+/** What an observer sees after each step; the tensors are gone after it returns. */
+export type StepEvent = {
+  readonly step: Step;
+  readonly done: number;
+  readonly total: number;
+  readonly x0hat?: Image;
+  readonly scalars?: { readonly [name: string]: Tensor };
+};
+
+export type SampleFailure = { readonly step: number; readonly reason: string };
+
+export type BatchResult = {
+  /** [B, H, W, C]; rows that failed hold whatever they ended as. Owned by the caller. */
+  readonly x: Image;
+  readonly failures: readonly (SampleFailure | undefined)[];
+  /** Rows counted in this run, over the whole batch. */
+  readonly cost: Cost;
+};
+
+export interface BatchRun {
+  readonly bound: BoundGuidance;
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  /** [B, ...] each. */
+  readonly problem: Measured;
+  /** One per row. */
+  readonly keys: readonly SampleKey[];
+  readonly signal?: AbortSignal;
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+}
+
+/** A state this far beyond its noise level has diverged: images and their noise are of order one, known priors of order ten. */
+const DIVERGED = 1e5;
+
+/**
+ * Runs a batch from pure noise to the last level. The loop owns all randomness, watches every new number for NaN and divergence (a failure
+ * belongs to its sample; the others go on), and disposes what a step leaves behind. One loop at a time per process: TensorFlow.js keeps one
+ * global stack of scopes. Throws CancelledError between steps when `signal` aborts.
+ */
+export async function sampleBatch({ bound, imageShape, problem, keys, signal, onStep }: BatchRun): Promise<BatchResult> {
+  const { sampler, steps } = bound;
+  const [first] = steps;
+  if (first === undefined) throw new RangeError('sampleBatch: the schedule has no steps.');
+  const before = bound.cost();
+  const random = batchRandom(keys);
+  const failures: (SampleFailure | undefined)[] = keys.map(() => undefined);
+
+  let state = await scoped(() => (sampler.start ?? startFromNoise(imageShape))(problem, first, random(steps.length)));
+  let breath = performance.now();
+  for (const [position, step] of steps.entries()) {
+    const previous = state;
+    const stepped = await scoped(() => sampler.step(previous, step, problem, random(step.index)));
+    state = stepped.state;
+    const kept = new Set(tensorsOf(state));
+    const old = new Set(tensorsOf(previous));
+    await watch([...kept].filter((tensor) => !old.has(tensor)), step, failures);
+    await onStep?.({ step, done: position + 1, total: steps.length, ...(stepped.x0hat && { x0hat: stepped.x0hat }), ...(stepped.scalars && { scalars: stepped.scalars }) });
+    for (const tensor of [...old, ...tensorsOf({ x0hat: stepped.x0hat ?? [], scalars: stepped.scalars ?? [] })]) {
+      if (!kept.has(tensor)) tensor.dispose();
+    }
+    // Let timers, signals and the terminal have their turn.
+    if (performance.now() - breath > 20) {
+      await new Promise(setImmediate);
+      breath = performance.now();
+    }
+    if (signal?.aborted) {
+      for (const tensor of kept) tensor.dispose();
+      throw new CancelledError('Stopped between two steps.');
+    }
+  }
+
+  const end = state;
+  const x = await scoped(async () => ((await sampler.result?.(end, problem)) ?? (end as Image)).clone());
+  for (const tensor of tensorsOf(end)) tensor.dispose();
+  return { x: x as Image, failures, cost: subtractCosts(bound.cost(), before) };
+}
+
+const startFromNoise =
+  (shape: readonly number[]) =>
+  async ({ y }: Measured, { level }: Step, random: StepRandom): Promise<TensorTree> => {
+    // VP: unit variance by definition; VE: the largest sigma.
+    const scale = level.signal === 1 ? level.noise : 1;
+    const noise = random.normal('start', [y.shape[0] ?? 1, ...shape]);
+    return scale === 1 ? noise : noise.mul(scale);
+  };
+
+/** Runs an asynchronous piece of work and disposes every tensor it made except those in its result. */
+async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {
+  const engine = tf.engine();
+  engine.startScope();
+  let result: T | undefined;
+  try {
+    result = await work();
+    return result;
+  } finally {
+    engine.endScope(result as tf.TensorContainer);
+  }
+}
+
+async function watch(fresh: readonly Tensor[], step: Step, failures: (SampleFailure | undefined)[]): Promise<void> {
+  const bound = DIVERGED * Math.max(1, step.next.noise);
+  for (const tensor of fresh) {
+    if (tensor.dtype !== 'float32' || tensor.shape[0] !== failures.length) continue;
+    const values = await tensor.data();
+    const each = values.length / failures.length;
+    for (let row = 0; row < failures.length; row++) {
+      if (failures[row] !== undefined) continue;
+      for (let i = row * each; i < (row + 1) * each; i++) {
+        const value = values[i] ?? 0;
+        if (value >= -bound && value <= bound) continue;
+        failures[row] = { step: step.index, reason: Number.isFinite(value) ? `diverged: a value reached ${value.toExponential(1)}` : `not a number: a value became ${value}` };
+        break;
+      }
+    }
+  }
+}

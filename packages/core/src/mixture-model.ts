@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { predictionFromX0, toVe } from './conversions.ts';
+import { symmetricEigen } from './linalg.ts';
+import { type MixtureTensors, mixtureMean, sharedIsotropicMean, sharedIsotropicTensors, sharedVariance } from './mixture.ts';
+import { covarianceOf } from './posterior.ts';
+import { tf } from './tensorflow.ts';
+import { disposeTree } from './trees.ts';
+import type { GaussianMixture, Image, ImageShape, LevelTensors, NoiseProcess, Prediction, ScoreModel, Tensor } from './types.ts';
+
+/** A mixture as tensors, every component in its own eigenbasis; [1, K, ...]. The caller owns them. */
+export function mixtureTensors(mixture: GaussianMixture): MixtureTensors {
+  const { weights, means, covariance } = mixture;
+  const count = weights.length;
+  const d = means.length / count;
+  const shared = {
+    logWeights: tf.tensor2d(Float32Array.from(weights, Math.log), [1, count]),
+    means: tf.tensor3d(Float32Array.from(means), [1, count, d]),
+  };
+  if (covariance.kind !== 'full') {
+    const axes = covariance.kind === 'isotropic' ? 1 : d;
+    return { ...shared, variances: tf.tensor3d(Float32Array.from(covariance.variances), [1, count, axes]) };
+  }
+  const variances = new Float32Array(count * d);
+  const basis = new Float32Array(count * d * d);
+  for (let k = 0; k < count; k++) {
+    const { values, vectors } = symmetricEigen(covarianceOf(mixture, k), d);
+    variances.set(values.map((value) => Math.max(0, value)), k * d);
+    basis.set(vectors, k * d * d);
+  }
+  return { ...shared, variances: tf.tensor3d(variances, [1, count, d]), basis: tf.tensor4d(basis, [1, count, d, d]) };
+}
+
+/** SHA-256 of a mixture's numbers: its "weights hash". */
+export function mixtureHash({ weights, means, covariance }: GaussianMixture): string {
+  const hash = createHash('sha256').update(covariance.kind);
+  for (const values of [weights, means, covariance.kind === 'full' ? covariance.matrices : covariance.variances]) {
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * A closed-form prior as a score model: x0hat = E[x0 | xt] exactly, at any noise level of a VP or VE process (methods.md 3, known-posterior
+ * priors). `mixture` is called once, at `load`. Cost: two [B, d] x [d, K] products where all covariances are s^2 I, else K d (d^2 with full
+ * covariances) operations a sample.
+ */
+export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProcess; mixture: () => GaussianMixture | Promise<GaussianMixture> }): ScoreModel {
+  const { imageShape, process } = facts;
+  let loaded: { mixture: GaussianMixture; mean: (z: Tensor, noiseVariance: Tensor) => Tensor; dispose: () => void } | undefined;
+  const ready = () => {
+    if (loaded === undefined) throw new Error('model: load() has not been called.');
+    return loaded;
+  };
+  return {
+    imageShape,
+    process,
+    mixture: () => ready().mixture,
+    weightsHash: () => mixtureHash(ready().mixture),
+    async load() {
+      if (loaded !== undefined) return;
+      const mixture = await facts.mixture();
+      const variance = sharedVariance(mixture);
+      if (variance === undefined) {
+        const tensors = mixtureTensors(mixture);
+        loaded = { mixture, mean: (z, noise) => mixtureMean(z, noise, tensors), dispose: () => disposeTree({ ...tensors }) };
+      } else {
+        const { variance: _, ...tensors } = sharedIsotropicTensors(mixture, variance);
+        loaded = { mixture, mean: (z, noise) => sharedIsotropicMean(z, noise, { ...tensors, variance }), dispose: () => disposeTree(tensors) };
+      }
+    },
+    predict(xt: Image, level: LevelTensors): Prediction {
+      const z = toVe(xt, level).reshape([xt.shape[0], -1]);
+      const x0hat = ready().mean(z, level.sigma.square()).reshape<Image>(xt.shape);
+      return predictionFromX0(xt, x0hat, level);
+    },
+    dispose() {
+      loaded?.dispose();
+      loaded = undefined;
+    },
+  };
+}

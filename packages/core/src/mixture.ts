@@ -1,0 +1,90 @@
+import { tf } from './tensorflow.ts';
+import type { GaussianMixture, Tensor } from './types.ts';
+
+/**
+ * E[x0 | z] and its responsibilities for a Gaussian mixture prior and z = x0 + noise of any diagonal covariance. Everything a closed-form prior
+ * and its exact posterior need is one of these two functions; both differentiate the closed form, which keeps gradients at high noise
+ * accurate in float32 where the epsilon form loses every digit.
+ */
+
+/** Mixture parameters as tensors, in the basis of each component. A leading axis of 1 broadcasts over the batch. */
+export type MixtureTensors = {
+  readonly logWeights: Tensor; // [1 or B, K]
+  readonly means: Tensor; // [1 or B, K, d]
+  readonly variances: Tensor; // [1 or B, K, d] or [1 or B, K, 1]: along the axes of `basis`
+  readonly basis?: Tensor; // [1 or B, K, d, d], orthonormal columns; absent: the coordinate axes
+};
+
+/**
+ * x0hat = sum_k r_k (m_k + Q_k diag(lambda_k / (lambda_k + nu)) Q_k^T (z - m_k)),  r = softmax(log w_k + log N(z; m_k, C_k + nu)).
+ * `z` [B, d]; `noiseVariance` nu broadcasts against [B, K, d] (a scalar, or [B, 1, d] in a basis shared by all components).
+ * Memory and time grow with B * K * d (* d with a basis): for thousands of components use `sharedIsotropicMean`.
+ */
+export function mixtureMean(z: Tensor, noiseVariance: Tensor, { logWeights, means, variances, basis }: MixtureTensors): Tensor {
+  const offset = z.expandDims(1).sub(means); // [B, K, d]
+  const along = basis === undefined ? offset : offset.expandDims(2).matMul(basis).squeeze([2]);
+  const total = variances.add(noiseVariance);
+  // log det of C_k + nu against the first component's, so that large common parts never meet in float32.
+  const first = variances.slice([0, 0, 0], [-1, 1, -1]);
+  const logDeterminant = variances.sub(first).div(first.add(noiseVariance)).log1p().mul(tf.onesLike(along)).sum(-1);
+  const logits = logWeights.sub(along.square().div(total).sum(-1).add(logDeterminant).div(2)); // [B, K]
+  const responsibilities = logits.softmax();
+  const shrunk = along.mul(variances.div(total));
+  const back = basis === undefined ? shrunk : shrunk.expandDims(2).matMul(basis, false, true).squeeze([2]);
+  return means.add(back).mul(responsibilities.expandDims(2)).sum(1);
+}
+
+/** Equal isotropic covariances s^2 I: two matrix products, whatever the number of components. */
+export type SharedIsotropicTensors = {
+  readonly logWeights: Tensor; // [K]
+  /** Means less `centre`, [K, d] */
+  readonly offsets: Tensor;
+  readonly centre: Tensor; // [d]
+  readonly variance: number;
+};
+
+/** As `mixtureMean`; `noiseVariance` is a scalar or broadcasts against [B, d]. */
+export function sharedIsotropicMean(z: Tensor, noiseVariance: Tensor, { logWeights, offsets, centre, variance }: SharedIsotropicTensors): Tensor {
+  const total = noiseVariance.add(variance);
+  const position = z.sub(centre);
+  // |z - m|^2 / (2 total) without |z|^2, which all components share.
+  const halfNorms =
+    total.rank === 0
+      ? offsets.square().sum(1).div(total.mul(2)).expandDims(0) // [1, K]
+      : total.reciprocal().mul(tf.onesLike(position)).matMul(offsets.square(), false, true).div(2); // [B, K]
+  const logits = position.div(total).matMul(offsets, false, true).sub(halfNorms).add(logWeights);
+  const mixed = logits.softmax().matMul(offsets);
+  return position.mul(variance).add(mixed.mul(noiseVariance)).div(total).add(centre);
+}
+
+/** The weighted mean of the component means, [d]. */
+export function mixtureCentre({ weights, means }: Pick<GaussianMixture, 'weights' | 'means'>): Float64Array {
+  const d = means.length / weights.length;
+  const centre = new Float64Array(d);
+  weights.forEach((weight, k) => {
+    for (let i = 0; i < d; i++) centre[i] = (centre[i] ?? 0) + weight * (means[k * d + i] ?? 0);
+  });
+  return centre;
+}
+
+/** The variance that all components share, where they are isotropic and equal. */
+export function sharedVariance({ covariance }: GaussianMixture): number | undefined {
+  if (covariance.kind !== 'isotropic') return undefined;
+  const [first] = covariance.variances;
+  return covariance.variances.every((variance) => variance === first) ? first : undefined;
+}
+
+/** Constant tensors of a mixture with equal isotropic covariances; the caller owns them. `centre` and offsets are formed in float64. */
+export function sharedIsotropicTensors(mixture: GaussianMixture, variance: number): SharedIsotropicTensors {
+  const { weights, means } = mixture;
+  const d = means.length / weights.length;
+  const centre = mixtureCentre(mixture);
+  const offsets = Float32Array.from(means, (value, i) => value - (centre[i % d] ?? 0));
+  return {
+    logWeights: tf.tensor1d(Float32Array.from(weights, Math.log)),
+    offsets: tf.tensor2d(offsets, [weights.length, d]),
+    centre: tf.tensor1d(Float32Array.from(centre)),
+    variance,
+  };
+}
+

@@ -1,0 +1,107 @@
+import { cholesky, multiply, multiplyVector, solveLower, symmetricEigen, transpose } from './linalg.ts';
+import type { GaussianMixture, KeyedRandom } from './types.ts';
+
+/** Covariance of component k as a dense row-major [d, d] matrix. */
+export function covarianceOf({ covariance, weights, means }: GaussianMixture, k: number): Float64Array {
+  const d = means.length / weights.length;
+  if (covariance.kind === 'full') return covariance.matrices.slice(k * d * d, (k + 1) * d * d);
+  const matrix = new Float64Array(d * d);
+  for (let i = 0; i < d; i++) matrix[i * d + i] = covariance.variances[covariance.kind === 'isotropic' ? k : k * d + i] ?? 0;
+  return matrix;
+}
+
+/**
+ * p(x0 | y) for a mixture prior and y = A x0 + sigmaY noise with any matrix A [m, d]: again a mixture (float64),
+ *   G_k = A C_k A^T + sigmaY^2 I,   C'_k = C_k - C_k A^T G_k^-1 A C_k,   m'_k = m_k + C_k A^T G_k^-1 (y - A m_k),
+ *   w'_k proportional to w_k N(y; A m_k, G_k).
+ * Cost: K (m^3/3 + 2 m d^2) operations. methods.md 3.5 integrates the same Gaussians one noise level at a time.
+ */
+export function posteriorMixture(prior: GaussianMixture, a: Float64Array, y: Float64Array, sigmaY: number): GaussianMixture {
+  const count = prior.weights.length;
+  const d = prior.means.length / count;
+  const m = y.length;
+  const transposed = transpose(a, m, d);
+  const means = new Float64Array(count * d);
+  const matrices = new Float64Array(count * d * d);
+  const logWeights = new Float64Array(count);
+
+  for (let k = 0; k < count; k++) {
+    const covariance = covarianceOf(prior, k);
+    const mean = Float64Array.from(prior.means.subarray(k * d, (k + 1) * d));
+    const cross = multiply(covariance, transposed, d, d, m); // C A^T
+    const gram = multiply(a, cross, m, d, m);
+    for (let i = 0; i < m; i++) gram[i * m + i] = (gram[i * m + i] ?? 0) + sigmaY * sigmaY;
+    const lower = cholesky(gram, m);
+    if (lower === undefined) throw new RangeError(`A C A^T + sigmaY^2 I is singular for component ${k}: sigmaY ${sigmaY} is too small for this operator.`);
+
+    const predicted = multiplyVector(a, mean, m);
+    const whitened = solveLower(lower, y.map((value, i) => value - (predicted[i] ?? 0)));
+    // Columns of L^-1 A C: gain and covariance both come from them.
+    const rows = Array.from({ length: d }, (_, j) => solveLower(lower, cross.slice(j * m, (j + 1) * m)));
+    rows.forEach((row, j) => {
+      means[k * d + j] = (mean[j] ?? 0) + dot(row, whitened);
+      for (let i = 0; i <= j; i++) {
+        const value = (covariance[j * d + i] ?? 0) - dot(row, rows[i] ?? row);
+        matrices[k * d * d + j * d + i] = value;
+        matrices[k * d * d + i * d + j] = value;
+      }
+    });
+    let logDeterminant = 0;
+    for (let i = 0; i < m; i++) logDeterminant += 2 * Math.log(lower[i * m + i] ?? 1);
+    logWeights[k] = Math.log(prior.weights[k] ?? 0) - (dot(whitened, whitened) + logDeterminant) / 2;
+  }
+  return { weights: softmax(logWeights), means, covariance: { kind: 'full', matrices } };
+}
+
+/** Mean [d] and covariance [d, d] of a mixture. */
+export function mixtureMoments(mixture: GaussianMixture): { mean: Float64Array; covariance: Float64Array } {
+  const { weights, means } = mixture;
+  const d = means.length / weights.length;
+  const mean = new Float64Array(d);
+  const second = new Float64Array(d * d);
+  weights.forEach((weight, k) => {
+    const covariance = covarianceOf(mixture, k);
+    for (let i = 0; i < d; i++) {
+      mean[i] = (mean[i] ?? 0) + weight * (means[k * d + i] ?? 0);
+      for (let j = 0; j < d; j++) {
+        second[i * d + j] = (second[i * d + j] ?? 0) + weight * ((covariance[i * d + j] ?? 0) + (means[k * d + i] ?? 0) * (means[k * d + j] ?? 0));
+      }
+    }
+  });
+  return { mean, covariance: second.map((value, index) => value - (mean[Math.floor(index / d)] ?? 0) * (mean[index % d] ?? 0)) };
+}
+
+/** One draw of x0 [d] and the component it came from. */
+export function drawFromMixture(mixture: GaussianMixture, random: KeyedRandom): { x0: Float32Array; component: number } {
+  const { weights, means, covariance } = mixture;
+  const d = means.length / weights.length;
+  const [u = 0] = random.uniform('component', 1);
+  let component = 0;
+  for (let sum = weights[0] ?? 1; sum < u && component < weights.length - 1; sum += weights[component] ?? 0) component++;
+  const noise = random.normal('x0', d);
+  const x0 = new Float32Array(d);
+  if (covariance.kind === 'full') {
+    const { values, vectors } = symmetricEigen(covarianceOf(mixture, component), d);
+    const scaled = values.map((value, j) => Math.sqrt(Math.max(0, value)) * (noise[j] ?? 0));
+    multiplyVector(vectors, scaled, d).forEach((value, i) => (x0[i] = (means[component * d + i] ?? 0) + value));
+  } else {
+    for (let i = 0; i < d; i++) {
+      const variance = covariance.variances[covariance.kind === 'isotropic' ? component : component * d + i] ?? 0;
+      x0[i] = (means[component * d + i] ?? 0) + Math.sqrt(variance) * (noise[i] ?? 0);
+    }
+  }
+  return { x0, component };
+}
+
+export function softmax(logits: Float64Array): Float64Array {
+  const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const exponentials = logits.map((logit) => Math.exp(logit - top));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((value) => value / sum);
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
+  return sum;
+}

@@ -1,0 +1,95 @@
+import {
+  cholesky,
+  ConfigError,
+  type Context,
+  type Covariance,
+  decodeSafetensors,
+  type GaussianMixture,
+  type ImageShape,
+  mixtureModel,
+  type ModelFactory,
+  noiseProcess,
+  type ProcessOptions,
+  showShape,
+} from '@tweedie/core';
+
+export interface GmmOptions {
+  readonly shape: ImageShape;
+  readonly file?: string;
+  readonly weights?: readonly number[];
+  readonly means?: readonly (readonly number[])[];
+  readonly variances?: number | readonly number[] | readonly (readonly number[])[];
+  readonly covariances?: readonly (readonly (readonly number[])[])[];
+  readonly process?: Partial<ProcessOptions>;
+}
+
+/**
+ * A Gaussian mixture prior, p(x0) = sum_k w_k N(m_k, C_k), with isotropic, diagonal or full covariances, seen through a VP or VE process.
+ * Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is clamped. Parameters come by value or from
+ * a safetensors file. Throws ConfigError where sizes do not fit or a covariance is not positive definite.
+ */
+export const gmm: ModelFactory<GmmOptions> = (options, context) =>
+  mixtureModel({
+    imageShape: options.shape,
+    process: noiseProcess(options.process),
+    mixture: async () => checked(options.file === undefined ? byValue(options) : await fromFile(options.file, context), options.shape),
+  });
+
+type Parameters = { weights: Float64Array | undefined; means: Float64Array; covariance: Covariance };
+
+const wrong = (what: string, remedy: string) => new ConfigError('model/gmm', what, remedy);
+
+function byValue({ weights, means, variances, covariances }: GmmOptions): Parameters {
+  if (means === undefined) throw wrong('neither means nor file is given.', 'Give means, one row per component, or a safetensors file.');
+  if ((variances === undefined) === (covariances === undefined)) throw wrong('exactly one of variances and covariances is needed.', 'Give one of them.');
+  const flatMeans = Float64Array.from(means.flat());
+  const asWeights = weights && Float64Array.from(weights);
+  if (covariances !== undefined) return { weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from(covariances.flat(2)) } };
+  if (typeof variances === 'number') {
+    return { weights: asWeights, means: flatMeans, covariance: { kind: 'isotropic', variances: new Float64Array(means.length).fill(variances) } };
+  }
+  const kind = Array.isArray(variances?.[0]) ? 'diagonal' : 'isotropic';
+  return { weights: asWeights, means: flatMeans, covariance: { kind, variances: Float64Array.from((variances ?? []).flat()) } };
+}
+
+async function fromFile(file: string, { files }: Context): Promise<Parameters> {
+  const tensors = decodeSafetensors(await files.readBytes(file), file);
+  const values = (name: string) => {
+    const tensor = tensors.get(name);
+    return tensor && Float64Array.from(tensor.data, Number);
+  };
+  const means = values('means');
+  if (means === undefined) throw wrong(`${file} has no tensor 'means'.`, 'Store weights [K], means [K, d] and variances or covariances.');
+  const [count = 0] = tensors.get('means')?.shape ?? [];
+  const matrices = values('covariances');
+  if (matrices !== undefined) return { weights: values('weights'), means, covariance: { kind: 'full', matrices } };
+  const variances = values('variances');
+  if (variances === undefined) throw wrong(`${file} has neither 'variances' nor 'covariances'.`, 'Store one of them.');
+  const rank = tensors.get('variances')?.shape.length ?? 0;
+  if (rank === 0) return { weights: values('weights'), means, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances[0] ?? 0) } };
+  return { weights: values('weights'), means, covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances } };
+}
+
+function checked({ weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {
+  const d = shape[0] * shape[1] * shape[2];
+  const count = means.length / d;
+  if (!Number.isInteger(count)) throw wrong(`${means.length} numbers in means are not rows of ${d}.`, `The shape ${showShape(shape)} has ${d} entries.`);
+  const expect = (name: string, length: number, wanted: number) => {
+    if (length !== wanted) throw wrong(`${name} has ${length} numbers, ${count} components of ${d} entries need ${wanted}.`, 'Make the sizes agree.');
+  };
+  expect('weights', weights?.length ?? count, count);
+  if (covariance.kind === 'full') {
+    expect('covariances', covariance.matrices.length, count * d * d);
+    for (let k = 0; k < count; k++) {
+      if (cholesky(covariance.matrices.subarray(k * d * d, (k + 1) * d * d), d) === undefined) {
+        throw wrong(`covariance ${k} is not positive definite.`, 'Give a symmetric positive definite matrix.');
+      }
+    }
+  } else {
+    expect('variances', covariance.variances.length, covariance.kind === 'isotropic' ? count : count * d);
+    const bad = covariance.variances.find((variance) => !(variance > 0));
+    if (bad !== undefined) throw wrong(`variance ${bad} is not positive.`, 'Give variances above 0.');
+  }
+  const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? count;
+  return { weights: (weights ?? new Float64Array(count).fill(1)).map((weight) => weight / total), means, covariance };
+}
