@@ -85,12 +85,12 @@ function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish
   const longest = Math.max(...labels.map((text) => shorten(text).length));
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = Plot.plot({
-    document, width, height: 52 + rowHeight * labels.length, className: 'plot',
-    marginLeft: 20 + 7.2 * longest, marginRight: 18, marginTop: 30, marginBottom: 22,
+    document, width, height: 30 + rowHeight * labels.length, className: 'plot',
+    marginLeft: 20 + 7 * longest, marginRight: 18, marginTop: 6, marginBottom: 22,
     x: { axis: null, insetLeft: 8, insetRight: 8, nice: false },
     y: { axis: null, domain: labels, type: 'band', padding: 0 },
     marks: [
-      Plot.axisX({ anchor: 'bottom', ticks: 6, tickSize: 0, label: null, fontSize: 12 }),
+      Plot.axisX({ anchor: 'bottom', ticks: 6, tickSize: 0, label: null, fontSize: 12, fill: faint }),
       Plot.gridX({ ticks: 6, stroke: 'var(--line)', strokeOpacity: 1 }),
       Plot.axisY({ tickSize: 0, tickPadding: 12, tickFormat: shorten, label: null, fontSize: 13 }),
       ...marks,

@@ -9,11 +9,11 @@ export function signed(value: number, decimals: number): string {
   return value > 0 && Number(value.toFixed(decimals)) !== 0 ? `+${text}` : text;
 }
 
-/** About three significant digits: noise levels, seconds, standard deviations. */
+/** Three significant digits at most: noise levels, standard deviations. */
 export function short(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
-  return magnitude < -4 ? minus(value.toExponential(1)) : minus(value.toFixed(Math.max(0, Math.min(6, 2 - magnitude))));
+  return magnitude < -4 ? minus(value.toExponential(1)) : minus(String(Number(value.toPrecision(3))));
 }
 
 /** A count that may be a mean: whole where it is whole, with thin spaces between thousands. */
@@ -21,6 +21,12 @@ export function count(value: number): string {
   const [whole = '', fraction] = value.toFixed(Number.isInteger(value) ? 0 : 1).split('.');
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, '\u2009');
   return minus(fraction === undefined ? grouped : `${grouped}.${fraction}`);
+}
+
+/** Decimals that give the largest of some durations three significant digits. */
+export function durationDecimals(seconds: readonly number[]): number {
+  const longest = Math.max(0, ...seconds);
+  return longest > 0 ? Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(longest)))) : 2;
 }
 
 /** Decimals that show the typical (median) half width with two significant digits; where there is none, about four of the scores. */

@@ -14,6 +14,10 @@ const policy = [
   `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`, `base-uri 'none'`, `form-action 'none'`,
 ].join('; ');
 
+const howToRead = `Tables give means over images with 95 % confidence intervals. A paired difference is taken image by image against the row with the best mean, and a row is marked
+best only where no such interval crosses zero. The papers’ NFE counts forwards only; a vjp (backward pass) costs about two more. In the figures a thin tick is one image, a dot with
+its bar the mean with its interval, and a ring a difference that is not resolved.`;
+
 type Section = { readonly id: string; readonly title: string; readonly body: Html };
 
 /**
@@ -45,13 +49,14 @@ export function renderReport(data: ReportData): string {
 <meta name="color-scheme" content="light dark">
 <title>${data.title} · Tweedie</title>
 <link rel="icon" href="data:,">
-<style>${raw(style)}:root { --tile: ${tileSize(data)}px; }${data.imageShape[0] > 128 ? ' img { image-rendering: auto; }' : null}</style>
+<style>${raw(style)}:root { --tile: ${tileSize(data)}px; } @media (max-width: 900px) { :root { --tile: ${0.75 * tileSize(data)}px; } }${data.imageShape[0] > 128 ? ' img { image-rendering: auto; }' : null}</style>
 </head>
 <body>
 ${header(data, problems)}
 <nav aria-label="Contents"><ul>${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[...sections, { id: 'provenance', title: 'Provenance' }].map(({ id, title }) =>
     html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
 <main>
+<p class="hint">${howToRead}</p>
 ${problems.map((problem) => comparison(problem, data))}
 ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h2>${body}</section>
 `)}
@@ -65,10 +70,10 @@ ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h
   return page.markup;
 }
 
-/** Small images are enlarged by a whole factor to about 96 pixels, large ones shown at 160. */
+/** Small images are enlarged by a whole factor to about 128 pixels, large ones shown at 176; narrow windows take three quarters. */
 function tileSize({ imageShape: [height, width] }: ReportData): number {
   const size = Math.max(height, width);
-  return size <= 96 ? size * Math.max(1, Math.round(96 / size)) : Math.min(size, 160);
+  return size <= 128 ? size * Math.max(1, Math.round(128 / size)) : Math.min(size, 176);
 }
 
 function header(data: ReportData, problems: readonly ProblemRows[]): Html {
@@ -91,10 +96,7 @@ function comparison(problem: ProblemRows, { metrics, imageNames }: ReportData): 
   return html`<section id="${problem.id}"><h2>${problemTitle(problem)}</h2>
 ${verdicts(problem, metrics)}
 ${summaryTable(problem, metrics)}
-<p class="hint below">Mean over images with its 95 % confidence interval. A paired difference is taken image by image against the row with the best mean; a row is marked best only
-where no such interval crosses zero. The papers’ NFE counts forwards only; a vjp (backward pass) costs about two more.</p>
 ${metrics.map((metric) => metricFigures(problem, metric, imageNames))}
-${metrics.length > 0 ? html`<p class="hint below">Thin ticks: one image each. Dots and bars: mean and 95 % interval; a ring is a difference that is not resolved.</p>` : null}
 </section>
 `;
 }

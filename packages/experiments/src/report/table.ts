@@ -1,6 +1,6 @@
-import type { ReportData, ReportFailure, ReportMetric, ReportRow, ReportScore } from './data.ts';
+import type { ReportCost, ReportData, ReportFailure, ReportMetric, ReportRow, ReportScore } from './data.ts';
 import { html, type Html } from './html.ts';
-import { count, decimalsFor, fixed, short, signed } from './numbers.ts';
+import { count, decimalsFor, durationDecimals, fixed, signed } from './numbers.ts';
 import { problemTitle, referenceLabel, type ProblemRows } from './problems.ts';
 
 /** Decimals of one metric on one problem, so that a column lines up. */
@@ -18,22 +18,22 @@ const sortable = (column: number, first: 'ascending' | 'descending', content: Ht
   html`<th scope="col" data-column="${column}" data-first="${first}" rowspan="${rows}">${content}</th>`;
 
 const costColumns = [
-  { key: 'forwards', title: 'forwards', show: count },
-  { key: 'vjps', title: 'vjps', show: count },
-  { key: 'operatorCalls', title: 'operator calls', show: count },
-  { key: 'secondsPerSample', title: 'seconds', show: short },
+  { key: 'forwards', title: 'forwards' }, { key: 'vjps', title: 'vjps' },
+  { key: 'operatorCalls', title: 'operator calls' }, { key: 'secondsPerSample', title: 'seconds' },
 ] as const;
 
 /** Quality, paired difference to the best mean, and cost of every method on one problem. */
 export function summaryTable({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html {
   const firstCost = 1 + 2 * metrics.length;
   const better = ({ better }: ReportMetric) => (better === 'higher' ? 'descending' : 'ascending');
+  const secondsDecimals = durationDecimals(rows.flatMap(({ cost }) => cost?.secondsPerSample ?? []));
+  const show = (key: keyof ReportCost, value: number): string => (key === 'secondsPerSample' ? fixed(value, secondsDecimals) : count(value));
   const columns = metrics.map((metric) => ({ metric, decimals: metricDecimals(rows, metric), reference: referenceLabel(rows, metric) }));
   return html`<div class="scroll"><table class="summary sortable">
 <thead>
 <tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}<th scope="colgroup" colspan="4" class="group">cost per sample</th></tr>
 <tr>${metrics.map((metric, index) => [
-    sortable(1 + 2 * index, better(metric), html`mean ± 95 % CI`),
+    sortable(1 + 2 * index, better(metric), html`mean ± 95\u00a0%\u00a0CI`),
     sortable(2 + 2 * index, better(metric), html`paired difference`),
   ])}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}</tr>
 </thead>
@@ -43,14 +43,15 @@ ${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` 
     ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.reason ?? 'no reason given'}</td>`
     : [
       columns.map(({ metric, decimals, reference }) => scoreCells(row, row.metrics[metric.id], decimals, reference)),
-      costColumns.map(({ key, show }, index) => html`<td data-value="${row.cost?.[key]}" class="cost${index === 0 ? ' first' : ''}">${row.cost ? show(row.cost[key]) : '–'}</td>`),
+      costColumns.map(({ key }, index) => html`<td data-value="${row.cost?.[key]}"${index === 0 ? html` class="first"` : null}>${row.cost ? show(key, row.cost[key]) : '–'}</td>`),
     ]}</tr>
 `)}</tbody>
 </table></div>`;
 }
 
 function methodName(row: ReportRow): Html {
-  const about = [row.label === row.method.replace(/^guidance\//, '') ? '' : row.method.replace(/^guidance\//, ''), row.options,
+  const id = row.method.replace(/^guidance\//, '');
+  const about = [row.label.toLowerCase() === id ? '' : id, row.options,
     row.status === 'done' ? `${row.steps} steps` : ''].filter((text) => text !== '').join(' · ');
   return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${row.failures > 0
     ? html`<a class="failed" href="#failures">${row.failures} failed</a>` : null}`;
@@ -60,13 +61,13 @@ function scoreCells(row: ReportRow, score: ReportScore | undefined, decimals: nu
   if (!score) return html`<td data-value="" class="score first">–</td><td data-value="">–</td>`;
   const { mean, ci95, ofMean, difference, best } = score;
   const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">${best ? html`<span class="winner">best</span>` : null}${fixed(mean, decimals)}${plusMinus(ci95, decimals)}${ofMean
-    ? html`<span class="about">mean of samples ${fixed(ofMean.mean, decimals)}${plusMinus(ofMean.ci95, decimals)}</span>` : null}</td>`;
+    ? html`<span class="about">mean of samples <span class="nowrap">${fixed(ofMean.mean, decimals)}${plusMinus(ofMean.ci95, decimals)}</span></span>` : null}</td>`;
   if (!difference) {
     return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}</td>`;
   }
   const { pHolm, winRate } = difference;
-  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p < 0.001' : `p = ${pHolm.toFixed(3)}`,
-    winRate === undefined ? '' : `better on ${Math.round(100 * winRate)} %`].filter((text) => text !== '').join(' · ');
+  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${pHolm.toFixed(3)}`,
+    winRate === undefined ? '' : `better\u00a0on\u00a0${Math.round(100 * winRate)}\u00a0%`].filter((text) => text !== '').join('\u00a0· ');
   return html`${quality}<td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${about
     ? html`<span class="about">${about}</span>` : null}</td>`;
 }

@@ -1,0 +1,127 @@
+import { parseHTML } from 'linkedom';
+import { describe, expect, it } from 'vitest';
+import type { ReportData, ReportRow } from '../src/report/data.ts';
+import { escapeHtml, html } from '../src/report/html.ts';
+import { count, decimalsFor, durationDecimals, fixed, short, signed } from '../src/report/numbers.ts';
+import { renderReport } from '../src/report/render.ts';
+import { sampleReport } from './report-sample.ts';
+
+/** What these tests use of a DOM, whose types the tree does not load. */
+type Element = {
+  readonly textContent: string | null;
+  getAttribute(name: string): string | null;
+  querySelector(selector: string): Element | null;
+  querySelectorAll(selector: string): ArrayLike<Element>;
+};
+
+const domOf = (data: ReportData): Element => parseHTML(renderReport(data)).document;
+const textsOf = (root: Element, selector: string): string[] =>
+  Array.from(root.querySelectorAll(selector), (element) => (element.textContent ?? '').replaceAll('\u00a0', ' ').trim());
+
+describe('html', () => {
+  it('escapes what is put in, and not what is already HTML', () => {
+    expect(html`<b title="${'"&\''}">${'<i>'}${html`<i>${1}</i>`}${['a', null, '<']}</b>`.markup)
+      .toBe('<b title="&quot;&amp;&#39;">&lt;i&gt;<i>1</i>a&lt;</b>');
+    expect(escapeHtml('a & b')).toBe('a &amp; b');
+  });
+});
+
+describe('numbers', () => {
+  it('are written for a table', () => {
+    expect(fixed(-1.255, 1)).toBe('−1.3');
+    expect([signed(0.25, 2), signed(-0.25, 2), signed(0.0001, 2)]).toEqual(['+0.25', '−0.25', '0.00']);
+    expect([short(40), short(12.64), short(0.05), short(0.000012), short(0)]).toEqual(['40', '12.6', '0.05', '1.2e−5', '0']);
+    expect([count(100), count(1234567), count(12.5)]).toEqual(['100', '1\u2009234\u2009567', '12.5']);
+    expect([durationDecimals([0.3, 12]), durationDecimals([0.02])]).toEqual([1, 4]);
+  });
+
+  it('have the decimals that their intervals deserve', () => {
+    expect([decimalsFor([0.59, 0.7], [31]), decimalsFor([0.0071], [0.9]), decimalsFor([12], [300]), decimalsFor([], [31.123]), decimalsFor([], [])])
+      .toEqual([2, 4, 0, 2, 2]);
+  });
+});
+
+describe('renderReport', () => {
+  it('shows quality, paired differences and cost of every method', async () => {
+    const document = domOf(await sampleReport({ pictured: 0 }));
+    const [tied, won] = Array.from(document.querySelectorAll('table.summary'));
+    expect(textsOf(tied!, 'tbody th .label')).toEqual(['exact', 'DPS-w', 'DPS 0.3', 'DPS 1.0']);
+    expect(textsOf(tied!, '.winner')).toEqual([]);
+    expect(textsOf(won!, '.winner')).toEqual(['best', 'best']);
+    expect(textsOf(tied!, 'td.tie')).toHaveLength(2);
+    const cells = textsOf(won!, 'tbody tr:nth-child(3) td');
+    expect(cells[0]).toMatch(/^\d\d\.\d\d ± 0\.\d\dmean of samples/);
+    expect(cells[1]).toMatch(/^−\d\.\d\d ± 0\.\d\dp < 0\.001 · better on 20 %$/);
+    expect(cells.slice(-4)).toEqual(['100', '100', '100', '0.550']);
+    expect(textsOf(document, '.verdicts li')[0]).toMatch(/^PSNR No winner: exact has the best mean, but the paired difference to DPS-w/);
+  });
+
+  it('says why a row was skipped, what failed and where the numbers come from', async () => {
+    const document = domOf(await sampleReport({ pictured: 0 }));
+    expect(textsOf(document, 'tr.skipped td')).toEqual(['Skipped: guidance/dsg needs model.gradient, which this model does not give.']);
+    expect(textsOf(document, 'table.failures tbody td')).toEqual(['DPS 1.0', 'test 2', '0', '37', 'x0hat is not finite (first seen at sigma 3.2).']);
+    expect(textsOf(document, '#provenance dt')).toEqual(['commit', 'plugins', 'weights', 'engine']);
+    expect(textsOf(document, 'pre code')).toEqual(['npx tweedie compare recipes/quickstart.yaml --samples 8']);
+  });
+
+  it('draws every image of the comparison, with its scores and its way from noise', async () => {
+    const data = await sampleReport({ pictured: 2 });
+    const document = domOf(data);
+    expect(document.querySelectorAll('#images tbody tr')).toHaveLength(4);
+    expect(textsOf(document, '#images .scored figcaption')).toHaveLength(16);
+    expect(textsOf(document, '#images .scored figcaption b')[0]).toBe(fixed(data.rows[0]!.perImage['psnr']![0]!, 2));
+    expect(document.querySelectorAll('.strip')).toHaveLength(16);
+    expect(document.querySelectorAll('.strip .frames li')).toHaveLength(16 * 8);
+    expect(document.querySelector('#step')?.getAttribute('max')).toBe('7');
+    expect(document.querySelectorAll('#uncertainty tbody tr')).toHaveLength(8);
+  });
+
+  it('plots as many dots and ticks as there are means and scores', async () => {
+    const document = domOf(await sampleReport({ pictured: 0 }));
+    const figures = Array.from(document.querySelectorAll('.figures svg'));
+    expect(figures).toHaveLength(8);
+    const [scores, differences] = figures;
+    expect(scores!.querySelectorAll('[aria-label="dot"] circle')).toHaveLength(4);
+    expect(scores!.querySelectorAll('[aria-label="tick"] line')).toHaveLength(4 * 16);
+    expect(differences!.querySelectorAll('[aria-label="tick"] line')).toHaveLength(3 * 16);
+    expect(differences!.getAttribute('aria-label')).toBe('PSNR minus that of exact on the same image (dB)');
+  });
+
+  it('leaves out what there is not: pictures, failures, intervals, metrics', async () => {
+    const { rows: [first], ...data } = await sampleReport({ pictured: 0 });
+    const lone: ReportRow = { ...first!, metrics: { psnr: { n: 1, mean: 30, ci95: null, best: false } }, perImage: { psnr: [30] } };
+    const vectors = domOf({ ...data, imageShape: [1, 1, 8], imageNames: ['draw 1'], rows: [lone], failures: [] });
+    expect(textsOf(vectors, 'h2')).toEqual(['identity σy = 0.05', 'Scores of every image', 'Provenance']);
+    expect(vectors.querySelectorAll('img')).toHaveLength(0);
+    expect(vectors.querySelectorAll('.figures svg')).toHaveLength(1);
+    expect(() => renderReport({ ...data, metrics: [], imageNames: [], rows: [], provenance: [] })).not.toThrow();
+  });
+
+  it('makes every string inert', async () => {
+    const attack = '</script><script>alert(1)</script><img src=x onerror="alert(1)">\'"&';
+    const { rows, images, ...data } = await sampleReport({ pictured: 1 });
+    const document = domOf({
+      ...data, title: attack, notes: attack, command: attack, created: attack,
+      provenance: [{ name: attack, value: attack }], imageNames: data.imageNames.map((name) => name + attack),
+      metrics: data.metrics.map((metric) => ({ ...metric, title: attack, unit: attack })),
+      rows: rows.map((row) => ({ ...row, operator: attack, label: row.label + attack, method: attack, options: attack, reason: attack })),
+      images: images.map((image) => ({
+        ...image, name: attack, problems: image.problems.map((problem) => ({
+          ...problem, operator: attack, results: problem.results.map((result) => ({ ...result, label: result.label + attack })),
+        })),
+      })),
+      failures: data.failures.map((failure) => ({ ...failure, operator: attack, label: attack, image: attack, reason: attack })),
+    });
+    expect(document.querySelectorAll('script')).toHaveLength(1);
+    expect(document.querySelectorAll('[onerror]')).toHaveLength(0);
+    expect(Array.from(document.querySelectorAll('img')).every((image) => image.getAttribute('src')!.startsWith('data:image/png;base64,'))).toBe(true);
+    expect(textsOf(document, 'h1')).toEqual([attack]);
+    expect(textsOf(document, 'tbody th .label')[0]).toBe(`exact${attack}`);
+  });
+
+  it('refers to nothing outside of itself', async () => {
+    const page = renderReport(await sampleReport({ pictured: 1 })).replaceAll(/xmlns(:\w+)?="[^"]*"/g, '');
+    expect(page).not.toMatch(/https?:|@import|\burl\((?!#)/);
+    expect(page).toContain('default-src &#39;none&#39;');
+  });
+});
