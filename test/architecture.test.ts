@@ -1,0 +1,202 @@
+/** The rules of the tree: who may import whom (DESIGN section 2), and what no file does. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What each room's source may import of Tweedie. `engine`, `model` ... are plugins by kind. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  jit: ['core'],
+  networks: ['core', 'jit'],
+  experiments: ['core'],
+  testing: ['core', 'experiments'],
+  cli: ['core', 'jit', 'networks', 'experiments', 'testing'],
+  engine: ['core', 'jit'],
+  model: ['core', 'networks'],
+  metric: ['core', 'networks'],
+  operator: ['core'],
+  guidance: ['core'],
+  scheduler: ['core'],
+  dataset: ['core'],
+};
+
+/** Libraries that one room, or one file, keeps to itself. */
+const homes: readonly (readonly [library: RegExp, home: RegExp])[] = [
+  [/^ajv/, /^packages\/core\/src\/schema\.ts$/],
+  [/^inversify/, /^packages\/core\/src\/container\.ts$/],
+  [/^@tensorflow\/tfjs-(core|backend-cpu|layers)/, /^packages\/core\//],
+  [/^@tensorflow\/tfjs-node/, /^plugins\/engine-tensorflow\//],
+  [/^(onnxruntime-node|onnx-proto)/, /^packages\/jit\//],
+  [/^(sharp|@duckdb\/|yaml|@observablehq\/plot|linkedom)/, /^packages\/experiments\//],
+  [/^(@oclif\/|cli-progress)/, /^packages\/cli\//],
+  [/^playwright-core/, /test\//],
+  [/^(vitest|fast-check)/, /(^|\/)test\/|^packages\/testing\/src\//],
+  [/^typescript$/, /^test\//],
+];
+
+type Source = {
+  /** Relative to the repository, with forward slashes. */
+  readonly file: string;
+  /** The package it belongs to: `packages/core`; '' for the tests at the top. */
+  readonly home: string;
+  readonly isSource: boolean;
+  readonly text: string;
+  readonly imports: readonly string[];
+};
+
+const foldersIn = (folder: string): readonly string[] =>
+  existsSync(join(root, folder)) ? readdirSync(join(root, folder)).filter((name) => existsSync(join(root, folder, name, 'package.json'))).map((name) => `${folder}/${name}`) : [];
+const homesOfCode = [...foldersIn('packages'), ...foldersIn('plugins'), ...foldersIn('templates')];
+
+const sourcesIn = (home: string, folder: string): readonly Source[] => {
+  const path = join(root, home, folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+    .map((name) => {
+      const text = readFileSync(join(path, name), 'utf8');
+      const imports = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
+      return { file: relative(root, join(path, name)).replaceAll('\\', '/'), home, isSource: folder === 'src', text, imports };
+    });
+};
+const sources = [...homesOfCode.flatMap((home) => ['src', 'test', 'bench'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
+
+const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+/** `core` for packages/core, the kind for plugins and templates. */
+const roomOf = (home: string): string => {
+  const [folder, name = ''] = home.split('/');
+  return folder === 'packages' ? name : (name.split('-')[0] ?? '');
+};
+const readPackage = (folder: string) =>
+  JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as { name: string; version: string; private?: boolean } & Record<string, Record<string, string> | undefined>;
+
+/** One line per offence, so that a failure reads as a list. */
+const offences = (check: (source: Source) => readonly string[]): readonly string[] =>
+  sources.flatMap((source) => check(source).map((what) => `${source.file}: ${what}`));
+
+describe('imports', () => {
+  it('finds the code', () => {
+    expect(sources.length).toBeGreaterThan(20);
+    expect(sources.find(({ file }) => file === 'packages/core/src/container.ts')?.imports).toContain('inversify');
+  });
+
+  it('stay within the table of who may import whom', () => {
+    const check = ({ home, isSource, imports }: Source): readonly string[] => {
+      if (home === '') return [];
+      const own = readPackage(home).name;
+      const allowed = [own, ...[...(mayImport[roomOf(home)] ?? []), ...(isSource ? [] : ['testing'])].map((name) => `@tweedie/${name}`)];
+      return imports.filter((name) => name.startsWith('@tweedie/') && !allowed.includes(packageOf(name))).map((name) => `may not import ${name}`);
+    };
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('of libraries stay in the room that owns them', () => {
+    const check = ({ file, imports }: Source): readonly string[] =>
+      imports.filter((name) => homes.some(([library, home]) => library.test(name) && !home.test(file))).map((name) => `may not import ${name}`);
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('of plugins leave files to the context', () => {
+    const check = ({ home, isSource, imports }: Source): readonly string[] =>
+      home.startsWith('plugins/') && isSource ? imports.filter((name) => /^(node:)?(fs|child_process|net|http|https)(\/|$)/.test(name)).map((name) => `may not import ${name}`) : [];
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('are declared in the package that makes them', () => {
+    const declared = (home: string, isSource: boolean): readonly string[] => {
+      const { name, dependencies, peerDependencies, optionalDependencies, devDependencies } = readPackage(home);
+      const shared = isSource ? {} : { ...readPackage('').devDependencies, '@tweedie/testing': '' };
+      return [name, ...Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies, ...devDependencies, ...shared })];
+    };
+    const check = ({ home, isSource, imports }: Source): readonly string[] => {
+      if (home === '') return [];
+      const known = declared(home, isSource);
+      return imports.filter((name) => !name.startsWith('.') && !isBuiltin(name) && !known.includes(packageOf(name))).map((name) => `${packageOf(name)} is not in its package.json`);
+    };
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('by path stay inside the package', () => {
+    const check = ({ file, home, imports }: Source): readonly string[] =>
+      home === '' ? [] : imports.filter((name) => name.startsWith('.') && !join(dirname(file), name).startsWith(`${home}/`)).map((name) => `reaches into another package by ${name}`);
+    expect(offences(check)).toEqual([]);
+  });
+});
+
+describe('source', () => {
+  const parse = ({ file, text }: Source): ts.SourceFile => ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const nodesOf = (node: ts.Node): readonly ts.Node[] => [node, ...node.getChildren().flatMap(nodesOf)];
+
+  it('has a package index that is the public list and nothing else', () => {
+    const check = (source: Source): readonly string[] =>
+      /^packages\/\w+\/src\/index\.ts$/.test(source.file) ? parse(source).statements.filter((statement) => !ts.isExportDeclaration(statement)).map((statement) => `holds more than exports: ${statement.getText().slice(0, 60)}`) : [];
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('has files of at most 300 lines', () => {
+    expect(offences(({ isSource, text }) => (isSource && text.trimEnd().split('\n').length > 300 ? [`${text.trimEnd().split('\n').length} lines`] : []))).toEqual([]);
+  });
+
+  it('hides nothing from the compiler, and exports by name', () => {
+    const fault = (node: ts.Node): string | undefined => {
+      if (node.kind === ts.SyntaxKind.AnyKeyword) return 'any';
+      if (ts.isNonNullExpression(node)) return 'non-null !';
+      if (ts.isAsExpression(node) && ts.isAsExpression(node.expression) && node.expression.type.kind === ts.SyntaxKind.UnknownKeyword) return 'as unknown as';
+      if (ts.isExportAssignment(node) || node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent)) return 'default export';
+      if (ts.isExportDeclaration(node) && (node.exportClause === undefined || ts.isNamespaceExport(node.exportClause))) return 'export *';
+      if (ts.isDecorator(node)) return 'decorator';
+      return undefined;
+    };
+    const check = (source: Source): readonly string[] => {
+      if (!source.isSource) return [];
+      const file = parse(source);
+      return nodesOf(file).flatMap((node) => {
+        const what = fault(node);
+        return what === undefined ? [] : [`${what} in line ${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`];
+      });
+    };
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('has no file of odds and ends, and nothing left to do', () => {
+    expect(offences(({ file, text }) => [...(/\/(utils?|helpers?|common|misc)\.ts$/.test(file) ? ['has no subject'] : []), ...(/\b(TO\DO|FIX\ME)\b/.test(text) ? ['something is left to do'] : [])])).toEqual([]);
+  });
+});
+
+describe('packages', () => {
+  const locals = homesOfCode.map((home) => ({ home, ...readPackage(home) }));
+
+  it('have one version, and ask for exactly that of each other', () => {
+    const { version } = readPackage('');
+    const wrong = locals.flatMap(({ home, version: own, dependencies, peerDependencies, devDependencies }) => [
+      ...(own === version ? [] : [`${home}: version ${own}`]),
+      ...Object.entries({ ...dependencies, ...peerDependencies, ...devDependencies })
+        .filter(([name, range]) => name.startsWith('@tweedie/') && range !== version)
+        .map(([name, range]) => `${home}: ${name} ${range}`),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  it('ask for exact versions of everything', () => {
+    const wrong = locals.flatMap(({ home, dependencies, devDependencies }) =>
+      Object.entries({ ...dependencies, ...devDependencies }).filter(([, range]) => !/^\d/.test(range)).map(([name, range]) => `${home}: ${name} ${range}`));
+    expect(wrong).toEqual([]);
+  });
+
+  it('are named after their folders', () => {
+    const wrong = locals.filter(({ home, name }) => !home.startsWith('templates/') && name !== `@tweedie/${home.split('/')[1]}`).map(({ home, name }) => `${home}: ${name}`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('share one copy of TensorFlow.js on disk', () => {
+    // npm's record of what it put under node_modules.
+    const installed = JSON.parse(readFileSync(join(root, 'node_modules/.package-lock.json'), 'utf8')) as { packages: Record<string, { version?: string }> };
+    const copies = Object.entries(installed.packages).filter(([path]) => path.endsWith('node_modules/@tensorflow/tfjs-core'));
+    expect(copies.map(([path, { version }]) => `${path} ${version}`)).toEqual(['node_modules/@tensorflow/tfjs-core 4.22.0']);
+  });
+});
