@@ -32,7 +32,10 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     if (info.channels !== channels) throw new Error(`${info.channels} channels came out of the decoder, wanted ${channels}`);
-    return Float32Array.from(data, (value) => value / 127.5 - 1);
+    // A loop, for Float32Array.from with a function takes seconds on large pictures.
+    const pixels = new Float32Array(data.length);
+    for (let k = 0; k < data.length; k++) pixels[k] = (data[k] ?? 0) / 127.5 - 1;
+    return pixels;
   } catch (cause) {
     throw cause instanceof ConfigError ? cause : unreadable(source, cause);
   }
