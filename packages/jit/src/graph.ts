@@ -1,0 +1,101 @@
+/**
+ * The graph that a trace writes: values with a shape and a type, each an input, a constant, or one ONNX operation on earlier values.
+ * Values are immutable and numbered in the order they were made, so ascending ids are a topological order. The same operation on the
+ * same values is made once (hash-consing): two gradients of one network hold one forward pass.
+ */
+import { simplify } from './simplify.ts';
+
+export type Dtype = 'float32' | 'int32' | 'bool' | 'int64';
+export type Data = Float32Array | Int32Array | Uint8Array | BigInt64Array;
+export type Shape = readonly number[];
+/** ONNX attributes: whole numbers and lists of them as they are, real numbers as { float }. */
+export type Attributes = { readonly [name: string]: number | string | readonly number[] | { readonly float: number } };
+
+export type Value = {
+  readonly id: number;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+  readonly source:
+    | { readonly kind: 'input'; readonly name: string }
+    /** `data` holds one element where all elements are equal. */
+    | { readonly kind: 'constant'; readonly data: Data; readonly uniform: boolean }
+    | { readonly kind: 'operation'; readonly op: string; readonly inputs: readonly Value[]; readonly attributes: Attributes };
+};
+export type Type = { readonly shape: Shape; readonly dtype: Dtype };
+
+export interface Graph {
+  input(name: string, type: Type): Value;
+  constant(data: Data, type: Type): Value;
+  /** The operation, or what it simplifies to. */
+  operation(op: string, inputs: readonly Value[], type: Type, attributes?: Attributes): Value;
+}
+
+export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, axis) => n === b[axis]);
+
+const bytes = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const isUniform = (data: Data): boolean => data.length > 0 && data.every((x) => Object.is(x, data[0]));
+
+let count = 0;
+
+export function createGraph(): Graph {
+  const operations = new Map<string, Value>();
+  const constants = new Map<string, Value[]>();
+
+  const graph: Graph = {
+    input: (name, { shape, dtype }) => ({ id: count++, shape: [...shape], dtype, source: { kind: 'input', name } }),
+
+    constant(data, { shape, dtype }) {
+      const uniform = isUniform(data);
+      const kept = uniform ? data.slice(0, 1) : data;
+      const key = `${dtype} ${shape.join()} ${uniform}`;
+      const alike = constants.get(key) ?? [];
+      const known = alike.find(({ source }) => source.kind === 'constant' && Buffer.compare(bytes(source.data), bytes(kept)) === 0);
+      if (known !== undefined) return known;
+      const value: Value = { id: count++, shape: [...shape], dtype, source: { kind: 'constant', data: kept, uniform } };
+      constants.set(key, [...alike, value]);
+      return value;
+    },
+
+    operation(op, inputs, type, attributes = {}) {
+      const simpler = simplify(graph, op, inputs, type, attributes);
+      if (simpler !== undefined) return simpler;
+      const key = `${op} ${inputs.map((x) => x.id).join()} ${type.dtype} ${type.shape.join()} ${JSON.stringify(attributes)}`;
+      const known = operations.get(key);
+      if (known !== undefined) return known;
+      const value: Value = { id: count++, shape: [...type.shape], dtype: type.dtype, source: { kind: 'operation', op, inputs, attributes } };
+      operations.set(key, value);
+      return value;
+    },
+  };
+  return graph;
+}
+
+/** What `outputs` are computed from, in an order of computation. The rest of the graph is dead. */
+export function reachable(outputs: readonly Value[]): readonly Value[] {
+  const seen = new Set<Value>();
+  const pending = [...outputs];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    if (seen.has(value)) continue;
+    seen.add(value);
+    if (value.source.kind === 'operation') pending.push(...value.source.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** All elements of a constant. */
+export function elements({ source, shape }: Value): Data {
+  if (source.kind !== 'constant') throw new Error('jit: not a constant.');
+  const { data, uniform } = source;
+  if (!uniform) return data;
+  const length = sizeOf(shape);
+  if (data instanceof Float32Array) return new Float32Array(length).fill(data[0] ?? 0);
+  if (data instanceof Int32Array) return new Int32Array(length).fill(data[0] ?? 0);
+  if (data instanceof Uint8Array) return new Uint8Array(length).fill(data[0] ?? 0);
+  return new BigInt64Array(length).fill(data[0] ?? 0n);
+}
+
+/** The number that every element of a constant equals, or undefined. */
+export function uniformValue({ source }: Value): number | undefined {
+  return source.kind === 'constant' && source.uniform ? Number(source.data[0]) : undefined;
+}

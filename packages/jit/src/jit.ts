@@ -1,0 +1,85 @@
+import { addCosts, type Compiled, leavesOf, mapTree, noCost, tf, type Tensor, type TensorTree } from '@tweedie/core';
+import { encode } from './encode.ts';
+import { createSession, type NamedArray, type SessionOptions } from './session.ts';
+import { signature } from './signature.ts';
+import { inputName, SCALARS, trace } from './trace.ts';
+
+export type JitOptions = SessionOptions;
+
+type Feeds = { readonly [name: string]: NamedArray };
+type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
+
+/**
+ * Compiles a pure function of tensors, gradients taken in it included, to an ONNX Runtime session: `fn` runs once, on placeholders, for
+ * each set of argument shapes; every later call with these shapes runs the finished graph.
+ *
+ * Arguments and result are trees of tensors. A number among the arguments is a scalar that may change from call to call; a tensor that
+ * `fn` captures becomes a constant of the graph. The results are ordinary tensors of the `cpu` backend, owned by the caller.
+ * Numbers agree with TensorFlow.js's `cpu` backend to float32 rounding.
+ *
+ * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says where to add one),
+ * reads the numbers of a tensor, or is not synchronous.
+ */
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Compiled<A, R> {
+  const programs = new Map<string, Promise<Program>>();
+  let cost = noCost;
+  let compilations = 0;
+  let disposed = false;
+
+  async function compile(args: readonly TensorTree[]): Promise<Program> {
+    const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
+    compilations++;
+    const session = await createSession(encode(inputs, outputs), outputs, options);
+    return {
+      async run(feeds) {
+        const arrays = await session.run(feeds);
+        cost = addCosts(cost, costOfCall);
+        return mapTree(result, (position) => {
+          const { shape, dtype } = outputs[position as number] ?? { shape: [], dtype: 'float32' };
+          return tf.engine().makeTensor(arrays[position as number] ?? [], [...shape], dtype === 'int64' ? 'int32' : dtype, tf.findBackend('cpu'));
+        });
+      },
+      dispose: session.dispose,
+    };
+  }
+
+  async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
+    if (disposed) throw new Error('jit: this compiled function was disposed of.');
+    const key = signature(args);
+    let program = programs.get(key);
+    if (program === undefined) {
+      program = compile(args);
+      programs.set(key, program);
+      program.catch(() => programs.delete(key));
+    }
+    // Read before the first await: the caller may dispose of its tensors while this call waits.
+    const feeds = feedsOf(args);
+    return (await program).run(feeds);
+  }
+
+  const compiled: unknown = Object.defineProperties(call, {
+    cost: { get: () => cost },
+    compilations: { get: () => compilations },
+    dispose: {
+      value() {
+        disposed = true;
+        for (const program of programs.values()) program.then((it) => it.dispose(), () => undefined);
+        programs.clear();
+      },
+    },
+  });
+  return compiled as Compiled<A, R>;
+}
+
+/** What a session is fed: each tensor under its position, all numbers in one vector. */
+function feedsOf(args: readonly TensorTree[]): Feeds {
+  const feeds: { [name: string]: NamedArray } = {};
+  const scalars: number[] = [];
+  leavesOf(args).forEach((leaf, index) => {
+    if (typeof leaf === 'number') scalars.push(leaf);
+    else feeds[inputName(index)] = arrayOf(leaf);
+  });
+  if (scalars.length > 0) feeds[SCALARS] = { data: Float32Array.from(scalars), shape: [scalars.length], dtype: 'float32' };
+  return feeds;
+}
+const arrayOf = (tensor: Tensor): NamedArray => ({ data: tensor.dataSync(), shape: tensor.shape, dtype: tensor.dtype as NamedArray['dtype'] });

@@ -1,0 +1,123 @@
+import type { Dtype, Graph, Value } from '../graph.ts';
+import { add, binary, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
+import type { Lowering, Lowerings } from './lowering.ts';
+
+const float = (g: Graph, x: Value): Value => cast(g, x, 'float32');
+/** ONNX arithmetic knows no booleans. */
+const number = (g: Graph, x: Value): Value => (x.dtype === 'bool' ? cast(g, x, 'int32') : x);
+const like = (g: Graph, x: Value, value: number): Value => fill(g, value, x.dtype);
+
+/** An operation on real numbers, whatever the type of its operand. */
+const real = (op: string): Lowering => (g, { x }) => unary(g, op, float(g, x));
+/** An operation that keeps the type of its operand. */
+const same = (op: string): Lowering => (g, { x }) => cast(g, unary(g, op, number(g, x)), x.dtype);
+const arithmetic = (op: string): Lowering => (g, { a, b }) => cast(g, binary(g, op, number(g, a), number(g, b)), a.dtype);
+
+function square(g: Graph, x: Value): Value {
+  const n = number(g, x);
+  return cast(g, mul(g, n, n), x.dtype);
+}
+
+/** 1 / (1 + e^-x): ONNX Runtime's Sigmoid is off by 6e-8 absolute, so it loses all digits for x < -16. */
+export const sigmoid = (g: Graph, x: Value): Value => unary(g, 'Reciprocal', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', x))));
+
+/** log(1 + x) by Kahan's correction of the rounding in 1 + x, where x is small enough for it to matter. */
+function log1p(g: Graph, x: Value): Value {
+  const one = fill(g, 1, 'float32');
+  const u = add(g, one, x);
+  const error = sub(g, u, one);
+  const log = unary(g, 'Log', u);
+  const isZero = compare(g, 'Equal', error, fill(g, 0, 'float32'));
+  const corrected = where(g, isZero, x, mul(g, log, div(g, x, where(g, isZero, one, error))));
+  return where(g, compare(g, 'Less', unary(g, 'Abs', x), fill(g, 0.5, 'float32')), corrected, log);
+}
+
+/** e^x - 1 = tanh(x / 2) (e^x + 1), without cancellation. */
+const expm1 = (g: Graph, x: Value): Value =>
+  mul(g, unary(g, 'Tanh', mul(g, x, fill(g, 0.5, 'float32'))), add(g, unary(g, 'Exp', x), fill(g, 1, 'float32')));
+
+/** Exponential linear unit; the exponential sees only what is not positive, so it cannot overflow. */
+const elu = (g: Graph, x: Value): Value =>
+  where(g, compare(g, 'Greater', x, fill(g, 0, 'float32')), x, expm1(g, binary(g, 'Min', x, fill(g, 0, 'float32'))));
+
+const leaky = (g: Graph, x: Value, slope: Value): Value => where(g, compare(g, 'Less', x, like(g, x, 0)), mul(g, x, slope), x);
+
+const clip = (g: Graph, x: Value, low: number, high: number): Value =>
+  g.operation('Clip', [x, fill(g, low, x.dtype), fill(g, high, x.dtype)], { shape: x.shape, dtype: x.dtype });
+
+const floorDivide = (g: Graph, a: Value, b: Value): Value => cast(g, unary(g, 'Floor', div(g, float(g, a), float(g, b))), a.dtype);
+
+/** a - floor(a / b) b: the sign of the divisor, as in TensorFlow.js. */
+const mod = (g: Graph, a: Value, b: Value): Value => {
+  const remainder = sub(g, a, mul(g, unary(g, 'Floor', div(g, a, b)), b));
+  return remainder;
+};
+
+export const elementwise: Lowerings = {
+  Abs: same('Abs'),
+  Neg: same('Neg'),
+  Sign: same('Sign'),
+  Square: (g, { x }) => square(g, x),
+  ...Object.fromEntries(
+    ['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Ceil', 'Cos', 'Cosh', 'Erf', 'Exp', 'Floor', 'Log', 'Reciprocal', 'Round', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Tan', 'Tanh'].map(
+      (op) => [op, real(op)],
+    ),
+  ),
+  Rsqrt: (g, { x }) => unary(g, 'Reciprocal', unary(g, 'Sqrt', float(g, x))),
+  Sigmoid: (g, { x }) => sigmoid(g, float(g, x)),
+  Log1p: (g, { x }) => log1p(g, float(g, x)),
+  Expm1: (g, { x }) => expm1(g, float(g, x)),
+
+  Relu: same('Relu'),
+  Relu6: (g, { x }) => clip(g, x, 0, 6),
+  LeakyRelu: (g, { x }, { alpha = 0.2 }) => leaky(g, x, like(g, x, alpha)),
+  Prelu: (g, { x, alpha }) => leaky(g, x, alpha),
+  Elu: (g, { x }) => elu(g, x),
+  EluGrad: (g, { dy, y }) => mul(g, dy, where(g, compare(g, 'GreaterOrEqual', y, like(g, y, 0)), like(g, y, 1), add(g, y, like(g, y, 1)))),
+  Step: (g, { x }, { alpha = 0 }) => where(g, compare(g, 'Greater', x, like(g, x, 0)), like(g, x, 1), like(g, x, alpha)),
+  ClipByValue: (g, { x }, { clipValueMin = 0, clipValueMax = 0 }) => clip(g, x, clipValueMin, clipValueMax),
+
+  Add: arithmetic('Add'),
+  Sub: arithmetic('Sub'),
+  Multiply: arithmetic('Mul'),
+  Maximum: arithmetic('Max'),
+  Minimum: arithmetic('Min'),
+  Pow: arithmetic('Pow'),
+  RealDiv: (g, { a, b }) => div(g, float(g, a), float(g, b)),
+  FloorDiv: (g, { a, b }) => floorDivide(g, a, b),
+  Mod: (g, { a, b }) => (a.dtype === 'float32' ? mod(g, a, b) : binary(g, 'Mod', a, b)),
+  SquaredDifference: (g, { a, b }) => square(g, sub(g, number(g, a), number(g, b))),
+  AddN: (g, _, __, all) => all.reduce((sum, x) => add(g, sum, x)),
+
+  Identity: (_, { x }) => x,
+  Cast: (g, { x }, { dtype }) => cast(g, x, dtype as Dtype),
+  OnesLike: (g, { x }) => fill(g, 1, x.dtype, x.shape),
+  ZerosLike: (g, { x }) => fill(g, 0, x.dtype, x.shape),
+  Fill: (g, _, { shape = [], value = 0, dtype = 'float32' }) => fill(g, value, dtype as Dtype, shape),
+
+  /** The mark of the cost ledger: an identity that is looked for when the graph is finished. */
+  TweedieMark: (g, { x }, { kind = '' }) => g.operation('TweedieMark', [x], x, { kind }),
+};
+
+/** The activations of fused kernels. */
+export function activate(g: Graph, x: Value, activation: string | undefined, slope: number, prelu: Value | undefined): Value {
+  switch (activation) {
+    case undefined:
+    case 'linear':
+      return x;
+    case 'relu':
+      return unary(g, 'Relu', x);
+    case 'relu6':
+      return clip(g, x, 0, 6);
+    case 'elu':
+      return elu(g, x);
+    case 'sigmoid':
+      return sigmoid(g, x);
+    case 'leakyrelu':
+      return leaky(g, x, fill(g, slope, 'float32'));
+    case 'prelu':
+      return leaky(g, x, prelu ?? fill(g, 0, 'float32'));
+    default:
+      throw new Error(`jit: unknown fused activation ${activation}.`);
+  }
+}

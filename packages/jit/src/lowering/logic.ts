@@ -1,0 +1,36 @@
+import type { Dtype } from '../graph.ts';
+import { cast, compare, fill, reshape, table, unary, where } from '../ops.ts';
+import type { Lowering, Lowerings } from './lowering.ts';
+
+const comparison = (op: string): Lowering => (g, { a, b }) => {
+  // ONNX orders numbers only.
+  const [x, y] = a.dtype === 'bool' ? [cast(g, a, 'int32'), cast(g, b, 'int32')] : [a, b];
+  return compare(g, op, x, y);
+};
+
+export const logic: Lowerings = {
+  Equal: comparison('Equal'),
+  NotEqual: (g, { a, b }) => unary(g, 'Not', compare(g, 'Equal', a, b)),
+  Greater: comparison('Greater'),
+  GreaterEqual: comparison('GreaterOrEqual'),
+  Less: comparison('Less'),
+  LessEqual: comparison('LessOrEqual'),
+  LogicalAnd: (g, { a, b }) => compare(g, 'And', a, b),
+  LogicalOr: (g, { a, b }) => compare(g, 'Or', a, b),
+  LogicalNot: (g, { x }) => unary(g, 'Not', x),
+  IsNan: (g, { x }) => unary(g, 'IsNaN', x, 'bool'),
+  IsInf: (g, { x }) => unary(g, 'IsInf', x, 'bool'),
+  IsFinite: (g, { x }) => unary(g, 'Not', compare(g, 'Or', unary(g, 'IsNaN', x, 'bool'), unary(g, 'IsInf', x, 'bool'))),
+
+  Select(g, { condition, t, e }) {
+    // A condition of rank 1 chooses whole rows.
+    const chosen = condition.shape.length === 1 ? reshape(g, condition, [...condition.shape, ...t.shape.slice(1).map(() => 1)]) : condition;
+    return where(g, chosen, t, e);
+  },
+
+  OneHot(g, { indices }, { depth = 0, onValue = 1, offValue = 0, dtype = 'int32' }) {
+    const classes = table(g, Array.from({ length: depth }, (_, i) => i), 'int32');
+    const hit = compare(g, 'Equal', reshape(g, indices, [...indices.shape, 1]), classes);
+    return where(g, hit, fill(g, onValue, dtype as Dtype), fill(g, offValue, dtype as Dtype));
+  },
+};

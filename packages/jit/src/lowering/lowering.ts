@@ -1,0 +1,68 @@
+import type { tf } from '@tweedie/core';
+import type { Graph, Value } from '../graph.ts';
+
+/** The tensors of a kernel under the names that TensorFlow.js gives them; each kernel has some of these. */
+export type Inputs = Readonly<
+  Record<'a' | 'b' | 'x' | 'y' | 'dy' | 'input' | 'images' | 'logits' | 'condition' | 't' | 'e' | 'filter' | 'indices' | 'segmentIds' | 'alpha', Value>
+> & { readonly bias?: Value; readonly preluActivationWeights?: Value };
+
+type Padding = 'valid' | 'same' | number | [[number, number], [number, number], [number, number], [number, number]];
+
+/** The attributes of a kernel; each kernel has some of these. */
+export type KernelAttributes = {
+  readonly activation?: string;
+  readonly alpha?: number;
+  readonly axis?: number | number[];
+  readonly batchDims?: number;
+  readonly begin?: number | number[];
+  readonly clipValueMax?: number;
+  readonly clipValueMin?: number;
+  readonly constantValue?: number;
+  readonly dataFormat?: 'NHWC' | 'NCHW';
+  readonly depth?: number;
+  readonly dilations?: number | [number, number];
+  readonly dim?: number;
+  readonly dims?: number | number[];
+  readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  readonly dtype?: tf.DataType;
+  readonly end?: number[];
+  readonly equation?: string;
+  readonly exclusive?: boolean;
+  readonly filterShape?: [number, number, number, number];
+  readonly filterSize?: number | [number, number];
+  readonly halfPixelCenters?: boolean;
+  readonly alignCorners?: boolean;
+  readonly inputShape?: [number, number, number, number];
+  readonly keepDims?: boolean;
+  readonly kind?: string;
+  readonly leakyreluAlpha?: number;
+  readonly num?: number;
+  readonly numOrSizeSplits?: number | number[];
+  readonly numSegments?: number;
+  readonly offValue?: number;
+  readonly onValue?: number;
+  readonly pad?: Padding;
+  readonly paddings?: [number, number][];
+  readonly perm?: number[];
+  readonly reductionIndices?: number | number[];
+  readonly reps?: number[];
+  readonly reverse?: boolean;
+  readonly shape?: number[];
+  readonly size?: number | number[];
+  readonly start?: number;
+  readonly step?: number;
+  readonly stop?: number;
+  readonly strides?: number | number[];
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  readonly value?: number;
+  readonly beginMask?: number;
+  readonly endMask?: number;
+  readonly ellipsisMask?: number;
+  readonly newAxisMask?: number;
+  readonly shrinkAxisMask?: number;
+};
+
+/** How one TensorFlow.js kernel is written in ONNX operations. `all` are its tensors in order, for kernels that take a list. */
+export type Lowering = (g: Graph, inputs: Inputs, attributes: KernelAttributes, all: readonly Value[]) => Value | readonly Value[];
+export type Lowerings = { readonly [kernel: string]: Lowering };

@@ -1,0 +1,94 @@
+/** Runs a function once on placeholders and gives the graph that it wrote. */
+import { addMark, type Cost, leavesOf, mapTree, type MarkKind, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { tracingBackend } from './backend.ts';
+import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
+import { reshape, sliceAxis } from './ops.ts';
+
+/** All numbers among the arguments arrive in one vector of this name. */
+export const SCALARS = 'scalars';
+export const inputName = (index: number): string => `in${index}`;
+
+export type Trace = {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** The result with a number in place of each tensor: its position among the outputs. Numbers of the result are under `numbers`. */
+  readonly result: TensorTree;
+  /** One call, counted from the marks that the outputs depend on. */
+  readonly cost: Cost;
+};
+
+/** The marks that are computed: equal ones were traced as one. */
+function count(outputs: readonly Value[]): Cost {
+  return reachable(outputs).reduce((cost, { source, shape }) => {
+    if (source.kind !== 'operation' || source.op !== 'TweedieMark') return cost;
+    return addMark(cost, source.attributes['kind'] as MarkKind, shape[0] ?? 1);
+  }, noCost);
+}
+
+/** The same outputs without marks, simplified again now that nothing stands in the way. */
+function withoutMarks(outputs: readonly Value[]): Value[] {
+  const graph = createGraph();
+  const rewritten = new Map<Value, Value>();
+  const rewrite = (value: Value): Value => rewritten.get(value) ?? value;
+  for (const value of reachable(outputs)) {
+    const { source, shape, dtype } = value;
+    if (source.kind !== 'operation') continue;
+    const inputs = source.inputs.map(rewrite);
+    const [first] = inputs;
+    rewritten.set(value, source.op === 'TweedieMark' && first !== undefined ? first : graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
+  }
+  return outputs.map(rewrite);
+}
+
+/** Makes the tracing backend the active one for the time of `body`, whatever happens in it. */
+function whileTracing<T>(graph: Graph, body: (backend: ReturnType<typeof tracingBackend>) => T): T {
+  const backend = tracingBackend();
+  if (backend.graph !== undefined) throw new Error('jit: a compiled function was called inside another one. Call the plain function there; it becomes part of the outer graph.');
+  const engine = tf.engine();
+  const active = engine.backendName;
+  backend.graph = graph;
+  void tf.setBackend('jit');
+  try {
+    return body(backend);
+  } catch (error) {
+    // A gradient that was interrupted leaves what it saved for its reverse pass.
+    engine.state.activeTape?.forEach((node) => node.saved?.forEach((tensor) => tensor.dispose()));
+    engine.state.activeTape = [];
+    throw error;
+  } finally {
+    backend.graph = undefined;
+    void tf.setBackend(active);
+  }
+}
+
+export function trace(fn: (...args: never) => TensorTree, args: readonly TensorTree[]): Trace {
+  const graph = createGraph();
+  const leaves = leavesOf(args);
+  const numbers = leaves.filter((leaf) => typeof leaf === 'number').length;
+  return whileTracing(graph, (backend) => {
+    const outputs: Value[] = [];
+    const inputs: Value[] = [];
+    let result: TensorTree = [];
+    tf.tidy(() => {
+      const scalars = numbers > 0 ? graph.input(SCALARS, { shape: [numbers], dtype: 'float32' }) : undefined;
+      if (scalars !== undefined) inputs.push(scalars);
+      let position = 0;
+      const placeholder = (leaf: Tensor | number, index: number): Value => {
+        if (typeof leaf === 'number' && scalars !== undefined) {
+          const at = position++;
+          return reshape(graph, sliceAxis(graph, scalars, 0, at, at + 1), []);
+        }
+        const { shape, dtype } = leaf as Tensor;
+        const input = graph.input(inputName(index), { shape, dtype: dtype as Dtype });
+        inputs.push(input);
+        return input;
+      };
+      let index = 0;
+      const placeholders = mapTree(args, (leaf) => tf.engine().makeTensorFromTensorInfo(backend.handle(placeholder(leaf, index++)), backend));
+      const returned = fn(...(placeholders as never));
+      if (returned instanceof Promise) throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
+      result = mapTree(returned, (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1);
+    });
+    return { inputs, outputs: withoutMarks(outputs), result, cost: count(outputs) };
+  });
+}
