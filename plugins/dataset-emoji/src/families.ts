@@ -51,9 +51,12 @@ export function familyOf({ unified, subcategory }: Emoji): string {
   return sameEmoji[code] ?? code;
 }
 
-/** 80 % of the families train, 10 % validate, 10 % test. Depends on nothing but the family's name, so it never changes. */
+/**
+ * 80 % of the families train, 10 % validate, 10 % test. Depends on nothing but the family's name, so it never changes; with this
+ * prefix the one large family (342 couples and families) trains, and the parts have 3086, 373 and 327 pictures.
+ */
 export function splitOf(family: string): Split {
-  const draw = hash(family) % 10;
+  const draw = hash(`family ${family}`) % 10;
   return draw === 0 ? 'test' : draw === 1 ? 'validation' : 'train';
 }
 
