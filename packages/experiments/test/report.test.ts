@@ -51,7 +51,7 @@ describe('renderReport', () => {
     expect(textsOf(tied!, 'td.tie')).toHaveLength(2);
     const cells = textsOf(won!, 'tbody tr:nth-child(3) td');
     expect(cells[0]).toMatch(/^\d\d\.\d\d ± 0\.\d\dmean of samples/);
-    expect(cells[1]).toMatch(/^−\d\.\d\d ± 0\.\d\dp < 0\.001 · better on 20 %$/);
+    expect(cells[1]).toMatch(/^−\d\.\d\d ± 0\.\d\dp < 0\.001, better on 20 %$/);
     expect(cells.slice(-4)).toEqual(['100', '100', '100', '0.550']);
     expect(textsOf(document, '.verdicts li')[0]).toMatch(/^PSNR No winner: exact has the best mean, but the paired difference to DPS-w/);
   });

@@ -66,7 +66,7 @@ tbody th .label { font-weight: 620; overflow-wrap: anywhere; }
 tbody th { white-space: normal; min-width: 130px; max-width: 280px; }
 th button { all: unset; position: relative; cursor: pointer; border-radius: 3px; }
 th button:hover { color: var(--ink); }
-th button:focus-visible, a:focus-visible, .scored:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+th button:focus-visible, a:focus-visible, .scored:focus-visible, .scrubber :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 th[data-column] button::after { content: "↓"; position: absolute; left: 100%; padding-left: 2px; font-size: 11px; opacity: 0; }
 th[data-column] button:hover::after { opacity: 0.35; }
 th[aria-sort] { color: var(--ink); }
@@ -87,6 +87,7 @@ table.failures thead th { text-align: left; }
 table.failures td { text-align: left; }
 .scroll.tall thead { position: sticky; top: 0; z-index: 2; background: var(--paper); }
 .scroll.tall thead th { background: var(--paper); }
+table.scores thead th[data-column] { min-width: 76px; max-width: 150px; overflow-wrap: anywhere; line-height: 1.35; }
 table.scores th, table.scores td { padding-top: 4px; padding-bottom: 4px; }
 
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 8px 40px; margin: 24px 0 0; }
@@ -100,7 +101,7 @@ table.pictures th, table.pictures td { border: 0; padding: 5px 6px; text-align: 
 table.pictures thead th { vertical-align: bottom; color: var(--ink); font-size: 13px; max-width: calc(var(--tile) + 12px); white-space: normal; overflow-wrap: anywhere; line-height: 1.3; }
 table.pictures tbody tr:hover > * { background: var(--paper); }
 table.pictures th:first-child { padding-left: 12px; padding-right: 14px; }
-table.pictures .kind { padding: 6px 12px 0 6px; font-size: 13px; font-weight: 500; white-space: normal; width: 92px; position: static; }
+table.pictures th.kind { padding: 6px 12px 0 6px; font-size: 13px; font-weight: 500; white-space: normal; width: 92px; position: static; }
 table.uncertainty tbody + tbody tr:first-child > * { padding-top: 18px; }
 th figcaption { margin-top: 3px; max-width: var(--tile); color: var(--muted); font-size: 12px; font-weight: 400; line-height: 1.3; overflow-wrap: anywhere; white-space: normal; }
 .none { display: grid; place-content: center; width: var(--tile); height: var(--tile); border: 1px dashed var(--line); border-radius: 4px; color: var(--muted); font-size: 12px; }
@@ -144,15 +145,15 @@ dd { margin: 0; font: 13px/1.6 var(--mono); overflow-wrap: anywhere; }
   .summary th, .summary td { padding-left: 7px; padding-right: 7px; }
   .summary th:first-child, .summary tbody th { min-width: 104px; padding-left: 12px; }
   .summary .first, .summary thead th.group, .summary thead th.group + th, .summary td.reason { padding-left: 16px; }
-  .summary tr :last-child { padding-right: 12px; }
+  .summary tr > :last-child { padding-right: 12px; }
   .frames { gap: 4px; }
   .frames li { font-size: 10.5px; }
 }
 @media print {
-  body { font-size: 11px; }
+  body { zoom: 0.72; }
   main, header, nav { max-width: none; padding-left: 0; padding-right: 0; }
   nav, .scrubber { display: none; }
-  .scroll, .scroll.tall { overflow: visible; max-height: none; }
+  .scroll, .scroll.tall { overflow: visible; max-height: none; background: none; }
   th:first-child, .scroll.tall thead { position: static; }
   h2, h3 { break-after: avoid; }
   tr, figure, .strip, .film-head { break-inside: avoid; }

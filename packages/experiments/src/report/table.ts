@@ -52,7 +52,7 @@ ${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` 
 function methodName(row: ReportRow): Html {
   const id = row.method.replace(/^guidance\//, '');
   const about = [row.label.toLowerCase() === id ? '' : id, row.options,
-    row.status === 'done' ? `${row.steps} steps` : ''].filter((text) => text !== '').join(' · ');
+    row.status === 'done' ? `${row.steps} steps` : ''].filter((text) => text !== '').join(', ');
   return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${row.failures > 0
     ? html`<a class="failed" href="#failures">${row.failures} failed</a>` : null}`;
 }
@@ -67,7 +67,7 @@ function scoreCells(row: ReportRow, score: ReportScore | undefined, decimals: nu
   }
   const { pHolm, winRate } = difference;
   const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${pHolm.toFixed(3)}`,
-    winRate === undefined ? '' : `better\u00a0on\u00a0${Math.round(100 * winRate)}\u00a0%`].filter((text) => text !== '').join('\u00a0· ');
+    winRate === undefined ? '' : `better\u00a0on\u00a0${Math.round(100 * winRate)}\u00a0%`].filter((text) => text !== '').join(', ');
   return html`${quality}<td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${about
     ? html`<span class="about">${about}</span>` : null}</td>`;
 }
