@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { canonicalJson, readJson } from '@tweedie/core';
-
-export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+import { canonicalJson, readJson, sha256 } from '@tweedie/core';
 
 /** Hash of a value by its JSON; the order of keys does not matter. */
 export const identify = (value: unknown): string => sha256(canonicalJson(value));

@@ -1,2 +1,50 @@
 export { createFiles } from './files.ts';
 export { encodePng } from './images.ts';
+export type { Progress, Watch } from './progress.ts';
+export { type ExperimentInput, type LabelledInput, type MethodInput, readRecipe, type Recipe, type ReferenceInput } from './recipe.ts';
+export { type Experiment, type Labelled, type Method, type Overrides, type Reference, resolveExperiment } from './experiment.ts';
+export { type ExperimentSource, chunkFor } from './workbench.ts';
+export { plan, type Plan, type PlanJson, type PlannedRow } from './plan.ts';
+export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
+export { type Cell, openStore, type Score, type Store } from './store.ts';
+export {
+  bonferroni,
+  bootstrapInterval,
+  cohensD,
+  differences,
+  holm,
+  type Interval,
+  mean,
+  mseRatio,
+  pairedDifference,
+  pairedTTest,
+  pearson,
+  quantile,
+  resampledInterval,
+  signTest,
+  summarise,
+  type Summary,
+  tInterval,
+  type Wins,
+  wins,
+} from './statistics.ts';
+export { wilcoxon, type Wilcoxon } from './wilcoxon.ts';
+export { kolmogorovSmirnov, type KolmogorovSmirnov } from './kolmogorov.ts';
+export { normalCdf, studentCritical, studentTwoSided } from './special.ts';
+export { renderReport } from './report/render.ts';
+export type {
+  PngDataUri,
+  ReportCost,
+  ReportData,
+  ReportDifference,
+  ReportEstimate,
+  ReportFact,
+  ReportFailure,
+  ReportImage,
+  ReportMetric,
+  ReportProblem,
+  ReportResult,
+  ReportRow,
+  ReportScore,
+  ReportTrace,
+} from './report/data.ts';

@@ -22,6 +22,21 @@ export type Plan = {
   readonly total: Omit<Cost, 'operatorCalls'>;
   /** For a terminal. */
   readonly table: string;
+  /** What `tweedie plan --json` prints. */
+  readonly json: PlanJson;
+};
+
+export type PlanJson = {
+  readonly title: string;
+  readonly images: number;
+  readonly samples: number;
+  readonly chunk: number;
+  readonly rows: readonly {
+    readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string; readonly steps: number; readonly forwards: number; readonly vjps: number;
+    /** Null: the row can run. */
+    readonly impossible: string | null;
+  }[];
+  readonly total: Omit<Cost, 'operatorCalls'>;
 };
 
 /** Whether the parts have what a capability names. */
@@ -62,10 +77,11 @@ export const planRows = ({ experiment, registry, model, operators, methods }: Wo
   return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((method): PlannedRow => {
     const manifest = registry.find('guidance', method.reference.id);
     const operatorManifest = registry.find('operator', operator.reference.id);
+    const parts = { model, operator: operator.operator, scheduler: method.scheduler };
     const impossible = missing(manifest.needs, operator.operator, operatorManifest, model, modelManifest)
-      ?? method.guidance.refuses?.({ model, operator: operator.operator, scheduler: method.scheduler });
+      ?? method.guidance.refuses?.(parts);
     const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-    const cost = method.guidance.cost?.(method.steps) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+    const cost = method.guidance.cost?.(method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
     return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
   })));
 };
@@ -111,7 +127,14 @@ export const plan = async (source: ExperimentSource): Promise<Plan> => {
     const possible = rows.filter(({ impossible }) => impossible === undefined);
     const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
     const total = { forwards: sum('forwards'), vjps: sum('vjps') };
-    return { title, rows, images: images.count, samples, chunk: bench.chunk, total, table: render(bench, rows, total) };
+    const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
+    const json = {
+      ...facts,
+      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible }) => ({
+        operator: operator.reference.label, sigmaY, method: reference.id, label: reference.label, steps: steps.length, ...cost, impossible: impossible ?? null,
+      })),
+    };
+    return { ...facts, rows, table: render(bench, rows, total), json };
   } finally {
     bench.dispose();
   }

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, type Cost, type ImageShape } from '@tweedie/core';
+import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, type Cost, type ImageShape } from '@tweedie/core';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
-import { sha256 } from './identity.ts';
 import { makeFolder, writeError, writeWhole } from './write.ts';
 
 /** One finished unit of work: a sample of a problem by a method. */
@@ -22,6 +21,8 @@ export type Cell = {
   /** Wall clock of sampling, compilation left out: the chunk's time over the chunk's size. */
   readonly seconds: number;
   readonly cost: Cost;
+  /** Compilation while the chunk ran; 0 for most chunks. */
+  readonly compileSeconds: number;
   readonly chunk: number;
   /** Largest resident memory seen while the chunk ran, bytes. */
   readonly peakMemory: number;
@@ -56,7 +57,7 @@ const TABLES = [
   `CREATE TABLE IF NOT EXISTS cells (
     key VARCHAR PRIMARY KEY, run INTEGER NOT NULL, problem VARCHAR NOT NULL, image VARCHAR NOT NULL, operator VARCHAR NOT NULL, sigma_y DOUBLE NOT NULL,
     label VARCHAR NOT NULL, method VARCHAR NOT NULL, sample INTEGER NOT NULL, status VARCHAR NOT NULL, started TIMESTAMP NOT NULL, finished TIMESTAMP NOT NULL,
-    seconds DOUBLE NOT NULL, sample_hash VARCHAR, failure VARCHAR, failed_step INTEGER, forwards DOUBLE NOT NULL, vjps DOUBLE NOT NULL,
+    seconds DOUBLE NOT NULL, compile_seconds DOUBLE NOT NULL, sample_hash VARCHAR, failure VARCHAR, failed_step INTEGER, forwards DOUBLE NOT NULL, vjps DOUBLE NOT NULL,
     operator_calls DOUBLE NOT NULL, chunk INTEGER NOT NULL, peak_memory DOUBLE NOT NULL)`,
   'CREATE TABLE IF NOT EXISTS scores (cell VARCHAR NOT NULL, metric VARCHAR NOT NULL, value DOUBLE NOT NULL, PRIMARY KEY (cell, metric))',
 ];
@@ -100,6 +101,7 @@ const toCell = (row: Readonly<Record<string, unknown>>): Cell => ({
   started: row['started'] as Date,
   finished: row['finished'] as Date,
   seconds: Number(row['seconds']),
+  compileSeconds: Number(row['compile_seconds']),
   cost: { forwards: Number(row['forwards']), vjps: Number(row['vjps']), operatorCalls: Number(row['operator_calls']) },
   chunk: Number(row['chunk']),
   peakMemory: Number(row['peak_memory']),
@@ -140,9 +142,9 @@ export const openStore = async (folder: string): Promise<Store> => {
 
   const saveCell = async ({ x, failure, cost, ...cell }: NewCell): Promise<void> => {
     const sampleHash = x && sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength));
-    await write('INSERT OR REPLACE INTO cells VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11::TIMESTAMP,$12::TIMESTAMP,$13,$14,$15,$16,$17,$18,$19,$20,$21)', [
+    await write('INSERT OR REPLACE INTO cells VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11::TIMESTAMP,$12::TIMESTAMP,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)', [
       cell.key, run, cell.problem, cell.image, cell.operator, cell.sigmaY, cell.label, cell.method, cell.sample, failure ? 'failed' : 'done',
-      sqlTime(cell.started), sqlTime(cell.finished), cell.seconds, sampleHash ?? null, failure?.reason ?? null, failure?.step ?? null, cost.forwards, cost.vjps,
+      sqlTime(cell.started), sqlTime(cell.finished), cell.seconds, cell.compileSeconds, sampleHash ?? null, failure?.reason ?? null, failure?.step ?? null, cost.forwards, cost.vjps,
       cost.operatorCalls, cell.chunk, cell.peakMemory,
     ]);
   };

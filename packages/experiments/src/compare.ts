@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ConfigError, type Metric } from '@tweedie/core';
+import { comparisonTable } from './comparison-table.ts';
+import { completeScores } from './complete-scores.ts';
+import { identify } from './identity.ts';
+import { planRows, refuseImpossible } from './plan.ts';
+import { prepareRun } from './prepare.ts';
+import type { Watch } from './progress.ts';
+import { reportData } from './report-data.ts';
+import { renderReport } from './report/render.ts';
+import { readIndex, writeIndex, type RunIndex } from './run-index.ts';
+import { runRows } from './runner.ts';
+import { openStore, type Store } from './store.ts';
+import { summariseRun, type RowSummary } from './summary.ts';
+import { openWorkbench, type ExperimentSource, type Workbench } from './workbench.ts';
+import { writeWhole } from './write.ts';
+
+export type CompareOptions = ExperimentSource & Watch & {
+  /** Run folder; default `runs/<name of the recipe>-<hash>` in the working folder, so that the same command resumes. */
+  readonly out?: string;
+};
+
+type Place = { readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string };
+export type ComparisonFailure = Place & { readonly image: string; readonly sample: number; readonly step: number; readonly reason: string };
+
+/** What `tweedie compare --json` prints. */
+export type ComparisonJson = {
+  /** The run folder. */
+  readonly run: string;
+  /** `ci95`: bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
+  readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
+  /** Per sample, padding left out. */
+  readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
+  readonly failures: readonly ComparisonFailure[];
+  /** Path of the HTML report. */
+  readonly report: string;
+};
+
+export type Comparison = {
+  readonly json: ComparisonJson;
+  /** For a terminal. */
+  readonly table: string;
+  readonly report: string;
+  readonly failures: readonly ComparisonFailure[];
+};
+
+const placeOf = ({ row: { operator, sigmaY, method, label } }: RowSummary): Place => ({ operator, sigmaY, method, label });
+
+const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[]): ComparisonJson => ({
+  run: folder,
+  rows: rows.flatMap((row) => [...row.metrics].map(([metric, { n, mean, ci95 }]) =>
+    ({ ...placeOf(row), metric, n, mean, ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const) }))),
+  cost: rows.flatMap((row) => {
+    if (!row.cost) return [];
+    const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
+    return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
+  }),
+  failures: rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: index.images[image] ?? '', ...failure }))),
+  report,
+});
+
+/** Tables and report of what is stored. */
+const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Comparison> => {
+  const rows = await summariseRun(index, store);
+  const path = join(store.folder, 'report.html');
+  writeWhole(path, renderReport(await reportData(index, rows, store, watch)));
+  const json = toJson(store.folder, path, index, rows);
+  return { json, table: comparisonTable(index, rows), report: path, failures: json.failures };
+};
+
+/** The same folder for the same question: methods, metrics, and the number of images and samples may be added to. */
+const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
+  const { model, images, operators, sigmaY, scheduler, engine, seed } = experiment;
+  const question = { model, dataset: images.dataset, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, scheduler, engine, seed, chunk };
+  return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
+};
+
+const commandOf = ({ recipe, registries = [], overrides = {}, out }: CompareOptions): string => [
+  'npx tweedie compare', typeof recipe === 'string' ? recipe : '<recipe>',
+  ...Object.entries(overrides).map(([name, value]) => `--${name} ${value}`),
+  ...registries.map((file) => `--registry ${file}`),
+  ...(out === undefined ? [] : [`--out ${out}`]),
+].join(' ');
+
+const runExperiment = async (bench: Workbench, store: Store, command: string, watch: Watch): Promise<RunIndex> => {
+  const { container, experiment, model } = bench;
+  const rows = planRows(bench);
+  const engine = await container.plugin('engine', experiment.engine);
+  await model.load?.();
+  const metrics: Metric[] = [];
+  for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
+  const index = await prepareRun(bench, rows, engine, store.folder, command, watch);
+  writeIndex(store.folder, index);
+  await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
+  const run = { bench, engine, index, rows, metrics, store, watch };
+  await runRows(run);
+  await completeScores(run);
+  return index;
+};
+
+/**
+ * Runs an experiment: every method on the same stored measurements, resumed where it was stopped. Throws ConfigError for anything wrong with
+ * the experiment, and CancelledError when `signal` aborts; what had finished is kept in both cases.
+ */
+export const compare = async (options: CompareOptions): Promise<Comparison> => {
+  const { signal, onProgress } = options;
+  const watch = { signal, onProgress };
+  const bench = await openWorkbench(options);
+  try {
+    refuseImpossible(bench, planRows(bench));
+    const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
+    try {
+      const index = await runExperiment(bench, store, commandOf(options), watch);
+      return await present(index, store, watch);
+    } finally {
+      store.close();
+    }
+  } finally {
+    bench.dispose();
+  }
+};
+
+/** Table and report of a run folder again, of as much as has finished. */
+export const report = async (folder: string, watch: Watch = {}): Promise<Comparison> => {
+  if (!existsSync(folder)) throw new ConfigError(folder, 'does not exist.', 'Give the folder that tweedie compare wrote.');
+  const index = readIndex(folder);
+  const store = await openStore(resolve(folder));
+  try {
+    return await present(index, store, watch);
+  } finally {
+    store.close();
+  }
+};

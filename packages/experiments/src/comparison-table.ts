@@ -1,0 +1,67 @@
+import type { IndexMetric, RunIndex } from './run-index.ts';
+import { tablesOf, type Estimate, type MetricSummary, type RowSummary } from './summary.ts';
+import { showNumber, textTable } from './text-table.ts';
+
+/** One number of decimals for a column: four where all values are small, else two. */
+const decimalsOf = (values: readonly number[]): number => (values.every((value) => Math.abs(value) < 2) ? 4 : 2);
+
+const showEstimate = ({ mean, ci95 }: Pick<Estimate, 'mean' | 'ci95'>, decimals: number, sign = false): string =>
+  `${sign && mean >= 0 ? '+' : ''}${mean.toFixed(decimals)}${ci95 === null ? '' : ` ± ${ci95.toFixed(decimals)}`}`;
+
+const showDifference = ({ difference, best }: MetricSummary, decimals: number): string =>
+  difference ? showEstimate(difference, decimals, true) : best ? 'best' : 'unresolved';
+
+type Column = { readonly title: string; readonly cell: (row: RowSummary) => string };
+
+const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readonly Column[] => {
+  const of = (row: RowSummary): MetricSummary | undefined => row.metrics.get(metric.id);
+  const found = rows.flatMap((row) => of(row) ?? []);
+  const decimals = decimalsOf(found.map(({ mean }) => mean));
+  const title = `${metric.id}${metric.unit === undefined ? '' : ` (${metric.unit})`} ${metric.better === 'higher' ? '↑' : '↓'}`;
+  const shown = (show: (summary: MetricSummary) => string) => (row: RowSummary): string => {
+    const summary = of(row);
+    return summary ? show(summary) : '-';
+  };
+  return [
+    { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${showEstimate(summary, decimals)}`) },
+    { title: 'to best', cell: shown((summary) => (rows.length > 1 ? showDifference(summary, decimals) : '')) },
+    ...(found.some(({ ofMean }) => ofMean) ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? showEstimate(ofMean, decimals) : '-')) }] : []),
+  ];
+};
+
+const costColumns: readonly Column[] = [
+  { title: 'forwards', cell: ({ cost }) => (cost ? showNumber(cost.forwards) : '-') },
+  { title: 'vjps', cell: ({ cost }) => (cost ? showNumber(cost.vjps) : '-') },
+  { title: 'A calls', cell: ({ cost }) => (cost ? showNumber(cost.operatorCalls) : '-') },
+  { title: 's/sample', cell: ({ cost }) => (cost ? showNumber(cost.secondsPerSample) : '-') },
+  { title: 'peak MB', cell: ({ cost }) => (cost ? Math.round(cost.peakMemory / 2 ** 20).toString() : '-') },
+];
+
+const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
+  const [first] = rows;
+  const ran = rows.filter(({ row }) => row.skipped === undefined);
+  const columns: readonly Column[] = [{ title: 'method', cell: ({ row }) => row.label }, ...index.metrics.flatMap((metric) => metricColumns(metric, ran)), ...costColumns];
+  const failed = ran.some((row) => row.failed.length > 0) ? [{ title: 'failed', cell: (row: RowSummary) => String(row.failed.length) }] : [];
+  const all = [...columns, ...failed];
+  return [
+    `${first?.row.operator}, sigmaY ${first?.row.sigmaY}`,
+    '',
+    textTable(all.map(({ title }) => title), ran.map((row) => all.map(({ cell }) => cell(row)))),
+    ...rows.flatMap(({ row }) => (row.skipped === undefined ? [] : [`  ${row.label}: skipped, ${row.skipped}`])),
+  ].join('\n');
+};
+
+/** The comparison for a terminal: one block per operator and noise level. */
+export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): string => {
+  const expected = index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0);
+  const finished = rows.reduce((sum, row) => sum + row.finished, 0);
+  const { length: images } = index.images;
+  return [
+    `${index.title}: ${images} image${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
+    '',
+    ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
+    'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean; * only where no such interval crosses zero.',
+    ...(index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
+    'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation.',
+  ].join('\n');
+};

@@ -1,0 +1,43 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  canonicalJson, decodeProblem, disposeProblem, drawFromMixture, encodeProblem, keyedRandom, makeProblem, type Problem,
+} from '@tweedie/core';
+import type { OperatorPart, Workbench } from './workbench.ts';
+import { writeWhole } from './write.ts';
+
+export type CleanImage = { readonly name: string; readonly x0: Float32Array };
+
+/** The clean image at a position of the experiment. Call after the model is loaded. */
+export const cleanImage = async ({ experiment, model, dataset }: Workbench, position: number): Promise<CleanImage> => {
+  const index = experiment.images.offset + position;
+  if (dataset) return dataset.item(index);
+  const mixture = model.mixture?.();
+  if (mixture === undefined) throw new RangeError('the model has no closed form to draw from.');
+  return { name: `prior ${index}`, x0: drawFromMixture(mixture, keyedRandom(`image ${experiment.seed} ${index}`)).x0 };
+};
+
+const pathOf = (folder: string, hash: string): string => join(folder, 'problems', `${hash}.safetensors`);
+
+/** Makes a problem and stores it by its hash, unless it is there. Returns the hash. */
+export const storeProblem = (folder: string, { experiment, model }: Workbench, { reference, operator }: OperatorPart, sigmaY: number, image: CleanImage): string => {
+  const problem = makeProblem({
+    name: image.name,
+    x0: image.x0,
+    imageShape: model.imageShape,
+    operator,
+    operatorKey: canonicalJson({ id: reference.id, options: reference.options }),
+    sigmaY,
+    seed: experiment.seed,
+  });
+  const path = pathOf(folder, problem.hash);
+  if (!existsSync(path)) writeWhole(path, encodeProblem(problem));
+  disposeProblem(problem);
+  return problem.hash;
+};
+
+/** Reads a stored problem; throws where the file is no longer what it was. The caller disposes it. */
+export const loadProblem = (folder: string, hash: string): Problem => {
+  const path = pathOf(folder, hash);
+  return decodeProblem(new Uint8Array(readFileSync(path)), path, hash);
+};

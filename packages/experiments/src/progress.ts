@@ -1,0 +1,17 @@
+import { CancelledError } from '@tweedie/core';
+
+/** How far long work has come; `done` of `total` is in units of the phase. */
+export type Progress = {
+  readonly phase: 'problems' | 'sampling' | 'scores' | 'report';
+  readonly done: number;
+  readonly total: number;
+  /** What is at work. */
+  readonly label?: string;
+  readonly message?: string;
+};
+
+export type Watch = { readonly signal?: AbortSignal | undefined; readonly onProgress?: ((event: Progress) => void) | undefined };
+
+export const checkSignal = (signal: AbortSignal | undefined): void => {
+  if (signal?.aborted) throw new CancelledError('Stopped. What had finished is kept.');
+};

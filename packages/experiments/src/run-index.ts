@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
+import { identify } from './identity.ts';
+import { writeWhole } from './write.ts';
+
+/** A row of the comparison, and where its results are. */
+export type IndexRow = {
+  /** Label of the operator. */
+  readonly operator: string;
+  readonly sigmaY: number;
+  readonly label: string;
+  /** Id of the method. */
+  readonly method: string;
+  /** Options that the recipe gives, for readers. */
+  readonly options: string;
+  readonly steps: number;
+  /** Why the row was skipped; then it has no cells. */
+  readonly skipped?: string;
+  /** Hash of the problem of each image. */
+  readonly problems: readonly string[];
+  /** Key of the cell of each image and sample. */
+  readonly cells: readonly (readonly string[])[];
+};
+
+export type IndexMetric = {
+  readonly id: string;
+  readonly title: string;
+  readonly better: 'higher' | 'lower';
+  readonly unit?: string;
+  /** What scores of this metric are stored under. */
+  readonly key: string;
+};
+
+/** `run.json` of a run folder: what the last command compared there. With the results it is all that tables and reports are made of. */
+export type RunIndex = {
+  readonly title: string;
+  readonly notes?: string;
+  readonly command: string;
+  readonly imageShape: ImageShape;
+  readonly images: readonly string[];
+  readonly samples: number;
+  readonly metrics: readonly IndexMetric[];
+  readonly rows: readonly IndexRow[];
+  /** Images whose x0hat is kept. */
+  readonly traced: number;
+  readonly provenance: readonly { readonly name: string; readonly value: string }[];
+};
+
+const FILE = 'run.json';
+
+export const writeIndex = (folder: string, index: RunIndex): void => writeWhole(join(folder, FILE), JSON.stringify(index));
+
+export const readIndex = (folder: string): RunIndex => {
+  const path = join(folder, FILE);
+  if (existsSync(path)) return readJson(path) as RunIndex;
+  throw new ConfigError(folder, 'is not the folder of a run: it has no run.json.', 'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.');
+};
+
+/** What the score of the mean of several samples is stored under. */
+export const meanCell = (cells: readonly string[]): string => `mean of ${identify([...cells].sort())}`;
+
+export const rowTitle = ({ operator, sigmaY, label }: Pick<IndexRow, 'operator' | 'sigmaY' | 'label'>): string => `${operator}, sigmaY ${sigmaY}, ${label}`;

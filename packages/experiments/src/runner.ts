@@ -1,0 +1,151 @@
+import {
+  bindGuidance, disposeProblem, disposeTree, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Metric, type Problem, type SampleFailure,
+} from '@tweedie/core';
+import type { PlannedRow } from './plan.ts';
+import { loadProblem } from './problem-files.ts';
+import type { Watch } from './progress.ts';
+import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
+import { stopwatch, type Timing } from './stopwatch.ts';
+import type { NewCell, Score, Store } from './store.ts';
+import { hasTrace, traceRecorder, writeTrace, type Trace } from './traces.ts';
+import type { Workbench } from './workbench.ts';
+
+/** One sample to draw. */
+type Work = { readonly key: string; readonly problem: string; readonly image: string; readonly sample: number; readonly traced: boolean };
+
+export type Run = {
+  readonly bench: Workbench;
+  readonly engine: Engine;
+  readonly index: RunIndex;
+  /** Same order as `index.rows`. */
+  readonly rows: readonly PlannedRow[];
+  readonly metrics: readonly Metric[];
+  readonly store: Store;
+  readonly watch: Watch;
+};
+
+type Drawn = { readonly x: readonly Float32Array[]; readonly failures: readonly (SampleFailure | undefined)[]; readonly scores: readonly Score[] };
+
+const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): readonly Work[] =>
+  cells.flatMap((samples, position) => samples.map((key, sample) => ({
+    key, sample, problem: problems[position] ?? '', image: images[position] ?? '', traced: position < traced && sample === 0,
+  })));
+
+const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+
+/** Scores of the rows of a batch that did not fail. */
+const scoreRows = async ({ metrics, index }: Run, work: readonly Work[], problems: readonly Problem[], x: Image, failures: Drawn['failures']): Promise<Score[]> => {
+  const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
+  if (sound.length === 0) return [];
+  const samples = tf.gather(x, sound);
+  const references = tf.stack(sound.flatMap((row) => problems[row]?.x0 ?? [])) as Image;
+  const scores: Score[] = [];
+  for (const [i, metric] of metrics.entries()) {
+    const values = await metric.compare(samples, references);
+    sound.forEach((row, position) => scores.push({ cell: work[row]?.key ?? '', metric: index.metrics[i]?.key ?? '', value: values[position] ?? NaN }));
+  }
+  tf.dispose([samples, references]);
+  return scores;
+};
+
+const rowsOf = async (x: Image, count: number): Promise<Float32Array[]> => {
+  const values = (await x.data()) as Float32Array;
+  const each = values.length / x.shape[0];
+  return Array.from({ length: count }, (_, row) => values.slice(row * each, (row + 1) * each));
+};
+
+/** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
+const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: readonly Work[], done: number, total: number): Promise<void> => {
+  const { bench, index, store, watch } = run;
+  const started = new Date();
+  const padded = Array.from({ length: bench.chunk }, (_, i) => work[Math.min(i, work.length - 1)] ?? work[0]).filter((item) => item !== undefined);
+  const loaded = new Map([...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]));
+  const problems = padded.flatMap(({ problem }) => loaded.get(problem) ?? []);
+  const batch = stackProblems(problems);
+  const recorder = traceRecorder(work.flatMap(({ traced }, i) => (traced ? [i] : [])), bench.experiment.trace ?? 0);
+  const clock = stopwatch(bound);
+  try {
+    const { x, failures, cost } = await sampleBatch({
+      bound,
+      imageShape: index.imageShape,
+      problem: batch,
+      keys: padded.map(({ problem, sample }) => ({ seed: bench.experiment.seed, problem, sample })),
+      ...(watch.signal && { signal: watch.signal }),
+      onStep: async (event) => {
+        clock.lap();
+        await recorder.record(event);
+        watch.onProgress?.({ phase: 'sampling', done: done + (work.length * event.done) / event.total, total, label: `${rowTitle(row)}, step ${event.done} of ${event.total}` });
+      },
+    });
+    const timing = clock.stop();
+    const each = (calls: number): number => calls / padded.length;
+    const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
+    const drawn = { x: await rowsOf(x, work.length), failures, scores: await scoreRows(run, work, problems, x, failures) };
+    x.dispose();
+    await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
+  } finally {
+    disposeTree({ y: batch.y, drawn: batch.drawn });
+    for (const problem of loaded.values()) disposeProblem(problem);
+  }
+};
+
+type Ledger = { readonly started: Date; readonly perSample: NewCell['cost']; readonly timing: Timing; readonly size: number };
+
+const saveChunk = async ({ index, store }: Run, row: IndexRow, work: readonly Work[], drawn: Drawn, traces: ReadonlyMap<number, Trace>, ledger: Ledger): Promise<void> => {
+  const { started, perSample, timing, size } = ledger;
+  const finished = new Date();
+  for (const [i, trace] of traces) {
+    if (trace.frames.length > 0) writeTrace(store.folder, work[i]?.key ?? '', trace, index.imageShape);
+  }
+  const cells = work.map(({ key, problem, image, sample }, i): NewCell => {
+    const failure = drawn.failures[i];
+    const x = drawn.x[i];
+    return {
+      key, problem, image, sample, started, finished, chunk: size,
+      operator: row.operator, sigmaY: row.sigmaY, label: row.label, method: row.method,
+      seconds: timing.seconds / size, compileSeconds: timing.compileSeconds, peakMemory: timing.peakMemory, cost: perSample,
+      ...(failure ? { failure } : x ? { x } : {}),
+    };
+  });
+  await store.save(cells, drawn.scores, index.imageShape);
+};
+
+/** Draws every sample that is not there yet, row by row. What is stored is never drawn again. */
+export const runRows = async (run: Run): Promise<void> => {
+  const { bench, engine, index, rows, store, watch } = run;
+  const finished = await store.cells();
+  const isDone = ({ key, traced }: Work): boolean => {
+    const cell = finished.get(key);
+    return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
+  };
+  const all = index.rows.map((row) => workOf(row, index));
+  const total = all.flat().length;
+  const todo = all.map((work) => work.filter((item) => !isDone(item)));
+  let done = total - todo.flat().length;
+  const kept = done;
+  watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${total} samples are there already` } : {}) });
+
+  // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
+  const jobs = index.rows.flatMap((row, i) => {
+    const [planned, work = []] = [rows[i], todo[i]];
+    return planned === undefined || work.length === 0 ? [] : [{ row, planned, work, setting: `${row.operator}\n${row.label}` }];
+  });
+  for (const setting of new Set(jobs.map((job) => job.setting))) {
+    const members = jobs.filter((job) => job.setting === setting);
+    const [first] = members;
+    if (first === undefined) continue;
+    const { operator, method } = first.planned;
+    const bound = await bindGuidance(method.guidance, { engine, model: bench.model, operator: operator.operator, scheduler: method.scheduler });
+    try {
+      for (const { row, work } of members) {
+        for (const chunk of chunksOf(work, bench.chunk)) {
+          await runChunk(run, row, bound, chunk, done, total);
+          done += chunk.length;
+        }
+      }
+    } finally {
+      bound.dispose();
+    }
+  }
+};

@@ -1,0 +1,150 @@
+import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
+import { meanCell } from './run-index.ts';
+import { holm, mean, pairedDifference, pairedTTest, summarise, wins } from './statistics.ts';
+import type { Cell, Store } from './store.ts';
+
+/** `ci95`: half width of the 95 % interval, 1.96 standard errors over images; null where there is one image. */
+export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
+
+export type Difference = Estimate & {
+  /** Label of the row with the best mean. */
+  readonly to: string;
+  /** Paired t test, two-sided, Holm over the rows of the table. */
+  readonly pHolm?: number;
+  /** Share of images on which this row is better, ties half. */
+  readonly winRate: number;
+};
+
+export type MetricSummary = Estimate & {
+  /** Mean over the samples of each image that did not fail. */
+  readonly perImage: readonly (number | null)[];
+  /** Score of the mean of the samples, where there are several. */
+  readonly ofMean?: Estimate;
+  /** This row minus the best one, over the images that both have. */
+  readonly difference?: Difference;
+  /** Best mean, and the interval of the difference to every other row excludes zero. */
+  readonly best: boolean;
+};
+
+export type RowCost = { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number; readonly peakMemory: number };
+
+export type RowSummary = {
+  readonly row: IndexRow;
+  /** By metric id; a metric without a finite score is left out. */
+  readonly metrics: ReadonlyMap<string, MetricSummary>;
+  /** Per sample; undefined where nothing has run. */
+  readonly cost?: RowCost;
+  /** Samples that are there, failed ones included. */
+  readonly finished: number;
+  readonly failed: readonly { readonly image: number; readonly sample: number; readonly step: number; readonly reason: string }[];
+};
+
+const estimate = (values: readonly number[]): Estimate => {
+  const { n, mean: center, halfWidth95 } = summarise(values);
+  return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };
+};
+
+const finite = (value: number | undefined | null): value is number => typeof value === 'number' && Number.isFinite(value);
+
+type Scores = { readonly label: string; readonly perImage: readonly (number | null)[]; readonly ofMean: readonly number[] };
+
+/** Scores of two rows on the images that both have. */
+const paired = (a: Scores, b: Scores): { a: number[]; b: number[] } => {
+  const both = a.perImage.flatMap((value, i): [number, number][] => {
+    const other = b.perImage[i];
+    return finite(value) && finite(other) ? [[value, other]] : [];
+  });
+  return { a: both.map(([value]) => value), b: both.map(([, value]) => value) };
+};
+
+const differenceTo = (best: Scores, row: Scores, better: IndexMetric['better']): Difference & { readonly p: number; readonly resolved: boolean } => {
+  const { a, b } = paired(row, best);
+  const { halfWidth95, mean: center } = pairedDifference(a, b);
+  const { p } = pairedTTest(a, b);
+  const { aGreater, equal, bGreater } = wins(a, b);
+  return {
+    ...estimate(a.map((value, i) => value - (b[i] ?? NaN))),
+    to: best.label,
+    winRate: ((better === 'higher' ? aGreater : bGreater) + equal / 2) / a.length,
+    // Identical scores have no t value: nothing tells the two apart.
+    p: Number.isNaN(p) ? 1 : p,
+    resolved: Math.abs(center) > halfWidth95,
+  };
+};
+
+/** One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. */
+export const compareRows = (rows: readonly Scores[], better: IndexMetric['better']): readonly (MetricSummary | undefined)[] => {
+  const sound = rows.map(({ perImage }) => perImage.filter(finite));
+  const scored = rows.flatMap((row, i) => ((sound[i]?.length ?? 0) > 0 ? [{ row, mean: mean(sound[i] ?? []) }] : []));
+  const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
+  const others = scored.filter((candidate) => candidate !== best).map(({ row }) => ({ row, difference: best && differenceTo(best.row, row, better) }));
+  const adjusted = holm(others.map(({ difference }) => difference?.p ?? 1));
+  const wonAll = others.length > 0 && others.every(({ difference }) => difference?.resolved === true);
+  return rows.map((row, i): MetricSummary | undefined => {
+    const values = sound[i] ?? [];
+    if (values.length === 0) return undefined;
+    const common = { ...estimate(values), perImage: row.perImage, ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}) };
+    if (row === best?.row) return { ...common, best: wonAll };
+    const position = others.findIndex((other) => other.row === row);
+    const found = others[position]?.difference;
+    if (!found || found.n === 0) return { ...common, best: false };
+    const { p: _, resolved: __, ...difference } = found;
+    const pHolm = adjusted[position];
+    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 && pHolm !== undefined ? { pHolm } : {}) } };
+  });
+};
+
+const costOf = (cells: readonly Cell[]): RowCost | undefined => {
+  if (cells.length === 0) return undefined;
+  const over = (part: (cell: Cell) => number): number => mean(cells.map(part));
+  return {
+    forwards: over(({ cost }) => cost.forwards),
+    vjps: over(({ cost }) => cost.vjps),
+    operatorCalls: over(({ cost }) => cost.operatorCalls),
+    secondsPerSample: over(({ seconds }) => seconds),
+    peakMemory: Math.max(...cells.map(({ peakMemory }) => peakMemory)),
+  };
+};
+
+/** Tables of what is stored, in the order of the index. */
+export const summariseRun = async (index: RunIndex, store: Store): Promise<readonly RowSummary[]> => {
+  const cells = await store.cells();
+  const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));
+  for (const { id, key, better } of index.metrics) {
+    const values = await store.scores(key);
+    const scoresOf = (row: IndexRow): Scores => ({
+      label: row.label,
+      perImage: index.images.map((_, i) => {
+        const own = (row.cells[i] ?? []).filter((cell) => cells.has(cell)).map((cell) => values.get(cell)).filter(finite);
+        return own.length === 0 ? null : mean(own);
+      }),
+      ofMean: row.cells.map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined)).filter(finite),
+    });
+    for (const table of tablesOf(index.rows, (row) => row)) {
+      compareRows(table.map(scoresOf), better).forEach((summary, i) => {
+        const row = table[i];
+        if (row && summary) metrics.get(row)?.set(id, summary);
+      });
+    }
+  }
+  return index.rows.map((row): RowSummary => {
+    const own = row.cells.flatMap((samples, image) => samples.flatMap((key, sample) => {
+      const cell = cells.get(key);
+      return cell ? [{ cell, image, sample }] : [];
+    }));
+    const cost = costOf(own.map(({ cell }) => cell));
+    return {
+      row,
+      metrics: metrics.get(row) ?? new Map(),
+      ...(cost ? { cost } : {}),
+      finished: own.length,
+      failed: own.flatMap(({ cell: { failure }, image, sample }) => (failure ? [{ image, sample, ...failure }] : [])),
+    };
+  });
+};
+
+/** Rows of one operator and noise level together, in order. */
+export const tablesOf = <T>(rows: readonly T[], place: (row: T) => Pick<IndexRow, 'operator' | 'sigmaY'>): readonly (readonly T[])[] => {
+  const key = (row: T): string => `${place(row).operator}\n${place(row).sigmaY}`;
+  return [...new Set(rows.map(key))].map((wanted) => rows.filter((row) => key(row) === wanted));
+};
