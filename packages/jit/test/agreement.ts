@@ -23,7 +23,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     ...list.map((x, i) => {
       const y = actual[i] ?? Number.NaN;
       if (Object.is(x, y) || x === y) return 0;
-      return Number.isFinite(x) && Number.isFinite(y) ? Math.abs(x - y) / Math.max(Math.abs(x), typical * 1e-2, 1e-30) : Number.POSITIVE_INFINITY;
+      return Number.isFinite(x) && Number.isFinite(y) ? Math.abs(x - y) / Math.max(Math.abs(x), typical * 0.1, 1e-30) : Number.POSITIVE_INFINITY;
     }),
   );
 }

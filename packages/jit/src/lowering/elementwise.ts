@@ -1,5 +1,5 @@
 import type { Dtype, Graph, Value } from '../graph.ts';
-import { add, binary, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
+import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
 const float = (g: Graph, x: Value): Value => cast(g, x, 'float32');
@@ -45,13 +45,15 @@ const leaky = (g: Graph, x: Value, slope: Value): Value => where(g, compare(g, '
 const clip = (g: Graph, x: Value, low: number, high: number): Value =>
   g.operation('Clip', [x, fill(g, low, x.dtype), fill(g, high, x.dtype)], { shape: x.shape, dtype: x.dtype });
 
-const floorDivide = (g: Graph, a: Value, b: Value): Value => cast(g, unary(g, 'Floor', div(g, float(g, a), float(g, b))), a.dtype);
-
-/** a - floor(a / b) b: the sign of the divisor, as in TensorFlow.js. */
-const mod = (g: Graph, a: Value, b: Value): Value => {
-  const remainder = sub(g, a, mul(g, unary(g, 'Floor', div(g, a, b)), b));
-  return remainder;
-};
+/** The remainder with the sign of the divisor, as in TensorFlow.js; ONNX's Mod does that for whole numbers only. */
+function mod(g: Graph, a: Value, b: Value): Value {
+  if (a.dtype !== 'float32') return binary(g, 'Mod', a, b);
+  const type = { shape: broadcast(a.shape, b.shape), dtype: a.dtype };
+  const remainder = g.operation('Mod', [a, b], type, { fmod: 1 });
+  const zero = fill(g, 0, 'float32');
+  const agree = compare(g, 'Equal', compare(g, 'Less', a, zero), compare(g, 'Less', b, zero));
+  return where(g, agree, remainder, g.operation('Mod', [add(g, remainder, b), b], type, { fmod: 1 }));
+}
 
 export const elementwise: Lowerings = {
   Abs: same('Abs'),
@@ -84,8 +86,8 @@ export const elementwise: Lowerings = {
   Minimum: arithmetic('Min'),
   Pow: arithmetic('Pow'),
   RealDiv: (g, { a, b }) => div(g, float(g, a), float(g, b)),
-  FloorDiv: (g, { a, b }) => floorDivide(g, a, b),
-  Mod: (g, { a, b }) => (a.dtype === 'float32' ? mod(g, a, b) : binary(g, 'Mod', a, b)),
+  FloorDiv: (g, { a, b }) => cast(g, unary(g, 'Floor', div(g, float(g, a), float(g, b))), 'int32'),
+  Mod: (g, { a, b }) => mod(g, a, b),
   SquaredDifference: (g, { a, b }) => square(g, sub(g, number(g, a), number(g, b))),
   AddN: (g, _, __, all) => all.reduce((sum, x) => add(g, sum, x)),
 

@@ -12,7 +12,7 @@ type Padding = 'valid' | 'same' | number | [[number, number], [number, number], 
 export type KernelAttributes = {
   readonly activation?: string;
   readonly alpha?: number;
-  readonly axis?: number | number[];
+  readonly axis?: number | number[] | null;
   readonly batchDims?: number;
   readonly begin?: number | number[];
   readonly clipValueMax?: number;
@@ -44,7 +44,7 @@ export type KernelAttributes = {
   readonly pad?: Padding;
   readonly paddings?: [number, number][];
   readonly perm?: number[];
-  readonly reductionIndices?: number | number[];
+  readonly reductionIndices?: number | number[] | null;
   readonly reps?: number[];
   readonly reverse?: boolean;
   readonly shape?: number[];

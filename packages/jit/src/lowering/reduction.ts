@@ -4,9 +4,9 @@ import { cast, concat, div, fill, mul, reduce, reshape, reverse, sliceAxis, sub,
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 
 /** Axes counted from the front; none named means all. */
-export function axesOf(axis: number | readonly number[] | undefined, rank: number): number[] {
-  const axes = axis === undefined ? [] : typeof axis === 'number' ? [axis] : axis;
-  return axes.length === 0 && axis === undefined ? Array.from({ length: rank }, (_, i) => i) : axes.map((i) => (i < 0 ? i + rank : i));
+export function axesOf(axis: number | readonly number[] | null | undefined, rank: number): number[] {
+  if (axis === null || axis === undefined) return Array.from({ length: rank }, (_, i) => i);
+  return (typeof axis === 'number' ? [axis] : axis).map((i) => (i < 0 ? i + rank : i));
 }
 
 const over = (x: Value, { axis, reductionIndices }: KernelAttributes): number[] => axesOf(axis ?? reductionIndices, x.shape.length);
