@@ -9,3 +9,4 @@ export {
   readFixtureJson,
   readFixtureTensors,
 } from './fixtures.ts';
+export { bindings, largestDifference, methodWorld, stepsOfSchedule, storedRandom } from './method-fixtures.ts';

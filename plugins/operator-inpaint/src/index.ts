@@ -1,0 +1,88 @@
+import { ConfigError, type Image, type Operator, type OperatorContext, type OperatorFactory, sampleSum, type Tensor, tf } from '@tweedie/core';
+import { boxMask, type DrawMask, fileMask, randomMask } from './masks.ts';
+
+export type InpaintOptions = {
+  readonly pattern?: 'random' | 'box' | 'file';
+  /** random: fraction of the pixels that is hidden, default 0.7. */
+  readonly rate?: number;
+  /** random: if given, each problem draws its own rate from [rate, maxRate). */
+  readonly maxRate?: number;
+  /** box: height and width of a square one; default half of the image's. */
+  readonly box?: number;
+  readonly boxHeight?: number;
+  readonly boxWidth?: number;
+  /** box: pixels between it and the border at least; default a sixteenth of the short side. */
+  readonly margin?: number;
+  /** file: a picture or a .safetensors file. */
+  readonly file?: string;
+  /** `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and DAPS. */
+  readonly hiddenNoise?: 'zero' | 'released';
+};
+
+const optionsOf = {
+  random: ['rate', 'maxRate'],
+  box: ['box', 'boxHeight', 'boxWidth', 'margin'],
+  file: ['file'],
+} as const satisfies Record<string, readonly (keyof InpaintOptions)[]>;
+
+/**
+ * Inpainting: y = M x0 + M sigmaY * noise with a mask M of ones (observed) and zeros, the same for all channels.
+ *   A = A^T = A^+ = M,  [B, H, W, C] -> [B, H, W, C];  (A A^T + ridge I)^-1 y = y / (M + ridge)
+ * The mask, [H, W, 1], is drawn for each problem (random pixels, a box) or read from a file; methods.md 5.2.
+ * Throws ConfigError for a box without a place, a mask file of another shape, or an option of another pattern.
+ */
+export const inpaint: OperatorFactory<InpaintOptions> = async (options, context) => {
+  const [height, width, channels] = context.imageShape;
+  const drawMask = await maskOf(options, context);
+  const zeroHidden = (options.hiddenNoise ?? 'zero') === 'zero';
+  const entries = height * width * channels;
+  const project = (x: Tensor, { mask }: { readonly mask: Tensor }): Image => x.mul(mask);
+  const toSpectral = (x: Tensor) => x.reshape([-1, entries]);
+
+  const operator: Operator<{ readonly mask: Tensor }> = {
+    linear: true,
+    measurementShape: context.imageShape,
+    draw: (random) => ({ mask: tf.tensor3d(drawMask(random), [height, width, 1]) }),
+    forward: project,
+    adjoint: project,
+    pseudoInverse: project,
+    solve: (y, ridge, { mask }) => y.div(mask.add(ridge)),
+    svd: ({ mask }) => ({
+      pixels: true,
+      singularValues: toSpectral(mask.tile([1, 1, 1, channels])),
+      toSpectral,
+      fromSpectral: (c) => c.reshape([-1, height, width, channels]),
+      measurementToSpectral: (y) => toSpectral(y.mul(mask)),
+    }),
+    denoisingReference: (y, { mask }) => ({
+      reference: y.clone() as Image,
+      mask,
+      entriesPerObserved: tf.div(height * width, sampleSum(mask)),
+      factor: 1,
+      sharesResidual: zeroHidden,
+    }),
+    ...(zeroHidden ? { shapeNoise: project } : {}),
+  };
+  return operator;
+};
+
+async function maskOf(options: InpaintOptions, { imageShape: [height, width], files }: OperatorContext): Promise<DrawMask> {
+  const { pattern = 'random', rate = 0.7, maxRate = rate, file } = options;
+  const fitting: readonly string[] = [...optionsOf[pattern], 'pattern', 'hiddenNoise'];
+  const foreign = Object.keys(options).find((name) => !fitting.includes(name));
+  if (foreign !== undefined) {
+    throw new ConfigError('operator/inpaint', `option ${foreign} does not belong to pattern ${pattern}.`, `Its options are ${optionsOf[pattern].join(', ')}.`);
+  }
+  switch (pattern) {
+    case 'random':
+      return randomMask([height, width], { rate, maxRate });
+    case 'box': {
+      const { boxHeight = options.box ?? Math.floor(height / 2), boxWidth = options.box ?? Math.floor(width / 2) } = options;
+      const { margin = Math.floor(Math.min(height, width) / 16) } = options;
+      return boxMask([height, width], { boxHeight, boxWidth, margin });
+    }
+    case 'file':
+      if (file === undefined) throw new ConfigError('operator/inpaint', 'pattern file needs the option file.', 'Name a picture (white = observed) or a .safetensors file.');
+      return fileMask([height, width], file, files);
+  }
+}
