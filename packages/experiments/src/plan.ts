@@ -1,4 +1,4 @@
-import { ConfigError, type Capability, type Cost, type Manifest, type Operator, type ScoreModel } from '@tweedie/core';
+import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
 import { openWorkbench, type ExperimentSource, type MethodPart, type OperatorPart, type Workbench } from './workbench.ts';
 import { showNumber, textTable } from './text-table.ts';
 
@@ -39,8 +39,12 @@ export type PlanJson = {
   readonly total: Omit<Cost, 'operatorCalls'>;
 };
 
+type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler };
+/** Manifests of the parts; a part given as an object has none, and is believed to have a gradient. */
+type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Manifest | undefined };
+
 /** Whether the parts have what a capability names. */
-const has = (capability: Capability, operator: Operator, model: ScoreModel, provided: ReadonlySet<Capability>): boolean => {
+const has = (capability: Capability, { model, operator }: Parts, manifests: Manifests): boolean => {
   switch (capability) {
     case 'model.mixture':
       return model.mixture !== undefined;
@@ -55,20 +59,22 @@ const has = (capability: Capability, operator: Operator, model: ScoreModel, prov
     case 'operator.reference':
       return operator.denoisingReference !== undefined;
     case 'model.gradient':
+      return manifests.model?.provides.includes(capability) ?? true;
     case 'operator.gradient':
-      return provided.has(capability);
+      return manifests.operator?.provides.includes(capability) ?? true;
   }
 };
 
-const missing = (needs: readonly Capability[], operator: Operator, operatorManifest: Manifest, model: ScoreModel, modelManifest: Manifest): string | undefined => {
-  const provided = new Set([...operatorManifest.provides, ...modelManifest.provides]);
-  const absent = needs.filter((capability) => !has(capability, operator, model, provided));
-  if (absent.length === 0) return undefined;
-  const owner = (capability: Capability): string => {
-    const { kind, id } = capability.startsWith('model.') ? modelManifest : operatorManifest;
-    return `${kind}/${id} has no ${capability.split('.')[1] ?? capability}`;
-  };
-  return `it needs ${absent.join(', ')}; ${absent.map(owner).join(', ')}`;
+/** Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the method. */
+export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Guidance }, manifests: Manifests): string | undefined => {
+  const absent = (manifests.guidance?.needs ?? []).filter((capability) => !has(capability, parts, manifests));
+  if (absent.length === 0) return guidance.refuses?.(parts)?.replace(/\.$/, '');
+  const lacks = absent.map((capability) => {
+    const [kind = '', what = ''] = capability.split('.');
+    const manifest = manifests[kind === 'model' ? 'model' : 'operator'];
+    return `${manifest ? `${manifest.kind}/${manifest.id}` : `the ${kind}`} has no ${what}`;
+  });
+  return `it needs ${absent.join(', ')}; ${lacks.join(', ')}`;
 };
 
 /** Every (operator, sigmaY, method) in the order in which they run. */
@@ -76,10 +82,10 @@ export const planRows = ({ experiment, registry, model, operators, methods }: Wo
   const modelManifest = registry.find('model', experiment.model.id);
   return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((method): PlannedRow => {
     const manifest = registry.find('guidance', method.reference.id);
-    const operatorManifest = registry.find('operator', operator.reference.id);
-    const parts = { model, operator: operator.operator, scheduler: method.scheduler };
-    const impossible = missing(manifest.needs, operator.operator, operatorManifest, model, modelManifest)
-      ?? method.guidance.refuses?.(parts);
+    const impossible = conflict(
+      { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance },
+      { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
+    );
     const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
     const cost = method.guidance.cost?.(method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
     return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
@@ -90,7 +96,7 @@ export const planRows = ({ experiment, registry, model, operators, methods }: Wo
 export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readonly PlannedRow[]): void => {
   if (experiment.impossible === 'skip') return;
   const reasons = new Set(rows.flatMap(({ impossible, operator, method }) =>
-    impossible === undefined ? [] : [`method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible.replace(/\.$/, '')}.`]));
+    impossible === undefined ? [] : [`method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible}.`]));
   if (reasons.size === 0) return;
   throw new ConfigError(recipe.where, [...reasons].join('\n  '), 'Take the pair out, or say "impossible: skip" to show such rows as skipped.');
 };

@@ -1,0 +1,146 @@
+import {
+  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, sampleBatch, sha256, showShape, stackProblems,
+  stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
+  type Scheduler, type ScoreModel,
+} from '@tweedie/core';
+import { createFiles } from './files.ts';
+import { conflict } from './plan.ts';
+import type { Progress, Watch } from './progress.ts';
+import type { ReferenceInput } from './recipe.ts';
+import { chunkFor } from './workbench.ts';
+
+/** The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's measurement shape. */
+export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
+
+export type SampleOptions = Watch & {
+  /** Each part by reference, or an object of its kind. */
+  readonly model: ReferenceInput | ScoreModel;
+  readonly operator: ReferenceInput | Operator;
+  readonly method: ReferenceInput | Guidance;
+  /** Default `ddpm`. */
+  readonly scheduler?: ReferenceInput | Scheduler;
+  /** Default `onnxruntime`. */
+  readonly engine?: ReferenceInput | Engine;
+  /** A problem, or what makes one from the image shape. */
+  readonly problem: SampleProblem | ((parts: { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container }) => Promise<SampleProblem>);
+  /** Standard deviation of the measurement noise, in the units of A's output. */
+  readonly sigmaY: number;
+  /** Posterior samples; default 1. */
+  readonly samples?: number;
+  readonly seed?: number;
+  readonly registries?: readonly string[];
+  /** Where relative paths in options start; default the working folder. */
+  readonly folder?: string;
+};
+
+export type Sampled = {
+  readonly imageShape: ImageShape;
+  /** One image per sample, row-major H, W, C; one that failed is what it ended as. */
+  readonly samples: readonly Float32Array[];
+  readonly failures: readonly (SampleFailure | undefined)[];
+  readonly measurement: { readonly shape: readonly number[]; readonly data: Float32Array };
+  /** Per sample. */
+  readonly cost: Cost;
+  /** Wall clock of sampling, compilation included. */
+  readonly seconds: number;
+};
+
+const isReference = (part: ReferenceInput | object): part is ReferenceInput => typeof part === 'string' || 'id' in part && !('compile' in part);
+
+const asReference = (reference: ReferenceInput) => (typeof reference === 'string' ? { id: reference } : reference);
+
+const make = async <K extends Kind>(container: Container, kind: K, part: ReferenceInput | PluginKinds[K], extra?: { imageShape: ImageShape }): Promise<PluginKinds[K]> =>
+  isReference(part) ? container.plugin(kind, asReference(part), extra) : part;
+
+/** What names an operator in a problem's random numbers: its resolved reference, or that it came as an object. */
+const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
+  if (!isReference(part)) return 'operator given as an object';
+  const { id, options } = { options: {}, ...asReference(part) };
+  return canonicalJson({ id, options: resolveOptions(registry.find('operator', id), options) });
+};
+
+/** A measurement as a problem; the truth is not known and stands as zeros. */
+const measured = (y: Float32Array, imageShape: ImageShape, operator: Operator, key: string, sigmaY: number, seed: number): Problem => {
+  const size = operator.measurementShape.reduce((product, axis) => product * axis, 1);
+  if (y.length !== size) {
+    throw new ConfigError('sample', `the measurement has ${y.length} numbers, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
+  }
+  const drawn = operator.draw(keyedRandom(`problem ${seed} given ${key}`));
+  // Methods rely on zeros where a mask operator hides the image.
+  const shaped = tf.tidy(() => {
+    const batch = tf.tensor(y, [1, ...operator.measurementShape]);
+    return (operator.shapeNoise?.(batch, stackTrees([drawn])) ?? batch).squeeze([0]);
+  });
+  return { hash: sha256(new Uint8Array(y.buffer, y.byteOffset, y.byteLength)), name: 'given', operator: key, sigmaY, x0: tf.zeros([...imageShape]), y: shaped, drawn };
+};
+
+/** Every part made and checked against the others. */
+const assemble = async (options: SampleOptions, container: Container, registry: Registry) => {
+  const model = await make(container, 'model', options.model);
+  const operator = await make(container, 'operator', options.operator, { imageShape: model.imageShape });
+  const guidance = await make(container, 'guidance', options.method);
+  const scheduler = await make(container, 'scheduler', options.scheduler ?? 'ddpm');
+  const idOf = (kind: Kind, part: ReferenceInput | object) => (isReference(part) ? registry.find(kind, asReference(part).id) : undefined);
+  const reason = conflict(
+    { model, operator, scheduler, guidance },
+    { model: idOf('model', options.model), operator: idOf('operator', options.operator), guidance: idOf('guidance', options.method) },
+  );
+  if (reason !== undefined) throw new ConfigError('sample', `the method cannot work here: ${reason}.`, 'Choose another method or operator.');
+  const engine = await make(container, 'engine', options.engine ?? 'onnxruntime');
+  await model.load?.();
+  return { model, operator, guidance, scheduler, engine };
+};
+
+/** Draws posterior samples of one problem. Every part may be a registered plugin or an object of your own. */
+export const sample = async (options: SampleOptions): Promise<Sampled> => {
+  const { sigmaY, samples: count = 1, seed = 0, registries = [], folder = process.cwd(), signal, onProgress } = options;
+  const registry = openRegistry({ folders: [process.cwd(), folder], files: registries });
+  const container = createContainer({ registry, files: createFiles(folder) });
+  try {
+    const { model, operator, guidance, scheduler, engine } = await assemble(options, container, registry);
+    const { imageShape } = model;
+    const given = typeof options.problem === 'function' ? await options.problem({ model, operator, container }) : options.problem;
+    const key = keyOf(registry, options.operator);
+    const problem = 'x0' in given
+      ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
+      : measured(given.y, imageShape, operator, key, sigmaY, seed);
+    const size = Math.min(count, chunkFor(imageShape));
+    const batch = stackProblems(Array.from({ length: size }, () => problem));
+    const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });
+    const samples: Float32Array[] = [];
+    const failures: (SampleFailure | undefined)[] = [];
+    const started = performance.now();
+    let rows = 0;
+    try {
+      while (samples.length < count) {
+        const first = samples.length;
+        const result = await sampleBatch({
+          bound,
+          imageShape,
+          problem: batch,
+          keys: Array.from({ length: size }, (_, row) => ({ seed, problem: problem.hash, sample: Math.min(first + row, count - 1) })),
+          ...(signal && { signal }),
+          onStep: ({ done, total }) => onProgress?.({ phase: 'sampling', done: first + (size * done) / total, total: count, label: `step ${done} of ${total}` } satisfies Progress),
+        });
+        const values = (await result.x.data()) as Float32Array;
+        const each = values.length / size;
+        for (let row = 0; row < size && samples.length < count; row++) {
+          samples.push(values.slice(row * each, (row + 1) * each));
+          failures.push(result.failures[row]);
+        }
+        rows += size;
+        result.x.dispose();
+      }
+      const total = bound.cost();
+      const measurement = { shape: problem.y.shape, data: Float32Array.from(problem.y.dataSync()) };
+      const cost = { forwards: total.forwards / rows, vjps: total.vjps / rows, operatorCalls: total.operatorCalls / rows };
+      return { imageShape, samples, failures, measurement, cost, seconds: (performance.now() - started) / 1000 };
+    } finally {
+      bound.dispose();
+      disposeTree({ y: batch.y, drawn: batch.drawn });
+      disposeProblem(problem);
+    }
+  } finally {
+    container.dispose();
+  }
+};
