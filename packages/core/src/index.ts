@@ -106,3 +106,5 @@ export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softma
 export { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';
+export { initialNoise, reverseStep } from './steps.ts';
+export { combinedLevel, combinedState, posteriorScore } from './denoising.ts';

@@ -1,9 +1,10 @@
 import { CancelledError } from './errors.ts';
 import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from './marks.ts';
 import { batchRandom, type SampleKey } from './random.ts';
+import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
 import { tensorsOf } from './trees.ts';
-import type { Compiled, Cost, Engine, Guidance, Image, Measured, Sampler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
+import type { Compiled, Cost, Engine, Guidance, Image, ImageShape, Measured, Sampler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
 
 /** A guidance method bound to a setting, with the ledger of everything it compiled. */
 export interface BoundGuidance {
@@ -64,7 +65,7 @@ export type BatchResult = {
 
 export interface BatchRun {
   readonly bound: BoundGuidance;
-  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly imageShape: ImageShape;
   /** [B, ...] each. */
   readonly problem: Measured;
   /** One per row. */
@@ -120,13 +121,9 @@ export async function sampleBatch({ bound, imageShape, problem, keys, signal, on
 }
 
 const startFromNoise =
-  (shape: readonly number[]) =>
-  async ({ y }: Measured, { level }: Step, random: StepRandom): Promise<TensorTree> => {
-    // VP: unit variance by definition; VE: the largest sigma.
-    const scale = level.signal === 1 ? level.noise : 1;
-    const noise = random.normal('start', [y.shape[0] ?? 1, ...shape]);
-    return scale === 1 ? noise : noise.mul(scale);
-  };
+  (shape: ImageShape) =>
+  async ({ y }: Measured, { level }: Step, random: StepRandom): Promise<TensorTree> =>
+    initialNoise(y.shape[0] ?? 1, shape, level, random);
 
 /** Runs an asynchronous piece of work and disposes every tensor it made except those in its result. */
 async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {

@@ -14,9 +14,9 @@ export type ImageShape = readonly [height: number, width: number, channels: numb
 /** Anything made of tensors. A number is a scalar that may change from call to call. */
 export type TensorTree = Tensor | number | readonly TensorTree[] | { readonly [key: string]: TensorTree };
 /** What stands for a tree inside a compiled function: numbers have become scalar tensors. */
-export type Traced<T> = T extends number ? Scalar : T extends Tensor ? T : { readonly [K in keyof T]: Traced<T[K]> };
+export type Traced<T> = [TensorTree] extends [T] ? T : T extends number ? Scalar : T extends Tensor ? T : { readonly [K in keyof T]: Traced<T[K]> };
 /** What may be passed for a traced tree: a number wherever there is a tensor. */
-export type Feed<T> = T extends Tensor ? T | number : { readonly [K in keyof T]: Feed<T[K]> };
+export type Feed<T> = [TensorTree] extends [T] ? T : T extends Tensor ? T | number : { readonly [K in keyof T]: Feed<T[K]> };
 
 // ---------------------------------------------------------------------------------------------------------------- engines
 
@@ -210,7 +210,7 @@ export interface Guidance<S extends TensorTree = Image> {
   /** Why this method with these options cannot work with these parts, or undefined. Asked at plan time, before weights are read. */
   refuses?(parts: Omit<Setting, 'engine'>): string | undefined;
   /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
-  cost?(steps: readonly Step[]): Omit<Cost, 'operatorCalls'>;
+  cost?(steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** Once per setting (model, operator, shapes), not per problem: compiles what it needs. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }

@@ -88,7 +88,7 @@ export function methodWorld() {
   }
 
   /** Masks as they are, everything else as the dense matrix that is stored. */
-  function operator(name: string): Operator {
+  function operator(name: string, variant = ''): Operator {
     const facts = core.operators[name];
     if (facts === undefined) throw new Error(`core.json has no operator ${name}`);
     const [c, h, w] = facts.measurementShape;
@@ -114,9 +114,19 @@ export function methodWorld() {
       };
     }
     const matrix = tf.tensor2d(dense(facts.matrix ?? ''), [c * h * w, d]);
+    const factor = facts.factor ?? 1;
+    /** y brought to the image's size with unit gain: as it is, by nearest neighbours, or factor^2 A^T y. */
+    const lifted = (y: Tensor): Image => {
+      if (variant === 'adjoint-gain') {
+        const rows = tf.transpose(y, [0, 3, 1, 2]).reshape([-1, c * h * w]).matMul(matrix).mul(factor ** 2);
+        return rows.reshape([-1, channels, height, width]).transpose([0, 2, 3, 1]);
+      }
+      return factor === 1 ? (y as Image) : tf.image.resizeNearestNeighbor(y as Image, [height, width]);
+    };
     return {
       ...common,
       forward: (x) => tf.transpose(x, [0, 3, 1, 2]).reshape([x.shape[0], d]).matMul(matrix, false, true).reshape([x.shape[0], c, h, w]).transpose([0, 2, 3, 1]),
+      denoisingReference: (y) => ({ ...full, reference: lifted(y), factor }),
     };
   }
 

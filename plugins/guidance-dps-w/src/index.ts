@@ -1,0 +1,146 @@
+import {
+  clampTo,
+  combinedLevel,
+  combinedState,
+  type GuidanceFactory,
+  type Image,
+  initialNoise,
+  type LevelTensors,
+  type MeasuredTensors,
+  perSample,
+  posteriorScore,
+  type ReferenceTask,
+  sampleDot,
+  sampleNorm,
+  sampleSum,
+  type Scalar,
+  type Setting,
+  scoreFromEpsilon,
+  type Step,
+  type StepTensors,
+  type Tensor,
+  tf,
+  valueAndGrad,
+} from '@tweedie/core';
+
+export interface DpsWOptions {
+  readonly hidden: 'x0hat' | 'x0hat-noise' | 'measured' | 'zero';
+  readonly scale: number;
+  readonly enhanced: boolean;
+  readonly cap?: number;
+  readonly capUnits: 'update' | 'score';
+  readonly cache: boolean;
+  readonly refresh: number;
+  readonly clamp: boolean;
+}
+
+/** `epsilon` of the combined point when xt no longer matters in it; zeros where no cache is kept. */
+type State = { readonly xt: Image; readonly cached: Image };
+
+/**
+ * DPS-w: DPS whose weight is the one that makes its direction best match, in least squares, the exact likelihood score of a reference
+ * denoising problem at the same xt.
+ *
+ *   L    = score of p(xt | yRef) - score of p(xt)                   exact for A = I; one more forward, at the combined point
+ *   G    = -d/dxt || y - A(x0hat) ||^2,   GRef = -d/dxt || P (yRef - x0hat) ||^2
+ *   w    = factor (P L . GRef) / (P GRef . GRef)                     per sample; capped
+ *   xNext = mean(xt) + std * noise + c w G                           c = scoreWeight of the step
+ *
+ * yRef, P and factor come from the operator (`denoisingReference`): y and the mask for inpainting, y itself for denoising.
+ * Cost a step: 2 forwards, 1 vjp (2 where GRef differs from G), 2 operator calls; with `cache` about 1 forward. Needs sigmaY.
+ * Bellchambers 2025, arXiv:2506.13614, Section 4.3, Equations 12 to 14, Appendices B.2, B.3, D.2.
+ * The text applies w to xNext and never writes c; w is fitted on scores, so without c the step is hundreds of times too long.
+ */
+export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhanced, cap, capUnits, cache, refresh, clamp }) => {
+  const isFresh = (step: Step, sigmaY: number) => !cache || sigmaY ** 2 / (step.level.sigma ** 2 + sigmaY ** 2) > refresh;
+
+  return {
+    refuses({ operator }) {
+      const changes = hidden === 'x0hat' || hidden === 'x0hat-noise';
+      return cache && changes && operator.identity !== true
+        ? `the score cache needs a reference image that stays the same, and hidden '${hidden}' changes it at every step; set hidden to 'zero' or 'measured', or cache to false`
+        : undefined;
+    },
+
+    cost: (steps, sigmaY) => ({
+      forwards: steps.length + steps.filter((step) => isFresh(step, sigmaY)).length + (cache ? 1 : 0),
+      vjps: steps.length,
+    }),
+
+    bind({ engine, model, operator, scheduler }: Setting) {
+      const range = clamp ? model.range : undefined;
+      const task = (y: Tensor, drawn: MeasuredTensors['drawn']): ReferenceTask => {
+        const reference = operator.denoisingReference?.(y, drawn);
+        if (reference === undefined) throw new Error('dps-w: the planner admits only operators with a denoising reference.');
+        return reference;
+      };
+      const fill: Record<DpsWOptions['hidden'], (x0hat: Image, reference: Image, combined: LevelTensors, noise: Image) => Image> = {
+        x0hat: (x0hat) => x0hat,
+        'x0hat-noise': (x0hat, _, combined, noise) => x0hat.add(noise.mul(combined.sigma)),
+        measured: (_, reference) => reference,
+        zero: (_, reference) => reference.zerosLike(),
+      };
+
+      /** `epsilonAt` gives epsilon of the combined point: from the network, or from the cache. */
+      const advance = (epsilonAt: (x: Image, combined: LevelTensors, cached: Image) => Image) =>
+        engine.compile(
+          (xt: Image, cached: Image, step: StepTensors, combined: LevelTensors, { y, sigmaY, drawn }: MeasuredTensors, noise: Image, hiddenNoise: Image, limits: { scale: Scalar; cap: Scalar }) => {
+            const { level, scoreWeight } = step;
+            const denoised = (x: Image) => {
+              const prediction = model.predict(x, level);
+              return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
+            };
+            const misfit = valueAndGrad((x: Image) => {
+              const prediction = denoised(x);
+              return [sampleSum(y.sub(operator.forward(prediction.x0hat, drawn)).square()), prediction];
+            }, xt);
+            const { x0hat, epsilon } = misfit.aux;
+            const direction = misfit.gradient.neg();
+
+            const { reference, mask, factor, entriesPerObserved, sharesResidual } = task(y, drawn);
+            const yRef = reference.mul<Image>(mask).add<Image>(fill[hidden](x0hat, reference, combined, hiddenNoise).mul(tf.sub(1, mask)));
+            const fitted = sharesResidual
+              ? direction
+              : valueAndGrad((x: Image) => [sampleSum(yRef.sub(denoised(x).x0hat).mul(mask).square()), []], xt).gradient.neg();
+
+            const combinedEpsilon = epsilonAt(combinedState(xt, yRef, level, combined, sigmaY), combined, cached);
+            const posterior = posteriorScore(xt, yRef, combinedEpsilon, level, combined, sigmaY).div(level.signal);
+            const likelihood = posterior.sub(scoreFromEpsilon(epsilon, level)).mul(mask);
+            const masked = fitted.mul(mask);
+            const fit = tf.divNoNan(sampleDot(likelihood, masked), sampleDot(masked, masked));
+            const weight = fit.mul(limits.scale.mul(factor)).mul(enhanced ? entriesPerObserved : tf.onesLike(fit));
+            const update = capUnits === 'update' ? weight.mul(scoreWeight).minimum(limits.cap) : weight.minimum(limits.cap).mul(scoreWeight);
+
+            const { mean, std } = scheduler.transition(xt, misfit.aux, step);
+            return {
+              state: { xt: mean.add<Image>(noise.mul(std)).add<Image>(direction.mul(perSample(update, xt))), cached },
+              x0hat,
+              scalars: { weight: fit, updateWeight: update, residualNorm: misfit.value.sqrt(), gradientNorm: sampleNorm(direction) },
+            };
+          },
+        );
+      const fresh = advance((x, combined) => model.predict(x, combined).epsilon);
+      const reused = advance((_x, _combined, cached) => cached);
+      const atMeasurement = engine.compile((y: Tensor, drawn: MeasuredTensors['drawn'], level: LevelTensors) => {
+        const { reference, mask } = task(y, drawn);
+        return model.predict((hidden === 'zero' ? reference.mul(mask) : reference).mul<Image>(level.signal), level).epsilon;
+      });
+
+      return {
+        async start({ y, sigmaY, drawn }, { level }, random) {
+          const xt = initialNoise(y.shape[0] ?? 1, model.imageShape, level, random);
+          return { xt, cached: cache ? await atMeasurement(y, drawn, model.process.levelAt(sigmaY)) : xt.zerosLike() };
+        },
+        step({ xt, cached }, step, problem, random) {
+          const run = isFresh(step, problem.sigmaY) ? fresh : reused;
+          const draw = (purpose: string) => random.normal(purpose, xt.shape) as Image;
+          // Without hidden noise the graph does not use its argument: any image will do.
+          const hiddenNoise = hidden === 'x0hat-noise' ? draw('hidden') : xt;
+          const combined = combinedLevel(model.process, step.level, problem.sigmaY);
+          return run(xt, cached, step, combined, problem, draw('step'), hiddenNoise, { scale, cap: cap ?? Number.MAX_VALUE });
+        },
+        result: ({ xt }) => xt,
+      };
+    },
+  };
+};

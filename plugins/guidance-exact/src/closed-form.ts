@@ -1,0 +1,136 @@
+import {
+  clampTo,
+  type GaussianMixture,
+  type Image,
+  initialNoise,
+  keyedRandom,
+  leavesOf,
+  type LevelTensors,
+  type Measured,
+  type MeasuredTensors,
+  mixtureMean,
+  mixtureTensors,
+  predictionFromX0,
+  reverseStep,
+  type Sampler,
+  type ScoreModel,
+  type Setting,
+  sharedIsotropicMean,
+  sharedIsotropicTensors,
+  sharedVariance,
+  type SpectralForm,
+  type StepTensors,
+  type Tensor,
+  type TensorTree,
+  tf,
+  toVe,
+} from '@tweedie/core';
+import { densePosterior } from './dense.ts';
+
+/** Up to this many entries the posterior is formed with dense float64 matrices. */
+const DENSE_LIMIT = 1024;
+/** Keeps 0 / 0 out of the noiseless case: far below any sigmaY^2 that float32 images can show. */
+const VARIANCE_FLOOR = 1e-12;
+
+type Parts = Pick<Setting, 'model' | 'operator'>;
+
+export function closedFormRefusal({ model, operator }: Parts): string | undefined {
+  if (model.mixture === undefined) return 'no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)';
+  if (!operator.linear) return 'no closed form: the operator is not linear';
+  if (operator.svd === undefined && entriesOf(model) > DENSE_LIMIT) {
+    return `no closed form: the operator has no spectral form, and images of ${entriesOf(model)} entries exceed the dense limit of ${DENSE_LIMIT}`;
+  }
+  return undefined;
+}
+
+const entriesOf = ({ imageShape: [height, width, channels] }: ScoreModel): number => height * width * channels;
+
+type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, posterior: TensorTree) => Image;
+
+/** Any linear A with a mixture prior: E[x0 | xt, y] in closed form, per component in the singular basis or, if need be, from dense matrices. */
+export function closedFormSampler(setting: Setting, range: ScoreModel['range']): Sampler<TensorTree> {
+  const { engine, model, operator, scheduler } = setting;
+  const mixture = model.mixture?.();
+  if (mixture === undefined) throw new Error('exact: the planner admits only priors in closed form.');
+  const probe = operator.draw(keyedRandom('exact: does V depend on what is drawn?'));
+  const form = operator.svd;
+  const pixels = form?.(batchOf(probe)).pixels === true;
+  const spectral = form !== undefined && (pixels || (mixture.covariance.kind === 'isotropic' && leavesOf(probe).length === 0));
+  const mean: PosteriorMean = spectral ? spectralMean(mixture, form, pixels, probe, model) : denseMean;
+
+  const advance = engine.compile((xt: Image, posterior: TensorTree, step: StepTensors, problem: MeasuredTensors, noise: Image) =>
+    reverseStep(
+      scheduler,
+      (x, level) => {
+        const prediction = predictionFromX0(x, clampTo(range, mean(x, level, problem, posterior)), level);
+        const variance = scheduler.usesVariance === true ? model.predict(x, level).varianceFraction : undefined;
+        return { ...prediction, ...(variance && { varianceFraction: variance }) };
+      },
+      xt,
+      step,
+      noise,
+    ),
+  );
+
+  const forward = engine.compile((x: Image, drawn: TensorTree) => operator.forward(x, drawn));
+
+  type State = { readonly xt: Image; readonly posterior: TensorTree };
+  const sampler: Sampler<State> = {
+    async start(problem: Measured, { level }, random) {
+      const xt = initialNoise(problem.y.shape[0] ?? 1, model.imageShape, level, random);
+      return { xt, posterior: spectral ? {} : await densePosterior(mixture, forward, model.imageShape, problem) };
+    },
+    async step({ xt, posterior }, step, problem, random) {
+      const { state, x0hat } = await advance(xt, posterior, step, problem, random.normal('step', xt.shape) as Image);
+      return { state: { xt: state, posterior }, x0hat };
+    },
+    result: ({ xt }) => xt,
+  };
+  const erased: unknown = sampler;
+  return erased as Sampler<TensorTree>;
+}
+
+const batchOf = (drawn: TensorTree): TensorTree => {
+  const leaves = leavesOf(drawn);
+  return leaves.length === 0 ? drawn : Object.fromEntries(Object.entries(drawn).map(([key, leaf]) => [key, tf.expandDims(leaf as Tensor)]));
+};
+
+const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
+  const z = toVe(x, level).reshape([x.shape[0], -1]);
+  return mixtureMean(z, level.sigma.square(), posterior as Parameters<typeof mixtureMean>[2]).reshape(x.shape);
+};
+
+/**
+ * methods.md 3.5 in the basis V of A = U diag(q) V^T, where all covariances stay diagonal:
+ *   S* = sigma^2 sigmaY^2 / (sigmaY^2 + q^2 sigma^2),   x* = (sigmaY^2 V^T z + q sigma^2 U^T y) / (sigmaY^2 + q^2 sigma^2),
+ * and x0hat is the prior's mean given x* with noise variance S* per coordinate.
+ */
+function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, probe: TensorTree, model: ScoreModel): PosteriorMean {
+  const rotate = (rows: Tensor): Tensor =>
+    pixels ? rows : tf.tidy(() => svd(probe).toSpectral(rows.reshape<Image>([rows.shape[0] ?? 0, ...model.imageShape])));
+  const variance = sharedVariance(mixture);
+  const mean = variance === undefined ? generalMean(mixture, rotate) : sharedMean(mixture, variance, rotate);
+
+  return (x, level, { y, sigmaY, drawn }) => {
+    const { toSpectral, fromSpectral, measurementToSpectral, singularValues: q } = svd(drawn);
+    const varianceY = sigmaY.square().maximum(VARIANCE_FLOOR);
+    const noise = level.sigma.square();
+    const total = q.square().mul(noise).add(varianceY);
+    const combined = toSpectral(toVe(x, level)).mul(varianceY).add(measurementToSpectral(y).mul(q).mul(noise)).div(total);
+    return fromSpectral(mean(combined, noise.mul(varianceY).div(total)));
+  };
+}
+
+type SpectralMean = (combined: Tensor, noiseVariance: Tensor) => Tensor;
+
+function sharedMean(mixture: GaussianMixture, variance: number, rotate: (rows: Tensor) => Tensor): SpectralMean {
+  const { logWeights, offsets, centre } = sharedIsotropicTensors(mixture, variance);
+  const rotated = { logWeights, offsets: rotate(offsets), centre: rotate(centre.expandDims(0)).flatten(), variance };
+  return (combined, noiseVariance) => sharedIsotropicMean(combined, noiseVariance, rotated);
+}
+
+function generalMean(mixture: GaussianMixture, rotate: (rows: Tensor) => Tensor): SpectralMean {
+  const { means, ...rest } = mixtureTensors(mixture);
+  const rotated = { ...rest, means: rotate(means.squeeze([0])).expandDims(0) };
+  return (combined, noiseVariance) => mixtureMean(combined, noiseVariance.expandDims(1), rotated);
+}

@@ -1,0 +1,43 @@
+import {
+  clampTo,
+  combinedLevel,
+  combinedState,
+  type Image,
+  type LevelTensors,
+  type MeasuredTensors,
+  posteriorScore,
+  type Prediction,
+  predictionFromX0,
+  reverseStep,
+  type Sampler,
+  type ScoreModel,
+  type Setting,
+  type StepTensors,
+  toVe,
+} from '@tweedie/core';
+
+/** A = I: the prior's denoiser at the combined point of xt and y, for any model. */
+export function denoisingSampler({ engine, model, scheduler }: Setting, path: 'denoiser' | 'score', range: ScoreModel['range']): Sampler {
+  const advance = engine.compile(
+    (xt: Image, step: StepTensors, combined: { level: LevelTensors; next: LevelTensors }, { y, sigmaY }: MeasuredTensors, noise: Image) => {
+      const denoise = (x: Image, level: LevelTensors): Prediction => {
+        // A scheduler asks at the level of the step or, if it calls twice, at the next one.
+        const at = level === step.level ? combined.level : combined.next;
+        const { x0hat, epsilon } = model.predict(combinedState(x, y, level, at, sigmaY), at);
+        const mean = path === 'denoiser' ? x0hat : toVe(x, level).add<Image>(posteriorScore(x, y, epsilon, level, at, sigmaY).mul(level.sigma.square()));
+        const variance = scheduler.usesVariance === true ? model.predict(x, level).varianceFraction : undefined;
+        return { ...predictionFromX0(x, clampTo(range, mean), level), ...(variance && { varianceFraction: variance }) };
+      };
+      return reverseStep(scheduler, denoise, xt, step, noise);
+    },
+  );
+  return {
+    step(xt, step, problem, random) {
+      const combined = {
+        level: combinedLevel(model.process, step.level, problem.sigmaY),
+        next: combinedLevel(model.process, step.next, problem.sigmaY),
+      };
+      return advance(xt, step, combined, problem, random.normal('step', xt.shape) as Image);
+    },
+  };
+}
