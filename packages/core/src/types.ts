@@ -260,6 +260,8 @@ export interface Metric {
 export interface Dataset {
   readonly imageShape: ImageShape;
   readonly size: number;
+  /** What its user should be told: files that were left out, say. */
+  readonly warnings?: readonly string[];
   /** A row-major H, W, C image and a name that stays the same from run to run. */
   item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array }>;
 }

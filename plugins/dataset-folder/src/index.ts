@@ -1,0 +1,77 @@
+import { ConfigError, type DatasetFactory, keyedRandom, messageOf, type ReadImageOptions } from '@tweedie/core';
+import { pictureNames } from './names.ts';
+
+export type FolderOptions = {
+  readonly path: string;
+  /** Height and width; or both of them by name. */
+  readonly size?: number;
+  readonly height?: number;
+  readonly width?: number;
+  readonly channels?: 1 | 3;
+  /** `centre`: scaled so that the short side fits, then the middle. `random`: a place drawn from seed and name, not scaled. */
+  readonly crop?: 'centre' | 'random';
+  readonly cropsPerImage?: number;
+  readonly seed?: number;
+  readonly unreadable?: 'error' | 'skip';
+  readonly recursive?: boolean;
+  /** Only the first so many files. */
+  readonly limit?: number;
+};
+
+const where = 'dataset/folder';
+/** Pictures that are decoded at a time. */
+const lanes = 4;
+
+/**
+ * The PNG, JPEG and WebP files of a folder, in the order of their names. EXIF orientation is applied, what is transparent stands on mid-grey,
+ * grey pictures become three equal channels (or colour ones grey, for one channel).
+ *
+ * Every file is decoded once when the data set is made (some milliseconds each), so that damaged ones are known, all of them, before a run
+ * starts: by default they are an error, or they are left out and named in `warnings`. With random crops a picture smaller than the crop
+ * counts as one. Throws ConfigError too where no picture is left.
+ */
+export const folder: DatasetFactory<FolderOptions> = async (options, { files }) => {
+  const { path, channels = 3, crop = 'centre', seed = 0, unreadable = 'error', recursive = false, limit = Infinity } = options;
+  const { height = options.size, width = options.size } = options;
+  if (height === undefined || width === undefined) throw new ConfigError(where, 'the size of the images is missing.', 'Give size, or height and width.');
+  if (crop === 'centre' && options.cropsPerImage !== undefined) throw new ConfigError(where, 'cropsPerImage belongs to crop random.', 'Set crop: random.');
+  const cropsPerImage = options.cropsPerImage ?? 1;
+
+  const names = (await pictureNames(path, recursive, files)).slice(0, limit);
+  if (names.length === 0) {
+    const hint = recursive ? 'Check the path.' : 'Check the path; recursive: true looks into its folders.';
+    throw new ConfigError(where, `${files.resolve(path)} holds no PNG, JPEG or WebP file.`, hint);
+  }
+  const read = (name: string, copy: number): Promise<Float32Array> => {
+    const common: ReadImageOptions = { height, width, channels };
+    if (crop === 'centre') return files.readImage(`${path}/${name}`, common);
+    const [vertical = 0, horizontal = 0] = keyedRandom(`${where} ${seed} ${name} ${copy}`).uniform('crop', 2);
+    return files.readImage(`${path}/${name}`, { ...common, fit: 'crop', offset: [vertical, horizontal] });
+  };
+
+  const complaints = new Map<string, string>();
+  const unchecked = names.values();
+  const check = async () => {
+    for (const name of unchecked) await read(name, 0).catch((error: unknown) => complaints.set(name, messageOf(error)));
+  };
+  await Promise.all(Array.from({ length: lanes }, check));
+
+  const good = names.filter((name) => !complaints.has(name));
+  const warnings = names.flatMap((name) => complaints.get(name) ?? []);
+  if (warnings.length > 0 && (unreadable === 'error' || good.length === 0)) {
+    const remedy = unreadable === 'error' ? 'Repair or remove them, or set unreadable: skip.' : 'Repair them.';
+    throw new ConfigError(where, `${warnings.length} of ${names.length} pictures cannot be used:\n${warnings.map((line) => `  ${line}\n`).join('')}`, remedy);
+  }
+
+  return {
+    imageShape: [height, width, channels],
+    size: good.length * cropsPerImage,
+    warnings,
+    item: async (index) => {
+      const copy = index % cropsPerImage;
+      const name = good[Math.floor(index / cropsPerImage)];
+      if (name === undefined) throw new ConfigError(where, `there is no image ${index}, ${files.resolve(path)} gives ${good.length * cropsPerImage}.`, '');
+      return { name: cropsPerImage === 1 ? name : `${name}#${copy}`, x0: await read(name, copy) };
+    },
+  };
+};

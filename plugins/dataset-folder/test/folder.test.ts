@@ -1,0 +1,117 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodePng } from '@tweedie/experiments';
+import { testContext } from '@tweedie/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { folder, type FolderOptions } from '../src/index.ts';
+
+let base = '';
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'tweedie-folder-'));
+});
+afterAll(() => rm(base, { recursive: true, force: true }));
+
+/** A grey picture whose value grows from left to right, or from a function. */
+const picture = (height: number, width: number, value = (_row: number, column: number) => column / (width - 1)) =>
+  encodePng(Float32Array.from({ length: height * width }, (_, k) => 2 * value(Math.floor(k / width), k % width) - 1), [height, width, 1]);
+const save = async (name: string, content: Uint8Array | string) => {
+  const path = join(base, name);
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, content);
+};
+const load = async (options: FolderOptions) => folder(options, testContext(base));
+const namesOf = async (options: FolderOptions) => {
+  const set = await load(options);
+  return Promise.all(Array.from({ length: set.size }, async (_, k) => (await set.item(k)).name));
+};
+
+describe('dataset/folder', () => {
+  it('takes the pictures of a folder by name, and those of its folders if asked', async () => {
+    for (const name of ['b.png', 'a.png', 'C.PNG', '.hidden.png', 'deep/a.png']) await save(`names/${name}`, await picture(4, 4));
+    await save('names/notes.txt', 'not a picture');
+    expect(await namesOf({ path: 'names', size: 4 })).toEqual(['C.PNG', 'a.png', 'b.png']);
+    expect(await namesOf({ path: join(base, 'names'), size: 4, recursive: true })).toEqual(['C.PNG', 'a.png', 'b.png', 'deep/a.png']);
+    expect(await namesOf({ path: 'names', size: 4, limit: 2 })).toEqual(['C.PNG', 'a.png']);
+  });
+
+  it('gives images in [-1, 1] of the shape asked for', async () => {
+    await save('shapes/wide.png', await picture(8, 16));
+    const set = await load({ path: 'shapes', height: 4, width: 6 });
+    expect([set.imageShape, set.size, set.warnings]).toEqual([[4, 6, 3], 1, []]);
+    const { x0 } = await set.item(0);
+    expect(x0.length).toBe(4 * 6 * 3);
+    expect(x0.every((value) => Math.abs(value) <= 1)).toBe(true);
+    expect((await load({ path: 'shapes', size: 4, channels: 1 })).imageShape).toEqual([4, 4, 1]);
+  });
+
+  it('crops the centre', async () => {
+    await save('centre/bands.png', await picture(4, 12, (_, column) => (column < 4 ? 0 : column < 8 ? 0.5 : 1)));
+    const { x0 } = await (await load({ path: 'centre', size: 4, channels: 1 })).item(0);
+    expect([...x0].every((value) => Math.abs(value) < 0.01)).toBe(true);
+  });
+
+  it('cuts random places that depend on seed and name only', async () => {
+    const code = (row: number, column: number) => (row * 16 + column) / 255;
+    for (const name of ['a', 'b', 'z']) await save(`random/${name}.png`, await picture(12, 12, code));
+    const options = { path: 'random', size: 4, channels: 1, crop: 'random', cropsPerImage: 25 } as const;
+    const set = await load(options);
+    expect(set.size).toBe(75);
+    const corners = new Set<number>();
+    for (let k = 0; k < 25; k++) {
+      const { name, x0 } = await set.item(k);
+      expect(name).toBe(`a.png#${k}`);
+      const bytes = [...x0].map((value) => Math.round((value + 1) * 127.5));
+      const corner = bytes[0] ?? NaN;
+      // Unscaled: the codes of a 4 x 4 block at that corner.
+      expect(bytes).toEqual(Array.from({ length: 16 }, (_, pixel) => corner + Math.floor(pixel / 4) * 16 + (pixel % 4)));
+      corners.add(corner);
+    }
+    expect(corners.size).toBeGreaterThan(15);
+    const crop = async (index: number, seed: number, limit = 3) => [...(await (await load({ ...options, seed, limit })).item(index)).x0];
+    const first = [...(await set.item(3)).x0];
+    expect(await crop(3, 0, 1)).toEqual(first);
+    expect(await crop(3, 1)).not.toEqual(first);
+    expect(await crop(28, 0)).not.toEqual(first);
+  });
+
+  it('names every unreadable file, or leaves them out with a warning', async () => {
+    const whole = await picture(64, 64, (row, column) => ((row * row * 31 + column * 17) % 97) / 97);
+    await save('damaged/good.png', whole);
+    await save('damaged/cut.png', whole.subarray(0, whole.length / 2));
+    await save('damaged/text.jpg', 'hello');
+    const failure = await load({ path: 'damaged', size: 8 }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ name: 'ConfigError' });
+    expect(String(failure)).toContain('[dataset/folder] 2 of 3 pictures cannot be used:');
+    expect(String(failure)).toContain(`[${join(base, 'damaged/cut.png')}] cannot be read as a picture`);
+    expect(String(failure)).toContain(`[${join(base, 'damaged/text.jpg')}] cannot be read as a picture`);
+    expect(String(failure)).toContain('Repair or remove them, or set unreadable: skip.');
+
+    const set = await load({ path: 'damaged', size: 8, unreadable: 'skip' });
+    expect([set.size, set.warnings?.length, (await set.item(0)).name]).toEqual([1, 2, 'good.png']);
+    expect(set.warnings?.[0]).toContain('cut.png');
+    await rm(join(base, 'damaged/good.png'));
+    await expect(load({ path: 'damaged', size: 8, unreadable: 'skip' })).rejects.toThrow('2 of 2 pictures cannot be used');
+  });
+
+  it('counts a picture smaller than a random crop as one that cannot be used', async () => {
+    await save('small/small.png', await picture(4, 4));
+    await save('small/large.png', await picture(9, 9));
+    await expect(load({ path: 'small', size: 8, crop: 'random' })).rejects.toThrow('the picture is 4 high and 4 wide, wanted 8 by 8.');
+    expect(await namesOf({ path: 'small', size: 8, crop: 'random', unreadable: 'skip' })).toEqual(['large.png']);
+  });
+
+  it('says what is wrong with its options and its folder', async () => {
+    await mkdir(join(base, 'empty/inner'), { recursive: true });
+    await save('file', '');
+    await expect(load({ path: 'empty', size: 4 })).rejects.toThrow(
+      `[dataset/folder] ${join(base, 'empty')} holds no PNG, JPEG or WebP file. Check the path; recursive: true looks into its folders.`,
+    );
+    await expect(load({ path: 'gone', size: 4 })).rejects.toThrow('does not exist');
+    await expect(load({ path: 'file', size: 4 })).rejects.toThrow('is not a folder');
+    await expect(load({ path: 'empty', height: 4 })).rejects.toThrow('[dataset/folder] the size of the images is missing. Give size, or height and width.');
+    await expect(load({ path: 'empty', size: 4, cropsPerImage: 2 })).rejects.toThrow('cropsPerImage belongs to crop random');
+    await save('one/a.png', await picture(4, 4));
+    await expect((await load({ path: 'one', size: 4 })).item(1)).rejects.toThrow('there is no image 1');
+  });
+});
