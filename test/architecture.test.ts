@@ -72,8 +72,16 @@ const roomOf = (home: string): string => {
   const [folder, name = ''] = home.split('/');
   return folder === 'packages' ? name : (name.split('-')[0] ?? '');
 };
-const readPackage = (folder: string) =>
-  JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as { name: string; version: string; private?: boolean } & Record<string, Record<string, string> | undefined>;
+type Dependencies = Readonly<Record<string, string>>;
+type Package = {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies?: Dependencies;
+  readonly peerDependencies?: Dependencies;
+  readonly optionalDependencies?: Dependencies;
+  readonly devDependencies?: Dependencies;
+};
+const readPackage = (folder: string): Package => JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Package;
 
 /** One line per offence, so that a failure reads as a list. */
 const offences = (check: (source: Source) => readonly string[]): readonly string[] =>

@@ -44,7 +44,7 @@ type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly
 type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Manifest | undefined };
 
 /** Whether the parts have what a capability names. */
-const has = (capability: Capability, { model, operator }: Parts, manifests: Manifests): boolean => {
+const has = (capability: Capability, { model, operator, scheduler }: Parts, manifests: Manifests): boolean => {
   switch (capability) {
     case 'model.mixture':
       return model.mixture !== undefined;
@@ -58,6 +58,9 @@ const has = (capability: Capability, { model, operator }: Parts, manifests: Mani
       return operator.svd !== undefined;
     case 'operator.reference':
       return operator.denoisingReference !== undefined;
+    case 'scheduler.transition':
+      // A scheduler that calls the model several times a step (Heun) has no transition of its own to guide.
+      return scheduler.advance === undefined;
     case 'model.gradient':
       return manifests.model?.provides.includes(capability) ?? true;
     case 'operator.gradient':
@@ -71,7 +74,7 @@ export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Gu
   if (absent.length === 0) return guidance.refuses?.(parts)?.replace(/\.$/, '');
   const lacks = absent.map((capability) => {
     const [kind = '', what = ''] = capability.split('.');
-    const manifest = manifests[kind === 'model' ? 'model' : 'operator'];
+    const manifest = kind === 'model' || kind === 'operator' ? manifests[kind] : undefined;
     return `${manifest ? `${manifest.kind}/${manifest.id}` : `the ${kind}`} has no ${what}`;
   });
   return `it needs ${absent.join(', ')}; ${lacks.join(', ')}`;

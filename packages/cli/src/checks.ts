@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { openRegistry, type JsonSchema, type Manifest } from '@tweedie/core/registry';
+
+/** Something to try: `attempt` says what was found, or throws. What is optional may be absent. */
+export type Check = { readonly name: string; readonly attempt: () => string | Promise<string>; readonly remedy: string; readonly optional?: boolean };
+
+const reinstall = 'Run npm ci in the repository.';
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+
+/** All checks; those of engines come from the registry. */
+export function* checkMachine(registries: readonly string[]): Iterable<Check> {
+  yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.11 or newer.' };
+  yield {
+    name: 'machine',
+    attempt: () => `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} threads, ${gigabytes(freemem())} of ${gigabytes(totalmem())} free`,
+    remedy: '',
+  };
+  yield { name: 'plugins', attempt: () => plugins(registries), remedy: '' };
+  yield { name: 'ONNX Runtime', attempt: onnxRuntime, remedy: reinstall };
+  for (const { id, options } of engines(registries)) {
+    yield { name: `engine ${id}`, attempt: () => tryEngine(id, {}, registries), remedy: 'Until it works choose another with --engine.' };
+    for (const device of otherDevices(options)) {
+      yield { name: `engine ${id} on ${device}`, attempt: () => tryEngine(id, { device }, registries), remedy: '', optional: true };
+    }
+  }
+  yield { name: 'pictures (sharp)', attempt: pictures, remedy: `${reinstall} sharp ships a binary for each platform as an optional dependency.` };
+  yield { name: 'results (DuckDB)', attempt: results, remedy: `${reinstall} DuckDB ships a binary for each platform as an optional dependency.` };
+}
+
+const nodeVersion = (): string => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 11)) throw new Error(`${process.version} is too old.`);
+  return process.version;
+};
+
+const plugins = (registries: readonly string[]): string => {
+  const { manifests, files } = openRegistry({ files: registries });
+  return `${manifests.length} in ${files.join(', ')}`;
+};
+
+const onnxRuntime = async (): Promise<string> => {
+  const { onnxRuntimeFacts } = await import('@tweedie/jit');
+  const { version, providers } = await onnxRuntimeFacts();
+  return `${version}, with ${providers.map(({ name, bundled }) => (bundled ? name : `${name} (its files must be fetched)`)).join(', ')}`;
+};
+
+/** None where the registry cannot be read: the check before says why. */
+const engines = (registries: readonly string[]): readonly Manifest[] => {
+  try {
+    return openRegistry({ files: registries }).manifests.filter(({ kind }) => kind === 'engine');
+  } catch {
+    return [];
+  }
+};
+
+/** What an engine's option `device` offers beside its default. */
+const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
+  const { device } = (properties ?? {}) as { readonly device?: { readonly enum?: readonly string[]; readonly default?: string } };
+  return (device?.enum ?? []).filter((name) => name !== device?.default);
+};
+
+/** Compiles and runs x -> grad of sum(x^2), at 3. */
+const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>, registries: readonly string[]): Promise<string> => {
+  const [{ createContainer, tf }, { createFiles }] = await Promise.all([import('@tweedie/core'), import('@tweedie/experiments')]);
+  const container = createContainer({ registry: openRegistry({ files: registries }), files: createFiles(process.cwd()) });
+  try {
+    const made = await container.plugin('engine', { id, options });
+    const slope = made.compile((x: ReturnType<typeof tf.scalar>) => tf.grad((inner) => tf.square(inner))(x));
+    const result = await slope(3);
+    const [value = NaN] = result.dataSync();
+    if (value !== 6) throw new Error(`the gradient of x^2 at 3 came out as ${value}.`);
+    return Object.entries(made.facts).map(([name, fact]) => `${name} ${fact}`).join(', ');
+  } finally {
+    container.dispose();
+  }
+};
+
+const pictures = async (): Promise<string> => {
+  const { encodePng } = await import('@tweedie/experiments');
+  return `writes PNG, ${(await encodePng(new Float32Array(3), [1, 1, 3])).length} bytes for one pixel`;
+};
+
+const results = async (): Promise<string> => {
+  const { openStore } = await import('@tweedie/experiments');
+  const folder = await mkdtemp(join(tmpdir(), 'tweedie-doctor-'));
+  try {
+    (await openStore(folder)).close();
+    return 'opens a results file';
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};

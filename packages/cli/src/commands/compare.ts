@@ -1,0 +1,36 @@
+import { Args, Command, Flags } from '@oclif/core';
+import { CancelledError } from '@tweedie/core/registry';
+import { overrideFlags, overridesOf } from '../override-flags.ts';
+import { registriesOf, registryFlag } from '../registry-flag.ts';
+import { runLong } from '../run.ts';
+
+/** `tweedie compare`: the main job. */
+export class Compare extends Command {
+  static override summary = 'Run the comparison that a recipe describes; end with a table and an HTML report.';
+  static override description = 'A run that was stopped, by Ctrl-C or by a crash, resumes with the same command: finished samples are kept. Exit codes: 0 done, 1 a sample failed, 2 bad input, 130 stopped.';
+  static override examples = [
+    '<%= config.bin %> compare recipes/quickstart.yaml',
+    '<%= config.bin %> compare recipes/quickstart.yaml --limit 2 --steps 20 --out runs/trial',
+    '<%= config.bin %> compare my.yaml --registry ../my-plugins/registry.json --json > result.json',
+  ];
+  static override args = { recipe: Args.string({ required: true, description: 'experiment file, YAML or JSON' }) };
+  static override flags = {
+    ...overrideFlags,
+    out: Flags.string({ char: 'o', helpValue: 'FOLDER', description: 'Run folder: results, images, report.' }),
+    ...registryFlag,
+    json: Flags.boolean({ description: 'Print one JSON object on standard output instead of the table.' }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Compare);
+    const { compare } = await import('@tweedie/experiments');
+    const comparison = await runLong(({ onProgress, signal }) =>
+      compare({ recipe: args.recipe, registries: registriesOf(flags), overrides: overridesOf(flags), ...(flags.out !== undefined && { out: flags.out }), onProgress, signal }),
+    ).catch((error: unknown) => {
+      if (error instanceof CancelledError) throw new CancelledError(`${error.message}\nTo resume: tweedie ${['compare', ...this.argv].join(' ')}`, { cause: error });
+      throw error;
+    });
+    this.log(flags.json ? JSON.stringify(comparison.json) : `${comparison.table}\n\nReport: ${comparison.report}`);
+    if (comparison.failures.length > 0) this.exit(1);
+  }
+}

@@ -1,0 +1,33 @@
+import { Command, Flags } from '@oclif/core';
+import { messageOf } from '@tweedie/core/registry';
+import { checkMachine, type Check } from '../checks.ts';
+import { registriesOf, registryFlag } from '../registry-flag.ts';
+
+/** `tweedie doctor`: tries every part on this machine. */
+export class Doctor extends Command {
+  static override summary = 'Try what Tweedie needs on this machine, and say what to do about what does not work.';
+  static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json'];
+  static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print one JSON array.' }) };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Doctor);
+    const results: Result[] = [];
+    for (const check of checkMachine(registriesOf(flags))) {
+      const result = await outcome(check);
+      results.push(result);
+      if (!flags.json) this.log(`${result.state.padEnd(7)} ${result.name}: ${result.says}`);
+    }
+    if (flags.json) this.log(JSON.stringify(results, undefined, 2));
+    if (results.some(({ state }) => state === 'broken')) this.exit(1);
+  }
+}
+
+type Result = { readonly name: string; readonly state: 'ok' | 'absent' | 'broken'; readonly says: string };
+
+const outcome = async ({ name, attempt, remedy, optional = false }: Check): Promise<Result> => {
+  try {
+    return { name, state: 'ok', says: await attempt() };
+  } catch (error) {
+    return { name, state: optional ? 'absent' : 'broken', says: `${messageOf(error)} ${remedy}`.trimEnd() };
+  }
+};

@@ -1,0 +1,48 @@
+import { Args, Command, Flags } from '@oclif/core';
+import { ConfigError, kinds, openRegistry, suggest, type Manifest, type Registry } from '@tweedie/core/registry';
+import { registriesOf, registryFlag } from '../registry-flag.ts';
+import { columns, cost, describeOptions } from '../text.ts';
+
+/** `tweedie info`: all that one manifest says. */
+export class Info extends Command {
+  static override summary = 'Show one plugin: options with defaults and ranges, presets, needs, cost, citation.';
+  static override examples = ['<%= config.bin %> info guidance/dps', '<%= config.bin %> info inpaint', '<%= config.bin %> info operator/inpaint --json'];
+  static override args = { plugin: Args.string({ required: true, description: 'kind/id, or the id alone where only one kind has it' }) };
+  static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print the manifest as JSON.' }) };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Info);
+    const manifest = find(openRegistry({ files: registriesOf(flags) }), args.plugin);
+    this.log(flags.json ? JSON.stringify(manifest, undefined, 2) : describe(manifest));
+  }
+}
+
+const find = ({ manifests }: Registry, name: string): Manifest => {
+  const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
+  const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
+  if (found.length > 1) throw new ConfigError(name, 'is the id of several plugins.', `Choose: ${found.map(nameOf).join(', ')}.`);
+  if (found[0]) return found[0];
+  const [kind = ''] = name.split('/');
+  const among = kinds.some((known) => known === kind) ? manifests.filter((manifest) => manifest.kind === kind) : manifests;
+  throw new ConfigError(name, 'there is no such plugin.', suggest(name, among.map(nameOf)));
+};
+
+const describe = (manifest: Manifest): string => {
+  const { kind, id, title, source, needs, provides, options, presets = {} } = manifest;
+  const facts = [
+    ['package', `${manifest.package} ${manifest.version}`],
+    ['source', [source?.arxiv && `arXiv:${source.arxiv}`, source?.doi && `doi:${source.doi}`, source?.url, source?.where].filter(Boolean).join(', ')],
+    ['needs', needs.join(', ')],
+    ['provides', provides.join(', ')],
+    ['cost', cost(manifest) && `${cost(manifest)}, with default options`],
+  ].filter(([, value]) => value !== '');
+  const described = describeOptions(options);
+  const named = Object.entries(presets).map(([name, preset]) => [name, preset.title, JSON.stringify(preset.options)]);
+  return [
+    `${kind}/${id}: ${title}\n`,
+    columns(facts.map(([name = '', value = '']) => [name, value])),
+    `\nOPTIONS\n${described.length === 0 ? '  none' : described.join('\n')}`,
+    ...(named.length === 0 ? [] : [`\nPRESETS (option "preset")\n${columns(named)}`]),
+    ...(source?.bibtex === undefined ? [] : [`\nCITATION\n  ${source.bibtex}`]),
+  ].join('\n');
+};

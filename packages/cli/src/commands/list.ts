@@ -1,0 +1,28 @@
+import { Args, Command, Flags } from '@oclif/core';
+import { kinds, openRegistry, type Manifest } from '@tweedie/core/registry';
+import { registriesOf, registryFlag } from '../registry-flag.ts';
+import { columns, cost } from '../text.ts';
+
+/** `tweedie list`: what is installed, read from manifests alone. */
+export class List extends Command {
+  static override summary = 'List the plugins: engines, models, operators, guidance methods, schedulers, metrics, data sets.';
+  static override examples = ['<%= config.bin %> list', '<%= config.bin %> list guidance', '<%= config.bin %> list --json'];
+  static override args = { kind: Args.string({ options: [...kinds], description: 'only this kind' }) };
+  static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print one JSON array.' }) };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(List);
+    const { manifests } = openRegistry({ files: registriesOf(flags) });
+    const chosen = manifests.filter(({ kind }) => args.kind === undefined || kind === args.kind);
+    if (flags.json) return this.log(JSON.stringify(chosen.map(entry), undefined, 2));
+    for (const kind of kinds) {
+      const rows = chosen.filter((manifest) => manifest.kind === kind).map((manifest) => [manifest.id, manifest.title, cost(manifest)]);
+      if (rows.length > 0) this.log(`${kind}\n${columns(rows)}\n`);
+    }
+    this.log('Details: tweedie info <kind/id>');
+  }
+}
+
+const entry = ({ kind, id, title, needs, provides, costPerStep, package: name, version }: Manifest) => ({
+  kind, id, title, needs, provides, ...(costPerStep && { costPerStep }), package: name, version,
+});

@@ -1,0 +1,15 @@
+import { Args, Command } from '@oclif/core';
+
+/** `tweedie report`: the table and the HTML report again, from a run folder. */
+export class Report extends Command {
+  static override summary = 'Make the table and the HTML report of a run folder again.';
+  static override examples = ['<%= config.bin %> report runs/quickstart'];
+  static override args = { run: Args.string({ required: true, description: 'run folder of a comparison' }) };
+
+  async run(): Promise<void> {
+    const { args } = await this.parse(Report);
+    const { report } = await import('@tweedie/experiments');
+    const { table, report: path } = await report(args.run);
+    this.log(`${table}\n\nReport: ${path}`);
+  }
+}

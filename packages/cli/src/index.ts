@@ -1,0 +1,2 @@
+export { commands } from './commands.ts';
+export { main } from './main.ts';

@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url';
+import { Errors, flush, run, settings } from '@oclif/core';
+import { CancelledError, ConfigError, messageOf, suggest } from '@tweedie/core/registry';
+import { commands } from './commands.ts';
+
+/** Exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C. */
+export const exitCode = { done: 0, failed: 1, badInput: 2, stopped: 130 } as const;
+
+/** Runs one command line and gives its exit code. Nothing is thrown: errors are printed on standard error. */
+export const main = async (argv: readonly string[]): Promise<number> => {
+  // Otherwise oclif looks for a TypeScript loader of its own.
+  settings.enableAutoTranspile = false;
+  try {
+    const [id = ''] = argv;
+    const known = Object.keys(commands);
+    if (id !== '' && !id.startsWith('-') && !known.includes(id)) throw new ConfigError('tweedie', `there is no command ${JSON.stringify(id)}.`, suggest(id, known));
+    await run([...argv], { root: fileURLToPath(new URL('..', import.meta.url)) });
+    await flush();
+    return exitCode.done;
+  } catch (error) {
+    return report(error);
+  }
+};
+
+const report = (error: unknown): number => {
+  if (error instanceof Errors.ExitError) return error.oclif.exit ?? exitCode.done;
+  const debugging = process.env['DEBUG']?.includes('tweedie') ?? false;
+  if (debugging) console.error(error);
+  else console.error(`Error: ${messageOf(error).replace(/ \n\t/g, ': ')}`);
+  if (error instanceof ConfigError) return exitCode.badInput;
+  if (error instanceof CancelledError) return exitCode.stopped;
+  if (error instanceof Errors.CLIError) return error.oclif.exit ?? exitCode.badInput;
+  if (!debugging) console.error('This is not an error of your input. Run again with DEBUG=tweedie to see where it comes from.');
+  return exitCode.failed;
+};

@@ -1,0 +1,19 @@
+import { Flags } from '@oclif/core';
+
+/** Flags that change what a recipe says. */
+export const overrideFlags = {
+  steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of every method.' }),
+  samples: Flags.integer({ min: 1, helpValue: 'N', description: 'Samples per image.' }),
+  limit: Flags.integer({ min: 1, helpValue: 'N', description: 'Only the first N images.' }),
+  engine: Flags.string({ helpValue: 'ID', description: 'What computes: onnxruntime, or eager for debugging.' }),
+};
+
+type Given = { readonly steps?: number | undefined; readonly samples?: number | undefined; readonly limit?: number | undefined; readonly engine?: string | undefined };
+
+/** Those that were given. */
+export const overridesOf = ({ steps, samples, limit, engine }: Given) => ({
+  ...(steps !== undefined && { steps }),
+  ...(samples !== undefined && { samples }),
+  ...(limit !== undefined && { limit }),
+  ...(engine !== undefined && { engine }),
+});

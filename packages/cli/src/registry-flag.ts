@@ -1,0 +1,8 @@
+import { Flags } from '@oclif/core';
+
+/** `--registry`, the same for every command that names plugins. */
+export const registryFlag = {
+  registry: Flags.string({ helpValue: 'FILE', description: 'Registry of your own plugins; a registry.json in the working folder is read unasked.' }),
+};
+
+export const registriesOf = ({ registry }: { readonly registry?: string | undefined }): readonly string[] => (registry === undefined ? [] : [registry]);

@@ -1,0 +1,43 @@
+import type { JsonSchema, Manifest } from '@tweedie/core/registry';
+
+/** Rows of cells as aligned columns, two spaces in. */
+export const columns = (rows: readonly (readonly string[])[]): string => {
+  const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)), []);
+  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('   ')}`.trimEnd()).join('\n');
+};
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
+/** The price of one step, for methods. */
+export const cost = ({ costPerStep }: Manifest): string =>
+  costPerStep === undefined ? '' : `${count(costPerStep.forwards, 'forward')}, ${count(costPerStep.vjps, 'vjp')} a step`;
+
+/** A value as one would write it in a recipe. */
+const literal = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** The values that a JSON Schema allows, in a few words: `number, at least 0`, `plain | squared`. */
+export const allowedValues = (schema: JsonSchema): string => {
+  if (Array.isArray(schema['enum'])) return schema['enum'].map(literal).join(' | ');
+  if ('const' in schema) return literal(schema['const']);
+  const choices = schema['anyOf'] ?? schema['oneOf'];
+  if (Array.isArray(choices)) return choices.map((choice) => allowedValues(choice as JsonSchema)).join(' or ');
+  const type = [schema['type'] ?? 'any value'].flat().join(' or ');
+  const bounds: readonly (readonly [keyword: string, words: string])[] = [
+    ['minimum', 'at least'], ['exclusiveMinimum', 'above'], ['maximum', 'at most'], ['exclusiveMaximum', 'below'],
+  ];
+  const range = bounds.filter(([keyword]) => keyword in schema).map(([keyword, words]) => `, ${words} ${literal(schema[keyword])}`);
+  const items = schema['items'];
+  const of = type === 'array' && typeof items === 'object' && items !== null ? ` of ${allowedValues(items as JsonSchema)}` : '';
+  return type.replace('array', 'list') + of + range.join('');
+};
+
+/** One option as two lines: name, values and default; then what it means. Members of an option that is an object follow as `option.member`. */
+export const describeOptions = (schema: JsonSchema, prefix = ''): readonly string[] => {
+  const required = (schema['required'] ?? []) as readonly string[];
+  return Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>).flatMap(([name, option]) => {
+    const fallback = 'default' in option ? ` (default ${literal(option['default'])})` : required.includes(name) ? ' (required)' : '';
+    const lines = [`  ${prefix}${name}: ${allowedValues(option)}${fallback}`];
+    if (typeof option['description'] === 'string') lines.push(`      ${option['description']}`);
+    return [...lines, ...describeOptions(option, `${prefix}${name}.`)];
+  });
+};
