@@ -31,7 +31,7 @@ class TracingBackend extends tf.KernelBackend {
 
   /** A handle for a value of the running trace. */
   handle(value: Value): tf.TensorInfo {
-    if (value.dtype === 'int64') throw new Error('jit: a lowering returned an int64 value; TensorFlow.js has no such type.');
+    if (value.dtype === 'int64' || value.dtype === 'float64') throw new Error(`jit: a lowering returned a value of type ${value.dtype}, which TensorFlow.js does not know.`);
     const dataId = {};
     this.traced.set(dataId, { graph: this.running(), value });
     return { dataId, shape: [...value.shape], dtype: value.dtype };

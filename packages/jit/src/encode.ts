@@ -12,6 +12,7 @@ const elementTypes: { readonly [D in Dtype]: number } = {
   float32: onnx.TensorProto.DataType.FLOAT,
   int32: onnx.TensorProto.DataType.INT32,
   int64: onnx.TensorProto.DataType.INT64,
+  float64: onnx.TensorProto.DataType.DOUBLE,
   bool: onnx.TensorProto.DataType.BOOL,
 };
 

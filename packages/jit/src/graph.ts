@@ -5,7 +5,8 @@
  */
 import { simplify } from './simplify.ts';
 
-export type Dtype = 'float32' | 'int32' | 'bool' | 'int64';
+/** TensorFlow.js's types, and the two that only ONNX knows: positions, and intermediate results of more digits. */
+export type Dtype = 'float32' | 'int32' | 'bool' | 'int64' | 'float64';
 export type Data = Float32Array | Int32Array | Uint8Array | BigInt64Array;
 export type Shape = readonly number[];
 /** ONNX attributes: whole numbers and lists of them as they are, real numbers as { float }. */

@@ -1,12 +1,11 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, tf, type Tensor, type TensorTree } from '@tweedie/core';
 import { encode } from './encode.ts';
-import { createSession, type NamedArray, type SessionOptions } from './session.ts';
+import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { signature } from './signature.ts';
 import { inputName, SCALARS, trace } from './trace.ts';
 
 export type JitOptions = SessionOptions;
 
-type Feeds = { readonly [name: string]: NamedArray };
 type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
 
 /**
@@ -29,14 +28,16 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   async function compile(args: readonly TensorTree[]): Promise<Program> {
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
-    const session = await createSession(encode(inputs, outputs), outputs, options);
+    const session = await createSession(encode(inputs, outputs), options);
     return {
       async run(feeds) {
         const arrays = await session.run(feeds);
         cost = addCosts(cost, costOfCall);
         return mapTree(result, (position) => {
-          const { shape, dtype } = outputs[position as number] ?? { shape: [], dtype: 'float32' };
-          return tf.engine().makeTensor(arrays[position as number] ?? [], [...shape], dtype === 'int64' ? 'int32' : dtype, tf.findBackend('cpu'));
+          const array = arrays[Number(position)];
+          if (array === undefined) throw new Error('jit: the session gave fewer outputs than the function.');
+          const { data, shape, dtype } = array;
+          return tf.engine().makeTensor(data, [...shape], dtype, tf.findBackend('cpu'));
         });
       },
       dispose: session.dispose,
@@ -73,7 +74,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
 
 /** What a session is fed: each tensor under its position, all numbers in one vector. */
 function feedsOf(args: readonly TensorTree[]): Feeds {
-  const feeds: { [name: string]: NamedArray } = {};
+  const feeds: { [name: string]: PlainTensor } = {};
   const scalars: number[] = [];
   leavesOf(args).forEach((leaf, index) => {
     if (typeof leaf === 'number') scalars.push(leaf);
@@ -82,4 +83,4 @@ function feedsOf(args: readonly TensorTree[]): Feeds {
   if (scalars.length > 0) feeds[SCALARS] = { data: Float32Array.from(scalars), shape: [scalars.length], dtype: 'float32' };
   return feeds;
 }
-const arrayOf = (tensor: Tensor): NamedArray => ({ data: tensor.dataSync(), shape: tensor.shape, dtype: tensor.dtype as NamedArray['dtype'] });
+const arrayOf = (tensor: Tensor): PlainTensor => ({ data: tensor.dataSync(), shape: tensor.shape, dtype: tensor.dtype as PlainTensor['dtype'] });

@@ -1,8 +1,8 @@
 /** The only file that touches ONNX Runtime. It is loaded at the first session, so that importing this package costs nothing. */
 import { ConfigError, messageOf } from '@tweedie/core';
 import { availableParallelism } from 'node:os';
-import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Data, Dtype, Shape } from './graph.ts';
+import type { Tensor as OrtTensor } from 'onnxruntime-node';
+import type { Dtype, Shape } from './graph.ts';
 
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export interface SessionOptions {
@@ -37,31 +37,43 @@ const remedies: { readonly [D in Device]: string } = {
   webgpu: 'WebGPU needs a graphics driver (Vulkan, Metal or Direct3D 12). Or use device: cpu.',
 };
 
-export type NamedArray = { readonly data: Exclude<Data, BigInt64Array>; readonly shape: Shape; readonly dtype: Exclude<Dtype, 'int64'> };
+/** A tensor outside of TensorFlow.js. */
+export type PlainTensor = { readonly data: Float32Array | Int32Array | Uint8Array; readonly shape: Shape; readonly dtype: Exclude<Dtype, 'int64' | 'float64'> };
+export type Feeds = { readonly [name: string]: PlainTensor };
+
 export interface Session {
-  run(feeds: { readonly [name: string]: NamedArray }): Promise<readonly NamedArray['data'][]>;
+  /** The outputs, in the model's order. ONNX Runtime blocks the event loop until they are there. */
+  run(feeds: Feeds): Promise<readonly PlainTensor[]>;
   dispose(): void;
 }
 
-export async function createSession(model: Uint8Array, outputs: readonly { shape: Shape; dtype: Dtype }[], { threads = defaultThreads(), device = 'cpu' }: SessionOptions): Promise<Session> {
+export async function createSession(model: Uint8Array, { threads = defaultThreads(), device = 'cpu' }: SessionOptions): Promise<Session> {
   const { InferenceSession, Tensor } = await runtime();
-  const options: InferenceSession.SessionOptions = {
+  const session = await InferenceSession.create(model, {
     executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-  };
-  const session = await InferenceSession.create(model, options).catch((cause: unknown) => {
+  }).catch((cause: unknown) => {
     if (device === 'cpu') throw cause;
     throw new ConfigError('engine/onnxruntime', `device ${device} cannot be used here: ${messageOf(cause)}.`, remedies[device], { cause });
   });
-  const tensorOf = ({ data, shape, dtype }: NamedArray): OrtTensor => new Tensor(dtype, data, shape);
   return {
     async run(feeds) {
-      const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, array]) => [name, tensorOf(array)])));
-      return outputs.map((_, i) => results[`out${i}`]?.data as NamedArray['data']);
+      const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, shape)])));
+      return session.outputNames.map((name) => plain(results[name]));
     },
     dispose: () => void session.release(),
   };
+}
+
+function plain(value: OrtTensor | undefined): PlainTensor {
+  const { type, data, dims: shape } = value ?? {};
+  if (shape !== undefined) {
+    if (type === 'float32' && data instanceof Float32Array) return { data, shape, dtype: type };
+    if (type === 'int32' && data instanceof Int32Array) return { data, shape, dtype: type };
+    if (type === 'bool' && data instanceof Uint8Array) return { data, shape, dtype: type };
+  }
+  throw new Error(`jit: ONNX Runtime gave an output of type ${type}.`);
 }

@@ -13,6 +13,12 @@ const real = (op: string): Lowering => (g, { x }) => unary(g, op, float(g, x));
 const same = (op: string): Lowering => (g, { x }) => cast(g, unary(g, op, number(g, x)), x.dtype);
 const arithmetic = (op: string): Lowering => (g, { a, b }) => cast(g, binary(g, op, number(g, a), number(g, b)), a.dtype);
 
+/**
+ * A function whose float32 form in ONNX Runtime has one kernel for the bulk of an array and another for its ends: a last bit that
+ * depends on the place of an entry. Computed in float64 and rounded, both give the same.
+ */
+const steady = (g: Graph, op: string, x: Value): Value => cast(g, unary(g, op, cast(g, x, 'float64')), 'float32');
+
 function square(g: Graph, x: Value): Value {
   const n = number(g, x);
   return cast(g, mul(g, n, n), x.dtype);
@@ -26,7 +32,7 @@ function log1p(g: Graph, x: Value): Value {
   const one = fill(g, 1, 'float32');
   const u = add(g, one, x);
   const error = sub(g, u, one);
-  const log = unary(g, 'Log', u);
+  const log = steady(g, 'Log', u);
   const isZero = compare(g, 'Equal', error, fill(g, 0, 'float32'));
   const corrected = where(g, isZero, x, mul(g, log, div(g, x, where(g, isZero, one, error))));
   return where(g, compare(g, 'Less', unary(g, 'Abs', x), fill(g, 0.5, 'float32')), corrected, log);
@@ -35,6 +41,10 @@ function log1p(g: Graph, x: Value): Value {
 /** e^x - 1 = tanh(x / 2) (e^x + 1), without cancellation. */
 const expm1 = (g: Graph, x: Value): Value =>
   mul(g, unary(g, 'Tanh', mul(g, x, fill(g, 0.5, 'float32'))), add(g, unary(g, 'Exp', x), fill(g, 1, 'float32')));
+
+/** max(x, 0) + log(1 + e^-|x|) */
+const softplus = (g: Graph, x: Value): Value =>
+  add(g, binary(g, 'Max', x, fill(g, 0, 'float32')), steady(g, 'Log', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', unary(g, 'Abs', x))))));
 
 /** Exponential linear unit; the exponential sees only what is not positive, so it cannot overflow. */
 const elu = (g: Graph, x: Value): Value =>
@@ -61,10 +71,12 @@ export const elementwise: Lowerings = {
   Sign: same('Sign'),
   Square: (g, { x }) => square(g, x),
   ...Object.fromEntries(
-    ['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Ceil', 'Cos', 'Cosh', 'Erf', 'Exp', 'Floor', 'Log', 'Reciprocal', 'Round', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Tan', 'Tanh'].map(
+    ['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Ceil', 'Cosh', 'Erf', 'Exp', 'Floor', 'Reciprocal', 'Round', 'Sinh', 'Sqrt', 'Tan', 'Tanh'].map(
       (op) => [op, real(op)],
     ),
   ),
+  ...Object.fromEntries(['Cos', 'Log', 'Sin'].map((op): [string, Lowering] => [op, (g, { x }) => steady(g, op, x)])),
+  Softplus: (g, { x }) => softplus(g, float(g, x)),
   Rsqrt: (g, { x }) => unary(g, 'Reciprocal', unary(g, 'Sqrt', float(g, x))),
   Sigmoid: (g, { x }) => sigmoid(g, float(g, x)),
   Log1p: (g, { x }) => log1p(g, float(g, x)),

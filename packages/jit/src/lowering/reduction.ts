@@ -1,6 +1,6 @@
 import type { Dtype, Graph, Value } from '../graph.ts';
 import { sizeOf } from '../graph.ts';
-import { cast, concat, div, fill, mul, reduce, reshape, reverse, sliceAxis, sub, unary } from '../ops.ts';
+import { cast, concat, div, fill, matmul, mul, reduce, reshape, reverse, sliceAxis } from '../ops.ts';
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 
 /** Axes counted from the front; none named means all. */
@@ -18,8 +18,18 @@ const reduction = (op: string, dtype: (x: Value) => Dtype, result: (x: Value) =>
 const numeric = (x: Value): Dtype => (x.dtype === 'bool' ? 'int32' : x.dtype);
 const extremum = (op: string): Lowering => reduction(op, numeric, (x) => x.dtype);
 
+/**
+ * A sum over the last axes is a product with a column of ones: ONNX Runtime's ReduceSum adds a row in an order that depends on where
+ * the row lies in memory, so that the bits of a sample would depend on its place in the batch. A matrix product treats all rows alike.
+ */
 export function sum(g: Graph, x: Value, axes: readonly number[], keepDims = false): Value {
-  return reduce(g, 'ReduceSum', x, axes, keepDims);
+  const long = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] !== 1);
+  const summed = long.filter((axis) => axes.includes(axis));
+  const rows = long.slice(0, long.length - summed.length);
+  if (x.dtype !== 'float32' || summed.length === 0 || rows.length === 0 || rows.some((axis) => axes.includes(axis))) return reduce(g, 'ReduceSum', x, axes, keepDims);
+  const length = sizeOf(summed.map((axis) => x.shape[axis] ?? 1));
+  const totals = matmul(g, reshape(g, x, [sizeOf(x.shape) / length, length]), fill(g, 1, 'float32', [length, 1]));
+  return reshape(g, totals, keepDims ? x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)) : x.shape.filter((_, axis) => !axes.includes(axis)));
 }
 
 const mean: Lowering = (g, { x }, attributes) => {
@@ -49,7 +59,7 @@ function cumulativeProduct(g: Graph, x: Value, axis: number, exclusive: boolean,
 }
 
 export const reductions: Lowerings = {
-  Sum: reduction('ReduceSum', numeric),
+  Sum: (g, { x }, attributes) => sum(g, cast(g, x, numeric(x)), over(x, attributes), attributes.keepDims),
   Mean: mean,
   Max: extremum('ReduceMax'),
   Min: extremum('ReduceMin'),
@@ -60,11 +70,7 @@ export const reductions: Lowerings = {
   ArgMin: argExtremum('ArgMin'),
 
   Softmax: (g, { logits }, { dim }) => g.operation('Softmax', [logits], logits, { axis: dim ?? logits.shape.length - 1 }),
-  LogSoftmax(g, { logits }, { axis }) {
-    const axes = axesOf(axis ?? -1, logits.shape.length);
-    const centred = sub(g, logits, reduce(g, 'ReduceMax', logits, axes, true));
-    return sub(g, centred, unary(g, 'Log', sum(g, unary(g, 'Exp', centred), axes, true)));
-  },
+  LogSoftmax: (g, { logits }, { axis }) => g.operation('LogSoftmax', [logits], logits, { axis: axesOf(axis ?? -1, logits.shape.length)[0] ?? 0 }),
 
   Cumsum(g, { x }, { axis, exclusive = false, reverse: backwards = false }) {
     const [along = 0] = axesOf(axis ?? 0, x.shape.length);
