@@ -134,5 +134,5 @@ describe.runIf(hasFixture('statistics', 'mse-mmse.json'))('MSE over MMSE', () =>
 
 for (const subject of ['sliced-wasserstein', 'coverage']) {
   if (!hasFixture('statistics', `${subject}.json`)) continue;
-  for (const { name } of read<{ cases: { name: string }[] }>(`${subject}.json`).cases) report.awaits([`metric/${subject}`], `${subject} ${name}`);
+  report.awaits(`metric/${subject}`, read<{ cases: { name: string }[] }>(`${subject}.json`).cases.map(({ name }) => `${subject} ${name}`));
 }
