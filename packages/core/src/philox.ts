@@ -22,13 +22,11 @@ export function philox(c0: number, c1: number, c2: number, c3: number, k0: numbe
   out[at + 3] = c3;
 }
 
-/** The upper 32 bits of a 32 x 32 bit product, the second factor split into halves; every partial product is exact in a double. */
+/** The upper 32 bits of a 32 x 32 bit product, from 16-bit halves. Every sum stays below 2^32, so 32-bit integer arithmetic is exact. */
 function multiplyHigh(a: number, bHigh: number, bLow: number): number {
   const aHigh = a >>> 16;
   const aLow = a & 0xffff;
-  const low = aLow * bLow;
-  const middle = aHigh * bLow + (low >>> 16);
-  const cross = aLow * bHigh + (middle & 0xffff);
-  // `middle` may exceed 32 bits in the sum but not 2^53: divide instead of shifting.
-  return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(cross / 65536)) | 0;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }
