@@ -8,7 +8,6 @@ import { planRows, refuseImpossible } from './plan.ts';
 import { prepareRun } from './prepare.ts';
 import type { Watch } from './progress.ts';
 import { reportData } from './report-data.ts';
-import { renderReport } from './report/render.ts';
 import { readIndex, writeIndex, type RunIndex } from './run-index.ts';
 import { runRows } from './runner.ts';
 import { openStore, type Store } from './store.ts';
@@ -63,6 +62,8 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
 /** Tables and report of what is stored. */
 const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Comparison> => {
   const rows = await summariseRun(index, store);
+  // The plotting library takes a second to load: only those who draw a report wait for it.
+  const { renderReport } = await import('./report/render.ts');
   const path = join(store.folder, 'report.html');
   writeWhole(path, renderReport(await reportData(index, rows, store, watch)));
   const json = toJson(store.folder, path, index, rows);

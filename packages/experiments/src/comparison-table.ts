@@ -1,5 +1,5 @@
-import type { IndexMetric, RunIndex } from './run-index.ts';
-import { tablesOf, type Estimate, type MetricSummary, type RowSummary } from './summary.ts';
+import { tablesOf, type IndexMetric, type RunIndex } from './run-index.ts';
+import type { Estimate, MetricSummary, RowSummary } from './summary.ts';
 import { showNumber, textTable } from './text-table.ts';
 
 /** One number of decimals for a column: four where all values are small, else two. */

@@ -33,7 +33,6 @@ export {
 export { wilcoxon, type Wilcoxon } from './wilcoxon.ts';
 export { kolmogorovSmirnov, type KolmogorovSmirnov } from './kolmogorov.ts';
 export { normalCdf, studentCritical, studentTwoSided } from './special.ts';
-export { renderReport } from './report/render.ts';
 export type {
   PngDataUri,
   ReportCost,

@@ -1,5 +1,6 @@
 import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
 import { openWorkbench, type ExperimentSource, type MethodPart, type OperatorPart, type Workbench } from './workbench.ts';
+import { tablesOf } from './run-index.ts';
 import { showNumber, textTable } from './text-table.ts';
 
 export type PlannedRow = {
@@ -104,14 +105,15 @@ export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readon
   throw new ConfigError(recipe.where, [...reasons].join('\n  '), 'Take the pair out, or say "impossible: skip" to show such rows as skipped.');
 };
 
-const render = ({ experiment, model, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
+const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
   const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
   const cell = ({ impossible, cost }: PlannedRow): string =>
     impossible === undefined ? `${showNumber(cost.forwards)} + ${showNumber(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
-  const matrix = experiment.methods.map(({ label }) => {
-    const own = experiment.operators.map((operator) => rows.find((row) => row.method.reference.label === label && row.operator.reference.label === operator.label));
-    const steps = own[0]?.method.steps.length ?? 0;
-    return [label, String(steps), ...own.map((row) => (row ? cell(row) : ''))];
+  const columns = tablesOf(rows, ({ operator, sigmaY }) => ({ operator: operator.reference.label, sigmaY }));
+  const title = (column: readonly PlannedRow[]): string => `${column[0]?.operator.reference.label}${experiment.sigmaY.length > 1 ? `, ${column[0]?.sigmaY}` : ''}`;
+  const matrix = methods.map(({ reference: { label }, steps }) => {
+    const own = columns.map((column) => column.find((row) => row.method.reference.label === label));
+    return [label, String(steps.length), ...own.map((row) => (row ? cell(row) : ''))];
   });
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const { images, samples, sigmaY } = experiment;
@@ -120,7 +122,7 @@ const render = ({ experiment, model, chunk }: Workbench, rows: readonly PlannedR
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',
-    textTable(['method', 'steps', ...experiment.operators.map(({ label }) => label)], matrix),
+    textTable(['method', 'steps', ...columns.map(title)], matrix),
     ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
     '',
     `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps.`,
@@ -132,6 +134,7 @@ export const plan = async (source: ExperimentSource): Promise<Plan> => {
   const bench = await openWorkbench(source);
   try {
     const rows = planRows(bench);
+    refuseImpossible(bench, rows);
     const { title, images, samples } = bench.experiment;
     const possible = rows.filter(({ impossible }) => impossible === undefined);
     const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;

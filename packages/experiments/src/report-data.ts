@@ -4,9 +4,9 @@ import { encodePng } from './images.ts';
 import { loadProblem } from './problem-files.ts';
 import { checkSignal, type Watch } from './progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult, ReportRow, ReportScore } from './report/data.ts';
-import type { RunIndex } from './run-index.ts';
+import { tablesOf, type RunIndex } from './run-index.ts';
 import type { Cell, Store } from './store.ts';
-import { tablesOf, type MetricSummary, type RowSummary } from './summary.ts';
+import type { MetricSummary, RowSummary } from './summary.ts';
 import { readTrace } from './traces.ts';
 
 /** Images drawn in a report; scores are shown of all. */

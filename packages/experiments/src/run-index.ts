@@ -61,3 +61,9 @@ export const readIndex = (folder: string): RunIndex => {
 export const meanCell = (cells: readonly string[]): string => `mean of ${identify([...cells].sort())}`;
 
 export const rowTitle = ({ operator, sigmaY, label }: Pick<IndexRow, 'operator' | 'sigmaY' | 'label'>): string => `${operator}, sigmaY ${sigmaY}, ${label}`;
+
+/** Rows of one operator and noise level together, in order. */
+export const tablesOf = <T>(rows: readonly T[], place: (row: T) => Pick<IndexRow, 'operator' | 'sigmaY'>): readonly (readonly T[])[] => {
+  const key = (row: T): string => `${place(row).operator}\n${place(row).sigmaY}`;
+  return [...new Set(rows.map(key))].map((wanted) => rows.filter((row) => key(row) === wanted));
+};

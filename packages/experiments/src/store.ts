@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, type Cost, type ImageShape } from '@tweedie/core';
-import { DuckDBInstance, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { makeFolder, writeError, writeWhole } from './write.ts';
 
 /** One finished unit of work: a sample of a problem by a method. */
@@ -64,6 +64,7 @@ const TABLES = [
 
 const openFile = async (folder: string): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> => {
   const path = join(folder, FILE);
+  const { DuckDBInstance } = await import('@duckdb/node-api');
   try {
     const instance = await DuckDBInstance.create(path);
     return { instance, connection: await instance.connect() };

@@ -1,5 +1,4 @@
-import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
-import { meanCell } from './run-index.ts';
+import { meanCell, tablesOf, type IndexMetric, type IndexRow, type RunIndex } from './run-index.ts';
 import { holm, mean, pairedDifference, pairedTTest, summarise, wins } from './statistics.ts';
 import type { Cell, Store } from './store.ts';
 
@@ -141,10 +140,4 @@ export const summariseRun = async (index: RunIndex, store: Store): Promise<reado
       failed: own.flatMap(({ cell: { failure }, image, sample }) => (failure ? [{ image, sample, ...failure }] : [])),
     };
   });
-};
-
-/** Rows of one operator and noise level together, in order. */
-export const tablesOf = <T>(rows: readonly T[], place: (row: T) => Pick<IndexRow, 'operator' | 'sigmaY'>): readonly (readonly T[])[] => {
-  const key = (row: T): string => `${place(row).operator}\n${place(row).sigmaY}`;
-  return [...new Set(rows.map(key))].map((wanted) => rows.filter((row) => key(row) === wanted));
 };

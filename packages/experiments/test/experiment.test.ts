@@ -1,0 +1,99 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openRegistry } from '@tweedie/core';
+import { readRecipe, resolveExperiment, type Experiment, type ExperimentInput, type Overrides } from '../src/index.ts';
+import { expandSweep } from '../src/sweep.ts';
+
+const registry = openRegistry();
+
+const input: ExperimentInput = {
+  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  images: { from: 'prior', count: 4 },
+  operators: ['identity'],
+  sigmaY: 0.1,
+  methods: ['exact'],
+  engine: 'eager',
+};
+const resolve = (changes: Partial<ExperimentInput> = {}, overrides: Overrides = {}): Experiment => resolveExperiment(readRecipe({ ...input, ...changes }), registry, overrides);
+
+/** The message of a recipe that is a file, with the file's name in place of its path. */
+const messageOf = (yaml: string): string => {
+  const file = join(mkdtempSync(join(tmpdir(), 'tweedie-recipe-')), 'bad.yaml');
+  writeFileSync(file, yaml);
+  try {
+    resolveExperiment(readRecipe(file), registry);
+  } catch (error) {
+    return error instanceof Error ? `${error.name}: ${error.message.replaceAll(file, 'bad.yaml')}` : String(error);
+  }
+  return 'no error';
+};
+const yaml = (lines: string): string => `model: { id: gmm, options: { shape: [1, 1, 2], means: [[0, 0]], variances: [1] } }
+images: { from: prior, count: 4 }
+${lines}`;
+
+describe('an experiment', () => {
+  it('completes what is left out', () => {
+    const { engine: _, ...rest } = input;
+    expect(readRecipe(rest).input.engine).toBe('onnxruntime');
+    const experiment = resolve();
+    expect(experiment.scheduler).toMatchObject({ id: 'ddpm' });
+    expect(experiment.metrics.map(({ id }) => id)).toEqual(['psnr']);
+    expect(experiment).toMatchObject({ title: 'experiment', seed: 0, samples: 1, impossible: 'error', sigmaY: [0.1], images: { count: 4, offset: 0 } });
+    expect(experiment.methods[0]).toMatchObject({ id: 'exact', label: 'exact' });
+  });
+
+  it('makes a row of each value of a sweep, and says so in the label', () => {
+    const { methods } = resolve({ methods: [{ id: 'dps', label: 'DPS', options: { scale: [0.3, 1], form: ['norm', 'squared'] } }] });
+    expect(methods.map(({ label }) => label)).toEqual([
+      'DPS scale=0.3 form=norm', 'DPS scale=0.3 form=squared', 'DPS scale=1 form=norm', 'DPS scale=1 form=squared',
+    ]);
+    expect(methods[3]?.options).toMatchObject({ scale: 1, form: 'squared', clamp: true });
+  });
+
+  it('takes a list as a value where the option is one', () => {
+    const schema = { properties: { sizes: { type: 'array' }, either: { oneOf: [{ type: 'number' }, { type: 'array' }] }, scale: { type: 'number' } } };
+    const rows = expandSweep({ sizes: [1, 2], either: [3, 4], scale: [5, 6] }, schema);
+    expect(rows).toEqual([
+      { options: { sizes: [1, 2], either: [3, 4], scale: 5 }, suffix: ' scale=5' },
+      { options: { sizes: [1, 2], either: [3, 4], scale: 6 }, suffix: ' scale=6' },
+    ]);
+  });
+
+  it('gives each method its own steps and scheduler', () => {
+    const methods: ExperimentInput['methods'] = ['exact', { id: 'dps', steps: 50 }, { id: 'none', scheduler: { id: 'ddim', options: { steps: 10 } } }];
+    const scheduler = { id: 'ddpm', options: { steps: 100 } };
+    expect(resolve({ methods, scheduler }).methods.map((method) => [method.scheduler.id, method.scheduler.options['steps']])).toEqual([['ddpm', 100], ['ddpm', 50], ['ddim', 10]]);
+    expect(resolve({ methods, scheduler }, { steps: 7 }).methods.map((method) => method.scheduler.options['steps'])).toEqual([7, 7, 7]);
+  });
+
+  it('is changed by the command line', () => {
+    expect(resolve({}, { limit: 2, samples: 3, engine: 'eager' })).toMatchObject({ images: { count: 2 }, samples: 3, engine: { id: 'eager' } });
+    expect(resolve({}, { limit: 9 }).images.count).toBe(4);
+  });
+
+  it('refuses two rows of one name', () => {
+    expect(() => resolve({ methods: ['dps', { id: 'dps', options: { scale: 0.3 } }] })).toThrow('[experiment /methods] two methods are called "dps". Give each a label of its own.');
+  });
+});
+
+describe('a recipe with a mistake', () => {
+  const rest = 'operators: [identity]\nsigmaY: 0.1\n';
+  it.each([
+    ['a misspelt key', yaml(`${rest}method: [exact]`), 'ConfigError: [bad.yaml:5 /method] "method" is not a known key. Did you mean "methods"?'],
+    ['a wrong type', yaml(`${rest}methods: [exact]\nsamples: many`), 'ConfigError: [bad.yaml:6 /samples] must be integer, got "many".'],
+    ['a negative sigmaY', yaml('operators: [identity]\nsigmaY: -0.1\nmethods: [exact]'), 'ConfigError: [bad.yaml:4 /sigmaY] must be >= 0, got -0.1.'],
+    ['an unknown id', yaml(`${rest}methods:\n  - exact\n  - dsp`), 'ConfigError: [bad.yaml:7 /methods/1] there is no guidance "dsp". Did you mean "dps"'],
+    ['a misspelt option', yaml(`${rest}methods:\n  - id: dps\n    options:\n      scael: 1`), 'ConfigError: [bad.yaml:8 /methods/0/options/scael] "scael" is not a known key. Did you mean "scale"?'],
+    ['an option out of range', yaml(`${rest}methods: [{ id: dps, options: { scale: -1 } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] must be >= 0, got -1.'],
+    ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs either "from: prior" or "dataset". Keep one of the two.'],
+    ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
+  ])('%s: one message with the line', (_, text, message) => {
+    expect(messageOf(text).slice(0, message.length)).toBe(message);
+  });
+
+  it('says which file is not there', () => {
+    expect(() => readRecipe('no/such.yaml')).toThrow('[no/such.yaml] the experiment file cannot be read');
+  });
+});

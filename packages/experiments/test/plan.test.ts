@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { plan, type ExperimentInput } from '../src/index.ts';
+
+const recipe: ExperimentInput = {
+  title: 'Planned',
+  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  images: { from: 'prior', count: 4 },
+  operators: ['identity', { id: 'inpaint', options: { rate: 0.5 } }],
+  sigmaY: 0.1,
+  methods: ['none', 'dps'],
+  scheduler: { id: 'ddpm', options: { steps: 10 } },
+  engine: 'eager',
+  samples: 2,
+};
+/** The score cache needs a reference image that does not change: with A = I, or with what is hidden fixed. */
+const impossible: ExperimentInput = { ...recipe, methods: ['none', { id: 'dps-w', label: 'cached', options: { cache: true } }] };
+
+describe('a plan', () => {
+  it('counts network calls before anything runs', async () => {
+    const { rows, total, table, json, chunk } = await plan({ recipe });
+    expect(rows.map(({ operator, method }) => [operator.reference.label, method.reference.label])).toEqual([
+      ['identity', 'none'], ['identity', 'dps'], ['inpaint', 'none'], ['inpaint', 'dps'],
+    ]);
+    expect(rows.map(({ cost }) => [cost.forwards, cost.vjps])).toEqual([[10, 0], [10, 10], [10, 0], [10, 10]]);
+    expect(total).toEqual({ forwards: 4 * 10 * 8, vjps: 2 * 10 * 8 });
+    expect(chunk).toBe(256);
+    expect(json.rows).toHaveLength(4);
+    expect(table).toMatchInlineSnapshot(`
+      "Planned: 4 images of 1x1x2, sigmaY 0.1, 2 samples per image, chunks of 256
+
+      Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):
+
+        method   steps   identity   inpaint
+        -----------------------------------
+        none        10     10 + 0    10 + 0
+        dps         10    10 + 10   10 + 10
+
+      In all: 320 forwards, 160 vjps."
+    `);
+  });
+
+  it('refuses what cannot work, with the reason', async () => {
+    await expect(plan({ recipe: impossible })).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: [experiment] method "cached" cannot work with operator "inpaint": the score cache needs a reference image that stays the same, and hidden 'x0hat' changes it at every step; set hidden to 'zero' or 'measured', or cache to false. Take the pair out, or say "impossible: skip" to show such rows as skipped.]`);
+  });
+
+  it('shows it where the recipe says skip', async () => {
+    const { rows, table, total } = await plan({ recipe: { ...impossible, impossible: 'skip' } });
+    expect(rows.map((row) => row.impossible !== undefined)).toEqual([false, false, false, true]);
+    expect(total.vjps).toBe(10 * 8);
+    expect(table).toContain('impossible (1)');
+    expect(table).toContain('(1) the score cache needs a reference image that stays the same');
+  });
+
+  it('asks for no more images than there are, of the right size', async () => {
+    await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(/its images are \[32, 32, 3\], the model's \[1, 1, 2\]/);
+  });
+});
