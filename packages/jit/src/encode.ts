@@ -16,9 +16,9 @@ const elementTypes: { readonly [D in Dtype]: number } = {
   bool: onnx.TensorProto.DataType.BOOL,
 };
 
-const nameOf = ({ id, source }: Value): string => (source.kind === 'input' ? source.name : `v${id}`);
+type Names = (value: Value) => string;
 
-function initializer(value: Value): Onnx.ITensorProto {
+function initializer(value: Value, nameOf: Names): Onnx.ITensorProto {
   const { buffer, byteOffset, byteLength } = elements(value);
   return { name: nameOf(value), dims: [...value.shape], dataType: elementTypes[value.dtype], rawData: new Uint8Array(buffer, byteOffset, byteLength) };
 }
@@ -42,15 +42,19 @@ const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: 
 export function encode(inputs: readonly Value[], outputs: readonly Value[]): Uint8Array {
   const initializers: Onnx.ITensorProto[] = [];
   const nodes: Onnx.INodeProto[] = [];
+  // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
+  const made = new Map(outputs.map((value, i) => [value, `out${i}`] as const).filter(([value]) => value.source.kind === 'operation'));
+  const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : `v${value.id}`);
   for (const value of reachable(outputs)) {
     const { source } = value;
-    if (source.kind === 'constant') initializers.push(initializer(value));
+    if (source.kind === 'constant') initializers.push(initializer(value, nameOf));
     if (source.kind !== 'operation') continue;
     const attribute = source.op === 'Cast' ? [castTo(value)] : attributesOf(source.attributes);
     nodes.push({ opType: source.op, input: source.inputs.map(nameOf), output: [nameOf(value)], attribute });
   }
-  // Every output is a node of its own, so that an argument handed back, a constant, or one value returned twice need no special care.
-  outputs.forEach((value, i) => nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [`out${i}`] }));
+  outputs.forEach((value, i) => {
+    if (made.get(value) !== `out${i}`) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [`out${i}`] });
+  });
   const model: Onnx.IModelProto = {
     irVersion: IR_VERSION,
     producerName: 'tweedie',

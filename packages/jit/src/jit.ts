@@ -2,7 +2,7 @@ import { addCosts, type Compiled, leavesOf, mapTree, noCost, tf, type Tensor, ty
 import { encode } from './encode.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { signature } from './signature.ts';
-import { inputName, SCALARS, trace } from './trace.ts';
+import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
 
 export type JitOptions = SessionOptions;
 
@@ -45,6 +45,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   }
 
   async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
+    refuseWhileTracing();
     if (disposed) throw new Error('jit: this compiled function was disposed of.');
     const key = signature(args);
     let program = programs.get(key);

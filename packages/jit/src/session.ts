@@ -55,6 +55,10 @@ export async function createSession(model: Uint8Array, { threads = defaultThread
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
+    // A plan of memory per shape saves no time here and holds memory.
+    enableMemPattern: false,
+    // Threads that wait busily steal the cores from the other sessions of the process: beside other work a step took 15 times as long.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   }).catch((cause: unknown) => {
     if (device === 'cpu') throw cause;
     throw new ConfigError('engine/onnxruntime', `device ${device} cannot be used here: ${messageOf(cause)}.`, remedies[device], { cause });

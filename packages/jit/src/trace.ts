@@ -40,10 +40,14 @@ function withoutMarks(outputs: readonly Value[]): Value[] {
   return outputs.map(rewrite);
 }
 
+export function refuseWhileTracing(): void {
+  if (tracingBackend().graph === undefined) return;
+  throw new Error('jit: a compiled function was called inside another one. Call the plain function there; it becomes part of the outer graph.');
+}
+
 /** Makes the tracing backend the active one for the time of `body`, whatever happens in it. */
 function whileTracing<T>(graph: Graph, body: (backend: ReturnType<typeof tracingBackend>) => T): T {
   const backend = tracingBackend();
-  if (backend.graph !== undefined) throw new Error('jit: a compiled function was called inside another one. Call the plain function there; it becomes part of the outer graph.');
   const engine = tf.engine();
   const active = engine.backendName;
   backend.graph = graph;
