@@ -70,6 +70,10 @@ export function fixtureReport(name: FixtureName, subject: string) {
         expect(existsSync(join(repository, 'plugins', plugin.replace('/', '-'))), `${plugin} exists: run its fixtures`).toBe(false);
       });
     },
+    /** Cases of a variant or a map that no plugin has yet, where another one of the same plugin exists. */
+    missing(variant: string, ids: readonly string[]): void {
+      skip(ids, `no ${variant} yet`);
+    },
     /** Cases whose file says that only float64 can meet them. */
     needFloat64(ids: readonly string[]): void {
       skip(ids, 'only float64 can meet them');

@@ -1,4 +1,6 @@
-export { testContext, testOperatorContext } from './context.ts';
+// Tests of plugins make pictures and may not import experiments themselves.
+export { encodePng } from '@tweedie/experiments';
+export { testContainer, testContext, testOperatorContext } from './context.ts';
 export {
   fixtureFolder,
   fixtureImage,
@@ -10,3 +12,5 @@ export {
   readFixtureTensors,
 } from './fixtures.ts';
 export { bindings, largestDifference, methodWorld, stepsOfSchedule, storedRandom } from './method-fixtures.ts';
+export { bind, mixturePrior, randomProblems, relativeDifference, rowsOf, type Run, sampleRows } from './sampling.ts';
+export { type StepCase, stepFixtures } from './step-fixtures.ts';
