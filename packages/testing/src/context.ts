@@ -1,4 +1,4 @@
-import type { Context, ImageShape, Kind, OperatorContext, PluginKinds, PluginReference } from '@tweedie/core';
+import { type Container, type Context, createContainer, type ImageShape, type Kind, openRegistry, type OperatorContext, type PluginKinds, type PluginReference } from '@tweedie/core';
 import { createFiles } from '@tweedie/experiments';
 
 /** As plugins are called by their tests: options as given, over the defaults of the manifest. */
@@ -29,3 +29,7 @@ export function testContext(folder = '.'): Context {
 
 /** The same for an operator, which is made for one image shape. */
 export const testOperatorContext = (imageShape: ImageShape, folder?: string): OperatorContext => ({ ...testContext(folder), imageShape });
+
+/** The plugins of this repository as a run makes them: options checked, code imported on first use. */
+export const testContainer = (folder = '.'): Container =>
+  createContainer({ registry: openRegistry({ folders: [folder] }), files: createFiles(folder) });
