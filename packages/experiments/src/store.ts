@@ -141,14 +141,18 @@ export const openStore = async (folder: string): Promise<Store> => {
   let run = Number(last?.['run'] ?? 0);
   const samplePath = (key: string): string => join(folder, 'samples', `${key}.safetensors`);
 
-  const saveCell = async ({ x, failure, cost, ...cell }: NewCell): Promise<void> => {
-    const sampleHash = x && sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength));
-    await write('INSERT OR REPLACE INTO cells VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11::TIMESTAMP,$12::TIMESTAMP,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)', [
-      cell.key, run, cell.problem, cell.image, cell.operator, cell.sigmaY, cell.label, cell.method, cell.sample, failure ? 'failed' : 'done',
-      sqlTime(cell.started), sqlTime(cell.finished), cell.seconds, cell.compileSeconds, sampleHash ?? null, failure?.reason ?? null, failure?.step ?? null, cost.forwards, cost.vjps,
-      cost.operatorCalls, cell.chunk, cell.peakMemory,
-    ]);
+  /** One statement for all rows: a round trip for each would cost more than small samples do. */
+  const insert = async (table: string, rows: readonly DuckDBValue[][]): Promise<void> => {
+    const [first] = rows;
+    if (first === undefined) return;
+    const places = rows.map((_, i) => `(${first.map((__, j) => `$${i * first.length + j + 1}`).join(',')})`);
+    await write(`INSERT OR REPLACE INTO ${table} VALUES ${places.join(',')}`, rows.flat());
   };
+  const toRow = ({ x, failure, cost, ...cell }: NewCell): DuckDBValue[] => [
+    cell.key, run, cell.problem, cell.image, cell.operator, cell.sigmaY, cell.label, cell.method, cell.sample, failure ? 'failed' : 'done',
+    sqlTime(cell.started), sqlTime(cell.finished), cell.seconds, cell.compileSeconds, x ? sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength)) : null,
+    failure?.reason ?? null, failure?.step ?? null, cost.forwards, cost.vjps, cost.operatorCalls, cell.chunk, cell.peakMemory,
+  ];
 
   return {
     folder,
@@ -166,8 +170,8 @@ export const openStore = async (folder: string): Promise<Store> => {
       }
       await write('BEGIN');
       try {
-        for (const cell of cells) await saveCell(cell);
-        for (const { cell, metric, value } of scores) await write('INSERT OR REPLACE INTO scores VALUES ($1, $2, $3)', [cell, metric, value]);
+        await insert('cells', cells.map(toRow));
+        await insert('scores', scores.map(({ cell, metric, value }) => [cell, metric, value]));
         await write('COMMIT');
       } catch (error) {
         await connection.run('ROLLBACK').catch(() => undefined);

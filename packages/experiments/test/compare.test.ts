@@ -1,0 +1,187 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CancelledError } from '@tweedie/core';
+import { compare, openStore, report, type Cell, type Comparison, type CompareOptions, type ExperimentInput } from '../src/index.ts';
+
+const recipe: ExperimentInput = {
+  title: 'Two wells',
+  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  images: { from: 'prior', count: 5 },
+  operators: ['identity', { id: 'inpaint', options: { rate: 0.5 } }],
+  sigmaY: 0.2,
+  methods: ['none', 'exact'],
+  scheduler: { id: 'ddpm', options: { steps: 5 } },
+  engine: 'eager',
+  samples: 2,
+  chunk: 4,
+};
+const newFolder = (): string => join(mkdtempSync(join(tmpdir(), 'tweedie-compare-')), 'run');
+const cellsOf = async (folder: string): Promise<Map<string, Cell>> => {
+  const store = await openStore(folder);
+  try {
+    return await store.cells();
+  } finally {
+    store.close();
+  }
+};
+/** The table without what a clock or the allocator decides. */
+const numbers = ({ json: { rows, cost, failures } }: Comparison) => ({ rows, failures, cost: cost.map(({ secondsPerSample: _, ...calls }) => calls) });
+/** Stops a run after so many steps. */
+const interruptAfter = (steps: number, options: CompareOptions): Promise<Comparison> => {
+  const controller = new AbortController();
+  let seen = 0;
+  return compare({ ...options, signal: controller.signal, onProgress: ({ phase }) => (phase === 'sampling' && ++seen > steps ? controller.abort() : undefined) });
+};
+
+describe('compare', () => {
+  const out = newFolder();
+  let whole: Comparison;
+  let cells: Map<string, Cell>;
+  beforeAll(async () => {
+    whole = await compare({ recipe, out });
+    cells = await cellsOf(out);
+  });
+
+  it('gives a row, with its cost, of every operator and method', () => {
+    const { rows, cost, failures, run } = whole.json;
+    expect(run).toBe(out);
+    expect(rows.map(({ operator, method, metric, n }) => [operator, method, metric, n])).toEqual([
+      ['identity', 'none', 'psnr', 5], ['identity', 'exact', 'psnr', 5], ['inpaint', 'none', 'psnr', 5], ['inpaint', 'exact', 'psnr', 5],
+    ]);
+    expect(cost.slice(0, 2).map(({ forwards, vjps }) => [forwards, vjps])).toEqual([[5, 0], [5, 0]]);
+    expect(cost.every(({ secondsPerSample }) => secondsPerSample > 0)).toBe(true);
+    expect(failures).toEqual([]);
+    expect(rows[1]?.mean).toBeGreaterThan(rows[0]?.mean ?? NaN);
+    expect(whole.table).toContain('Two wells: 5 images, 2 samples each');
+    expect(readFileSync(whole.report, 'utf8')).toContain('Two wells');
+    expect(cells.size).toBe(4 * 5 * 2);
+  });
+
+  it('draws nothing twice', async () => {
+    const again = await compare({ recipe, out });
+    expect(again.json).toEqual(whole.json);
+    expect(await cellsOf(out)).toEqual(cells);
+  });
+
+  it('makes the same table from the folder alone', async () => {
+    const { json, table } = await report(out);
+    expect(json).toEqual(whole.json);
+    expect(table).toBe(whole.table);
+  });
+
+  it('continues after an interruption, and ends with the same numbers', async () => {
+    const folder = newFolder();
+    await expect(interruptAfter(22, { recipe, out: folder })).rejects.toBeInstanceOf(CancelledError);
+    const before = await cellsOf(folder);
+    expect(before.size).toBeGreaterThan(0);
+    expect(before.size).toBeLessThan(cells.size);
+    expect((await report(folder)).table).toContain(`(unfinished: ${before.size} of ${cells.size} samples)`);
+
+    const resumed = await compare({ recipe, out: folder });
+    expect(numbers(resumed)).toEqual(numbers(whole));
+    const after = await cellsOf(folder);
+    for (const [key, { sampleHash, started }] of before) expect(after.get(key)).toMatchObject({ sampleHash, started });
+  });
+
+  it('gives a sample the same bits whatever else is compared', async () => {
+    const folder = newFolder();
+    await compare({
+      recipe: { ...recipe, images: { from: 'prior', count: 3 }, methods: ['dps', { id: 'exact', label: 'truth' }], operators: [{ id: 'inpaint', options: { rate: 0.5 } }], samples: 3 },
+      out: folder,
+    });
+    const others = await cellsOf(folder);
+    const shared = [...others].filter(([key]) => cells.has(key));
+    expect(shared).toHaveLength(3 * 2);
+    for (const [key, cell] of shared) expect(cell.sampleHash).toBe(cells.get(key)?.sampleHash);
+  });
+
+  it('scores samples that were drawn before a metric was named', async () => {
+    const more = await compare({ recipe: { ...recipe, metrics: ['psnr', { id: 'psnr', label: 'again' }] }, out });
+    expect(await cellsOf(out)).toEqual(cells);
+    expect(more.json.rows.filter(({ metric }) => metric === 'again').map(({ mean }) => mean)).toEqual(whole.json.rows.map(({ mean }) => mean));
+  });
+
+  it('shows a pair that cannot work as skipped', async () => {
+    const { table, json } = await compare({
+      recipe: { ...recipe, impossible: 'skip', samples: 1, methods: ['exact', { id: 'dps-w', label: 'cached', options: { cache: true } }] }, out: newFolder(),
+    });
+    expect(table).toContain('  cached: skipped, the score cache needs');
+    expect(json.rows.map(({ operator, label }) => [operator, label])).toEqual([['identity', 'exact'], ['identity', 'cached'], ['inpaint', 'exact']]);
+  });
+
+  it('keeps x0hat on the way', async () => {
+    const folder = newFolder();
+    await compare({ recipe: { ...recipe, methods: ['exact'], operators: ['identity'], trace: 3, traceImages: 2 }, out: folder });
+    const { readTrace } = await import('../src/traces.ts');
+    const traces = await Promise.all([...(await cellsOf(folder)).keys()].map((key) => readTrace(folder, key)));
+    const kept = traces.filter((trace) => trace !== undefined);
+    expect(kept).toHaveLength(2);
+    expect(kept[0]?.frames.map((frame) => frame.length)).toEqual([2, 2, 2]);
+    expect([...(kept[0]?.levels ?? [])].sort((a, b) => b - a)).toEqual(kept[0]?.levels);
+  });
+});
+
+describe('a run folder that cannot be used', () => {
+  const messageOf = async (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
+
+  it('is named when it is not writable', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'tweedie-compare-')), 'file');
+    writeFileSync(file, '');
+    const message = await messageOf(compare({ recipe, out: join(file, 'run') }));
+    expect(message).toMatch(/^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out/);
+  });
+
+  it('is refused when its results come from a newer version', async () => {
+    const folder = newFolder();
+    (await openStore(folder)).close();
+    const instance = await DuckDBInstance.create(join(folder, 'results.duckdb'));
+    const connection = await instance.connect();
+    await connection.run("UPDATE meta SET value = '99' WHERE name = 'version'");
+    connection.closeSync();
+    instance.closeSync();
+    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: \[.*results\.duckdb\] was written by a newer version of Tweedie \(format 99; this one reads up to 1\)/);
+  });
+
+  it('is refused when its results are no results', async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'results.duckdb'), 'nothing of the kind, but long enough to look at'.repeat(200));
+    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: \[.*results\.duckdb\] cannot be read as results/);
+  });
+
+  it('keeps what had finished when writing fails half way', async () => {
+    const folder = newFolder();
+    let done = 0;
+    const stopped = compare({
+      recipe, out: folder,
+      onProgress: (event) => {
+        if (event.phase !== 'sampling' || event.done < 8 || done > 0) return;
+        done = event.done;
+        rmSync(join(folder, 'samples'), { recursive: true });
+        writeFileSync(join(folder, 'samples'), '');
+      },
+    });
+    expect(await messageOf(stopped)).toMatch(/^ConfigError: .*cannot be written: .* run the same command again: what had finished is kept/);
+    rmSync(join(folder, 'samples'));
+    const resumed = await compare({ recipe, out: folder });
+    expect(resumed.json.failures).toEqual([]);
+    expect((await cellsOf(folder)).size).toBe(4 * 5 * 2);
+  });
+
+  it('says that a stored problem was changed', async () => {
+    const folder = newFolder();
+    await interruptAfter(6, { recipe, out: folder }).catch(() => undefined);
+    const { readdirSync } = await import('node:fs');
+    for (const name of readdirSync(join(folder, 'problems'))) {
+      const path = join(folder, 'problems', name);
+      const bytes = readFileSync(path);
+      bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+    }
+    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: .*has changed since it was written/);
+    expect(existsSync(join(folder, 'results.duckdb'))).toBe(true);
+  });
+});
