@@ -1,8 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePng } from '@tweedie/experiments';
-import { testContext } from '@tweedie/testing';
+import { encodePng, testContext } from '@tweedie/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folder, type FolderOptions } from '../src/index.ts';
 

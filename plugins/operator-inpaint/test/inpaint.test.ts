@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSafetensors, type Image, type ImageShape, keyedRandom, type Operator, tf } from '@tweedie/core';
-import { encodePng } from '@tweedie/experiments';
-import { testOperatorContext } from '@tweedie/testing';
+import { encodePng, testOperatorContext } from '@tweedie/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inpaint, type InpaintOptions } from '../src/index.ts';
 

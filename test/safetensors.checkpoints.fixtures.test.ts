@@ -1,0 +1,34 @@
+/** The safetensors files of the checkpoint fixtures are read by core; the others wait for the readers of .pt files. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError, decodeSafetensors } from '@tweedie/core';
+import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { expect } from 'vitest';
+
+type Listed = { readonly dtype: string; readonly shape: readonly number[]; readonly values: readonly (number | string | boolean)[] };
+
+const report = fixtureReport('checkpoints', 'safetensors');
+const folder = fixtureFolder('checkpoints');
+
+if (hasFixture('checkpoints', 'zoo.json')) {
+  const { tensors } = readFixtureJson<{ tensors: Readonly<Record<string, Listed>> }>('checkpoints', 'zoo.json');
+  const stored = readFixtureTensors('checkpoints', 'zoo.safetensors');
+  for (const [name, { shape, values }] of Object.entries(tensors)) {
+    report.case(`zoo.safetensors ${name}`, () => {
+      const entry = stored.get(name);
+      expect(entry?.shape).toEqual(shape);
+      expect([...(entry?.data ?? [])].map(String)).toEqual(values.map((value) => String(typeof value === 'boolean' ? Number(value) : value)));
+    });
+  }
+}
+if (hasFixture('checkpoints', 'bad/index.json')) {
+  const { files } = readFixtureJson<{ files: Readonly<Record<string, string>> }>('checkpoints', 'bad/index.json');
+  for (const file of Object.keys(files).filter((name) => name.endsWith('.safetensors'))) {
+    report.case(`bad/${file}`, () => {
+      const bytes = readFileSync(join(folder, 'bad', file));
+      expect(() => decodeSafetensors(bytes, file)).toThrow(ConfigError);
+    });
+  }
+}
+const waiting = hasFixture('checkpoints', '.') ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pt')) : [];
+report.awaits('model/unet', waiting);
