@@ -1,7 +1,5 @@
 // Tests of plugins make pictures and may not import experiments themselves.
 export { encodePng } from '@tweedie/experiments';
-// Tests of plugins make pictures and may not import experiments themselves.
-export { encodePng } from '@tweedie/experiments';
 export { testContainer, testContext, testOperatorContext } from './context.ts';
 export {
   fixtureFolder,
