@@ -18,7 +18,8 @@ const names = process.argv.slice(2);
 const unknown = names.filter((name) => !folders.includes(name));
 if (unknown.length > 0) refuse(`Unknown fixtures ${unknown.join(', ')}. There are: ${folders.join(', ')}.`);
 
-const chosen = process.env.TWEEDIE_FIXTURES;
+// The folder is relative to where npm was started.
+const chosen = process.env.TWEEDIE_FIXTURES && resolve(process.env.INIT_CWD ?? '.', process.env.TWEEDIE_FIXTURES);
 if (chosen && !existsSync(chosen)) refuse(`TWEEDIE_FIXTURES names ${chosen}, which does not exist.`);
 
 const testFolders = ['packages', 'plugins'].flatMap((group) =>
@@ -40,7 +41,6 @@ const vitest = fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/p
 const { status } = spawnSync(process.execPath, [vitest, 'run', '--config', 'test/vitest.config.ts', ...tests], {
   cwd: root,
   stdio: 'inherit',
-  // The folder is relative to where the command was given.
-  env: { ...process.env, ...(chosen ? { TWEEDIE_FIXTURES: resolve(process.env.INIT_CWD ?? '.', chosen) } : {}) },
+  env: { ...process.env, ...(chosen ? { TWEEDIE_FIXTURES: chosen } : {}) },
 });
 process.exit(status ?? 1);
