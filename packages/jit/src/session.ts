@@ -14,7 +14,14 @@ export interface SessionOptions {
 
 type Runtime = typeof import('onnxruntime-node');
 let loading: Promise<Runtime> | undefined;
-const runtime = (): Promise<Runtime> => (loading ??= import('onnxruntime-node'));
+const runtime = (): Promise<Runtime> => (loading ??= load());
+
+async function load(): Promise<Runtime> {
+  const loaded = await import('onnxruntime-node');
+  // What goes wrong is thrown; the log on standard error would only say it twice.
+  loaded.env.logLevel = 'fatal';
+  return loaded;
+}
 
 export interface OnnxRuntimeFacts {
   readonly version: string;
@@ -54,14 +61,14 @@ export async function createSession(model: Uint8Array, { threads = defaultThread
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     // A plan of memory per shape saves no time here and holds memory.
     enableMemPattern: false,
     // Threads that wait busily steal the cores from the other sessions of the process: beside other work a step took 15 times as long.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   }).catch((cause: unknown) => {
     if (device === 'cpu') throw cause;
-    throw new ConfigError('engine/onnxruntime', `device ${device} cannot be used here: ${messageOf(cause)}.`, remedies[device], { cause });
+    throw new ConfigError('engine/onnxruntime', `device ${device} cannot be used here: ${lastLine(messageOf(cause))}.`, remedies[device], { cause });
   });
   return {
     async run(feeds) {
@@ -71,6 +78,8 @@ export async function createSession(model: Uint8Array, { threads = defaultThread
     dispose: () => void session.release(),
   };
 }
+
+const lastLine = (text: string): string => (text.trim().split('\n').at(-1) ?? '').replace(/\.$/, '');
 
 function plain(value: OrtTensor | undefined): PlainTensor {
   const { type, data, dims: shape } = value ?? {};

@@ -1,0 +1,32 @@
+import { type Compiled, type EngineFactory, tf, type TensorTree } from '@tweedie/core';
+import { defaultThreads, type Device, jit, onnxRuntimeFacts } from '@tweedie/jit';
+
+export interface OnnxRuntimeOptions {
+  /** Threads of one operation, a whole number from 1. Default: the cores available. */
+  readonly threads?: number;
+  /** Where to compute. Default: cpu. */
+  readonly device?: Device;
+}
+
+/**
+ * The default engine: functions are traced to ONNX graphs and run by ONNX Runtime.
+ *
+ * @throws ConfigError when the device cannot be used on this machine, with what to do about it.
+ */
+export const onnxruntime: EngineFactory<OnnxRuntimeOptions> = async ({ threads = defaultThreads(), device = 'cpu' }) => {
+  const { version } = await onnxRuntimeFacts();
+  if (device !== 'cpu') await probe(device);
+  return {
+    id: 'onnxruntime',
+    facts: { onnxruntime: version, device, threads },
+    compile: <A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R> => jit(fn, { threads, device }),
+  };
+};
+
+/** A device that cannot be used says so before a run starts. */
+async function probe(device: Device): Promise<void> {
+  const compiled = jit(() => tf.scalar(1).exp(), { device, threads: 1 });
+  const result = await compiled();
+  result.dispose();
+  compiled.dispose();
+}
