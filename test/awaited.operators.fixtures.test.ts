@@ -4,12 +4,13 @@ import { fixtureReport, readFixtureJson } from '@tweedie/testing';
 type Index = { readonly pictures: Readonly<Record<string, Readonly<Record<string, object>>>> };
 
 const tested = ['image', 'mask'];
+const known = ['bicubic', 'gaussian', 'motion', 'anisotropic-conv', 'anisotropic', 'gray', 'hadamard', 'phase', 'hdr'];
 const cases = Object.entries(readFixtureJson<Index>('operators', 'index.json').pictures).flatMap(([picture, operators]) =>
   Object.keys(operators)
     .filter((name) => !tested.includes(name))
     .map((name) => ({ id: `${picture} ${name}`, operator: name.replace(/\d+$/, '') })),
 );
 const report = fixtureReport('operators', 'awaited');
-for (const operator of new Set(cases.map((one) => one.operator))) {
+for (const operator of new Set([...known, ...cases.map((one) => one.operator)])) {
   report.awaits(`operator/${operator}`, cases.filter((one) => one.operator === operator).map(({ id }) => id));
 }
