@@ -2,8 +2,8 @@ import { tablesOf, type IndexMetric, type RunIndex } from './run-index.ts';
 import type { Estimate, MetricSummary, RowSummary } from './summary.ts';
 import { showNumber, textTable } from './text-table.ts';
 
-/** One number of decimals for a column: four where all values are small, else two. */
-const decimalsOf = (values: readonly number[]): number => (values.every((value) => Math.abs(value) < 2) ? 4 : 2);
+/** One number of decimals for a column: three where all values are small, else two. */
+const decimalsOf = (values: readonly number[]): number => (values.every((value) => Math.abs(value) < 2) ? 3 : 2);
 
 const showEstimate = ({ mean, ci95 }: Pick<Estimate, 'mean' | 'ci95'>, decimals: number, sign = false): string =>
   `${sign && mean >= 0 ? '+' : ''}${mean.toFixed(decimals)}${ci95 === null ? '' : ` ± ${ci95.toFixed(decimals)}`}`;
@@ -34,7 +34,7 @@ const costColumns: readonly Column[] = [
   { title: 'vjps', cell: ({ cost }) => (cost ? showNumber(cost.vjps) : '-') },
   { title: 'A calls', cell: ({ cost }) => (cost ? showNumber(cost.operatorCalls) : '-') },
   { title: 's/sample', cell: ({ cost }) => (cost ? showNumber(cost.secondsPerSample) : '-') },
-  { title: 'peak MB', cell: ({ cost }) => (cost ? Math.round(cost.peakMemory / 2 ** 20).toString() : '-') },
+  { title: 'MB', cell: ({ cost }) => (cost ? Math.round(cost.peakMemory / 2 ** 20).toString() : '-') },
 ];
 
 const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
@@ -62,6 +62,6 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
     ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
     'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean; * only where no such interval crosses zero.',
     ...(index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
-    'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation.',
+    'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
   ].join('\n');
 };

@@ -1,5 +1,6 @@
 import {
   bindGuidance, disposeProblem, disposeTree, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Metric, type Problem, type SampleFailure,
+  type StepEvent,
 } from '@tweedie/core';
 import type { PlannedRow } from './plan.ts';
 import { loadProblem } from './problem-files.ts';
@@ -56,7 +57,7 @@ const rowsOf = async (x: Image, count: number): Promise<Float32Array[]> => {
 };
 
 /** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
-const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: readonly Work[], done: number, total: number): Promise<void> => {
+const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
   const { bench, index, store, watch } = run;
   const started = new Date();
   const padded = Array.from({ length: bench.chunk }, (_, i) => work[Math.min(i, work.length - 1)] ?? work[0]).filter((item) => item !== undefined);
@@ -75,7 +76,7 @@ const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: rea
       onStep: async (event) => {
         clock.lap();
         await recorder.record(event);
-        watch.onProgress?.({ phase: 'sampling', done: done + (work.length * event.done) / event.total, total, label: `${rowTitle(row)}, step ${event.done} of ${event.total}` });
+        onStep(work.length, event);
       },
     });
     const timing = clock.stop();
@@ -120,11 +121,13 @@ export const runRows = async (run: Run): Promise<void> => {
     return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
   };
   const all = index.rows.map((row) => workOf(row, index));
-  const total = all.flat().length;
   const todo = all.map((work) => work.filter((item) => !isDone(item)));
-  let done = total - todo.flat().length;
-  const kept = done;
-  watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${total} samples are there already` } : {}) });
+  // Progress counts steps of samples, so that a long chunk moves too.
+  const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * (index.rows[i]?.steps ?? 0), 0);
+  const total = steps(all);
+  let done = total - steps(todo);
+  const kept = all.flat().length - todo.flat().length;
+  watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}) });
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
   const jobs = index.rows.flatMap((row, i) => {
@@ -140,8 +143,10 @@ export const runRows = async (run: Run): Promise<void> => {
     try {
       for (const { row, work } of members) {
         for (const chunk of chunksOf(work, bench.chunk)) {
-          await runChunk(run, row, bound, chunk, done, total);
-          done += chunk.length;
+          await runChunk(run, row, bound, chunk, (samples, { done: step, total: last }) => {
+            done += samples;
+            watch.onProgress?.({ phase: 'sampling', done, total, label: `${rowTitle(row)}, step ${step} of ${last}` });
+          });
         }
       }
     } finally {

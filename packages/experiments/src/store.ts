@@ -51,15 +51,21 @@ export interface Store {
 
 const FILE = 'results.duckdb';
 const VERSION = 1;
+/** Columns of what is written many rows at a time; the type of each. */
+const CELLS = {
+  key: 'VARCHAR', run: 'INTEGER', problem: 'VARCHAR', image: 'VARCHAR', operator: 'VARCHAR', sigma_y: 'DOUBLE', label: 'VARCHAR', method: 'VARCHAR',
+  sample: 'INTEGER', status: 'VARCHAR', started: 'TIMESTAMP', finished: 'TIMESTAMP', seconds: 'DOUBLE', compile_seconds: 'DOUBLE', sample_hash: 'VARCHAR',
+  failure: 'VARCHAR', failed_step: 'INTEGER', forwards: 'DOUBLE', vjps: 'DOUBLE', operator_calls: 'DOUBLE', chunk: 'INTEGER', peak_memory: 'DOUBLE',
+} as const;
+const SCORES = { cell: 'VARCHAR', metric: 'VARCHAR', value: 'DOUBLE' } as const;
+type RowOf<C> = { readonly [K in keyof C]: string | number | null };
+
+const columns = (types: Readonly<Record<string, string>>): string => Object.entries(types).map(([name, type]) => `${name} ${type}`).join(', ');
 const TABLES = [
   'CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)',
   'CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TIMESTAMP NOT NULL, provenance JSON NOT NULL)',
-  `CREATE TABLE IF NOT EXISTS cells (
-    key VARCHAR PRIMARY KEY, run INTEGER NOT NULL, problem VARCHAR NOT NULL, image VARCHAR NOT NULL, operator VARCHAR NOT NULL, sigma_y DOUBLE NOT NULL,
-    label VARCHAR NOT NULL, method VARCHAR NOT NULL, sample INTEGER NOT NULL, status VARCHAR NOT NULL, started TIMESTAMP NOT NULL, finished TIMESTAMP NOT NULL,
-    seconds DOUBLE NOT NULL, compile_seconds DOUBLE NOT NULL, sample_hash VARCHAR, failure VARCHAR, failed_step INTEGER, forwards DOUBLE NOT NULL, vjps DOUBLE NOT NULL,
-    operator_calls DOUBLE NOT NULL, chunk INTEGER NOT NULL, peak_memory DOUBLE NOT NULL)`,
-  'CREATE TABLE IF NOT EXISTS scores (cell VARCHAR NOT NULL, metric VARCHAR NOT NULL, value DOUBLE NOT NULL, PRIMARY KEY (cell, metric))',
+  `CREATE TABLE IF NOT EXISTS cells (${columns(CELLS)}, PRIMARY KEY (key))`,
+  `CREATE TABLE IF NOT EXISTS scores (${columns(SCORES)}, PRIMARY KEY (cell, metric))`,
 ];
 
 const openFile = async (folder: string): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> => {
@@ -141,18 +147,18 @@ export const openStore = async (folder: string): Promise<Store> => {
   let run = Number(last?.['run'] ?? 0);
   const samplePath = (key: string): string => join(folder, 'samples', `${key}.safetensors`);
 
-  /** One statement for all rows: a round trip for each would cost more than small samples do. */
-  const insert = async (table: string, rows: readonly DuckDBValue[][]): Promise<void> => {
-    const [first] = rows;
-    if (first === undefined) return;
-    const places = rows.map((_, i) => `(${first.map((__, j) => `$${i * first.length + j + 1}`).join(',')})`);
-    await write(`INSERT OR REPLACE INTO ${table} VALUES ${places.join(',')}`, rows.flat());
+  /** All rows as one value: a statement for each would cost more than small samples do. */
+  const insert = async <C extends Readonly<Record<string, string>>>(table: string, types: C, rows: readonly RowOf<C>[]): Promise<void> => {
+    if (rows.length === 0) return;
+    await write(`INSERT OR REPLACE INTO ${table} SELECT unnest(from_json($1, '${JSON.stringify([types])}'), recursive := true)`, [JSON.stringify(rows)]);
   };
-  const toRow = ({ x, failure, cost, ...cell }: NewCell): DuckDBValue[] => [
-    cell.key, run, cell.problem, cell.image, cell.operator, cell.sigmaY, cell.label, cell.method, cell.sample, failure ? 'failed' : 'done',
-    sqlTime(cell.started), sqlTime(cell.finished), cell.seconds, cell.compileSeconds, x ? sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength)) : null,
-    failure?.reason ?? null, failure?.step ?? null, cost.forwards, cost.vjps, cost.operatorCalls, cell.chunk, cell.peakMemory,
-  ];
+  const toRow = ({ x, failure, cost, sigmaY, ...cell }: NewCell): RowOf<typeof CELLS> => ({
+    key: cell.key, run, problem: cell.problem, image: cell.image, operator: cell.operator, sigma_y: sigmaY, label: cell.label, method: cell.method,
+    sample: cell.sample, status: failure ? 'failed' : 'done', started: sqlTime(cell.started), finished: sqlTime(cell.finished), seconds: cell.seconds,
+    compile_seconds: cell.compileSeconds, sample_hash: x ? sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength)) : null,
+    failure: failure?.reason ?? null, failed_step: failure?.step ?? null, forwards: cost.forwards, vjps: cost.vjps, operator_calls: cost.operatorCalls,
+    chunk: cell.chunk, peak_memory: cell.peakMemory,
+  });
 
   return {
     folder,
@@ -170,8 +176,8 @@ export const openStore = async (folder: string): Promise<Store> => {
       }
       await write('BEGIN');
       try {
-        await insert('cells', cells.map(toRow));
-        await insert('scores', scores.map(({ cell, metric, value }) => [cell, metric, value]));
+        await insert('cells', CELLS, cells.map(toRow));
+        await insert('scores', SCORES, scores.filter(({ value }) => Number.isFinite(value)));
         await write('COMMIT');
       } catch (error) {
         await connection.run('ROLLBACK').catch(() => undefined);

@@ -71,7 +71,7 @@ it('survives kill -9 twice, at random times, and loses nothing', async () => {
   expect([...(await cellsOf(join(folder, 'whole'))).values()].map(({ key, sampleHash }) => [key, sampleHash]).sort()).toEqual(
     [...last.values()].map(({ key, sampleHash }) => [key, sampleHash]).sort(),
   );
-});
+}, 300_000);
 
 it('lets only one process at a time into a run folder', async () => {
   const out = join(mkdtempSync(join(tmpdir(), 'tweedie-kill-')), 'run');

@@ -30,10 +30,10 @@ describe('a plan', () => {
 
       Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):
 
-        method   steps   identity   inpaint
-        -----------------------------------
-        none        10     10 + 0    10 + 0
-        dps         10    10 + 10   10 + 10
+        method  steps  identity  inpaint
+        --------------------------------
+        none       10    10 + 0   10 + 0
+        dps        10   10 + 10  10 + 10
 
       In all: 320 forwards, 160 vjps."
     `);
