@@ -2,7 +2,7 @@
  * What need not be computed. TensorFlow.js's gradients multiply by tensors of ones, broadcast early and reshape often; here such
  * operations vanish as they are traced. Every rule keeps the value to the bit (except the sign of a zero).
  */
-import { type Attributes, type Graph, sameShape, type Type, uniformValue, type Value } from './graph.ts';
+import { type Attributes, type Graph, sameShape, sizeOf, type Type, uniformValue, type Value } from './graph.ts';
 import { binary, broadcast, expand, reshape, transpose, unary } from './ops.ts';
 
 type Rule = (g: Graph, inputs: readonly Value[], type: Type, attributes: Attributes) => Value | undefined;
@@ -45,6 +45,8 @@ const rules: { readonly [op: string]: Rule } = {
     if (x === undefined) return undefined;
     if (sameShape(x.shape, shape)) return x;
     if (x.source.kind === 'constant') return g.constant(x.source.data, { shape, dtype });
+    const repeated = operand(x, 'Expand');
+    if (repeated !== undefined && sizeOf(repeated.shape) === 1) return expand(g, reshape(g, repeated, []), shape);
     const inner = operand(x, 'Reshape');
     return inner === undefined ? undefined : reshape(g, inner, shape);
   },
