@@ -92,6 +92,9 @@ export { nearest, suggest } from './nearest.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {
+  type Denoised,
+  denoiseMixture,
+  denoiseSharedIsotropic,
   type MixtureTensors,
   mixtureCentre,
   mixtureMean,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { predictionFromX0, toVe } from './conversions.ts';
+import { toVe } from './conversions.ts';
 import { symmetricEigen } from './linalg.ts';
-import { type MixtureTensors, mixtureMean, sharedIsotropicMean, sharedIsotropicTensors, sharedVariance } from './mixture.ts';
+import { type Denoised, denoiseMixture, denoiseSharedIsotropic, type MixtureTensors, sharedIsotropicTensors, sharedVariance } from './mixture.ts';
 import { covarianceOf } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
@@ -46,7 +46,7 @@ export function mixtureHash({ weights, means, covariance }: GaussianMixture): st
  */
 export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProcess; mixture: () => GaussianMixture | Promise<GaussianMixture> }): ScoreModel {
   const { imageShape, process } = facts;
-  let loaded: { mixture: GaussianMixture; mean: (z: Tensor, noiseVariance: Tensor) => Tensor; dispose: () => void } | undefined;
+  let loaded: { mixture: GaussianMixture; denoise: (z: Tensor, noiseVariance: Tensor) => Denoised; dispose: () => void } | undefined;
   const ready = () => {
     if (loaded === undefined) throw new Error('model: load() has not been called.');
     return loaded;
@@ -62,16 +62,16 @@ export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProc
       const variance = sharedVariance(mixture);
       if (variance === undefined) {
         const tensors = mixtureTensors(mixture);
-        loaded = { mixture, mean: (z, noise) => mixtureMean(z, noise, tensors), dispose: () => disposeTree({ ...tensors }) };
+        loaded = { mixture, denoise: (z, noise) => denoiseMixture(z, noise, tensors), dispose: () => disposeTree({ ...tensors }) };
       } else {
         const { variance: _, ...tensors } = sharedIsotropicTensors(mixture, variance);
-        loaded = { mixture, mean: (z, noise) => sharedIsotropicMean(z, noise, { ...tensors, variance }), dispose: () => disposeTree(tensors) };
+        loaded = { mixture, denoise: (z, noise) => denoiseSharedIsotropic(z, noise, { ...tensors, variance }), dispose: () => disposeTree(tensors) };
       }
     },
     predict(xt: Image, level: LevelTensors): Prediction {
       const z = toVe(xt, level).reshape([xt.shape[0], -1]);
-      const x0hat = ready().mean(z, level.sigma.square()).reshape<Image>(xt.shape);
-      return predictionFromX0(xt, x0hat, level);
+      const { x0hat, noise } = ready().denoise(z, level.sigma.square());
+      return { x0hat: x0hat.reshape(xt.shape), epsilon: noise.div<Image>(level.sigma).reshape(xt.shape) };
     },
     dispose() {
       loaded?.dispose();

@@ -15,12 +15,16 @@ export type MixtureTensors = {
   readonly basis?: Tensor; // [1 or B, K, d, d], orthonormal columns; absent: the coordinate axes
 };
 
+/** Both halves of z = x0 + noise as the posterior expects them; `noise` is not formed as z - x0hat, which has no digits left at low noise. */
+export type Denoised = { readonly x0hat: Tensor; readonly noise: Tensor };
+
 /**
- * x0hat = sum_k r_k (m_k + Q_k diag(lambda_k / (lambda_k + nu)) Q_k^T (z - m_k)),  r = softmax(log w_k + log N(z; m_k, C_k + nu)).
+ * x0hat = sum_k r_k (m_k + Q_k diag(lambda_k / (lambda_k + nu)) Q_k^T (z - m_k)),  r = softmax(log w_k + log N(z; m_k, C_k + nu)),
+ * and E[noise | z] = z - x0hat = sum_k r_k Q_k diag(nu / (lambda_k + nu)) Q_k^T (z - m_k).
  * `z` [B, d]; `noiseVariance` nu broadcasts against [B, K, d] (a scalar, or [B, 1, d] in a basis shared by all components).
- * Memory and time grow with B * K * d (* d with a basis): for thousands of components use `sharedIsotropicMean`.
+ * Memory and time grow with B * K * d (* d with a basis): for thousands of components use `denoiseSharedIsotropic`.
  */
-export function mixtureMean(z: Tensor, noiseVariance: Tensor, { logWeights, means, variances, basis }: MixtureTensors): Tensor {
+export function denoiseMixture(z: Tensor, noiseVariance: Tensor, { logWeights, means, variances, basis }: MixtureTensors): Denoised {
   const offset = z.expandDims(1).sub(means); // [B, K, d]
   const along = basis === undefined ? offset : offset.expandDims(2).matMul(basis).squeeze([2]);
   const total = variances.add(noiseVariance);
@@ -28,11 +32,15 @@ export function mixtureMean(z: Tensor, noiseVariance: Tensor, { logWeights, mean
   const first = variances.slice([0, 0, 0], [-1, 1, -1]);
   const logDeterminant = variances.sub(first).div(first.add(noiseVariance)).log1p().mul(tf.onesLike(along)).sum(-1);
   const logits = logWeights.sub(along.square().div(total).sum(-1).add(logDeterminant).div(2)); // [B, K]
-  const responsibilities = logits.softmax();
-  const shrunk = along.mul(variances.div(total));
-  const back = basis === undefined ? shrunk : shrunk.expandDims(2).matMul(basis, false, true).squeeze([2]);
-  return means.add(back).mul(responsibilities.expandDims(2)).sum(1);
+  const responsibilities = logits.softmax().expandDims(2);
+  const scaled = along.div(total);
+  const back = (part: Tensor) => (basis === undefined ? part : part.expandDims(2).matMul(basis, false, true).squeeze([2]));
+  return {
+    x0hat: means.add(back(scaled.mul(variances))).mul(responsibilities).sum(1),
+    noise: back(scaled.mul(noiseVariance)).mul(responsibilities).sum(1),
+  };
 }
+export const mixtureMean = (...args: Parameters<typeof denoiseMixture>): Tensor => denoiseMixture(...args).x0hat;
 
 /** Equal isotropic covariances s^2 I: two matrix products, whatever the number of components. */
 export type SharedIsotropicTensors = {
@@ -43,8 +51,8 @@ export type SharedIsotropicTensors = {
   readonly variance: number;
 };
 
-/** As `mixtureMean`; `noiseVariance` is a scalar or broadcasts against [B, d]. */
-export function sharedIsotropicMean(z: Tensor, noiseVariance: Tensor, { logWeights, offsets, centre, variance }: SharedIsotropicTensors): Tensor {
+/** As `denoiseMixture`; `noiseVariance` is a scalar or broadcasts against [B, d]. */
+export function denoiseSharedIsotropic(z: Tensor, noiseVariance: Tensor, { logWeights, offsets, centre, variance }: SharedIsotropicTensors): Denoised {
   const total = noiseVariance.add(variance);
   const position = z.sub(centre);
   // |z - m|^2 / (2 total) without |z|^2, which all components share.
@@ -54,8 +62,12 @@ export function sharedIsotropicMean(z: Tensor, noiseVariance: Tensor, { logWeigh
       : total.reciprocal().mul(tf.onesLike(position)).matMul(offsets.square(), false, true).div(2); // [B, K]
   const logits = position.div(total).matMul(offsets, false, true).sub(halfNorms).add(logWeights);
   const mixed = logits.softmax().matMul(offsets);
-  return position.mul(variance).add(mixed.mul(noiseVariance)).div(total).add(centre);
+  return {
+    x0hat: position.mul(variance).add(mixed.mul(noiseVariance)).div(total).add(centre),
+    noise: position.sub(mixed).mul(noiseVariance).div(total),
+  };
 }
+export const sharedIsotropicMean = (...args: Parameters<typeof denoiseSharedIsotropic>): Tensor => denoiseSharedIsotropic(...args).x0hat;
 
 /** The weighted mean of the component means, [d]. */
 export function mixtureCentre({ weights, means }: Pick<GaussianMixture, 'weights' | 'means'>): Float64Array {

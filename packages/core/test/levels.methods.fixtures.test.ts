@@ -1,0 +1,47 @@
+import { type LevelPair, linearBetas, noiseProcess, respacedLevels, reverseCoefficients, spaceTimesteps } from '@tweedie/core';
+import { fixtureReport, readFixtureJson, readFixtureTensors, stepsOfSchedule } from '@tweedie/testing';
+import { expect } from 'vitest';
+
+type Schedules = { tensors: string; respacing: Record<string, number[]>; levelMaps: { sigma: number[]; interpolatedLogSigma: number[] } & Record<string, number[] | string> };
+
+const { tensors: file, respacing, levelMaps } = readFixtureJson<Schedules>('methods', 'schedules.json');
+const tensors = readFixtureTensors('methods', file);
+const report = fixtureReport('methods', 'schedules');
+const process = noiseProcess();
+
+/** 1e-12 relative, or 2e-16 where 1 - alphaBar has lost more than that already. */
+function agrees(got: readonly number[], expected: ArrayLike<number | bigint>): void {
+  expect(got.length).toBe(expected.length);
+  const worst = got.map((value, i) => Math.abs(value - Number(expected[i])) / Math.max(2e-16, 1e-12 * Math.abs(Number(expected[i]))));
+  expect(Math.max(...worst)).toBeLessThanOrEqual(1);
+}
+
+const lowerBound = ({ level, next }: LevelPair) => reverseCoefficients(level, next).variance;
+const fields: Readonly<Record<string, (pair: LevelPair, index: number, ascending: readonly LevelPair[]) => number>> = {
+  timestepMap: ({ level }) => level.t,
+  alphaBar: ({ level }) => level.alphaBar,
+  beta: ({ level, next }) => reverseCoefficients(level, next).beta,
+  c: ({ level, next }) => (reverseCoefficients(level, next).x0Weight * level.noise ** 2) / level.signal,
+  posteriorMeanCoef1: ({ level, next }) => reverseCoefficients(level, next).x0Weight,
+  posteriorMeanCoef2: ({ level, next }) => reverseCoefficients(level, next).xtWeight,
+  logVarianceMin: (pair, index, ascending) => Math.log(lowerBound(index === 0 ? ascending[1]! : pair)),
+  logVarianceMax: ({ level, next }) => Math.log(reverseCoefficients(level, next).beta),
+};
+
+const names = [...tensors.keys()];
+for (const name of names.filter((each) => !each.startsWith('daps/'))) {
+  report.case(name, () => {
+    const [schedule = '', field = ''] = name.split('/');
+    const ascending = respacedLevels(process, stepsOfSchedule(schedule)).toReversed();
+    const value = fields[field];
+    expect(value, `unknown field ${field}`).toBeDefined();
+    agrees(ascending.map(value!), tensors.get(name)!.data);
+    if (name === 'full1000/beta') agrees([...linearBetas(1000)], tensors.get(name)!.data);
+  });
+}
+for (const [steps, expected] of Object.entries(respacing)) {
+  report.case(`respacing/${steps}`, () => expect(spaceTimesteps(1000, Number(steps))).toEqual(expected));
+}
+report.case('levelMaps/interpolatedLogSigma', () => agrees(levelMaps.sigma.map((sigma) => process.levelAt(sigma).t), levelMaps.interpolatedLogSigma));
+report.awaits('guidance/daps', [...names.filter((name) => name.startsWith('daps/')), 'levelMaps/dapsContinuous']);
+report.awaits('guidance/diffpir', ['levelMaps/nearestIndex']);
