@@ -1,0 +1,91 @@
+/** Every engine in the registry computes what plain TensorFlow.js computes: per compiled function, per step, and after a whole sampling. */
+import { readFileSync } from 'node:fs';
+import { batchRandom, type Engine, type Guidance, type Image, stackProblems, tensorsOf, type Tensor } from '@tweedie/core';
+import { bind, mixturePrior, randomProblems, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { describe, expect, it } from 'vitest';
+
+const { plugins } = JSON.parse(readFileSync(new URL('../registry.json', import.meta.url), 'utf8')) as { plugins: Record<string, string> };
+const idsOf = (kind: string) => Object.keys(plugins).flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
+
+const imageShape = [5, 4, 3] as const;
+const container = testContainer();
+const eager = await container.plugin('engine', { id: 'eager' });
+const model = await mixturePrior({ imageShape, components: 12, variances: 0.04 });
+const inpaint = await container.plugin('operator', { id: 'inpaint', options: { pattern: 'random', rate: 0.5 } }, { imageShape });
+const identity = await container.plugin('operator', { id: 'identity' }, { imageShape });
+const schedulers = {
+  ddpm: await container.plugin('scheduler', { id: 'ddpm', options: { steps: 100 } }),
+  ddim: await container.plugin('scheduler', { id: 'ddim', options: { steps: 100, eta: 0.5 } }),
+};
+
+/** The same engine, remembering every call it made and what came back. */
+function recording(engine: Engine) {
+  const calls: number[][][] = [];
+  const recorder: Engine = {
+    ...engine,
+    compile(fn) {
+      const compiled = engine.compile(fn);
+      const call = async (...args: never[]) => {
+        const result = await (compiled as (...args: never[]) => Promise<unknown>)(...args);
+        calls.push(tensorsOf(result as never).map((leaf: Tensor) => Array.from(leaf.dataSync())));
+        return result;
+      };
+      return Object.defineProperties(call, Object.getOwnPropertyDescriptors({ get cost() { return compiled.cost; }, get compilations() { return compiled.compilations; }, dispose: () => compiled.dispose() })) as never;
+    },
+  };
+  return { recorder, calls };
+}
+
+describe.each(idsOf('engine').filter((id) => id !== 'eager'))('engine/%s agrees with eager TensorFlow.js', async (engineId) => {
+  const engine = await container.plugin('engine', { id: engineId });
+
+  describe.each(idsOf('guidance'))('guidance/%s', async (id) => {
+    const guidance: Guidance = await container.plugin('guidance', { id });
+    const operator = [inpaint, identity].find((candidate) => guidance.refuses?.({ model, operator: candidate, scheduler: schedulers.ddpm }) === undefined)!;
+    const problems = randomProblems(operator, imageShape, 6, 0.1);
+
+    it.each(Object.entries(schedulers))('per step and compiled function, scheduler %s', async (_name, scheduler) => {
+      const results = [];
+      for (const candidate of [eager, engine]) {
+        const { recorder, calls } = recording(candidate);
+        const { bound: { sampler, steps } } = await bind(guidance as never, { engine: recorder, model, operator, scheduler });
+        const measured = stackProblems(problems);
+        const random = batchRandom(problems.map(({ hash }) => ({ seed: 1, problem: hash, sample: 0 })));
+        for (const position of [0, 30, 60, 90, 98, 99]) {
+          const step = steps[position]!;
+          // A state at the right noise level, the same for both engines.
+          const xt = random(position).normal('state', [problems.length, ...imageShape]).mul(step.level.signal * 0.5 + step.level.noise) as Image;
+          const state = sampler.start ? { ...((await sampler.start(measured, step, random(1000))) as object), xt } : xt;
+          await sampler.step(state as never, step, measured, random(step.index));
+        }
+        results.push(calls);
+      }
+      const [expected, got] = results as [number[][][], number[][][]];
+      expect(got.length).toBe(expected.length);
+      got.forEach((call, index) => call.forEach((leaf, position) => expect(relativeDifference(leaf, expected[index]![position]!), `call ${index}, result ${position}`).toBeLessThan(1e-5)));
+    });
+
+    it('after 100 steps: the median sample to 1e-4, mean and variance within their Monte Carlo error', async () => {
+      const rows = [];
+      for (const candidate of [eager, engine]) {
+        const run = await bind(guidance as never, { engine: candidate, model, operator, scheduler: schedulers.ddpm });
+        const sampled = await sampleRows(run, Array.from({ length: 60 }, () => problems[0]!), Array.from({ length: 60 }, (_, sample) => sample));
+        rows.push(sampled.rows);
+      }
+      const [expected, got] = rows as [Float32Array[], Float32Array[]];
+      const differences = got.map((row, sample) => relativeDifference(row, expected[sample]!)).sort((a, b) => a - b);
+      expect(differences[30]!).toBeLessThan(1e-4);
+
+      const moments = (samples: Float32Array[], entry: number) => {
+        const values = samples.map((row) => row[entry]!);
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        return { mean, variance: values.reduce((a, b) => a + (b - mean) ** 2, 0) / (values.length - 1) };
+      };
+      for (let entry = 0; entry < got[0]!.length; entry++) {
+        const [a, b] = [moments(got, entry), moments(expected, entry)];
+        expect(Math.abs(a.mean - b.mean)).toBeLessThan(1.96 * Math.sqrt(b.variance / 60) + 1e-5);
+        expect(Math.abs(a.variance - b.variance)).toBeLessThan(1.96 * b.variance * Math.sqrt(2 / 59) + 1e-5);
+      }
+    });
+  });
+});
