@@ -60,7 +60,7 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
     `${index.title}: ${images} image${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
     '',
     ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
-    'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean; * only where no such interval crosses zero.',
+    'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.',
     ...(index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
     'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
   ].join('\n');

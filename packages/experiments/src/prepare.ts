@@ -68,7 +68,8 @@ export const prepareRun = async (bench: Workbench, rows: readonly PlannedRow[], 
   const metrics: IndexMetric[] = [];
   for (const { id, label, options } of experiment.metrics) {
     const { better, unit } = await container.plugin('metric', { id, options });
-    const title = label === id ? registry.find('metric', id).title : label;
+    // The unit has its own place.
+    const title = label === id ? registry.find('metric', id).title.replace(` (${unit})`, '') : label;
     metrics.push({ id: label, title, better, ...(unit === undefined ? {} : { unit }), key: identify({ id, options, code: code.get(`metric/${id}`) }) });
   }
   const samples = Array.from({ length: experiment.samples }, (_, sample) => sample);

@@ -1,10 +1,11 @@
 import { meanCell, tablesOf, type IndexMetric, type IndexRow, type RunIndex } from './run-index.ts';
-import { holm, mean, pairedDifference, pairedTTest, summarise, wins } from './statistics.ts';
+import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from './statistics.ts';
 import type { Cell, Store } from './store.ts';
 
 /** `ci95`: half width of the 95 % interval, 1.96 standard errors over images; null where there is one image. */
 export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
 
+/** `ci95` is from Student's t here, so that the interval excludes zero exactly where the paired t test has p < 0.05, for few images too. */
 export type Difference = Estimate & {
   /** Label of the row with the best mean. */
   readonly to: string;
@@ -58,16 +59,21 @@ const paired = (a: Scores, b: Scores): { a: number[]; b: number[] } => {
 
 const differenceTo = (best: Scores, row: Scores, better: IndexMetric['better']): Difference & { readonly p: number; readonly resolved: boolean } => {
   const { a, b } = paired(row, best);
-  const { halfWidth95, mean: center } = pairedDifference(a, b);
+  const d = differences(a, b);
+  const center = mean(d);
+  const [low, high] = d.length > 1 ? tInterval(d) : [NaN, NaN];
   const { p } = pairedTTest(a, b);
   const { aGreater, equal, bGreater } = wins(a, b);
   return {
-    ...estimate(a.map((value, i) => value - (b[i] ?? NaN))),
+    n: d.length,
+    mean: center,
+    ci95: Number.isFinite(low) ? center - low : null,
     to: best.label,
     winRate: ((better === 'higher' ? aGreater : bGreater) + equal / 2) / a.length,
     // Identical scores have no t value: nothing tells the two apart.
     p: Number.isNaN(p) ? 1 : p,
-    resolved: Math.abs(center) > halfWidth95,
+    // In favour of the best row: its mean may owe its place to images that the other has no score of.
+    resolved: better === 'higher' ? high < 0 : low > 0,
   };
 };
 

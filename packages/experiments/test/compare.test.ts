@@ -112,6 +112,20 @@ describe('compare', () => {
     expect(json.rows.map(({ operator, label }) => [operator, label])).toEqual([['identity', 'exact'], ['identity', 'cached'], ['inpaint', 'exact']]);
   });
 
+  it('counts samples that fail, and does not score them', async () => {
+    const folder = newFolder();
+    const wild: ExperimentInput = { ...recipe, operators: ['identity'], methods: ['exact', { id: 'dps', label: 'wild', options: { scale: 1e30 } }] };
+    const { json, table } = await compare({ recipe: wild, out: folder });
+    expect(json.failures).toHaveLength(5 * 2);
+    expect(json.failures[0]).toMatchObject({ operator: 'identity', label: 'wild', sample: 0 });
+    expect(json.failures[0]?.reason).toMatch(/diverged|not a number/);
+    expect(json.rows.map(({ label }) => label)).toEqual(['exact']);
+    expect(table).toContain('failed');
+    const before = await cellsOf(folder);
+    await compare({ recipe: wild, out: folder });
+    expect(await cellsOf(folder)).toEqual(before);
+  });
+
   it('keeps x0hat on the way', async () => {
     const folder = newFolder();
     await compare({ recipe: { ...recipe, methods: ['exact'], operators: ['identity'], trace: 3, traceImages: 2 }, out: folder });
