@@ -67,7 +67,9 @@ export async function createSession(model: Uint8Array, { threads = defaultThread
     // Threads that wait busily steal the cores from the other sessions of the process: beside other work a step took 15 times as long.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   }).catch((cause: unknown) => {
-    if (device === 'cpu') throw cause;
+    if (device === 'cpu') {
+      throw new Error(`jit: ONNX Runtime refuses the compiled graph: ${lastLine(messageOf(cause))}. A lowering in packages/jit/src/lowering is at fault; --engine eager runs without it.`, { cause });
+    }
     throw new ConfigError('engine/onnxruntime', `device ${device} cannot be used here: ${lastLine(messageOf(cause))}.`, remedies[device], { cause });
   });
   return {

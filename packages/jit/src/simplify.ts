@@ -19,7 +19,11 @@ const commutative = new Set(['Add', 'Mul']);
 function narrow(g: Graph, x: Value): Value {
   const { source } = x;
   if (source.kind === 'constant' && source.uniform && x.shape.length > 0) return g.constant(source.data, { shape: [], dtype: x.dtype });
-  return source.kind === 'operation' && source.op === 'Expand' ? (source.inputs[0] ?? x) : x;
+  const [inner] = source.kind === 'operation' ? source.inputs : [];
+  if (source.kind !== 'operation' || inner === undefined) return x;
+  const led = x.shape.length - inner.shape.length;
+  const onlyLeadingOnes = led > 0 && x.shape.every((n, axis) => n === (axis < led ? 1 : inner.shape[axis - led]));
+  return source.op === 'Expand' || (source.op === 'Reshape' && onlyLeadingOnes) ? inner : x;
 }
 
 /** Computes at the smallest shape that the operands need, then repeats. */
@@ -53,7 +57,7 @@ const rules: { readonly [op: string]: Rule } = {
 
   Expand(g, [x], { shape, dtype }) {
     if (x === undefined) return undefined;
-    if (sameShape(x.shape, shape)) return x;
+    if (sizeOf(x.shape) === sizeOf(shape)) return reshape(g, x, shape);
     if (x.source.kind === 'constant' && x.source.uniform) return g.constant(x.source.data, { shape, dtype });
     const inner = operand(x, 'Expand');
     return inner === undefined ? undefined : expand(g, inner, shape);

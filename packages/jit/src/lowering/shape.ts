@@ -6,11 +6,12 @@ import { axesOf } from './reduction.ts';
 
 const asList = (value: number | number[] | undefined): number[] => (value === undefined ? [] : typeof value === 'number' ? [value] : value);
 
-/** Copies side by side: each axis is split in (copies, length), the copies are a broadcast. */
+/** Copies side by side: a broadcast, where need be after each axis is split in (copies, length). */
 function tile(g: Graph, x: Value, reps: readonly number[]): Value {
+  const shape = x.shape.map((n, axis) => n * (reps[axis] ?? 1));
+  if (x.shape.every((n, axis) => n === 1 || n === shape[axis])) return expand(g, x, shape);
   const split = reshape(g, x, x.shape.flatMap((n) => [1, n]));
-  const spread = expand(g, split, x.shape.flatMap((n, axis) => [reps[axis] ?? 1, n]));
-  return reshape(g, spread, x.shape.map((n, axis) => n * (reps[axis] ?? 1)));
+  return reshape(g, expand(g, split, x.shape.flatMap((n, axis) => [reps[axis] ?? 1, n])), shape);
 }
 
 function gather(g: Graph, x: Value, indices: Value, { axis, batchDims = 0 }: KernelAttributes): Value {

@@ -1,0 +1,49 @@
+import { sampleNorm, type Scalar, type Tensor, tf, valueAndGrad } from '@tweedie/core';
+import { describe, expect, it } from 'vitest';
+import { reachable } from '../src/graph.ts';
+import { trace } from '../src/trace.ts';
+
+/** The operations of a traced function, in order. */
+const operations = (fn: (...args: never[]) => unknown, ...args: unknown[]): string[] =>
+  reachable(trace(fn as never, args as never).outputs).flatMap(({ source }) => (source.kind === 'operation' ? [source.op] : []));
+
+const x = tf.ones([4, 3]);
+
+describe('what a trace leaves out', () => {
+  it('neutral operations', () => {
+    expect(operations((v: Tensor) => v.mul(1).add(0).sub(tf.zeros([4, 3])).div(tf.ones([4, 3])).pow(1).neg().neg(), x)).toEqual([]);
+    expect(operations((v: Tensor) => v.reshape([12]).reshape([2, 6]).reshape([4, 3]), x)).toEqual([]);
+    expect(operations((v: Tensor) => v.transpose().transpose().cast('float32').slice([0, 0]).tile([1, 1]), x)).toEqual([]);
+    expect(operations((v: Tensor) => v.expandDims(1).transpose([1, 0, 2]).squeeze(), x)).toEqual([]);
+  });
+
+  it('what is not used', () => {
+    expect(operations((v: Tensor) => { v.exp().sum(); return v.neg(); }, x)).toEqual(['Neg']);
+  });
+
+  it('what was computed before', () => {
+    expect(operations((v: Tensor) => [v.exp().add(v), tf.add(v, tf.exp(v))], x)).toEqual(['Exp', 'Add']);
+  });
+
+  it('broadcasts that an operation can do itself', () => {
+    expect(operations((v: Tensor, s: Tensor) => v.mul(tf.broadcastTo(s, [4, 3])), x, tf.ones([3]))).toEqual(['Mul']);
+    expect(operations((v: Tensor) => tf.grad((z) => z.sum())(v), x)).toEqual([]);
+    expect(operations((v: Tensor, s: Tensor) => tf.broadcastTo(s, [4, 3]).exp().mul(v), x, tf.ones([3]))).toEqual(['Exp', 'Mul']);
+  });
+
+  it('nothing of the value: a constant that is not one stays', () => {
+    expect(operations((v: Tensor) => v.mul(tf.tensor1d([1, 1, 2])), x)).toEqual(['Mul']);
+    expect(operations((v: Tensor) => v.add(tf.ones([2, 4, 3])), x)).toEqual(['Add', 'Expand']);
+    expect(operations((v: Tensor) => v.add(tf.zeros([2, 4, 3])), x)).toEqual(['Expand']);
+  });
+
+  it('in the gradient of a norm: one reverse operation for each forward one', () => {
+    const fn = (v: Tensor, s: Scalar) => valueAndGrad((z: Tensor) => [sampleNorm(z.mul(s)), []], v).gradient;
+    expect(operations(fn, x, 2).filter((op) => op !== 'Reshape')).toEqual(['Mul', 'Mul', 'MatMul', 'Add', 'Sqrt', 'Mul', 'Div', 'Mul', 'Mul', 'Mul']);
+  });
+
+  it('reads only the numbers that are used', () => {
+    const fn = (v: Tensor, step: { a: Scalar; b: Scalar; c: Scalar }) => v.mul(step.b);
+    expect(operations(fn, x, { a: 1, b: 2, c: 3 })).toEqual(['Slice', 'Reshape', 'Mul']);
+  });
+});
