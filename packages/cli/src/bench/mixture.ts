@@ -1,0 +1,99 @@
+/** DPS on GMM-25: 1000 samples, 8 dimensions, 25 components, 100 steps. The network is tiny, so this times everything around it. */
+import { cpus } from 'node:os';
+import { bindGuidance, type Container, disposeTree, mixtureModel, type Operator, sampleBatch, tf, vpProcess } from '@tweedie/core';
+import * as p1 from './gmm25.ts';
+import { median, type TorchProcess, torchProcess } from './torch.ts';
+
+const samples = 1000;
+const steps = 100;
+const scale = 0.1;
+const eta = 0.6;
+
+export type MixtureBench = {
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly task: string;
+  /** Seconds of sampling, compilation excluded: median and smallest of the repetitions. */
+  readonly seconds: Readonly<Record<string, { readonly median: number; readonly best: number; readonly first: number }>>;
+  /** Seconds of the others over ours, medians. */
+  readonly ratios: Readonly<Record<string, number>>;
+};
+
+type Contender = { readonly name: string; run(): Promise<void> | void; dispose?(): void };
+
+/** Times the contenders in turn, so that a machine that changes its speed changes it for all. */
+export async function benchMixture(container: Container, { repeats = 7, torch }: { readonly repeats?: number; readonly torch?: string }): Promise<MixtureBench> {
+  const contenders = [await engineContender(container, 'onnxruntime'), await engineContender(container, 'eager')];
+  const python: TorchProcess | undefined = torch === undefined ? undefined : await torchProcess(torch, 'mixture.py', { ...p1, samples, steps, scale, eta });
+  if (python) for (const mode of python.modes) contenders.push({ name: `torch ${python.version} ${mode}`, run: () => python.run(mode) });
+
+  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  for (let repeat = 0; repeat <= repeats; repeat++) {
+    for (const { name, run } of contenders) {
+      const started = performance.now();
+      await run();
+      times.get(name)?.push((performance.now() - started) / 1000);
+    }
+  }
+  for (const { dispose } of contenders) dispose?.();
+  python?.dispose();
+
+  // The first run of each compiles.
+  const seconds = Object.fromEntries([...times].map(([name, [first = NaN, ...rest]]) => [name, { first, median: median(rest), best: Math.min(...rest) }]));
+  const ours = seconds['onnxruntime']?.median ?? NaN;
+  return {
+    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
+    task: `DPS, ${samples} samples of the 8-dimensional mixture of 25 Gaussians (GMM-25 p1), ${steps} steps of DDIM eta ${eta}`,
+    seconds,
+    ratios: Object.fromEntries(Object.entries(seconds).map(([name, { median: other }]) => [name, other / ours])),
+  };
+}
+
+async function engineContender(container: Container, id: string): Promise<Contender> {
+  const matrix = tf.tensor2d(p1.A, [p1.A.length, 1]);
+  const operator: Operator = { linear: true, measurementShape: [1], draw: () => ({}), forward: (x) => x.reshape([x.shape[0], -1]).matMul(matrix) };
+  const model = mixtureModel({
+    imageShape: [1, 1, p1.A.length],
+    process: vpProcess(p1.betas),
+    mixture: () => ({
+      weights: Float64Array.from(p1.weights),
+      means: Float64Array.from(p1.means.flat()),
+      covariance: { kind: 'isotropic', variances: new Float64Array(p1.weights.length).fill(1) },
+    }),
+  });
+  await model.load?.();
+  const bound = await bindGuidance(await container.plugin('guidance', { id: 'dps', options: { scale } }), {
+    engine: await container.plugin('engine', { id }),
+    model,
+    operator,
+    scheduler: await container.plugin('scheduler', { id: 'ddim', options: { steps, eta } }),
+  });
+  const problem = { y: tf.fill([samples, 1], p1.y), sigmaY: p1.sigmaY, drawn: {} };
+  const keys = Array.from({ length: samples }, (_, sample) => ({ seed: 0, problem: 'p1', sample }));
+  return {
+    name: id,
+    async run() {
+      const { x } = await sampleBatch({ bound, imageShape: model.imageShape, problem, keys });
+      x.dispose();
+    },
+    dispose: () => {
+      bound.dispose();
+      model.dispose?.();
+      disposeTree([problem.y, matrix]);
+    },
+  };
+}
+
+/** The result as a person reads it. */
+export function showMixtureBench({ machine, task, seconds, ratios }: MixtureBench): string {
+  const width = Math.max(...Object.keys(seconds).map((name) => name.length));
+  return [
+    task,
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
+    '',
+    `${''.padEnd(width)}   first run   median s     best s   times ours`,
+    ...Object.entries(seconds).map(([name, { first, median: middle, best }]) =>
+      `${name.padEnd(width)} ${[first, middle, best].map((value) => value.toFixed(3).padStart(11)).join('')} ${(ratios[name] ?? NaN).toFixed(2).padStart(12)}`),
+    '',
+    'Sampling alone: the first run, which compiles, is not in the median. Contenders take turns.',
+  ].join('\n');
+}

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { ConfigError } from '@tweedie/core';
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return ((sorted[(sorted.length - 1) >> 1] ?? NaN) + (sorted[sorted.length >> 1] ?? NaN)) / 2;
+};
+
+/** A Python process with PyTorch that runs one of our small scripts on demand: one line in (a mode), one line out (done). */
+export interface TorchProcess {
+  readonly version: string;
+  readonly modes: readonly string[];
+  run(mode: string): Promise<void>;
+  dispose(): void;
+}
+
+/** `task` is sent as JSON first; the script answers { version, modes } when it is ready. */
+export async function torchProcess(python: string, script: string, task: object): Promise<TorchProcess> {
+  const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaints = '';
+  child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+  const failed = new Promise<never>((_, reject) => {
+    const give = (why: string) => reject(new ConfigError('bench --torch', `${python}: ${why}.`, 'Name a Python that has torch, for example one of a virtual environment.'));
+    child.on('error', (error) => give(error.message));
+    child.on('exit', (code) => give(complaints.trim().split('\n').at(-1) ?? `it ended with ${code}`));
+  });
+  failed.catch(() => undefined);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => String((await Promise.race([lines.next(), failed])).value);
+
+  child.stdin.write(`${JSON.stringify(task)}\n`);
+  const { version, modes } = JSON.parse(await next()) as { version: string; modes: string[] };
+  return {
+    version,
+    modes,
+    async run(mode) {
+      child.stdin.write(`${mode}\n`);
+      await next();
+    },
+    dispose: () => void child.kill(),
+  };
+}
