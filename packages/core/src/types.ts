@@ -1,7 +1,6 @@
 /**
- * Every interface between the parts of Tweedie, on one page. Names are those of the field (DESIGN section 1): `xt` a noisy state,
- * `x0hat` = E[x0 | xt], `epsilon` predicted noise, `noise` drawn noise, `y` measurement, `residual` = y - A(x0hat).
- * Images are float32, [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample, always.
+ * Every interface between the parts of Tweedie, on one page. `xt` noisy state, `x0hat` = E[x0 | xt], `epsilon` predicted and `noise` drawn
+ * noise, `y` measurement. Images are float32, [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample.
  */
 import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Files } from './files.ts';
@@ -139,10 +138,8 @@ export interface ReferenceTask {
   readonly sharesResidual: boolean;
 }
 
-/**
- * Plugin kind `operator`: A in y = A(x0) + sigmaY * noise. `drawn` is what was drawn for one problem (mask, kernel, permutation);
- * in the batched functions each of its leaves has a leading batch axis. Optional members are capabilities.
- */
+/** Plugin kind `operator`: A in y = A(x0) + sigmaY * noise. `drawn` is what was drawn for one problem (mask, kernel, permutation);
+ *  in the batched functions each of its leaves has a leading batch axis. Optional members are capabilities. */
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
   /** True where A = I. */
@@ -210,7 +207,7 @@ export interface Guidance<S extends TensorTree = Image> {
   /** Why this method with these options cannot work with these parts, or undefined. Asked at plan time, before weights are read. */
   refuses?(parts: Omit<Setting, 'engine'>): string | undefined;
   /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
-  cost?(steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
+  cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** Once per setting (model, operator, shapes), not per problem: compiles what it needs. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
@@ -226,7 +223,7 @@ export interface Sampler<S extends TensorTree = Image> {
   dispose?(): void;
 }
 
-/** What a step hands back. `scalars` ([B] each) are drawn as curves in reports. The loop owns and disposes all of it. */
+/** What a step hands back; `scalars` are [B] each. The loop owns and disposes all of it. */
 export type Stepped<S> = { readonly state: S; readonly x0hat?: Image; readonly scalars?: { readonly [name: string]: Tensor } };
 
 // ------------------------------------------------------------------------------------------------------------ random numbers
@@ -290,9 +287,7 @@ export interface Context {
   plugin<K extends Kind>(kind: K, reference: PluginReference): Promise<PluginKinds[K]>;
 }
 /** Operators are made for one image shape. */
-export interface OperatorContext extends Context {
-  readonly imageShape: ImageShape;
-}
+export type OperatorContext = Context & { readonly imageShape: ImageShape };
 
 type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
 export type EngineFactory<O> = Factory<O, Context, Engine>;

@@ -91,7 +91,7 @@ export const planRows = ({ experiment, registry, model, operators, methods }: Wo
       { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
     );
     const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-    const cost = method.guidance.cost?.(method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+    const cost = method.guidance.cost?.({ model, operator: operator.operator, scheduler: method.scheduler }, method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
     return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
   })));
 };

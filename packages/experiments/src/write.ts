@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, messageOf } from '@tweedie/core';
 
@@ -12,10 +12,23 @@ export const writeError = (path: string, cause: unknown): ConfigError => {
   return new ConfigError(path, `cannot be written: ${messageOf(cause).replace(/\.$/, '')}.`, remedy, { cause });
 };
 
+/** One level at a time: Node's own recursion never returns where the system refuses folders with "not found", as in /proc. */
+const makeFolders = (path: string): void => {
+  const isFolder = (): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isFolder()) return;
+  if (!existsSync(path)) makeFolders(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if (!isFolder()) throw error;
+  }
+};
+
 /** Creates the folder and those above it. */
 export const makeFolder = (path: string): void => {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolders(path);
   } catch (error) {
     throw writeError(path, error);
   }
@@ -25,7 +38,7 @@ export const makeFolder = (path: string): void => {
 export const writeWhole = (path: string, content: Uint8Array | string): void => {
   const partial = `${path}.${process.pid}.partial`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     writeFileSync(partial, content);
     renameSync(partial, path);
   } catch (error) {

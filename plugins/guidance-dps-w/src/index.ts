@@ -62,7 +62,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
         : undefined;
     },
 
-    cost: (steps, sigmaY) => ({
+    cost: (_parts, steps, sigmaY) => ({
       forwards: steps.length + steps.filter((step) => isFresh(step, sigmaY)).length + (cache ? 1 : 0),
       vjps: steps.length,
     }),

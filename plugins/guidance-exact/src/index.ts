@@ -25,7 +25,7 @@ export const exact: GuidanceFactory<ExactOptions, TensorTree> = ({ path, clamp }
       if (chosen(parts) === 'closed-form') return closedFormRefusal(parts);
       return parts.operator.identity === true ? undefined : `path '${path}' is exact only for A = I; use 'closed-form' with a prior in closed form`;
     },
-    cost: (steps) => ({ forwards: path === 'closed-form' ? 0 : steps.length, vjps: 0 }),
+    cost: (parts, steps) => ({ forwards: (chosen(parts) === 'closed-form' ? 0 : steps.length) + (parts.scheduler.usesVariance === true ? steps.length : 0), vjps: 0 }),
     bind: (setting) => {
       const range = clamp ? setting.model.range : undefined;
       const way = chosen(setting);
