@@ -26,7 +26,7 @@ const report = fixtureReport('methods', 'known-bad');
 const world = methodWorld();
 
 /** The plugin that a method's golden steps test, by the name of the file they are in. */
-const plugins: Readonly<Record<string, string>> = { dpsw: 'guidance/dps-w' };
+const plugins: Readonly<Record<string, string>> = { dpsw: 'guidance/dps-w', psplus: 'guidance/ps-plus', reddiff: 'guidance/red-diff' };
 const pluginOf = (method: string) => plugins[method] ?? `guidance/${method}`;
 const existing = ['dps', 'dpsw', 'exact'];
 
