@@ -27,10 +27,13 @@ export class Compare extends Command {
     const comparison = await runLong(({ onProgress, signal }) =>
       compare({ recipe: args.recipe, registries: registriesOf(flags), overrides: overridesOf(flags), ...(flags.out !== undefined && { out: flags.out }), onProgress, signal }),
     ).catch((error: unknown) => {
-      if (error instanceof CancelledError) throw new CancelledError(`${error.message}\nTo resume: tweedie ${['compare', ...this.argv].join(' ')}`, { cause: error });
+      if (error instanceof CancelledError) throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${['compare', ...this.argv].map(quote).join(' ')}`, { cause: error });
       throw error;
     });
     this.log(flags.json ? JSON.stringify(comparison.json) : `${comparison.table}\n\nReport: ${comparison.report}`);
     if (comparison.failures.length > 0) this.exit(1);
   }
 }
+
+/** As a shell wants it. */
+const quote = (argument: string): string => (/^[\w./:=,@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`);
