@@ -11,6 +11,15 @@ const filesOf = (folder: string): readonly string[] =>
     ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(ts|js|json|wgsl)$/.test(name)).sort().map((name) => join(folder, name))
     : [];
 
+/** The folder of a package as another sees it; a package that is not installed there stands for itself by name. */
+const folderOf = (name: string, importer: string): string => {
+  try {
+    return dirname(createRequire(importer).resolve(`${name}/package.json`));
+  } catch {
+    return name;
+  }
+};
+
 /**
  * Hash of the code that a package runs: its manifest files and sources (`src`, or `dist` where it is built only), and the same of every
  * `@tweedie/` package that it depends on. A result whose code has changed is computed anew.
@@ -20,14 +29,14 @@ export const codeHash = (folder: string, known = new Map<string, string>()): str
   if (before !== undefined) return before;
   known.set(folder, '');
   const packagePath = join(folder, 'package.json');
-  const { dependencies = {} } = (existsSync(packagePath) ? readJson(packagePath) : {}) as { dependencies?: Record<string, string> };
+  const { dependencies = {}, peerDependencies = {} } = (existsSync(packagePath) ? readJson(packagePath) : {}) as Record<string, Record<string, string>>;
   const sources = filesOf(join(folder, 'src'));
   const content = [...['plugin.json', 'package.json', 'index.js'].map((name) => join(folder, name)), ...(sources.length > 0 ? sources : filesOf(join(folder, 'dist')))]
     .filter((path) => existsSync(path))
     .map((path) => [path.slice(folder.length), sha256(readFileSync(path))]);
-  const used = Object.keys(dependencies)
+  const used = Object.keys({ ...dependencies, ...peerDependencies })
     .filter((name) => name.startsWith('@tweedie/'))
-    .map((name) => [name, codeHash(dirname(createRequire(packagePath).resolve(`${name}/package.json`)), known)]);
+    .map((name) => [name, codeHash(folderOf(name, packagePath), known)]);
   const hash = identify([content, used]);
   known.set(folder, hash);
   return hash;

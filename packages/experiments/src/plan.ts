@@ -1,5 +1,6 @@
 import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
 import { openWorkbench, type ExperimentSource, type MethodPart, type OperatorPart, type Workbench } from './workbench.ts';
+import { estimateSeconds } from './estimate.ts';
 import { tablesOf } from './run-index.ts';
 import { showNumber, textTable } from './text-table.ts';
 
@@ -11,6 +12,13 @@ export type PlannedRow = {
   readonly impossible?: string;
   /** Network calls for one sample. */
   readonly cost: Omit<Cost, 'operatorCalls'>;
+  /** Of the whole row on this machine, where it was asked for. */
+  readonly seconds?: number;
+};
+
+export type PlanOptions = ExperimentSource & {
+  /** Reads the weights and times a few steps of every row, to say how long the run would take here. */
+  readonly measure?: boolean;
 };
 
 export type Plan = {
@@ -36,6 +44,8 @@ export type PlanJson = {
     readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string; readonly steps: number; readonly forwards: number; readonly vjps: number;
     /** Null: the row can run. */
     readonly impossible: string | null;
+    /** Of the whole row on this machine; null where it was not measured. */
+    readonly seconds: number | null;
   }[];
   readonly total: Omit<Cost, 'operatorCalls'>;
 };
@@ -105,6 +115,9 @@ export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readon
   throw new ConfigError(recipe.where, [...reasons].join('\n  '), 'Take the pair out, or say "impossible: skip" to show such rows as skipped.');
 };
 
+const showDuration = (seconds: number): string =>
+  seconds < 120 ? `${showNumber(seconds, 2)} s` : seconds < 7200 ? `${showNumber(seconds / 60, 2)} min` : `${showNumber(seconds / 3600, 2)} h`;
+
 const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
   const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
   const cell = ({ impossible, cost }: PlannedRow): string =>
@@ -117,6 +130,7 @@ const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly
   });
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const { images, samples, sigmaY } = experiment;
+  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
     `${experiment.title}: ${count(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${count(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
@@ -125,16 +139,18 @@ const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly
     textTable(['method', 'steps', ...columns.map(title)], matrix),
     ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
     '',
-    `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps.`,
+    `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
   ].join('\n');
 };
 
-/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named, reads no weights, runs nothing. */
-export const plan = async (source: ExperimentSource): Promise<Plan> => {
+/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads no weights and runs nothing. */
+export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
   const bench = await openWorkbench(source);
   try {
-    const rows = planRows(bench);
-    refuseImpossible(bench, rows);
+    const counted = planRows(bench);
+    refuseImpossible(bench, counted);
+    const seconds = measure ? await estimateSeconds(bench, counted) : [];
+    const rows = counted.map((row, i) => ({ ...row, ...(seconds[i] === undefined ? {} : { seconds: seconds[i] }) }));
     const { title, images, samples } = bench.experiment;
     const possible = rows.filter(({ impossible }) => impossible === undefined);
     const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
@@ -142,8 +158,9 @@ export const plan = async (source: ExperimentSource): Promise<Plan> => {
     const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
     const json = {
       ...facts,
-      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible }) => ({
+      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds }) => ({
         operator: operator.reference.label, sigmaY, method: reference.id, label: reference.label, steps: steps.length, ...cost, impossible: impossible ?? null,
+        seconds: seconds ?? null,
       })),
     };
     return { ...facts, rows, table: render(bench, rows, total), json };

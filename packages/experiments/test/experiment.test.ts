@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openRegistry } from '@tweedie/core';
 import { readRecipe, resolveExperiment, type Experiment, type ExperimentInput, type Overrides } from '../src/index.ts';
@@ -75,6 +76,14 @@ describe('an experiment', () => {
 
   it('refuses two rows of one name', () => {
     expect(() => resolve({ methods: ['dps', { id: 'dps', options: { scale: 0.3 } }] })).toThrow('[experiment /methods] two methods are called "dps". Give each a label of its own.');
+  });
+});
+
+describe('recipes that ship', () => {
+  const folder = fileURLToPath(new URL('../../../recipes', import.meta.url));
+  it.each(readdirSync(folder).filter((name) => /\.(ya?ml|json)$/.test(name)))('%s', (name) => {
+    const experiment = resolveExperiment(readRecipe(join(folder, name)), registry);
+    expect(experiment.methods.length).toBeGreaterThan(0);
   });
 });
 

@@ -51,6 +51,12 @@ describe('a plan', () => {
     expect(table).toContain('(1) the score cache needs a reference image that stays the same');
   });
 
+  it('says how long it would take here, when asked to measure', async () => {
+    const { rows, table } = await plan({ recipe: { ...recipe, chunk: 2 }, measure: true });
+    for (const { seconds } of rows) expect(seconds).toBeGreaterThan(0);
+    expect(table).toMatch(/about [\d.]+ (s|min) here\.$/);
+  });
+
   it('asks for no more images than there are, of the right size', async () => {
     await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(/its images are \[32, 32, 3\], the model's \[1, 1, 2\]/);
   });
