@@ -19,7 +19,7 @@ const bars = (stream: NodeJS.WriteStream): ProgressDisplay => {
       phase = event.phase;
       const note = event.label ?? event.message ?? '';
       if (bar === undefined) {
-        bar = new SingleBar({ stream, format: '{phase} {bar} {value}/{total}  {eta_formatted} left  {note}', hideCursor: true, clearOnComplete: true, gracefulExit: false });
+        bar = new SingleBar({ stream, format: '{phase} {bar} {percentage} %  {eta_formatted} left  {note}', hideCursor: true, clearOnComplete: true, gracefulExit: false });
         bar.start(event.total, event.done, { phase, note });
       } else {
         bar.setTotal(event.total);
@@ -34,11 +34,11 @@ const lines = (stream: NodeJS.WriteStream): ProgressDisplay => {
   let last = '';
   return {
     show({ phase, message, done, total, label }) {
-      const tenth = total > 0 ? Math.floor((10 * done) / total) : 0;
-      const key = [phase, message ?? '', tenth].join('\n');
+      const percent = total > 0 ? Math.floor((100 * done) / total) : 100;
+      const key = [phase, message ?? '', Math.floor(percent / 10)].join('\n');
       if (key === last) return;
       last = key;
-      stream.write(`${[`${phase} ${done}/${total}`, message, label].filter((part) => part !== undefined && part !== '').join('  ')}\n`);
+      stream.write(`${[`${phase} ${percent} %`, message, label].filter((part) => part !== undefined && part !== '').join('  ')}\n`);
     },
     stop: () => undefined,
   };
