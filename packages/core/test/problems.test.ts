@@ -1,0 +1,104 @@
+import { ConfigError, decodeProblem, disposeProblem, encodeProblem, type KeyedRandom, makeProblem, type Operator, type Problem, stackProblems, type Tensor, tf } from '@tweedie/core';
+import { describe, expect, it } from 'vitest';
+
+const imageShape = [40, 40, 3] as const;
+const size = 40 * 40 * 3;
+
+/** A mask, an integer table, a number and nested parameters: everything that can be drawn. */
+type Drawn = { mask: Tensor; nested: { order: Tensor; gain: number } };
+const operator: Operator<Drawn> = {
+  linear: true,
+  measurementShape: imageShape,
+  draw: (random: KeyedRandom) => ({
+    mask: tf.tensor3d(Float32Array.from(random.uniform('mask', 1600), (u) => Number(u < 0.5)), [40, 40, 1]),
+    nested: { order: tf.tensor1d(random.permutation('order', 8), 'int32'), gain: 3 },
+  }),
+  forward: (x, { mask, nested }) => x.mul(mask).mul(nested.gain),
+  shapeNoise: (noise, { mask }) => noise.mul(mask),
+};
+const x0 = Float32Array.from({ length: size }, (_, i) => Math.sin(i));
+const make = (changes: Partial<Parameters<typeof makeProblem>[0]> = {}) =>
+  makeProblem({ name: 'picture', x0, imageShape, operator: operator as unknown as Operator, operatorKey: 'mask {}', sigmaY: 0.1, seed: 0, ...changes });
+const drawnOf = ({ drawn }: Problem) => drawn as Drawn;
+
+describe('a problem', () => {
+  it('is the same whenever it is made, and different for each of its causes', () => {
+    const { hash } = make();
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(make().hash).toBe(hash);
+    const others = [{ seed: 1 }, { name: 'other' }, { operatorKey: 'mask {"rate":0.5}' }, { sigmaY: 0.2 }, { x0: x0.map((value) => value / 2) }];
+    expect(new Set([hash, ...others.map((change) => make(change).hash)]).size).toBe(others.length + 1);
+  });
+
+  it('at another noise level has the same mask and the same noise, scaled', () => {
+    const [low, high] = [make({ sigmaY: 0.1 }), make({ sigmaY: 0.2 })];
+    expect(drawnOf(low).mask.dataSync()).toEqual(drawnOf(high).mask.dataSync());
+    const clean = make({ sigmaY: 0 }).y;
+    const [noise, twice] = [low, high].map(({ y }) => y.sub(clean).dataSync());
+    expect(Math.max(...noise!.map((value, i) => Math.abs(2 * value - twice![i]!)))).toBeLessThan(1e-6);
+  });
+
+  it('has residuals y - A x0 of standard deviation sigmaY where it is measured, zero elsewhere', () => {
+    const { y, x0: truth, drawn } = make({ sigmaY: 0.3 });
+    const { mask, nested } = drawn as Drawn;
+    const residual = y.sub(truth.mul(mask).mul(nested.gain)).dataSync();
+    const seen = mask.tile([1, 1, 3]).dataSync();
+    const measured = [...residual].filter((_, i) => seen[i] === 1);
+    const mean = measured.reduce((sum, value) => sum + value, 0) / measured.length;
+    const std = Math.sqrt(measured.reduce((sum, value) => sum + (value - mean) ** 2, 0) / measured.length);
+    expect(Math.abs(mean)).toBeLessThan((4 * 0.3) / Math.sqrt(measured.length));
+    expect(Math.abs(std / 0.3 - 1)).toBeLessThan(4 / Math.sqrt(2 * measured.length));
+    expect([...residual].filter((_, i) => seen[i] === 0).every((value) => value === 0)).toBe(true);
+  });
+
+  it.each([-0.1, NaN, Infinity])('refuses sigmaY %f', (sigmaY) => {
+    expect(() => make({ sigmaY })).toThrow(ConfigError);
+    expect(() => make({ sigmaY })).toThrow(`[problem] sigmaY must be a number >= 0, got ${sigmaY}. Give the noise's standard deviation in the units of A's output.`);
+  });
+});
+
+describe('a stored problem', () => {
+  it('comes back as it was', () => {
+    const problem = make();
+    const back = decodeProblem(encodeProblem(problem), 'p.safetensors', problem.hash);
+    expect({ name: back.name, operator: back.operator, sigmaY: back.sigmaY, hash: back.hash }).toEqual({ name: 'picture', operator: 'mask {}', sigmaY: 0.1, hash: problem.hash });
+    for (const key of ['x0', 'y'] as const) {
+      expect(back[key].shape).toEqual(problem[key].shape);
+      expect(back[key].dataSync()).toEqual(problem[key].dataSync());
+    }
+    const { mask, nested } = drawnOf(back);
+    expect(mask.dataSync()).toEqual(drawnOf(problem).mask.dataSync());
+    expect([nested.order.dtype, [...nested.order.dataSync()], nested.gain]).toEqual(['int32', [...drawnOf(problem).nested.order.dataSync()], 3]);
+    expect(encodeProblem(back)).toEqual(encodeProblem(problem));
+  });
+
+  it('with nothing drawn comes back too', () => {
+    const plain: Operator = { linear: true, measurementShape: imageShape, draw: () => ({}), forward: (x) => x.clone() };
+    const problem = make({ operator: plain });
+    expect(decodeProblem(encodeProblem(problem), 'p', problem.hash).drawn).toEqual({});
+  });
+
+  it('is refused when a byte of it has changed', () => {
+    const problem = make();
+    const bytes = encodeProblem(problem);
+    bytes[bytes.length - 1]! ^= 1;
+    expect(() => decodeProblem(bytes, 'p.safetensors', problem.hash)).toThrow(/^\[problem\] p\.safetensors has changed since it was written \(SHA-256 [0-9a-f]{12}, expected [0-9a-f]{12}\)\. Delete it to have it made again\.$/);
+    expect(() => decodeProblem(bytes.subarray(0, 100), 'p.safetensors')).toThrow(ConfigError);
+  });
+});
+
+describe('a batch of problems', () => {
+  it('stacks what belongs to each and leaks nothing when disposed of', () => {
+    const before = tf.memory().numTensors;
+    const problems = [make(), make({ name: 'other' })];
+    const { y, sigmaY, drawn } = stackProblems(problems);
+    const { mask, nested } = drawn as Drawn;
+    expect([y.shape, mask.shape, nested.order.shape, nested.gain, sigmaY]).toEqual([[2, 40, 40, 3], [2, 40, 40, 1], [2, 8], 3, 0.1]);
+    expect(tf.slice(mask, [1, 0, 0, 0], [1, -1, -1, -1]).dataSync()).toEqual(drawnOf(problems[1]!).mask.dataSync());
+    tf.dispose([y, mask, nested.order]);
+    problems.forEach(disposeProblem);
+    // The slice of the line above.
+    expect(tf.memory().numTensors - before).toBe(1);
+    expect(() => stackProblems([])).toThrow(RangeError);
+  });
+});
