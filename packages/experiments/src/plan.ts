@@ -81,6 +81,9 @@ const has = (capability: Capability, { model, operator, scheduler }: Parts, mani
 
 /** Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the method. */
 export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Guidance }, manifests: Manifests): string | undefined => {
+  if (parts.scheduler.usesVariance === true && parts.model.predictsVariance !== true) {
+    return 'its scheduler uses the variance that a network predicts, and the model predicts none';
+  }
   const absent = (manifests.guidance?.needs ?? []).filter((capability) => !has(capability, parts, manifests));
   if (absent.length === 0) return guidance.refuses?.(parts)?.replace(/\.$/, '');
   const lacks = absent.map((capability) => {
