@@ -70,6 +70,9 @@ async function fromFile(file: string, { files }: Context): Promise<Parameters> {
   return { weights: values('weights'), means, covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances } };
 }
 
+/** Room for the rounding of numbers that came from float32. */
+const SYMMETRY = 1e-6;
+
 function checked({ weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {
   const d = shape[0] * shape[1] * shape[2];
   const count = means.length / d;
@@ -81,7 +84,13 @@ function checked({ weights, means, covariance }: Parameters, shape: ImageShape):
   if (covariance.kind === 'full') {
     expect('covariances', covariance.matrices.length, count * d * d);
     for (let k = 0; k < count; k++) {
-      if (cholesky(covariance.matrices.subarray(k * d * d, (k + 1) * d * d), d) === undefined) {
+      const matrix = covariance.matrices.subarray(k * d * d, (k + 1) * d * d);
+      const mirrored = (i: number) => matrix[(i % d) * d + Math.floor(i / d)] ?? NaN;
+      const largest = matrix.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      if (matrix.some((value, i) => !(Math.abs(value - mirrored(i)) <= SYMMETRY * largest))) {
+        throw wrong(`covariance ${k} is not symmetric.`, 'Give a symmetric positive definite matrix.');
+      }
+      if (cholesky(matrix, d) === undefined) {
         throw wrong(`covariance ${k} is not positive definite.`, 'Give a symmetric positive definite matrix.');
       }
     }
