@@ -17,11 +17,14 @@ export interface Container extends Context {
   dispose(): void;
 }
 
+const toStandardError = (message: string): void => void process.stderr.write(`Warning: ${message}\n`);
+
 const tokens = {
   factory: Symbol.for('tweedie.factory') as ServiceIdentifier<AnyFactory>,
 };
 
-export const createContainer = ({ registry, files }: { registry: Registry; files: Files }): Container => {
+/** `warn` gets what plugins want to tell the user; by default it is written to standard error. */
+export const createContainer = ({ registry, files, warn = toStandardError }: { registry: Registry; files: Files; warn?: (message: string) => void }): Container => {
   const bindings = new Bindings({ defaultScope: 'Singleton' });
   for (const manifest of registry.manifests) {
     bindings.bind(tokens.factory).toDynamicValue(() => importFactory(manifest)).whenNamed(`${manifest.kind}/${manifest.id}`);
@@ -33,7 +36,7 @@ export const createContainer = ({ registry, files }: { registry: Registry; files
 
   const make = async (name: string, options: Readonly<Record<string, unknown>>, extra: object): Promise<object> => {
     const factory = await bindings.getAsync(tokens.factory, { name });
-    const plugin = await factory(options, { files, plugin: container.plugin, ...extra });
+    const plugin = await factory(options, { files, warn, plugin: container.plugin, ...extra });
     made.push(plugin);
     return plugin;
   };
@@ -41,6 +44,7 @@ export const createContainer = ({ registry, files }: { registry: Registry; files
   const container: Container = {
     registry,
     files,
+    warn,
     resolved,
     async plugin<K extends Kind>(kind: K, reference: PluginReference, extra = {}) {
       const options = resolved(kind, reference);

@@ -257,8 +257,6 @@ export interface Metric {
 export interface Dataset {
   readonly imageShape: ImageShape;
   readonly size: number;
-  /** What its user should be told: files that were left out, say. */
-  readonly warnings?: readonly string[];
   /** A row-major H, W, C image and a name that stays the same from run to run. */
   item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array }>;
 }
@@ -283,6 +281,8 @@ export type Kind = keyof PluginKinds;
 export interface Context {
   /** Reads files; relative paths start at the folder of the experiment. */
   readonly files: Files;
+  /** Tells the user something that stops nothing: a file left out, say. */
+  warn(message: string): void;
   /** Another plugin by reference, its options checked (a data set for a model, say). */
   plugin<K extends Kind>(kind: K, reference: PluginReference): Promise<PluginKinds[K]>;
 }

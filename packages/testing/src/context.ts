@@ -9,9 +9,10 @@ type Manifest = { readonly export: string; readonly options: { readonly properti
  * What a plugin's factory gets in its test: the real files, relative to `folder`, and other plugins by the convention that
  * `<kind>/<id>` is the package `@tweedie/<kind>-<id>`. Options are not checked, only completed by the manifest's defaults.
  */
-export function testContext(folder = '.'): Context {
+export function testContext(folder = '.', warn: (message: string) => void = () => undefined): Context {
   const context: Context = {
     files: createFiles(folder),
+    warn,
     plugin: async <K extends Kind>(kind: K, { id, options = {} }: PluginReference) => {
       const name = `@tweedie/${kind}-${id}`;
       const { default: manifest } = (await import(/* @vite-ignore */ `${name}/plugin.json`, { with: { type: 'json' } })) as { default: Manifest };

@@ -27,10 +27,10 @@ const lanes = 4;
  * grey pictures become three equal channels (or colour ones grey, for one channel).
  *
  * Every file is decoded once when the data set is made (some milliseconds each), so that damaged ones are known, all of them, before a run
- * starts: by default they are an error, or they are left out and named in `warnings`. With random crops a picture smaller than the crop
+ * starts: by default they are an error, or they are left out with a warning that names them. With random crops a picture smaller than the crop
  * counts as one. Throws ConfigError too where no picture is left.
  */
-export const folder: DatasetFactory<FolderOptions> = async (options, { files }) => {
+export const folder: DatasetFactory<FolderOptions> = async (options, { files, warn }) => {
   const { path, channels = 3, crop = 'centre', seed = 0, unreadable = 'error', recursive = false, limit = Infinity } = options;
   const { height = options.size, width = options.size } = options;
   if (height === undefined || width === undefined) throw new ConfigError(where, 'the size of the images is missing.', 'Give size, or height and width.');
@@ -57,16 +57,16 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files }) 
   await Promise.all(Array.from({ length: lanes }, check));
 
   const good = names.filter((name) => !complaints.has(name));
-  const warnings = names.flatMap((name) => complaints.get(name) ?? []);
-  if (warnings.length > 0 && (unreadable === 'error' || good.length === 0)) {
+  const unusable = names.flatMap((name) => complaints.get(name) ?? []);
+  if (unusable.length > 0 && (unreadable === 'error' || good.length === 0)) {
     const remedy = unreadable === 'error' ? 'Repair or remove them, or set unreadable: skip.' : 'Repair them.';
-    throw new ConfigError(where, `${warnings.length} of ${names.length} pictures cannot be used:\n${warnings.map((line) => `  ${line}\n`).join('')}`, remedy);
+    throw new ConfigError(where, `${unusable.length} of ${names.length} pictures cannot be used:\n${unusable.map((line) => `  ${line}\n`).join('')}`, remedy);
   }
+  for (const complaint of unusable) warn(`[${where}] left out: ${complaint}`);
 
   return {
     imageShape: [height, width, channels],
     size: good.length * cropsPerImage,
-    warnings,
     item: async (index) => {
       const copy = index % cropsPerImage;
       const name = good[Math.floor(index / cropsPerImage)];

@@ -15,7 +15,7 @@ const sigma = Flags.custom<number>({
 export class Restore extends Command {
   static override summary = 'Restore one picture with any model, operator and method; write PNG.';
   static override description =
-    'The file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,norm=squared, or dps:{"scale":0.3}.';
+    'The file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,form=squared, or dps:{"scale":0.3}.';
   static override examples = [
     '<%= config.bin %> restore scratched.png --operator inpaint --mask scratches.png --out restored.png',
     '<%= config.bin %> restore face.png --degrade --operator inpaint:pattern=random,rate=0.7 --method dps:scale=0.3 --samples 4',
