@@ -1,0 +1,63 @@
+import { bindGuidance, ConfigError, eagerEngine, type Image, keyedRandom, type Step, type StepRandom, tf } from '@tweedie/core';
+import { mixturePrior, testContainer } from '@tweedie/testing';
+import { describe, expect, it } from 'vitest';
+
+const imageShape = [4, 5, 3] as const;
+const container = testContainer();
+const scheduler = await container.plugin('scheduler', { id: 'ddpm', options: { steps: 100 } });
+const operator = await container.plugin('operator', { id: 'identity' }, { imageShape });
+const model = await mixturePrior({ imageShape, components: 5, variances: 0.1 });
+const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', 120).map((value) => value * scale), [2, ...imageShape]);
+const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () => tf.zeros([1]) };
+
+async function step(id: string, options: object, index = 40, sigmaY = 0.1) {
+  const guidance = await container.plugin('guidance', { id, options: { ...options } });
+  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator, scheduler });
+  const at: Step = steps.find((each) => each.index === index)!;
+  const { state, scalars } = await sampler.step(image('state'), at, { y: image('y', 0.5), sigmaY, drawn: {} }, random);
+  return { xNext: state as Image, scalars: scalars as { [name: string]: tf.Tensor } | undefined, cost: cost(), at };
+}
+const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
+
+describe('guidance/dps', () => {
+  it.each(['norm', 'paper', 'squared', 'likelihood'])('form %s with scale 0 is no guidance', async (form) => {
+    expect(distance((await step('dps', { form, scale: 0 })).xNext, (await step('none', {})).xNext)).toBeLessThan(1e-6);
+  });
+
+  it('the forms differ by known factors, each sample by its own', async () => {
+    const free = (await step('none', {})).xNext;
+    const { xNext, scalars, at } = await step('dps', { scale: 0.3 });
+    const move = free.sub<Image>(xNext);
+    const norms = scalars!['residualNorm']!.reshape([2, 1, 1, 1]);
+    expect(norms.dataSync()[0]).not.toBeCloseTo(norms.dataSync()[1]!, 3);
+    expect(distance(free.sub<Image>((await step('dps', { form: 'paper', scale: 0.3 })).xNext), move.mul(2))).toBeLessThan(2e-6);
+    expect(distance(free.sub<Image>((await step('dps', { form: 'squared', scale: 0.3 })).xNext), move.mul<Image>(norms.mul(2)))).toBeLessThan(1e-5);
+    const likelihood = (await step('dps', { form: 'likelihood', scale: 0.3 }, 40, 0.1)).xNext;
+    expect(distance(free.sub<Image>(likelihood), move.mul<Image>(norms.mul(at.scoreWeight / 0.1 ** 2)))).toBeLessThan(1e-4);
+  });
+
+  it('moves by scale times the norm of the gradient, down the misfit', async () => {
+    const { xNext, scalars } = await step('dps', { scale: 0.3 });
+    const moved = tf.sub((await step('none', {})).xNext, xNext).square().sum([1, 2, 3]).sqrt().dataSync();
+    const lengths = scalars!['gradientNorm']!.dataSync();
+    moved.forEach((value, i) => expect(value / lengths[i]! / 0.3).toBeCloseTo(1, 4));
+  });
+
+  it('costs 1 forward, 1 vjp and 2 operator calls a row', async () => {
+    expect((await step('dps', {})).cost).toEqual({ forwards: 2, vjps: 2, operatorCalls: 4 });
+  });
+
+  it('a residual of exactly zero gives no step and no NaN', async () => {
+    const free = await step('none', {});
+    const guidance = await container.plugin('guidance', { id: 'dps' });
+    const zero = { ...operator, forward: (x: Image) => x.mul<Image>(0) };
+    const { sampler, steps } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: zero, scheduler });
+    const { state } = await sampler.step(image('state'), steps.find(({ index }) => index === 40)!, { y: tf.zeros([2, ...imageShape]), sigmaY: 0.1, drawn: {} }, random);
+    expect(distance(state as Image, free.xNext)).toBeLessThan(1e-6);
+  });
+
+  it("form 'likelihood' refuses sigmaY 0", async () => {
+    await expect(step('dps', { form: 'likelihood' }, 40, 0)).rejects.toThrow(ConfigError);
+    await expect(step('dps', { form: 'likelihood' }, 40, 0)).rejects.toThrow("[guidance/dps] form 'likelihood' divides by sigmaY^2, and sigmaY is 0. Use form 'norm'.");
+  });
+});

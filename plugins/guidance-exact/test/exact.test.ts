@@ -1,0 +1,118 @@
+import { bindGuidance, eagerEngine, type Image, type ImageShape, keyedRandom, type Measured, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Scheduler, type ScoreModel, type StepRandom, type TensorTree, tf } from '@tweedie/core';
+import { mixturePrior, testContainer } from '@tweedie/testing';
+import { describe, expect, it } from 'vitest';
+
+const imageShape = [2, 3, 1] as const;
+const d = 6;
+const container = testContainer();
+const operator = (id: string, shape: ImageShape = imageShape): Promise<Operator> => container.plugin('operator', { id }, { imageShape: shape });
+const identity = await operator('identity');
+const inpaint = await operator('inpaint');
+const schedulers: Record<string, Scheduler> = {
+  ddpm: await container.plugin('scheduler', { id: 'ddpm', options: { steps: 50 } }),
+  ddim: await container.plugin('scheduler', { id: 'ddim', options: { steps: 50, eta: 0.3 } }),
+};
+const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', d).map((value) => value * scale), [1, ...imageShape]);
+const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () => tf.zeros([1]) };
+
+async function step(id: string, options: object, parts: { model: ScoreModel; operator: Operator; scheduler?: Scheduler; drawn?: TensorTree; sigmaY?: number; index?: number }) {
+  const { model, scheduler = schedulers['ddpm']!, drawn = {}, sigmaY = 0.1, index = 15 } = parts;
+  const guidance = await container.plugin('guidance', { id, options: { ...options } });
+  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: parts.operator, scheduler });
+  const at = steps.find((each) => each.index === index)!;
+  const problem: Measured = { y: image('y', 0.5), sigmaY, drawn };
+  const xt = image('state', Math.hypot(at.level.signal * 0.5, at.level.noise));
+  const start = sampler.start ? ((await sampler.start(problem, at, random)) as object) : undefined;
+  const { state, x0hat } = await sampler.step(start === undefined ? xt : { ...start, xt }, at, problem, random);
+  return { xNext: (sampler.result ? await sampler.result(state, problem) : state) as Image, x0hat: x0hat!, cost: cost(), at, xt };
+}
+const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
+
+describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
+  it.each([['equal', 0.1], ['different', [0.05, 0.1, 0.3, 0.2]]])('all paths are one step where A = I, %s variances', async (_name, variances) => {
+    const model = await mixturePrior({ imageShape, components: 4, variances, process: { kind } });
+    for (const scheduler of Object.values(schedulers)) {
+      for (const index of [0, 5, 25, 45]) {
+        const xNext = async (path: string) => (await step('exact', { path }, { model, operator: identity, scheduler, index })).xNext;
+        const expected = await xNext('closed-form');
+        const scale = Math.max(1, ...expected.abs().dataSync());
+        expect(distance(await xNext('denoiser'), expected) / scale, `denoiser at ${index}`).toBeLessThan(1e-5);
+        expect(distance(await xNext('score'), expected) / scale, `score at ${index}`).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  it('x0hat of inpainting is E[x0 | xt, y] in float64', async () => {
+    const model = await mixturePrior({ imageShape, components: 4, variances: [0.05, 0.1, 0.3, 0.2], process: { kind } });
+    const mask = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 2, 3, 1]);
+    for (const index of [2, 20, 45]) {
+      const { x0hat, at, xt } = await step('exact', {}, { model, operator: inpaint, drawn: { mask }, index });
+      // z and y are measured together: rows of I / sigma, then of M / sigmaY, with unit noise.
+      const seen = mask.dataSync();
+      const rows = new Float64Array(2 * d * d);
+      const values = new Float64Array(2 * d);
+      const [z, y] = [xt.dataSync(), image('y', 0.5).dataSync()];
+      for (let i = 0; i < d; i++) {
+        rows[i * d + i] = 1 / at.level.sigma;
+        rows[(d + i) * d + i] = seen[i]! / 0.1;
+        values[i] = z[i]! / at.level.signal / at.level.sigma;
+        values[d + i] = (seen[i]! * y[i]!) / 0.1;
+      }
+      const { mean } = mixtureMoments(posteriorMixture(model.mixture!(), rows, values, 1));
+      x0hat.dataSync().forEach((value, i) => expect(Math.abs(value - mean[i]!), `entry ${i} at ${index}`).toBeLessThan(1e-5));
+    }
+  });
+});
+
+describe('closed form', () => {
+  it('without a spectral form, from dense matrices, is the same step', async () => {
+    const model = await mixturePrior({ imageShape, components: 4, variances: 0.1 });
+    const mask = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 2, 3, 1]);
+    const { svd: _, ...withoutForm } = inpaint;
+    const [spectral, dense] = [await step('exact', {}, { model, operator: inpaint, drawn: { mask } }), await step('exact', {}, { model, operator: withoutForm, drawn: { mask } })];
+    expect(distance(spectral.xNext, dense.xNext)).toBeLessThan(1e-5);
+    expect(spectral.cost.forwards).toBe(0);
+  });
+
+  it('a measurement that says nothing leaves the prior', async () => {
+    const model = await mixturePrior({ imageShape, components: 4, variances: 0.1 });
+    const prior = await step('none', {}, { model, operator: identity });
+    for (const path of ['denoiser', 'score', 'closed-form']) {
+      expect(distance((await step('exact', { path }, { model, operator: identity, sigmaY: 1e6 })).xNext, prior.xNext), path).toBeLessThan(1e-5);
+    }
+  });
+
+  it('a measurement without noise is x0hat', async () => {
+    const model = await mixturePrior({ imageShape, components: 4, variances: 0.1 });
+    const { x0hat } = await step('exact', { path: 'closed-form' }, { model, operator: identity, sigmaY: 0 });
+    expect(distance(x0hat, image('y', 0.5))).toBeLessThan(1e-5);
+  });
+});
+
+describe('refusals, at plan time', () => {
+  const mixture = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => Promise.reject(new Error('weights are not read')) });
+  const { mixture: _, ...network } = mixture;
+  const refusal = async (options: object, model: ScoreModel, a: Operator) =>
+    (await container.plugin('guidance', { id: 'exact', options: { ...options } })).refuses?.({ model, operator: a, scheduler: schedulers['ddpm']! });
+
+  it('a network and a mask have no closed form', async () => {
+    expect(await refusal({}, network, inpaint)).toBe('no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)');
+    expect(await refusal({}, network, identity)).toBeUndefined();
+    expect(await refusal({}, mixture, inpaint)).toBeUndefined();
+  });
+
+  it('a path is exact only where it is', async () => {
+    for (const path of ['denoiser', 'score']) {
+      expect(await refusal({ path }, mixture, inpaint)).toBe(`path '${path}' is exact only for A = I; use 'closed-form' with a prior in closed form`);
+      expect(await refusal({ path }, network, identity)).toBeUndefined();
+    }
+  });
+
+  it('nonlinear operators, and large ones without a spectral form', async () => {
+    expect(await refusal({}, mixture, { ...inpaint, linear: false })).toBe('no closed form: the operator is not linear');
+    const large = { ...mixture, imageShape: [32, 32, 3] as const };
+    const { svd: _svd, ...withoutForm } = inpaint;
+    expect(await refusal({}, large, withoutForm)).toBe('no closed form: the operator has no spectral form, and images of 3072 entries exceed the dense limit of 1024');
+    expect(await refusal({}, large, inpaint)).toBeUndefined();
+  });
+});
