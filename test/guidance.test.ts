@@ -10,7 +10,7 @@ const methods = Object.keys(plugins).flatMap((name) => (name.startsWith('guidanc
 const imageShape = [6, 5, 3] as const;
 const sigmaY = 0.1;
 const context = testContainer();
-const engine = await context.plugin('engine', { id: process.env['X'] ? 'eager' : 'onnxruntime' });
+const engine = await context.plugin('engine', { id: 'onnxruntime' });
 const model = await mixturePrior({ imageShape, components: 20, variances: 0.04 });
 const scheduler = await context.plugin('scheduler', { id: 'ddpm', options: { steps: 20 } });
 const operators: Record<string, Operator> = {

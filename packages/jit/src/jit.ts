@@ -84,4 +84,8 @@ function feedsOf(args: readonly TensorTree[]): Feeds {
   if (scalars.length > 0) feeds[SCALARS] = { data: Float32Array.from(scalars), shape: [scalars.length], dtype: 'float32' };
   return feeds;
 }
-const arrayOf = (tensor: Tensor): PlainTensor => ({ data: tensor.dataSync(), shape: tensor.shape, dtype: tensor.dtype as PlainTensor['dtype'] });
+const arrayOf = (tensor: Tensor): PlainTensor => {
+  const data = tensor.dataSync();
+  // The cpu backend casts int32 to float32 without touching the data.
+  return { data: tensor.dtype === 'float32' && !(data instanceof Float32Array) ? Float32Array.from(data as ArrayLike<number>) : data, shape: tensor.shape, dtype: tensor.dtype as PlainTensor['dtype'] };
+};

@@ -1,6 +1,6 @@
 /** The small world of test/fixtures/methods/core.json, in which every golden step happens: prior, operators, problems, states, times. */
 import {
-  bindGuidance, eagerEngine,
+  bindGuidance,
   type BoundGuidance,
   type Engine,
   fromEpsilonNetwork,
@@ -152,7 +152,7 @@ export function methodWorld() {
     problem,
     scheduler,
     context,
-    engine: async (): Promise<Engine> => (globalThis.process.env['X'] ? eagerEngine() : context.plugin('engine', { id: 'onnxruntime' })),
+    engine: (): Promise<Engine> => context.plugin('engine', { id: 'onnxruntime' }),
     imageShape,
     /** State, noise of a step and second noise at a time of core.json. */
     state: (time: string) => {

@@ -20,11 +20,12 @@ import {
   type StepTensors,
   type Tensor,
   tf,
+  toVe,
   valueAndGrad,
 } from '@tweedie/core';
 
 export interface DpsWOptions {
-  readonly hidden: 'x0hat' | 'x0hat-noise' | 'measured' | 'zero';
+  readonly hidden: 'x0hat' | 'x0hat-noise' | 'measured' | 'zero' | 'state';
   readonly scale: number;
   readonly enhanced: boolean;
   readonly cap?: number;
@@ -56,7 +57,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
 
   return {
     refuses({ operator }) {
-      const changes = hidden === 'x0hat' || hidden === 'x0hat-noise';
+      const changes = hidden !== 'zero' && hidden !== 'measured';
       return cache && changes && operator.identity !== true
         ? `the score cache needs a reference image that stays the same, and hidden '${hidden}' changes it at every step; set hidden to 'zero' or 'measured', or cache to false`
         : undefined;
@@ -74,11 +75,12 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
         if (reference === undefined) throw new Error('dps-w: the planner admits only operators with a denoising reference.');
         return reference;
       };
-      const fill: Record<DpsWOptions['hidden'], (x0hat: Image, reference: Image, combined: LevelTensors, noise: Image) => Image> = {
+      const fill: Record<DpsWOptions['hidden'], (x0hat: Image, reference: Image, combined: LevelTensors, noise: Image, state: Image) => Image> = {
         x0hat: (x0hat) => x0hat,
         'x0hat-noise': (x0hat, _, combined, noise) => x0hat.add(noise.mul(combined.sigma)),
         measured: (_, reference) => reference,
         zero: (_, reference) => reference.zerosLike(),
+        state: (_x0hat, _reference, _combined, _noise, state) => state,
       };
 
       /** `epsilonAt` gives epsilon of the combined point: from the network, or from the cache. */
@@ -98,7 +100,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
             const direction = misfit.gradient.neg();
 
             const { reference, mask, factor, entriesPerObserved, sharesResidual } = task(y, drawn);
-            const yRef = reference.mul<Image>(mask).add<Image>(fill[hidden](x0hat, reference, combined, hiddenNoise).mul(tf.sub(1, mask)));
+            const yRef = reference.mul<Image>(mask).add<Image>(fill[hidden](x0hat, reference, combined, hiddenNoise, toVe(xt, level)).mul(tf.sub(1, mask)));
             const fitted = sharesResidual
               ? direction
               : valueAndGrad((x: Image) => [sampleSum(yRef.sub(denoised(x).x0hat).mul(mask).square()), []], xt).gradient.neg();

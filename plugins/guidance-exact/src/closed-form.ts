@@ -1,5 +1,6 @@
 import {
   clampTo,
+  ConfigError,
   type GaussianMixture,
   type Image,
   initialNoise,
@@ -55,7 +56,11 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
   const probe = operator.draw(keyedRandom('exact: does V depend on what is drawn?'));
   const form = operator.svd;
   const pixels = form?.(batchOf(probe)).pixels === true;
-  const spectral = form !== undefined && (pixels || (mixture.covariance.kind === 'isotropic' && leavesOf(probe).length === 0));
+  // In pixels isotropic and diagonal covariances stay diagonal, in another V only isotropic ones do, and only a V that nothing drawn changes is rotated once.
+  const spectral = form !== undefined && (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && leavesOf(probe).length === 0);
+  if (!spectral && entriesOf(model) > DENSE_LIMIT) {
+    throw new ConfigError('guidance/exact', `${mixture.covariance.kind} covariances with this operator need dense matrices, and images of ${entriesOf(model)} entries exceed the limit of ${DENSE_LIMIT}.`, 'Use smaller images.');
+  }
   const mean: PosteriorMean = spectral ? spectralMean(mixture, form, pixels, probe, model) : denseMean;
 
   const advance = engine.compile((xt: Image, posterior: TensorTree, step: StepTensors, problem: MeasuredTensors, noise: Image) =>
