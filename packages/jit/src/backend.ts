@@ -3,7 +3,7 @@
  * those of its gradient tape included, appends the operations that its lowering names.
  */
 import { tf } from '@tweedie/core';
-import { type Data, elements, type Graph, type Value } from './graph.ts';
+import { type Data, elements, type Graph, inArrayOf, type Value } from './graph.ts';
 import type { Inputs, KernelAttributes, Lowering } from './lowering/lowering.ts';
 import { lowerings } from './lowering/index.ts';
 
@@ -47,7 +47,7 @@ class TracingBackend extends tf.KernelBackend {
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
       throw new Error(`jit: a tensor of type ${dtype} cannot be compiled (float32, int32 and bool can). Or run with --engine eager.`);
     }
-    return this.running().constant(tf.engine().readSync(dataId) as Data, { shape, dtype });
+    return this.running().constant(inArrayOf(tf.engine().readSync(dataId) as Exclude<Data, BigInt64Array>, dtype), { shape, dtype });
   }
 
   override write(values: tf.BackendValues): object {

@@ -31,6 +31,12 @@ export interface Graph {
   operation(op: string, inputs: readonly Value[], type: Type, attributes?: Attributes): Value;
 }
 
+/** Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without touching the array. */
+export const inArrayOf = (data: Exclude<Data, BigInt64Array>, dtype: 'float32' | 'int32' | 'bool'): Exclude<Data, BigInt64Array> => {
+  const wanted = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+  return data instanceof wanted ? data : wanted.from(data);
+};
+
 export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, axis) => n === b[axis]);
 

@@ -1,5 +1,6 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, tf, type Tensor, type TensorTree } from '@tweedie/core';
 import { encode } from './encode.ts';
+import { inArrayOf } from './graph.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { signature } from './signature.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
@@ -85,7 +86,6 @@ function feedsOf(args: readonly TensorTree[]): Feeds {
   return feeds;
 }
 const arrayOf = (tensor: Tensor): PlainTensor => {
-  const data = tensor.dataSync();
-  // The cpu backend casts int32 to float32 without touching the data.
-  return { data: tensor.dtype === 'float32' && !(data instanceof Float32Array) ? Float32Array.from(data as ArrayLike<number>) : data, shape: tensor.shape, dtype: tensor.dtype as PlainTensor['dtype'] };
+  const dtype = tensor.dtype as PlainTensor['dtype'];
+  return { data: inArrayOf(tensor.dataSync() as PlainTensor['data'], dtype), shape: tensor.shape, dtype };
 };
