@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { normalQuantile } from './normal-quantile.ts';
 import { philox } from './philox.ts';
 import { tf } from './tensorflow.ts';
 import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
@@ -23,23 +24,19 @@ function purposeWord(purpose: string): number {
 type Fill = (target: Float32Array | Float64Array, from: number, count: number, k0: number, k1: number, c1: number, c2: number, c3: number) => void;
 const words = new Uint32Array(4);
 
-/** Standard normal numbers by Box and Muller, four per counter value. Uniforms are (word + 0.5) / 2^32, never 0 or 1. */
-const fillNormal: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
-  for (let i = 0; i < count; i += 4) {
-    philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
-    for (let pair = 0; pair < 4 && i + pair < count; pair += 2) {
-      const radius = Math.sqrt(-2 * Math.log(((words[pair] ?? 0) + 0.5) * 2 ** -32));
-      const angle = ((words[pair + 1] ?? 0) + 0.5) * (2 * Math.PI * 2 ** -32);
-      target[from + i + pair] = radius * Math.cos(angle);
-      if (i + pair + 1 < count) target[from + i + pair + 1] = radius * Math.sin(angle);
-    }
-  }
-};
-
+/** Uniform in (0, 1), never 0 or 1: (word + 0.5) / 2^32. Number i of a stream is word i. */
 const fillUniform: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
   for (let i = 0; i < count; i++) {
     if ((i & 3) === 0) philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
     target[from + i] = ((words[i & 3] ?? 0) + 0.5) * 2 ** -32;
+  }
+};
+
+/** Standard normal by inversion, one word a number. */
+const fillNormal: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
+  for (let i = 0; i < count; i++) {
+    if ((i & 3) === 0) philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
+    target[from + i] = normalQuantile(((words[i & 3] ?? 0) + 0.5) * 2 ** -32);
   }
 };
 

@@ -1,5 +1,6 @@
 import { batchRandom, keyedRandom } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
+import { normalQuantile } from '../src/normal-quantile.ts';
 import { philox } from '../src/philox.ts';
 
 describe('Philox 4x32-10', () => {
@@ -12,6 +13,28 @@ describe('Philox 4x32-10', () => {
     const out = new Uint32Array(4);
     philox(c0! | 0, c1! | 0, c2! | 0, c3! | 0, k0! | 0, k1! | 0, out, 0);
     expect(Array.from(out, (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(expected);
+  });
+});
+
+describe('normal quantile', () => {
+  // From an independent implementation in float64 (Python's statistics.NormalDist).
+  it.each([
+    [1.2e-10, -6.33328220821819],
+    [1e-09, -5.9978070150076865],
+    [1e-06, -4.753424308822899],
+    [0.0001, -3.71901648545568],
+    [0.01, -2.3263478740408408],
+    [0.0749, -1.4402382675279632],
+    [0.0751, -1.4388253927525398],
+    [0.25, -0.6744897501960817],
+    [0.5, 0.0],
+    [0.75, 0.6744897501960817],
+    [0.9249, 1.4388253927525403],
+    [0.975, 1.9599639845400536],
+    [0.999999, 4.753424308817089],
+    [0.9999999999, 6.361340889697421],
+  ])('at %f is %f', (p, expected) => {
+    expect(Math.abs(normalQuantile(p) - expected)).toBeLessThan(2e-7 * Math.max(1, Math.abs(expected)));
   });
 });
 

@@ -7,7 +7,7 @@ import torch
 task = json.loads(sys.stdin.readline())
 torch.manual_seed(0)
 torch.set_num_threads(2)
-means, weights = torch.tensor(task["means"]), torch.tensor(task["weights"])
+means, weights = torch.tensor(task["means"], dtype=torch.float32), torch.tensor(task["weights"])
 A, y = torch.tensor(task["A"])[:, None], task["y"]
 log_weights = torch.log(weights / weights.sum())
 centre = (weights / weights.sum()) @ means

@@ -28,7 +28,10 @@ export async function torchProcess(python: string, script: string, task: object)
   });
   failed.catch(() => undefined);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<string> => String((await Promise.race([lines.next(), failed])).value);
+  const next = async (): Promise<string> => {
+    const line = await Promise.race([lines.next(), failed]);
+    return line.done === true ? failed : line.value;
+  };
 
   child.stdin.write(`${JSON.stringify(task)}\n`);
   const { version, modes } = JSON.parse(await next()) as { version: string; modes: string[] };
