@@ -92,32 +92,32 @@ export async function sampleBatch({ bound, imageShape, problem, keys, signal, on
 
   let state = await scoped(() => (sampler.start ?? startFromNoise(imageShape))(problem, first, random(steps.length)));
   let breath = performance.now();
-  for (const [position, step] of steps.entries()) {
-    const previous = state;
-    const stepped = await scoped(() => sampler.step(previous, step, problem, random(step.index)));
-    state = stepped.state;
-    const kept = new Set(tensorsOf(state));
-    const old = new Set(tensorsOf(previous));
-    await watch([...kept].filter((tensor) => !old.has(tensor)), step, failures);
-    await onStep?.({ step, done: position + 1, total: steps.length, ...(stepped.x0hat && { x0hat: stepped.x0hat }), ...(stepped.scalars && { scalars: stepped.scalars }) });
-    for (const tensor of [...old, ...tensorsOf({ x0hat: stepped.x0hat ?? [], scalars: stepped.scalars ?? [] })]) {
-      if (!kept.has(tensor)) tensor.dispose();
+  try {
+    for (const [position, step] of steps.entries()) {
+      const previous = state;
+      const { state: next, x0hat, scalars } = await scoped(() => sampler.step(previous, step, problem, random(step.index)));
+      state = next;
+      const kept = new Set(tensorsOf(next));
+      const old = new Set(tensorsOf(previous));
+      try {
+        await watch([...kept].filter((tensor) => !old.has(tensor)), step, failures);
+        await onStep?.({ step, done: position + 1, total: steps.length, ...(x0hat && { x0hat }), ...(scalars && { scalars }) });
+      } finally {
+        for (const tensor of [...old, ...tensorsOf([x0hat ?? [], scalars ?? []])]) if (!kept.has(tensor)) tensor.dispose();
+      }
+      // Let timers, signals and the terminal have their turn.
+      if (performance.now() - breath > 20) {
+        await new Promise(setImmediate);
+        breath = performance.now();
+      }
+      if (signal?.aborted) throw new CancelledError('Stopped between two steps.');
     }
-    // Let timers, signals and the terminal have their turn.
-    if (performance.now() - breath > 20) {
-      await new Promise(setImmediate);
-      breath = performance.now();
-    }
-    if (signal?.aborted) {
-      for (const tensor of kept) tensor.dispose();
-      throw new CancelledError('Stopped between two steps.');
-    }
+    const end = state;
+    const x = await scoped(async () => ((await sampler.result?.(end, problem)) ?? (end as Image)).clone());
+    return { x, failures, cost: subtractCosts(bound.cost(), before) };
+  } finally {
+    for (const tensor of tensorsOf(state)) tensor.dispose();
   }
-
-  const end = state;
-  const x = await scoped(async () => ((await sampler.result?.(end, problem)) ?? (end as Image)).clone());
-  for (const tensor of tensorsOf(end)) tensor.dispose();
-  return { x: x as Image, failures, cost: subtractCosts(bound.cost(), before) };
 }
 
 const startFromNoise =

@@ -109,13 +109,17 @@ describe('the sampling loop', () => {
     expect(bound.compilations()).toBe(1);
   });
 
-  it('leaks no tensor: finished, failed or cancelled', async () => {
+  it('leaks no tensor: finished, failed, cancelled, or with an observer that throws', async () => {
     await run(method());
     const before = tf.memory().numTensors;
     await run(method());
     await run(method([{ step: 2, row: 0, value: NaN }]));
     const control = new AbortController();
     await expect(run(method(), 2, { signal: control.signal, onStep: ({ done }) => void (done === 2 && control.abort()) })).rejects.toThrow(CancelledError);
+    const refuse = ({ done }: { done: number }) => {
+      if (done === 2) throw new Error('enough');
+    };
+    await expect(run(method(), 2, { onStep: refuse })).rejects.toThrow('enough');
     expect(tf.memory().numTensors).toBe(before);
   });
 
