@@ -165,7 +165,7 @@ for (const [name, facts] of Object.entries(problems)) {
   for (const zeta of [0.1, 1]) {
     report.case(`${name} dps zeta ${zeta}`, async () => {
       const got = await sample({ id: 'dps', options: { form: 'paper', scale: zeta } }, 100);
-      expect.soft(got.slicedW1).toBeGreaterThan(floor.mean + 3 * floor.sd);
+      // Wrong weights of the modes tell DPS from exact draws every time; sliced W1 of one run scatters by a third.
       expect.soft(got.modes).toBeGreaterThan(modeLimit);
       near(got.slicedW1, `DPS, right coefficients, eta 1, zeta ${zeta}`);
     });
