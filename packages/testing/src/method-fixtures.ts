@@ -29,6 +29,7 @@ type Core = {
   shape: [number, number, number];
   prior: { means: string; standardDeviations: number[]; weights: number[] };
   network: { fraction: number };
+  xStar: string;
   operators: Record<string, OperatorFacts>;
   problems: Record<string, { operator: string; sigmaY: number; y: string }>;
   times: Record<string, Time>;
@@ -154,6 +155,8 @@ export function methodWorld() {
     context,
     engine: (): Promise<Engine> => context.plugin('engine', { id: 'onnxruntime' }),
     imageShape,
+    /** The truth of the problems, [H, W, C]. */
+    xStar: (): Tensor => tf.squeeze(image(core.xStar), [0]),
     /** State, noise of a step and second noise at a time of core.json. */
     state: (time: string) => {
       const { t } = core.times[time] ?? { t: -1 };
