@@ -1,0 +1,29 @@
+/** What docs/write-a-method.md tells its reader to type works as it stands. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+it('docs/write-a-method.md: its method runs beside an experiment, outside of the repository', () => {
+  const page = readFileSync(join(root, 'docs/write-a-method.md'), 'utf8');
+  const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
+  try {
+    const save = (name: string, content: string) => {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    };
+    save('registry.json', /^ {2}registry\.json\s+(\{.*\})$/m.exec(page)![1]!);
+    // A file's name in backticks, then its block.
+    for (const [, name, content] of page.matchAll(/^`([\w./-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```/gm)) save(name!, content!);
+    const printed = execFileSync(process.execPath, [join(root, 'packages/cli/bin/tweedie.js'), 'compare', 'mine.yaml', '--limit', '1', '--steps', '5', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const { rows, failures } = JSON.parse(printed) as { rows: { label: string }[]; failures: unknown[] };
+    expect(rows.map(({ label }) => label)).toEqual(['pull scale=0.5', 'pull scale=0.9', 'exact']);
+    expect(failures).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
