@@ -2,7 +2,7 @@
  * What need not be computed. TensorFlow.js's gradients multiply by tensors of ones, broadcast early and reshape often; here such
  * operations vanish as they are traced. Every rule keeps the value to the bit (except the sign of a zero).
  */
-import { type Attributes, type Graph, sameShape, sizeOf, type Type, uniformValue, type Value } from './graph.ts';
+import { type Attributes, type Graph, sameShape, type Shape, sizeOf, type Type, uniformValue, type Value } from './graph.ts';
 import { binary, broadcast, expand, reshape, transpose, unary } from './ops.ts';
 
 type Rule = (g: Graph, inputs: readonly Value[], type: Type, attributes: Attributes) => Value | undefined;
@@ -32,6 +32,19 @@ const narrowed = (g: Graph, op: string, inputs: readonly Value[], type: Type, at
   if (small.every((x, i) => x === inputs[i])) return undefined;
   const shape = broadcast(...small.map((x) => x.shape));
   return expand(g, g.operation(op, small, { shape, dtype: type.dtype }, attributes), type.shape);
+};
+
+/**
+ * Computes without the axes that have length 1 in all operands: ONNX Runtime broadcasts in runs that end at such an axis, so that a number
+ * times [1000, 1, 1, 8] takes four times as long as times [1000, 8]. Leading axes do no harm and stay: convolutions have the same.
+ */
+const squeezed = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined => {
+  const first = shape.findIndex((n) => n !== 1);
+  const isKept = (axis: number): boolean => axis <= first || shape[axis] !== 1;
+  if (first < 0 || shape.every((_, axis) => isKept(axis))) return undefined;
+  const squeeze = (own: Shape): number[] => own.filter((_, axis) => isKept(axis + shape.length - own.length));
+  const small = inputs.map((x) => reshape(g, x, squeeze(x.shape)));
+  return reshape(g, g.operation(op, small, { shape: squeeze(shape), dtype }, attributes), shape);
 };
 
 /** The operand of `x` where it is the operation `op`. */
@@ -134,5 +147,6 @@ export function simplify(g: Graph, op: string, inputs: readonly Value[], type: T
   if (simpler !== undefined) return simpler;
   const [a, b] = inputs;
   if (commutative.has(op) && a !== undefined && b !== undefined && a.id > b.id) return g.operation(op, [b, a], type, attributes);
-  return elementwise.has(op) ? narrowed(g, op, inputs, type, attributes) : undefined;
+  if (!elementwise.has(op)) return undefined;
+  return narrowed(g, op, inputs, type, attributes) ?? squeezed(g, op, inputs, type, attributes);
 }

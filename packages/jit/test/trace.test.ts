@@ -31,6 +31,12 @@ describe('what a trace leaves out', () => {
     expect(operations((v: Tensor, s: Tensor) => tf.broadcastTo(s, [4, 3]).exp().mul(v), x, tf.ones([3]))).toEqual(['Exp', 'Mul']);
   });
 
+  it('axes of length 1, around a chain of elementwise operations; leading ones stay', () => {
+    const fn = (v: Tensor, s: Tensor) => v.mul(s).exp().add(v);
+    expect(operations(fn, tf.ones([4, 1, 1, 3]), tf.ones([1, 1, 3]))).toEqual(['Reshape', 'Reshape', 'Mul', 'Exp', 'Add', 'Reshape']);
+    expect(operations(fn, tf.ones([1, 4, 4, 3]), tf.ones([1, 1, 3]))).toEqual(['Mul', 'Exp', 'Add']);
+  });
+
   it('nothing of the value: a constant that is not one stays', () => {
     expect(operations((v: Tensor) => v.mul(tf.tensor1d([1, 1, 2])), x)).toEqual(['Mul']);
     expect(operations((v: Tensor) => v.add(tf.ones([2, 4, 3])), x)).toEqual(['Add', 'Expand']);
