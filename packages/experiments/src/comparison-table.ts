@@ -37,6 +37,12 @@ const costColumns: readonly Column[] = [
   { title: 'MB', cell: ({ cost }) => (cost ? Math.round(cost.peakMemory / 2 ** 20).toString() : '-') },
 ];
 
+const showFailures = ({ images }: RunIndex, { row, failed }: RowSummary): readonly string[] => {
+  const [first] = failed;
+  if (first === undefined) return [];
+  return [`  ${row.label}: ${failed.length} of ${row.cells.flat().length} samples failed, the first of ${images[first.image]} at step ${first.step}: ${first.reason}`];
+};
+
 const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
   const [first] = rows;
   const ran = rows.filter(({ row }) => row.skipped === undefined);
@@ -48,6 +54,7 @@ const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
     '',
     textTable(all.map(({ title }) => title), ran.map((row) => all.map(({ cell }) => cell(row)))),
     ...rows.flatMap(({ row }) => (row.skipped === undefined ? [] : [`  ${row.label}: skipped, ${row.skipped}`])),
+    ...rows.flatMap((row) => showFailures(index, row)),
   ].join('\n');
 };
 

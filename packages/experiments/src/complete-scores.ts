@@ -1,7 +1,7 @@
-import { disposeProblem, tf, type Image } from '@tweedie/core';
+import { disposeProblem, tf, type Image, type Metric } from '@tweedie/core';
 import { loadProblem } from './problem-files.ts';
 import { checkSignal } from './progress.ts';
-import { meanCell, rowTitle } from './run-index.ts';
+import { meanCell, rowTitle, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';
 import type { Cell, Score } from './store.ts';
 
@@ -15,31 +15,60 @@ type Wanted = { readonly cell: string; readonly samples: readonly string[]; read
 
 const isSound = (cell: Cell | undefined): boolean => cell !== undefined && cell.failure === undefined;
 
+/** What a row has no score of yet. */
+const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: ReadonlyMap<string, number>): readonly Wanted[] =>
+  row.cells.flatMap((samples, position): Wanted[] => {
+    const problem = row.problems[position] ?? '';
+    const single = samples.filter((cell) => isSound(cells.get(cell))).map((cell) => ({ cell, samples: [cell], problem }));
+    return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
+  }).filter(({ cell }) => !known.has(cell));
+
+const scoreOf = async ({ cell, samples, problem: hash }: Wanted, metric: Metric, key: string, { index, store }: Run): Promise<Score> => {
+  const problem = loadProblem(store.folder, hash);
+  const x = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]) as Image;
+  const reference = tf.expandDims(problem.x0) as Image;
+  try {
+    const [value = NaN] = await metric.compare(x, reference);
+    return { cell, metric: key, value };
+  } finally {
+    tf.dispose([x, reference]);
+    disposeProblem(problem);
+  }
+};
+
 /** Scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
-export const completeScores = async ({ index, metrics, store, watch }: Run): Promise<void> => {
+export const completeScores = async (run: Run): Promise<void> => {
+  const { index, metrics, store, watch } = run;
   const cells = await store.cells();
+  const jobs = [];
   for (const [m, metric] of metrics.entries()) {
     const key = index.metrics[m]?.key ?? '';
     const known = await store.scores(key);
-    for (const row of index.rows) {
-      const wanted = row.cells.flatMap((samples, position): Wanted[] => {
-        const problem = row.problems[position] ?? '';
-        const single = samples.filter((cell) => isSound(cells.get(cell))).map((cell) => ({ cell, samples: [cell], problem }));
-        return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
-      }).filter(({ cell }) => !known.has(cell));
-      const scores: Score[] = [];
-      for (const [done, { cell, samples, problem: hash }] of wanted.entries()) {
-        checkSignal(watch.signal);
-        const problem = loadProblem(store.folder, hash);
-        const x = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]) as Image;
-        const reference = tf.expandDims(problem.x0) as Image;
-        const [value = NaN] = await metric.compare(x, reference);
-        scores.push({ cell, metric: key, value });
-        tf.dispose([x, reference]);
-        disposeProblem(problem);
-        watch.onProgress?.({ phase: 'scores', done: done + 1, total: wanted.length, label: rowTitle(row) });
-      }
-      if (scores.length > 0) await store.save([], scores, index.imageShape);
+    jobs.push(...index.rows.map((row) => ({ row, metric, key, wanted: wantedOf(row, cells, known) })));
+  }
+  const total = jobs.reduce((sum, { wanted }) => sum + wanted.length, 0);
+  let done = 0;
+  for (const { row, metric, key, wanted } of jobs) {
+    const scores: Score[] = [];
+    for (const each of wanted) {
+      checkSignal(watch.signal);
+      scores.push(await scoreOf(each, metric, key, run));
+      watch.onProgress?.({ phase: 'scores', done: ++done, total, label: rowTitle(row) });
     }
+    if (scores.length > 0) await store.save([], scores, index.imageShape);
+  }
+};
+
+/** Lets each metric score the first image against itself, so that one that cannot says so before anything is sampled. */
+export const tryMetrics = async ({ index, metrics, store }: Run): Promise<void> => {
+  const [hash] = index.rows.flatMap(({ problems }) => problems);
+  if (hash === undefined) return;
+  const problem = loadProblem(store.folder, hash);
+  const reference = tf.expandDims(problem.x0) as Image;
+  try {
+    for (const metric of metrics) await metric.compare(reference, reference);
+  } finally {
+    reference.dispose();
+    disposeProblem(problem);
   }
 };

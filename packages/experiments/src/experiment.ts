@@ -1,6 +1,6 @@
 import { ConfigError, resolveOptions, type JsonSchema, type Kind, type PluginReference, type Registry } from '@tweedie/core';
 import type { LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
-import { expandSweep } from './sweep.ts';
+import { emptySweep, expandSweep } from './sweep.ts';
 
 /** A plugin with all of its options, defaults included. */
 export type Reference = Required<PluginReference>;
@@ -57,6 +57,17 @@ const checkLabels = <T extends Labelled>(rows: readonly T[], where: string, what
   return rows;
 };
 
+/** Every sample has a line in the index of a run, which is kept in memory. */
+const MOST_SAMPLES = 10_000_000;
+
+const checkSize = (experiment: Experiment, where: string): Experiment => {
+  const { images, samples, operators, sigmaY, methods } = experiment;
+  const rows = operators.length * sigmaY.length * methods.length;
+  const total = rows * images.count * samples;
+  if (total <= MOST_SAMPLES) return experiment;
+  throw new ConfigError(where, `asks for ${total} samples in ${rows} row${rows === 1 ? '' : 's'}, a run holds at most ${MOST_SAMPLES}.`, 'Lower the number of images, samples or rows.');
+};
+
 /** Looks up, checks and completes everything that an experiment names. Imports no plugin code. */
 export const resolveExperiment = ({ input, name, where, locating }: Recipe, registry: Registry, overrides: Overrides = {}): Experiment => {
   const manifest = (kind: Kind, id: string, at: string) => registry.find(kind, id, `${where} ${at}`);
@@ -67,6 +78,8 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
   const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & { given: Readonly<Record<string, unknown>> })[] => {
     const { id, label = id, options = {} } = asObject(given);
     const found = manifest(kind, id, at);
+    const empty = emptySweep(options, found.options as JsonSchema);
+    if (empty !== undefined) throw new ConfigError(`${where} ${at}/options/${empty}`, 'is an empty list, which makes no row.', 'Give at least one value.');
     return expandSweep(options, found.options as JsonSchema).map((row) => ({
       id,
       label: `${label}${row.suffix}`,
@@ -91,7 +104,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       return labelled('guidance', given, at).map((row) => ({ ...row, scheduler: chosen }));
     });
     const engine = overrides.engine === undefined ? input.engine : overrides.engine;
-    return {
+    return checkSize({
       title: input.title ?? name,
       ...(input.notes === undefined ? {} : { notes: input.notes }),
       seed: overrides.seed ?? input.seed,
@@ -112,6 +125,6 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       ...(input.trace === undefined ? {} : { trace: input.trace }),
       traceImages: input.traceImages,
       ...(input.chunk === undefined ? {} : { chunk: input.chunk }),
-    };
+    }, where);
   });
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ConfigError, messageOf, readJson, validate, type JsonSchema } from '@tweedie/core';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
 
 /** How a file, or a program, names a plugin: an id, or an id with options. */
 export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
@@ -70,7 +70,8 @@ const parse = (file: string, text: string): Recipe => {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
   const [broken] = document.errors;
-  if (broken) throw new ConfigError(file, `is not valid YAML: ${broken.message.split('\n')[0]?.replace(/:$/, '') ?? ''}.`, 'Correct the file.');
+  if (broken) throw new ConfigError(file, `is not valid YAML: ${broken.message.split('\n')[0]?.replace(/;.*\(\)| *:$/g, '') ?? ''}.`, 'Correct the file.');
+  if (!isMap(document.contents)) throw new ConfigError(file, 'is not an experiment: it holds no keys such as "model" and "methods".', 'Start from recipes/quickstart.yaml.');
   const locating: Recipe['locating'] = (check) => {
     try {
       return check();

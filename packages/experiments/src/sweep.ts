@@ -11,18 +11,24 @@ const takesList = (schema: JsonSchema | undefined): boolean => {
 
 const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
+/** The options that are swept. */
+const sweptOptions = (options: Options, schema: JsonSchema): readonly (readonly [name: string, values: readonly unknown[]])[] => {
+  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
+  return Object.entries(options).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && !takesList(properties[entry[0]]));
+};
+
+/** Name of an option that is swept over no value. */
+export const emptySweep = (options: Options, schema: JsonSchema): string | undefined => sweptOptions(options, schema).find(([, values]) => values.length === 0)?.[0];
+
 /**
  * One set of options per combination of the values of lists; `suffix` names the combination, ` scale=0.3`. A list is a value like any other
  * where the option's own schema takes one.
  */
-export const expandSweep = (options: Options, schema: JsonSchema): readonly { readonly options: Options; readonly suffix: string }[] => {
-  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const swept = Object.entries(options).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && !takesList(properties[entry[0]]));
-  return swept.reduce<{ options: Options; suffix: string }[]>(
+export const expandSweep = (options: Options, schema: JsonSchema): readonly { readonly options: Options; readonly suffix: string }[] =>
+  sweptOptions(options, schema).reduce<{ options: Options; suffix: string }[]>(
     (rows, [name, values]) => rows.flatMap((row) => values.map((value) => ({
       options: { ...row.options, [name]: value },
       suffix: `${row.suffix} ${name}=${show(value)}`,
     }))),
     [{ options, suffix: '' }],
   );
-};

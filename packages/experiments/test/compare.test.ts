@@ -121,9 +121,23 @@ describe('compare', () => {
     expect(json.failures[0]?.reason).toMatch(/diverged|not a number/);
     expect(json.rows.map(({ label }) => label)).toEqual(['exact']);
     expect(table).toContain('failed');
+    expect(table).toMatch(/^  wild: 10 of 10 samples failed, the first of prior 0 at step \d+: (diverged|not a number).*/m);
     const before = await cellsOf(folder);
     await compare({ recipe: wild, out: folder });
     expect(await cellsOf(folder)).toEqual(before);
+  });
+
+  it('refuses a metric that cannot score these images before it draws a sample', async () => {
+    const phases = new Set<string>();
+    const refused = compare({ recipe: { ...recipe, metrics: ['psnr', 'ssim'] }, out: newFolder(), onProgress: ({ phase }) => phases.add(phase) });
+    await expect(refused).rejects.toThrow('[metric/ssim] images of 1 by 1 are smaller');
+    expect([...phases]).toEqual(['problems']);
+  });
+
+  it('tells the progress of all scores as one', async () => {
+    const seen: string[] = [];
+    await compare({ recipe, out: newFolder(), onProgress: ({ phase, done, total }) => (phase === 'scores' ? seen.push(`${done} of ${total}`) : undefined) });
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `${i + 1} of 20`));
   });
 
   it('keeps x0hat on the way', async () => {

@@ -97,6 +97,12 @@ describe('a recipe with a mistake', () => {
     ['a misspelt option', yaml(`${rest}methods:\n  - id: dps\n    options:\n      scael: 1`), 'ConfigError: [bad.yaml:8 /methods/0/options/scael] "scael" is not a known key. Did you mean "scale"?'],
     ['an option out of range', yaml(`${rest}methods: [{ id: dps, options: { scale: -1 } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] must be >= 0, got -1.'],
     ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs either "from: prior" or "dataset". Keep one of the two.'],
+    ['a sweep over nothing', yaml(`${rest}methods: [{ id: dps, options: { scale: [] } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] is an empty list, which makes no row. Give at least one value.'],
+    ['a seed that loses digits', yaml(`${rest}methods: [exact]\nseed: 1e30`), 'ConfigError: [bad.yaml:6 /seed] must be <= 9007199254740991, got 1e+30.'],
+    ['more samples than can be kept', yaml(`${rest}methods: [exact]\nsamples: 100000000`), 'ConfigError: [bad.yaml] asks for 400000000 samples in 1 row, a run holds at most 10000000. Lower the number of images, samples or rows.'],
+    ['a chunk that no memory holds', yaml(`${rest}methods: [exact]\nchunk: 100000000000`), 'ConfigError: [bad.yaml:6 /chunk] must be <= 1048576, got 100000000000.'],
+    ['no keys', 'hello', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods". Start from recipes/quickstart.yaml.'],
+    ['nothing in it', '', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".'],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
   ])('%s: one message with the line', (_, text, message) => {
     expect(messageOf(text).slice(0, message.length)).toBe(message);
