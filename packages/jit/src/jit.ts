@@ -4,8 +4,12 @@ import { inArrayOf } from './graph.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { signature } from './signature.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
+import { largestWork, SHARED_FROM } from './work.ts';
 
-export type JitOptions = SessionOptions;
+export interface JitOptions extends SessionOptions {
+  /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
+  readonly sharedFrom?: number;
+}
 
 type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
 
@@ -29,7 +33,8 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   async function compile(args: readonly TensorTree[]): Promise<Program> {
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
-    const session = await createSession(encode(inputs, outputs), options);
+    const isSmall = largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM);
+    const session = await createSession(encode(inputs, outputs), isSmall ? { ...options, threads: 1 } : options);
     return {
       async run(feeds) {
         const arrays = await session.run(feeds);

@@ -6,7 +6,7 @@ import type { Dtype, Shape } from './graph.ts';
 
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export interface SessionOptions {
-  /** Threads of one operation; default: all cores available. */
+  /** Threads of one operation at most; default: all cores available. */
   readonly threads?: number;
   /** Where to compute; default `cpu`. */
   readonly device?: Device;

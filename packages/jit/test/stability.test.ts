@@ -41,7 +41,7 @@ const cases: Case[] = [
 
 describe.each([1, 2, 3])('with %i threads', (threads) => {
   it.each(cases)('equal rows give equal bits: %s, %i rows of %s', async (_, rows, shape, fn, argument = [1]) => {
-    const f = jit(fn, { threads });
+    const f = jit(fn, { threads, sharedFrom: 0 });
     const row = values(shape.reduce((p, n) => p * n, 1), 0.05, 3);
     const batch = tf.tensor(Float32Array.from({ length: rows * row.length }, (__, i) => row[i % row.length]!), [rows, ...shape]);
     const result = bits(await f(batch, tensor(argument)));
@@ -54,7 +54,7 @@ describe.each([1, 2, 3])('with %i threads', (threads) => {
 
   it('a guided step: neighbours, places and runs leave a sample as it is', async () => {
     const rows = 61;
-    const step = jit(mixtureStep(), { threads });
+    const step = jit(mixtureStep(), { threads, sharedFrom: 0 });
     const call = async (inputs: ReturnType<typeof mixtureInputs>) => bits((await step(inputs.xt, inputs.y, inputs.noise, { signal: 0.7, std: 0.3, alphaBar: 0.49 }, 1)).state);
     const inputs = mixtureInputs(rows);
     const reference = await call(inputs);
