@@ -1,13 +1,14 @@
 import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
-import { leavesOf, mapTree } from './trees.ts';
+import { mapTree, traced } from './trees.ts';
 import type { Compiled, Engine, EngineFactory, Tensor, TensorTree } from './types.ts';
 
-/** Which trace a call belongs to: the shapes and types of its tensors; a number counts as a scalar. */
-export const signatureOf = (args: TensorTree): string =>
-  leavesOf(args)
-    .map((leaf) => (typeof leaf === 'number' ? 'n' : `${leaf.dtype}[${leaf.shape.join()}]`))
-    .join(';');
+/** Which trace a call belongs to: the structure of its arguments, with the types and shapes of the tensors; a number is a scalar. */
+function signatureOf(tree: TensorTree): string {
+  if (typeof tree === 'number') return 'n';
+  if (tree instanceof tf.Tensor) return `${tree.dtype}[${tree.shape.join()}]`;
+  return `{${Object.entries(tree).map(([key, node]) => `${key}:${signatureOf(node)}`).join()}}`;
+}
 
 /**
  * TensorFlow.js as it is, one operation after the other, on the plain `cpu` backend. Slow; for debugging, and as the reference that
@@ -26,9 +27,9 @@ export function eagerEngine(): Engine {
         signatures.add(signatureOf(args));
         let kept: TensorTree = [];
         const body = () => {
-          const inside = mapTree(args, (leaf) => (typeof leaf === 'number' ? tf.scalar(leaf) : leaf));
+          const inside: TensorTree = traced(args);
           // A clone of each result, so that what the caller disposes is never one of the arguments.
-          kept = mapTree(fn(...(inside as A)), (leaf) => (typeof leaf === 'number' ? tf.scalar(leaf) : tf.keep(leaf.clone())));
+          kept = mapTree(fn(...(inside as A)), (leaf) => tf.keep(typeof leaf === 'number' ? tf.scalar(leaf) : leaf.clone()));
         };
         cost = addCosts(cost, countMarks(() => tf.tidy(body)));
         return mapTree(kept, (leaf) => adopt(leaf as Tensor));

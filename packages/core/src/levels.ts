@@ -29,6 +29,7 @@ export const processSchema = {
   default: {},
 } as const;
 
+/** The process that a recipe names. Throws ConfigError where its numbers make no table of rising noise. */
 export function noiseProcess(options: Partial<ProcessOptions> = {}): NoiseProcess {
   const { kind = 'vp', schedule = 'linear', trainingSteps = 1000, sigmaMin = 0.01, sigmaMax = 157 } = options;
   if (kind === 've') return geometricProcess(sigmaMin, sigmaMax, trainingSteps);
@@ -55,10 +56,10 @@ export function alphaBarsOf(betas: ArrayLike<number>): Float64Array {
   return Float64Array.from(betas, (beta) => (product *= 1 - beta));
 }
 
-/** Variance preserving: xt = sqrt(alphaBar) x0 + sqrt(1 - alphaBar) eps. */
-export const vpProcess = (betas: ArrayLike<number>): NoiseProcess =>
-  vpProcessOfAlphaBars(alphaBarsOf(betas));
+/** Variance preserving: xt = sqrt(alphaBar) x0 + sqrt(1 - alphaBar) eps. `betas` from the least noise to the most, in (0, 1). */
+export const vpProcess = (betas: ArrayLike<number>): NoiseProcess => vpProcessOfAlphaBars(alphaBarsOf(betas));
 
+/** The same from the products alphaBar, falling. */
 export const vpProcessOfAlphaBars = (alphaBars: ArrayLike<number>): NoiseProcess =>
   process('vp', Float64Array.from(alphaBars, (alphaBar) => Math.sqrt((1 - alphaBar) / alphaBar)), alphaBars);
 
@@ -71,16 +72,18 @@ export function geometricProcess(sigmaMin: number, sigmaMax: number, count: numb
   return veProcess(Float64Array.from({ length: count }, (_, t) => sigmaMin * Math.exp((ratio * t) / (count - 1))));
 }
 
+/** Variance exploding, from any rising sigmas. */
 export const veProcess = (sigmas: ArrayLike<number>): NoiseProcess => process('ve', Float64Array.from(sigmas));
-
-/** The clean end: no noise. */
-export const cleanLevel: Level = { sigma: 0, alphaBar: 1, signal: 1, noise: 0, t: 0, tableSigma: 0 };
 
 /** VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is proportional to N(xt / signal; x0, sigma^2). methods.md 1.5. */
 function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<number>): NoiseProcess {
   const first = sigmas[0];
   const last = sigmas[sigmas.length - 1];
   if (first === undefined || last === undefined) throw new ConfigError(where, 'the table is empty.', 'Give at least one level.');
+  const wrong = sigmas.findIndex((sigma, t) => !(sigma > (sigmas[t - 1] ?? 0)) || !Number.isFinite(sigma));
+  if (wrong >= 0) {
+    throw new ConfigError(where, `sigma must be positive and rise along the table, but entry ${wrong} of ${sigmas.length} is ${sigmas[wrong]}.`, 'Linear betas need at least 21 training steps; betas lie between 0 and 1.');
+  }
   const logs = sigmas.map(Math.log);
 
   const level = (sigma: number, t: number, tableSigma: number, exactAlphaBar?: number): Level => {
@@ -167,8 +170,9 @@ export type LevelPair = { readonly index: number; readonly level: Level; readonl
 
 /** The levels a respaced schedule visits, from the most noise to the clean end; methods.md 1.2. `index` counts down to 0. */
 export function respacedLevels(process: NoiseProcess, spacing: number | string | readonly number[]): LevelPair[] {
-  const kept = spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? cleanLevel);
-  return kept.map((level, index) => ({ index, level, next: kept[index - 1] ?? cleanLevel })).reverse();
+  const clean = process.levelAt(0);
+  const kept = spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? clean);
+  return kept.map((level, index) => ({ index, level, next: kept[index - 1] ?? clean })).reverse();
 }
 
 /**

@@ -19,21 +19,19 @@ export interface BoundGuidance {
 
 /** Binds a method once for all problems of a setting; network and operator calls are counted from here on. */
 export async function bindGuidance<S extends TensorTree>(guidance: Guidance<S>, setting: Setting): Promise<BoundGuidance> {
-  const compiled: Compiled<readonly never[], unknown>[] = [];
+  const compiled: Pick<Compiled<never, unknown>, 'cost' | 'compilations' | 'dispose'>[] = [];
   const engine: Engine = {
     ...setting.engine,
     compile(fn) {
       const result = setting.engine.compile(fn);
-      const erased: unknown = result;
-      compiled.push(erased as Compiled<readonly never[], unknown>);
+      compiled.push(result);
       return result;
     },
   };
   const { scheduler } = setting;
   const sampler = await guidance.bind({ engine, scheduler, model: meteredModel(setting.model), operator: meteredOperator(setting.operator) });
-  const erased: unknown = sampler;
   return {
-    sampler: erased as Sampler<TensorTree>,
+    sampler,
     steps: sampler.levels ?? scheduler.levels(setting.model.process),
     cost: () => compiled.reduce((sum, { cost }) => addCosts(sum, cost), noCost),
     compilations: () => compiled.reduce((sum, { compilations }) => sum + compilations, 0),

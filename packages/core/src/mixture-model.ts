@@ -7,6 +7,9 @@ import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
 import type { GaussianMixture, Image, ImageShape, LevelTensors, NoiseProcess, Prediction, ScoreModel, Tensor } from './types.ts';
 
+/** Far below any sigma of a table. */
+const SIGMA_FLOOR = 1e-20;
+
 /** A mixture as tensors, every component in its own eigenbasis; [1, K, ...]. The caller owns them. */
 export function mixtureTensors(mixture: GaussianMixture): MixtureTensors {
   const { weights, means, covariance } = mixture;
@@ -71,7 +74,8 @@ export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProc
     predict(xt: Image, level: LevelTensors): Prediction {
       const z = toVe(xt, level).reshape([xt.shape[0], -1]);
       const { x0hat, noise } = ready().denoise(z, level.sigma.square());
-      return { x0hat: x0hat.reshape(xt.shape), epsilon: noise.div<Image>(level.sigma).reshape(xt.shape) };
+      // At sigma 0 the expected noise is 0 and so is epsilon, its limit; 0 / 0 would be NaN.
+      return { x0hat: x0hat.reshape(xt.shape), epsilon: noise.div<Image>(level.sigma.maximum(SIGMA_FLOOR)).reshape(xt.shape) };
     },
     dispose() {
       loaded?.dispose();

@@ -1,3 +1,4 @@
+import { ConfigError } from './errors.ts';
 import { cholesky, multiply, multiplyVector, solveLower, symmetricEigen, transpose } from './linalg.ts';
 import type { GaussianMixture, KeyedRandom } from './types.ts';
 
@@ -32,7 +33,7 @@ export function posteriorMixture(prior: GaussianMixture, a: Float64Array, y: Flo
     const gram = multiply(a, cross, m, d, m);
     for (let i = 0; i < m; i++) gram[i * m + i] = (gram[i * m + i] ?? 0) + sigmaY * sigmaY;
     const lower = cholesky(gram, m);
-    if (lower === undefined) throw new RangeError(`A C A^T + sigmaY^2 I is singular for component ${k}: sigmaY ${sigmaY} is too small for this operator.`);
+    if (lower === undefined) throw new ConfigError('exact posterior', `A C A^T + sigmaY^2 I is singular for component ${k}: sigmaY ${sigmaY} is too small for this operator.`, 'Give a larger sigmaY.');
 
     const predicted = multiplyVector(a, mean, m);
     const whitened = solveLower(lower, y.map((value, i) => value - (predicted[i] ?? 0)));
@@ -71,7 +72,7 @@ export function mixtureMoments(mixture: GaussianMixture): { mean: Float64Array; 
   return { mean, covariance: second.map((value, index) => value - (mean[Math.floor(index / d)] ?? 0) * (mean[index % d] ?? 0)) };
 }
 
-/** One draw of x0 [d] and the component it came from. */
+/** One draw of x0 [d], a function of the stream alone, and the component it came from. */
 export function drawFromMixture(mixture: GaussianMixture, random: KeyedRandom): { x0: Float32Array; component: number } {
   const { weights, means, covariance } = mixture;
   const d = means.length / weights.length;
@@ -93,6 +94,7 @@ export function drawFromMixture(mixture: GaussianMixture, random: KeyedRandom): 
   return { x0, component };
 }
 
+/** exp(l) / sum exp(l), computed from the largest down. */
 export function softmax(logits: Float64Array): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const exponentials = logits.map((logit) => Math.exp(logit - top));

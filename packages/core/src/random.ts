@@ -24,11 +24,14 @@ function purposeWord(purpose: string): number {
 type Fill = (target: Float32Array | Float64Array, from: number, count: number, k0: number, k1: number, c1: number, c2: number, c3: number) => void;
 const words = new Uint32Array(4);
 
-/** Uniform in (0, 1), never 0 or 1: (word + 0.5) / 2^32. Number i of a stream is word i. */
+/** The largest float32 below 1: what is nearer to 1 would round to it. */
+const BELOW_ONE = 1 - 2 ** -24;
+
+/** Uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. Number i of a stream is word i. */
 const fillUniform: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
   for (let i = 0; i < count; i++) {
     if ((i & 3) === 0) philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
-    target[from + i] = ((words[i & 3] ?? 0) + 0.5) * 2 ** -32;
+    target[from + i] = Math.min(((words[i & 3] ?? 0) + 0.5) * 2 ** -32, BELOW_ONE);
   }
 };
 

@@ -1,6 +1,9 @@
 import type { Denoise, Image, ImageShape, Level, Scheduler, StepRandom, StepTensors } from './types.ts';
 
-/** Pure noise at the first level: unit variance for VP (signal below 1), sigma for VE. [batch, ...shape] */
+/**
+ * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one (methods.md 4). The level tells them
+ * apart: signal is exactly 1 for VE, and below 1 at every noisy VP level.
+ */
 export function initialNoise(batch: number, shape: ImageShape, level: Level, random: StepRandom): Image {
   const noise = random.normal('start', [batch, ...shape]) as Image;
   return level.signal === 1 ? noise.mul(level.noise) : noise;

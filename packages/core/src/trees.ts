@@ -28,7 +28,10 @@ export function traced<T extends TensorTree>(tree: T): Traced<T> {
   return scalars as Traced<T>;
 }
 
-/** Puts trees of one structure on top of each other along a new leading axis; numbers stay as they are in the first tree. */
+/**
+ * Puts trees of one structure on top of each other along a new leading axis; the caller owns the result. Numbers have no such axis and must
+ * be the same in all trees: a RangeError says which is not.
+ */
 export function stackTrees(trees: readonly TensorTree[]): TensorTree {
   const [first] = trees;
   if (first === undefined) throw new RangeError('stackTrees: needs at least one tree.');
@@ -36,7 +39,11 @@ export function stackTrees(trees: readonly TensorTree[]): TensorTree {
   let position = 0;
   return mapTree(first, (leaf) => {
     const index = position++;
-    return typeof leaf === 'number' ? leaf : tf.stack(rows.map((row) => row[index] as Tensor));
+    const column = rows.map((row) => row[index]);
+    if (typeof leaf !== 'number') return tf.stack(column as Tensor[]);
+    const other = column.find((value) => value !== leaf);
+    if (other !== undefined) throw new RangeError(`stackTrees: leaf ${index} is ${leaf} here and ${String(other)} there; what differs must be a tensor.`);
+    return leaf;
   });
 }
 

@@ -134,12 +134,12 @@ export interface ReferenceTask {
   readonly entriesPerObserved: Tensor;
   /** Factor on the fitted weight: 1, or the downsampling factor for super-resolution. */
   readonly factor: number;
-  /** True where || mask (reference - x) || = || y - A(x) || for all x: then one vjp serves both. */
-  readonly sharesResidual: boolean;
+  /** True where || mask (reference - x) ||^2 and || y - A(x) ||^2 have the same gradient for all x: then one vjp serves both. */
+  readonly sharesGradient: boolean;
 }
 
 /** Plugin kind `operator`: A in y = A(x0) + sigmaY * noise. `drawn` is what was drawn for one problem (mask, kernel, permutation);
- *  in the batched functions each of its leaves has a leading batch axis. Optional members are capabilities. */
+ *  in the batched functions its tensors have a leading batch axis (so draw what differs as a tensor). Optional members are capabilities. */
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
   /** True where A = I. */
@@ -149,10 +149,10 @@ export interface Operator<P extends TensorTree = TensorTree> {
   /** Drawn once, stored with the problem; no batch axis. */
   draw(random: KeyedRandom): P;
   forward(x: Image, drawn: P): Measurement;
-  /** A^T; a linear operator without it gets it by autodiff. */
+  /** A^T; `adjointOf` gives it for every linear operator, by autodiff if need be. */
   adjoint?(v: Measurement, drawn: P): Image;
   pseudoInverse?(y: Measurement, drawn: P): Image;
-  /** (A A^T + ridge I)^-1 y */
+  /** (A A^T + ridge I)^-1 y, ridge > 0; `solveOf` gives it for every linear operator. */
   solve?(y: Measurement, ridge: Tensor, drawn: P): Measurement;
   svd?(drawn: P): SpectralForm;
   denoisingReference?(y: Measurement, drawn: P): ReferenceTask;
@@ -239,7 +239,7 @@ export interface KeyedRandom {
 
 /** The numbers of one step of a batch: row b comes from the stream of sample b and does not depend on its neighbours. */
 export interface StepRandom {
-  /** Standard normal numbers of shape [B, ...]. */
+  /** Standard normal numbers of shape [B, ...]; `uniform`: in (0, 1). */
   normal(purpose: string, shape: readonly number[]): Tensor;
   uniform(purpose: string, shape: readonly number[]): Tensor;
 }

@@ -20,6 +20,20 @@ describe('valueAndGrad', () => {
   });
 });
 
+describe('the eager engine', () => {
+  it('gives numbers of a result as tensors of the caller, and knows arguments by structure', async () => {
+    const both = eagerEngine().compile((pair: { readonly a?: Tensor; readonly b?: Tensor }) => [3, pair.a ?? -1]);
+    const before = tf.memory().numTensors;
+    const a = tf.tensor1d([2]);
+    const [three, two] = (await both({ a })) as [Tensor, Tensor];
+    expect([three.dataSync()[0], two.dataSync()[0]]).toEqual([3, 2]);
+    const without = (await both({ b: a })) as [Tensor, Tensor];
+    expect([without[1].dataSync()[0], both.compilations]).toEqual([-1, 2]);
+    tf.dispose([a, three, two, ...without]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
 describe('cost marks, eager', () => {
   it('count rows through the network, forward and reverse', async () => {
     const model = meteredModel({

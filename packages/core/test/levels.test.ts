@@ -154,5 +154,9 @@ describe('tables by hand', () => {
   it('refuses nonsense', () => {
     expect(() => geometricProcess(2, 1, 10)).toThrow('[noise process] sigmaMin 2 and sigmaMax 1 are not 0 < sigmaMin < sigmaMax.');
     expect(() => veProcess([])).toThrow('[noise process] the table is empty.');
+    expect(() => veProcess([0.1, 0.1])).toThrow('[noise process] sigma must be positive and rise along the table, but entry 1 of 2 is 0.1.');
+    // With 10 steps the last linear beta would be 2.
+    expect(() => noiseProcess({ trainingSteps: 10 })).toThrow('Linear betas need at least 21 training steps');
+    expect(noiseProcess({ trainingSteps: 21 }).table).toHaveLength(21);
   });
 });

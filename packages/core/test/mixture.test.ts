@@ -41,6 +41,15 @@ describe.each(['isotropic', 'shared', 'diagonal', 'full'] as const)('a mixture w
     model.dispose?.();
   });
 
+  it.each(['vp', 've'] as const)('knows x0 and no noise at sigma 0 of a %s process', async (process) => {
+    const model = mixtureModel({ imageShape: [1, 1, d], process: noiseProcess({ kind: process }), mixture: () => prior });
+    await model.load?.();
+    const { x0hat, epsilon } = model.predict(tf.tensor4d(points, [2, 1, 1, d]), traced(model.process.levelAt(0)));
+    expect(relativeError(x0hat.dataSync(), Float64Array.from(points))).toBeLessThan(1e-6);
+    expect([...epsilon.dataSync()].every((value) => value === 0)).toBe(true);
+    model.dispose?.();
+  });
+
   it('has finite, right gradients, also where all noise is gone or everything is noise', async () => {
     const model = mixtureModel({ imageShape: [1, 1, d], process: noiseProcess(), mixture: () => prior });
     await model.load?.();

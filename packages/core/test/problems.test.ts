@@ -1,4 +1,4 @@
-import { ConfigError, decodeProblem, disposeProblem, encodeProblem, type KeyedRandom, makeProblem, type Operator, type Problem, stackProblems, type Tensor, tf } from '@tweedie/core';
+import { ConfigError, decodeProblem, disposeProblem, encodeProblem, type KeyedRandom, makeProblem, type Operator, type Problem, stackProblems, stackTrees, type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [40, 40, 3] as const;
@@ -100,5 +100,6 @@ describe('a batch of problems', () => {
     // The slice of the line above.
     expect(tf.memory().numTensors - before).toBe(1);
     expect(() => stackProblems([])).toThrow(RangeError);
+    expect(() => stackTrees([{ gain: 3 }, { gain: 4 }])).toThrow('leaf 0 is 3 here and 4 there; what differs must be a tensor.');
   });
 });

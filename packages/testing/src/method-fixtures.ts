@@ -93,10 +93,10 @@ export function methodWorld() {
     const facts = core.operators[name];
     if (facts === undefined) throw new Error(`core.json has no operator ${name}`);
     const [c, h, w] = facts.measurementShape;
-    const full = { entriesPerObserved: tf.tensor1d([1]), factor: 1, sharesResidual: false, mask: tf.scalar(1) };
+    const full = { entriesPerObserved: tf.tensor1d([1]), factor: 1, sharesGradient: false, mask: tf.scalar(1) };
     const common = { linear: true, measurementShape: [h, w, c], draw: () => ({}) };
     if (facts.kind === 'identity') {
-      return { ...common, identity: true, forward: (x) => x.clone(), denoisingReference: (y) => ({ ...full, reference: y as Image, sharesResidual: true }) };
+      return { ...common, identity: true, forward: (x) => x.clone(), denoisingReference: (y) => ({ ...full, reference: y as Image, sharesGradient: true }) };
     }
     if (facts.kind === 'mask') {
       const mask = image(facts.mask ?? '');
@@ -104,7 +104,7 @@ export function methodWorld() {
       return {
         ...common,
         forward: (x) => x.mul(mask),
-        denoisingReference: (y) => ({ ...full, reference: y as Image, mask, entriesPerObserved: tf.tensor1d([mask.size / observed]), sharesResidual: true }),
+        denoisingReference: (y) => ({ ...full, reference: y as Image, mask, entriesPerObserved: tf.tensor1d([mask.size / observed]), sharesGradient: true }),
         svd: () => ({
           pixels: true,
           singularValues: mask.mul(tf.onesLike(image(core.prior.means).slice([0, 0, 0, 0], [1, -1, -1, -1]))).reshape([1, d]),

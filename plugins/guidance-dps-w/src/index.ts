@@ -99,9 +99,9 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
             const { x0hat, epsilon } = misfit.aux;
             const direction = misfit.gradient.neg();
 
-            const { reference, mask, factor, entriesPerObserved, sharesResidual } = task(y, drawn);
+            const { reference, mask, factor, entriesPerObserved, sharesGradient } = task(y, drawn);
             const yRef = reference.mul<Image>(mask).add<Image>(fill[hidden](x0hat, reference, combined, hiddenNoise, toVe(xt, level)).mul(tf.sub(1, mask)));
-            const fitted = sharesResidual
+            const fitted = sharesGradient
               ? direction
               : valueAndGrad((x: Image) => [sampleSum(yRef.sub(denoised(x).x0hat).mul(mask).square()), []], xt).gradient.neg();
 

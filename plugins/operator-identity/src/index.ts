@@ -31,7 +31,7 @@ export const identity: OperatorFactory<IdentityOptions> = (_options, { imageShap
       mask: tf.ones([1, 1, 1, 1]),
       entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
       factor: 1,
-      sharesResidual: true,
+      sharesGradient: true,
     }),
   };
   return operator;

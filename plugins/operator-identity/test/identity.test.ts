@@ -30,6 +30,6 @@ describe('operator/identity', () => {
     const task = operator.denoisingReference!(x, {});
     expect(await numbers(task.reference.mul(task.mask))).toEqual(await numbers(x));
     expect(await numbers(task.entriesPerObserved)).toEqual([1, 1]);
-    expect([task.factor, task.sharesResidual]).toEqual([1, true]);
+    expect([task.factor, task.sharesGradient]).toEqual([1, true]);
   });
 });

@@ -61,7 +61,7 @@ async function tensorMask(size: Size, file: string, files: Files): Promise<Float
   if (entry === undefined) throw new ConfigError(where, `${path} has no tensor named "mask".`, 'Store the mask under that name.');
   checkShape(entry.shape, size, path);
   const mask = Float32Array.from(entry.data, Number);
-  if (!mask.every((value) => value === 0 || value === 1)) throw new ConfigError(where, `the mask ${path} has values beside 0 and 1.`, '');
+  if (!mask.every((value) => value === 0 || value === 1)) throw new ConfigError(where, `the mask ${path} has values beside 0 and 1.`, 'Store 1 where a pixel is observed and 0 where it is hidden.');
   return mask;
 }
 

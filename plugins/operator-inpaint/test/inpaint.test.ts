@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeSafetensors, type Image, type ImageShape, keyedRandom, type Operator, tf } from '@tweedie/core';
+import { encodeSafetensors, type Image, type ImageShape, keyedRandom, type Operator, sampleSum, tf, valueAndGrad } from '@tweedie/core';
 import { encodePng, testOperatorContext } from '@tweedie/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inpaint, type InpaintOptions } from '../src/index.ts';
@@ -169,7 +169,18 @@ describe('operator/inpaint', () => {
     expect(await numbers(task.reference)).toEqual(await numbers(y));
     expect(await numbers(task.mask)).toEqual(await numbers(drawn.mask));
     expect(await numbers(task.entriesPerObserved)).toEqual([4, 4]);
-    expect([task.factor, task.sharesResidual]).toEqual([1, true]);
+    expect([task.factor, task.sharesGradient]).toEqual([1, true]);
+  });
+
+  it.each(['zero', 'released'] as const)('has a reference task with the gradient of its own misfit, hidden noise %s', async (hiddenNoise) => {
+    const operator = await make({ hiddenNoise });
+    const [x, y, drawn] = [normal('x'), normal('y'), drawnPair(operator)];
+    const { reference, mask } = operator.denoisingReference!(y, drawn);
+    const own = valueAndGrad((point: Image) => [sampleSum(y.sub(operator.forward(point, drawn)).square()), []], x).gradient;
+    const shared = valueAndGrad((point: Image) => [sampleSum(reference.sub(point).mul(mask).square()), []], x).gradient;
+    const expected = await numbers(own);
+    expect(expected.some((value) => value === 0) && expected.some((value) => value !== 0)).toBe(true);
+    (await numbers(shared)).forEach((value, k) => expect(value).toBeCloseTo(expected[k]!, 5));
   });
 
   it('keeps noise off hidden entries, unless the released behaviour is asked for', async () => {
