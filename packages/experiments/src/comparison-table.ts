@@ -1,5 +1,5 @@
 import { tablesOf, type IndexMetric, type RunIndex } from './run-index.ts';
-import type { Estimate, MetricSummary, RowSummary } from './summary.ts';
+import { progressOf, type Estimate, type MetricSummary, type RowSummary } from './summary.ts';
 import { showNumber, textTable } from './text-table.ts';
 
 /** One number of decimals for a column: three where all values are small, else two. */
@@ -60,8 +60,7 @@ const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
 
 /** The comparison for a terminal: one block per operator and noise level. */
 export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): string => {
-  const expected = index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0);
-  const finished = rows.reduce((sum, row) => sum + row.finished, 0);
+  const { finished, expected } = progressOf(index, rows);
   const { length: images } = index.images;
   return [
     `${index.title}: ${images} image${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,

@@ -6,7 +6,7 @@ import { checkSignal, type Watch } from './progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult, ReportRow, ReportScore } from './report/data.ts';
 import { tablesOf, type RunIndex } from './run-index.ts';
 import type { Cell, Store } from './store.ts';
-import type { MetricSummary, RowSummary } from './summary.ts';
+import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
 import { readTrace } from './traces.ts';
 
 /** Images drawn in a report; scores are shown of all. */
@@ -111,6 +111,11 @@ const rowOf = ({ row, metrics, cost, failed }: RowSummary): ReportRow => ({
   failures: failed.length,
 });
 
+const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<ReportData, 'unfinished'> => {
+  const unfinished = progressOf(index, rows);
+  return unfinished.finished < unfinished.expected ? { unfinished } : {};
+};
+
 /** What the HTML report shows of a run. */
 export const reportData = async (index: RunIndex, rows: readonly RowSummary[], store: Store, watch: Watch): Promise<ReportData> => ({
   title: index.title,
@@ -126,4 +131,5 @@ export const reportData = async (index: RunIndex, rows: readonly RowSummary[], s
   failures: rows.flatMap(({ row, failed }) => failed.map(({ image, sample, step, reason }) => ({
     operator: row.operator, sigmaY: row.sigmaY, label: row.label, image: index.images[image] ?? '', sample, step, reason,
   }))),
+  ...unfinishedOf(index, rows),
 });

@@ -28,9 +28,12 @@ export type RestoreOptions = Watch & {
 
 export type Restored = { readonly written: readonly string[]; readonly failures: readonly (SampleFailure | undefined)[] };
 
-const withMask = (operator: ReferenceInput, mask: string | undefined): ReferenceInput => {
-  if (mask === undefined) return operator;
-  const { id, options } = typeof operator === 'string' ? { id: operator, options: {} } : operator;
+const withMask = (operator: ReferenceInput, mask: string | undefined, degrade: boolean): ReferenceInput => {
+  const { id, options = {} } = typeof operator === 'string' ? { id: operator } : operator;
+  if (mask === undefined) {
+    if (id !== 'inpaint' || degrade || options['pattern'] === 'file') return operator;
+    throw new ConfigError('restore', 'which pixels of the picture are missing is not said.', 'Give --mask, a picture that is white where pixels are known; or --degrade, to hide pixels of a clean picture.');
+  }
   if (id !== 'inpaint') throw new ConfigError('restore', `a mask belongs to operator "inpaint", not to ${JSON.stringify(id)}.`, 'Leave --mask out, or use --operator inpaint.');
   return { id, options: { ...options, pattern: 'file', file: resolve(mask) } };
 };
@@ -57,6 +60,10 @@ const readProblem = async (path: string, degrade: boolean, operatorId: string, {
   }
   const shape = asShape(operator.measurementShape, operatorId);
   const [height, width] = shape;
+  const [givenHeight, givenWidth] = await container.files.imageShape(path);
+  if (givenHeight !== height || givenWidth !== width) {
+    throw new ConfigError(path, `the picture is ${givenHeight} high and ${givenWidth} wide, wanted ${height} by ${width}.`, 'Give a picture of the size that the model knows, or another --model.');
+  }
   const pixels = await container.files.readImage(path, { height, width, channels: channelsOf(shape), fit: 'exact' });
   return { y: pixels };
 };
@@ -69,7 +76,7 @@ const pathsOf = (image: string, out: string | undefined, samples: number): { sam
 
 /** Restores one picture and writes PNG files: the samples and, with `degrade`, the measurement that they were made from. */
 export const restore = async ({ image, mask, degrade = false, out, operator: given, ...options }: RestoreOptions): Promise<Restored> => {
-  const operator = withMask(given, mask);
+  const operator = withMask(given, mask, degrade);
   const operatorId = typeof operator === 'string' ? operator : operator.id;
   const { imageShape, samples, failures, measurement } = await sample({
     ...options,

@@ -51,9 +51,17 @@ const FILE = 'run.json';
 
 export const writeIndex = (folder: string, index: RunIndex): void => writeWhole(join(folder, FILE), JSON.stringify(index));
 
+/** The lists that everything is made of; a file of another version may lack one. */
+const isIndex = (value: unknown): value is RunIndex =>
+  typeof value === 'object' && value !== null && (['images', 'metrics', 'rows', 'provenance', 'imageShape'] as const).every((name) => Array.isArray((value as Partial<RunIndex>)[name]));
+
 export const readIndex = (folder: string): RunIndex => {
   const path = join(folder, FILE);
-  if (existsSync(path)) return readJson(path) as RunIndex;
+  if (existsSync(path)) {
+    const index: unknown = readJson(path);
+    if (isIndex(index)) return index;
+    throw new ConfigError(path, 'is not the index of a run as this version writes it.', 'Run the same tweedie compare again, which keeps what had finished; or update Tweedie, if a newer version wrote it.');
+  }
   throw new ConfigError(folder, 'is not the folder of a run: it has no run.json.', 'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.');
 };
 

@@ -39,6 +39,12 @@ export type RowSummary = {
   readonly failed: readonly { readonly image: number; readonly sample: number; readonly step: number; readonly reason: string }[];
 };
 
+/** How far a run has come, in samples. */
+export const progressOf = (index: RunIndex, rows: readonly RowSummary[]): { readonly finished: number; readonly expected: number } => ({
+  finished: rows.reduce((sum, row) => sum + row.finished, 0),
+  expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
+});
+
 const estimate = (values: readonly number[]): Estimate => {
   const { n, mean: center, halfWidth95 } = summarise(values);
   return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };

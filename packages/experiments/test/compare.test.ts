@@ -180,6 +180,15 @@ describe('a run folder that cannot be used', () => {
     expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: \[.*results\.duckdb\] cannot be read as results/);
   });
 
+  it('is refused when its index is of a form that is not known', async () => {
+    const folder = newFolder();
+    mkdirSync(folder, { recursive: true });
+    for (const text of ['[]', '{"title":"x"}']) {
+      writeFileSync(join(folder, 'run.json'), text);
+      expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*run\.json\] is not the index of a run as this version writes it/);
+    }
+  });
+
   it('keeps what had finished when writing fails half way', async () => {
     const folder = newFolder();
     let done = 0;

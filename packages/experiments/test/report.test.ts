@@ -87,6 +87,19 @@ describe('renderReport', () => {
     expect(differences!.getAttribute('aria-label')).toBe('PSNR minus that of exact on the same image (dB)');
   });
 
+  it('cuts long labels in the middle, where the values of a sweep stay to be seen', async () => {
+    const { rows: [first], ...data } = await sampleReport({ pictured: 0 });
+    const rows = [0.1, 0.2].map((scale): ReportRow => ({ ...first!, label: `dps form=norm clamp=false scale=${scale}` }));
+    const [scores] = Array.from(domOf({ ...data, rows }).querySelectorAll('.figures svg'));
+    expect(textsOf(scores!, 'text').filter((text) => text.startsWith('dps'))).toEqual(['dps form=n…e scale=0.1', 'dps form=n…e scale=0.2']);
+  });
+
+  it('says that a run has not finished', async () => {
+    const data = await sampleReport({ pictured: 0 });
+    expect(textsOf(domOf(data), '.lead')[0]).not.toContain('Unfinished');
+    expect(textsOf(domOf({ ...data, unfinished: { finished: 8, expected: 24 } }), '.lead')[0]).toContain('Unfinished: 8 of 24 samples.');
+  });
+
   it('leaves out what there is not: pictures, failures, intervals, metrics', async () => {
     const { rows: [first], ...data } = await sampleReport({ pictured: 0 });
     const lone: ReportRow = { ...first!, metrics: { psnr: { n: 1, mean: 30, ci95: null, best: false } }, perImage: { psnr: [30] } };

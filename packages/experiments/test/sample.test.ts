@@ -77,7 +77,8 @@ describe('restore', () => {
     await expect(restore({ ...common, image: join(folder, 'none.png'), operator: 'identity' })).rejects.toThrow('does not exist');
     const image = await write('small.png', pixels(0.8));
     const large = { ...model, options: { shape: [8, 8, 1], means: [new Array<number>(64).fill(0)], variances: [1] } };
-    await expect(restore({ ...common, model: large, image, operator: 'identity' })).rejects.toThrow('the picture is 4 high and 4 wide, wanted 8 by 8.');
+    await expect(restore({ ...common, model: large, image, operator: 'identity' })).rejects.toThrow('the picture is 4 high and 4 wide, wanted 8 by 8. Give a picture of the size that the model knows, or another --model.');
+    await expect(restore({ ...common, image, operator: 'inpaint' })).rejects.toThrow('which pixels of the picture are missing is not said. Give --mask');
     await expect(restore({ ...common, image, operator: 'identity', mask: 'm.png' })).rejects.toThrow('a mask belongs to operator "inpaint"');
     expect(existsSync(join(folder, 'small.restored.png'))).toBe(false);
   });

@@ -26,6 +26,8 @@ export type ReportData = {
   /** Pictures of some or all images; empty where the samples are not pictures (vectors). */
   readonly images: readonly ReportImage[];
   readonly failures: readonly ReportFailure[];
+  /** Samples that are there, of those that the command asked for; absent where the run has finished. */
+  readonly unfinished?: { readonly finished: number; readonly expected: number };
 };
 
 export type ReportFact = { readonly name: string; readonly value: string };

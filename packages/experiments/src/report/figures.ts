@@ -78,7 +78,8 @@ const scoresOf = (row: ReportRow, metric: ReportMetric): readonly (number | null
 const describe = ({ mean, ci95 }: { readonly mean: number; readonly ci95: number | null }, decimals: number): string =>
   `${fixed(mean, decimals)}${ci95 === null ? '' : ` ± ${fixed(ci95, decimals)}`}`;
 
-const shorten = (label: string): string => (label.length > longestLabel ? `${label.slice(0, longestLabel - 1)}…` : label);
+/** Cut in the middle: labels of a sweep begin alike and differ at the end. */
+const shorten = (label: string): string => (label.length > longestLabel ? `${label.slice(0, longestLabel / 2 - 1)}…${label.slice(-longestLabel / 2)}` : label);
 
 function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish[]): Html {
   const labels = scored.map(({ row }) => row.label);

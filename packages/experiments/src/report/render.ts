@@ -84,7 +84,7 @@ function header(data: ReportData, problems: readonly ProblemRows[]): Html {
   return html`<header>
 <p class="eyebrow">Tweedie report · <time datetime="${data.created}">${data.created.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z$/, '$1, $2 UTC')}</time></p>
 <h1>${data.title}</h1>
-<p class="lead">${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${failed}</p>
+<p class="lead">${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${data.unfinished ? ` Unfinished: ${data.unfinished.finished} of ${plural(data.unfinished.expected, 'sample')}.` : null}${failed}</p>
 ${(data.notes ?? '').split(/\n\s*\n/).filter((text) => text.trim() !== '').map((text) => html`<p>${text}</p>`)}
 <pre><code>${data.command}</code></pre>
 </header>`;
