@@ -96,16 +96,13 @@ export {
   denoiseMixture,
   denoiseSharedIsotropic,
   type MixtureTensors,
-  mixtureCentre,
-  mixtureMean,
   type SharedIsotropicTensors,
-  sharedIsotropicMean,
   sharedIsotropicTensors,
   sharedVariance,
 } from './mixture.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, } from './posterior.ts';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';

@@ -40,7 +40,6 @@ export function denoiseMixture(z: Tensor, noiseVariance: Tensor, { logWeights, m
     noise: back(scaled.mul(noiseVariance)).mul(responsibilities).sum(1),
   };
 }
-export const mixtureMean = (...args: Parameters<typeof denoiseMixture>): Tensor => denoiseMixture(...args).x0hat;
 
 /** Equal isotropic covariances s^2 I: two matrix products, whatever the number of components. */
 export type SharedIsotropicTensors = {
@@ -67,10 +66,9 @@ export function denoiseSharedIsotropic(z: Tensor, noiseVariance: Tensor, { logWe
     noise: position.sub(mixed).mul(noiseVariance).div(total),
   };
 }
-export const sharedIsotropicMean = (...args: Parameters<typeof denoiseSharedIsotropic>): Tensor => denoiseSharedIsotropic(...args).x0hat;
 
 /** The weighted mean of the component means, [d]. */
-export function mixtureCentre({ weights, means }: Pick<GaussianMixture, 'weights' | 'means'>): Float64Array {
+function mixtureCentre({ weights, means }: Pick<GaussianMixture, 'weights' | 'means'>): Float64Array {
   const d = means.length / weights.length;
   const centre = new Float64Array(d);
   weights.forEach((weight, k) => {

@@ -94,8 +94,7 @@ export function drawFromMixture(mixture: GaussianMixture, random: KeyedRandom): 
   return { x0, component };
 }
 
-/** exp(l) / sum exp(l), computed from the largest down. */
-export function softmax(logits: Float64Array): Float64Array {
+function softmax(logits: Float64Array): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const exponentials = logits.map((logit) => Math.exp(logit - top));
   const sum = exponentials.reduce((a, b) => a + b, 0);

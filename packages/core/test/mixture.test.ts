@@ -1,4 +1,4 @@
-import { covarianceOf, disposeTree, type GaussianMixture, type Image, mixtureHash, mixtureMean, mixtureModel, mixtureTensors, noiseProcess, sampleSum, sharedIsotropicMean, sharedIsotropicTensors, sharedVariance, tf, traced, valueAndGrad } from '@tweedie/core';
+import { covarianceOf, denoiseMixture, denoiseSharedIsotropic, disposeTree, type GaussianMixture, type Image, mixtureHash, mixtureModel, mixtureTensors, noiseProcess, sampleSum, sharedIsotropicTensors, sharedVariance, tf, traced, valueAndGrad } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { noisedDensity, numericalGradient, randomMixture, relativeError } from './float64.ts';
 
@@ -19,7 +19,7 @@ describe.each(['isotropic', 'shared', 'diagonal', 'full'] as const)('a mixture w
   const z = tf.tensor2d(points, [2, d]);
 
   it.each([0.01, 0.3, 3, 100])('has the mean that its score gives, sigma %f', (sigma) => {
-    const got = tf.tidy(() => mixtureMean(z, tf.scalar(sigma ** 2), mixtureTensors(prior)).dataSync());
+    const got = tf.tidy(() => denoiseMixture(z, tf.scalar(sigma ** 2), mixtureTensors(prior)).x0hat.dataSync());
     rows.forEach((row, b) => expect(relativeError(got.slice(b * d, (b + 1) * d), direct(prior, row, even(sigma)))).toBeLessThan(1e-5));
   });
 
@@ -72,15 +72,15 @@ describe('equal isotropic covariances', () => {
 
   it.each([0.01, 0.3, 3, 100])('by matrix products give the same, sigma %f', (sigma) => {
     expect(sharedVariance(prior)).toBe(0.2);
-    const fast = tf.tidy(() => sharedIsotropicMean(z, tf.scalar(sigma ** 2), sharedIsotropicTensors(prior, 0.2)).dataSync());
+    const fast = tf.tidy(() => denoiseSharedIsotropic(z, tf.scalar(sigma ** 2), sharedIsotropicTensors(prior, 0.2)).x0hat.dataSync());
     rows.forEach((row, b) => expect(relativeError(fast.slice(b * d, (b + 1) * d), direct(prior, row, even(sigma)))).toBeLessThan(1e-5));
   });
 
   it('with another noise in every coordinate', () => {
     const noise = [0.01, 0.3, 4, 0.02, 1, 2, 0.5, 0.1, 0.05, 9];
     const perEntry = tf.tensor2d(noise, [2, d]);
-    const fast = tf.tidy(() => sharedIsotropicMean(z, perEntry, sharedIsotropicTensors(prior, 0.2)).dataSync());
-    const slow = tf.tidy(() => mixtureMean(z, perEntry.expandDims(1), mixtureTensors(prior)).dataSync());
+    const fast = tf.tidy(() => denoiseSharedIsotropic(z, perEntry, sharedIsotropicTensors(prior, 0.2)).x0hat.dataSync());
+    const slow = tf.tidy(() => denoiseMixture(z, perEntry.expandDims(1), mixtureTensors(prior)).x0hat.dataSync());
     rows.forEach((row, b) => {
       const expected = direct(prior, row, Float64Array.from(noise.slice(b * d, (b + 1) * d)));
       expect(relativeError(fast.slice(b * d, (b + 1) * d), expected)).toBeLessThan(1e-5);
@@ -90,7 +90,7 @@ describe('equal isotropic covariances', () => {
 
   it('far from the origin lose no digits', () => {
     const far: GaussianMixture = { ...prior, means: prior.means.map((value) => value + 100) };
-    const got = tf.tidy(() => sharedIsotropicMean(z.add(100), tf.scalar(0.09), sharedIsotropicTensors(far, 0.2)).sub(100).dataSync());
+    const got = tf.tidy(() => denoiseSharedIsotropic(z.add(100), tf.scalar(0.09), sharedIsotropicTensors(far, 0.2)).x0hat.sub(100).dataSync());
     expect(Math.max(...rows.flatMap((row, b) => Array.from(direct(prior, row, even(0.3)), (value, i) => Math.abs(value - got[b * d + i]!))))).toBeLessThan(1e-4);
   });
 });

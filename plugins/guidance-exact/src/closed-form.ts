@@ -1,6 +1,10 @@
 import {
   clampTo,
   ConfigError,
+  type Denoised,
+  denoiseMixture,
+  denoiseSharedIsotropic,
+  disposeTree,
   type GaussianMixture,
   type Image,
   initialNoise,
@@ -9,17 +13,17 @@ import {
   type LevelTensors,
   type Measured,
   type MeasuredTensors,
-  mixtureMean,
   mixtureTensors,
+  type MixtureTensors,
   predictionFromX0,
   reverseStep,
   type Sampler,
   type ScoreModel,
   type Setting,
-  sharedIsotropicMean,
   sharedIsotropicTensors,
   sharedVariance,
   type SpectralForm,
+  stackTrees,
   type StepTensors,
   type Tensor,
   type TensorTree,
@@ -48,20 +52,25 @@ const entriesOf = ({ imageShape: [height, width, channels] }: ScoreModel): numbe
 
 type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, posterior: TensorTree) => Image;
 
-/** Any linear A with a mixture prior: E[x0 | xt, y] in closed form, per component in the singular basis or, if need be, from dense matrices. */
+/**
+ * Any linear A with a mixture prior: E[x0 | xt, y] in closed form, per component in the singular basis or, if need be, from dense matrices
+ * (at most 1024 entries; else a ConfigError, when `bind` has read the prior). Cost a step: 1 operator call; dense: d at the start, then 0.
+ */
 export function closedFormSampler(setting: Setting, range: ScoreModel['range']): Sampler<TensorTree> {
   const { engine, model, operator, scheduler } = setting;
   const mixture = model.mixture?.();
   if (mixture === undefined) throw new Error('exact: the planner admits only priors in closed form.');
-  const probe = operator.draw(keyedRandom('exact: does V depend on what is drawn?'));
   const form = operator.svd;
-  const pixels = form?.(batchOf(probe)).pixels === true;
+  const { pixels, drawsNothing } = tf.tidy(() => {
+    const probe = stackTrees([operator.draw(keyedRandom('exact: does V depend on what is drawn?'))]);
+    return { pixels: form?.(probe).pixels === true, drawsNothing: leavesOf(probe).length === 0 };
+  });
   // In pixels isotropic and diagonal covariances stay diagonal, in another V only isotropic ones do, and only a V that nothing drawn changes is rotated once.
-  const spectral = form !== undefined && (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && leavesOf(probe).length === 0);
+  const spectral = form !== undefined && (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && drawsNothing);
   if (!spectral && entriesOf(model) > DENSE_LIMIT) {
     throw new ConfigError('guidance/exact', `${mixture.covariance.kind} covariances with this operator need dense matrices, and images of ${entriesOf(model)} entries exceed the limit of ${DENSE_LIMIT}.`, 'Use smaller images.');
   }
-  const mean: PosteriorMean = spectral ? spectralMean(mixture, form, pixels, probe, model) : denseMean;
+  const { mean, constants } = spectral ? spectralMean(mixture, form, pixels, model) : { mean: denseMean, constants: {} };
 
   const advance = engine.compile((xt: Image, posterior: TensorTree, step: StepTensors, problem: MeasuredTensors, noise: Image) =>
     reverseStep(
@@ -90,19 +99,14 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
       return { state: { xt: state, posterior }, x0hat };
     },
     result: ({ xt }) => xt,
+    dispose: () => disposeTree(constants),
   };
-  const erased: unknown = sampler;
-  return erased as Sampler<TensorTree>;
+  return sampler;
 }
-
-const batchOf = (drawn: TensorTree): TensorTree => {
-  const leaves = leavesOf(drawn);
-  return leaves.length === 0 ? drawn : Object.fromEntries(Object.entries(drawn).map(([key, leaf]) => [key, tf.expandDims(leaf as Tensor)]));
-};
 
 const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
   const z = toVe(x, level).reshape([x.shape[0], -1]);
-  return mixtureMean(z, level.sigma.square(), posterior as Parameters<typeof mixtureMean>[2]).reshape(x.shape);
+  return denoiseMixture(z, level.sigma.square(), posterior as MixtureTensors).x0hat.reshape(x.shape);
 };
 
 /**
@@ -110,32 +114,38 @@ const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
  *   S* = sigma^2 sigmaY^2 / (sigmaY^2 + q^2 sigma^2),   x* = (sigmaY^2 V^T z + q sigma^2 U^T y) / (sigmaY^2 + q^2 sigma^2),
  * and x0hat is the prior's mean given x* with noise variance S* per coordinate.
  */
-function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, probe: TensorTree, model: ScoreModel): PosteriorMean {
-  const rotate = (rows: Tensor): Tensor =>
-    pixels ? rows : tf.tidy(() => svd(probe).toSpectral(rows.reshape<Image>([rows.shape[0] ?? 0, ...model.imageShape])));
+function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, model: ScoreModel) {
+  /** V^T of rows [K, d]; V is the identity, or nothing that is drawn changes it. */
+  const rotate = (rows: Tensor): Tensor => (pixels ? rows : svd({}).toSpectral(rows.reshape<Image>([rows.shape[0] ?? 0, ...model.imageShape])));
   const variance = sharedVariance(mixture);
-  const mean = variance === undefined ? generalMean(mixture, rotate) : sharedMean(mixture, variance, rotate);
+  const { denoise, constants } = variance === undefined ? generalPrior(mixture, rotate) : sharedPrior(mixture, variance, rotate);
 
-  return (x, level, { y, sigmaY, drawn }) => {
+  const mean: PosteriorMean = (x, level, { y, sigmaY, drawn }) => {
     const { toSpectral, fromSpectral, measurementToSpectral, singularValues: q } = svd(drawn);
     const varianceY = sigmaY.square().maximum(VARIANCE_FLOOR);
     const noise = level.sigma.square();
     const total = q.square().mul(noise).add(varianceY);
     const combined = toSpectral(toVe(x, level)).mul(varianceY).add(measurementToSpectral(y).mul(q).mul(noise)).div(total);
-    return fromSpectral(mean(combined, noise.mul(varianceY).div(total)));
+    return fromSpectral(denoise(combined, noise.mul(varianceY).div(total)).x0hat);
   };
+  return { mean, constants };
 }
 
-type SpectralMean = (combined: Tensor, noiseVariance: Tensor) => Tensor;
+/** A prior in the basis V: its denoiser, and the tensors that the denoiser holds. */
+type SpectralPrior = { readonly denoise: (combined: Tensor, noiseVariance: Tensor) => Denoised; readonly constants: TensorTree };
 
-function sharedMean(mixture: GaussianMixture, variance: number, rotate: (rows: Tensor) => Tensor): SpectralMean {
-  const { logWeights, offsets, centre } = sharedIsotropicTensors(mixture, variance);
-  const rotated = { logWeights, offsets: rotate(offsets), centre: rotate(centre.expandDims(0)).flatten(), variance };
-  return (combined, noiseVariance) => sharedIsotropicMean(combined, noiseVariance, rotated);
+function sharedPrior(mixture: GaussianMixture, variance: number, rotate: (rows: Tensor) => Tensor): SpectralPrior {
+  const constants = tf.tidy(() => {
+    const { logWeights, offsets, centre } = sharedIsotropicTensors(mixture, variance);
+    return { logWeights, offsets: rotate(offsets), centre: rotate(centre.expandDims(0)).flatten() };
+  });
+  return { denoise: (combined, noiseVariance) => denoiseSharedIsotropic(combined, noiseVariance, { ...constants, variance }), constants };
 }
 
-function generalMean(mixture: GaussianMixture, rotate: (rows: Tensor) => Tensor): SpectralMean {
-  const { means, ...rest } = mixtureTensors(mixture);
-  const rotated = { ...rest, means: rotate(means.squeeze([0])).expandDims(0) };
-  return (combined, noiseVariance) => mixtureMean(combined, noiseVariance.expandDims(1), rotated);
+function generalPrior(mixture: GaussianMixture, rotate: (rows: Tensor) => Tensor): SpectralPrior {
+  const constants = tf.tidy(() => {
+    const { logWeights, means, variances } = mixtureTensors(mixture);
+    return { logWeights, variances, means: rotate(means.squeeze([0])).expandDims(0) };
+  });
+  return { denoise: (combined, noiseVariance) => denoiseMixture(combined, noiseVariance.expandDims(1), constants), constants };
 }

@@ -22,7 +22,8 @@ export function denoisingSampler({ engine, model, scheduler }: Setting, path: 'd
     (xt: Image, step: StepTensors, combined: { level: LevelTensors; next: LevelTensors }, { y, sigmaY }: MeasuredTensors, noise: Image) => {
       const denoise = (x: Image, level: LevelTensors): Prediction => {
         // A scheduler asks at the level of the step or, if it calls twice, at the next one.
-        const at = level === step.level ? combined.level : combined.next;
+        const at = level === step.level ? combined.level : level === step.next ? combined.next : undefined;
+        if (at === undefined) throw new Error('guidance/exact: the scheduler asked at a level between those of the step.');
         const { x0hat, epsilon } = model.predict(combinedState(x, y, level, at, sigmaY), at);
         const mean = path === 'denoiser' ? x0hat : toVe(x, level).add<Image>(posteriorScore(x, y, epsilon, level, at, sigmaY).mul(level.sigma.square()));
         const variance = scheduler.usesVariance === true ? model.predict(x, level).varianceFraction : undefined;

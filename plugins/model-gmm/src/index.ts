@@ -28,28 +28,38 @@ export interface GmmOptions {
  * Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is clamped. Parameters come by value or from
  * a safetensors file. Throws ConfigError where sizes do not fit or a covariance is not positive definite.
  */
-export const gmm: ModelFactory<GmmOptions> = (options, context) =>
-  mixtureModel({
+export const gmm: ModelFactory<GmmOptions> = (options, context) => {
+  const inRecipe = (['weights', 'means', 'variances', 'covariances'] as const).find((name) => options[name] !== undefined);
+  if (options.file !== undefined && inRecipe !== undefined) throw wrong(`both file and ${inRecipe} are given.`, 'Give the parameters by value or in a file.');
+  return mixtureModel({
     imageShape: options.shape,
     process: noiseProcess(options.process),
     mixture: async () => checked(options.file === undefined ? byValue(options) : await fromFile(options.file, context), options.shape),
   });
+};
 
-type Parameters = { weights: Float64Array | undefined; means: Float64Array; covariance: Covariance };
+type Parameters = { count: number; weights: Float64Array | undefined; means: Float64Array; covariance: Covariance };
 
 const wrong = (what: string, remedy: string) => new ConfigError('model/gmm', what, remedy);
 
 function byValue({ weights, means, variances, covariances }: GmmOptions): Parameters {
   if (means === undefined) throw wrong('neither means nor file is given.', 'Give means, one row per component, or a safetensors file.');
   if ((variances === undefined) === (covariances === undefined)) throw wrong('exactly one of variances and covariances is needed.', 'Give one of them.');
+  // `flat` would hide rows of different lengths that have the right sum.
+  const rows = { means, variances: Array.isArray(variances) ? variances.filter(Array.isArray) : [], covariances: covariances?.flat() ?? [] };
+  for (const [name, lists] of Object.entries(rows)) {
+    const other = lists.find((row) => row.length !== lists[0]?.length);
+    if (other !== undefined) throw wrong(`the rows of ${name} have ${lists[0]?.length} and ${other.length} numbers.`, 'Make the rows equally long.');
+  }
+  const count = means.length;
   const flatMeans = Float64Array.from(means.flat());
   const asWeights = weights && Float64Array.from(weights);
-  if (covariances !== undefined) return { weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from(covariances.flat(2)) } };
+  if (covariances !== undefined) return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from(covariances.flat(2)) } };
   if (typeof variances === 'number') {
-    return { weights: asWeights, means: flatMeans, covariance: { kind: 'isotropic', variances: new Float64Array(means.length).fill(variances) } };
+    return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances) } };
   }
   const kind = Array.isArray(variances?.[0]) ? 'diagonal' : 'isotropic';
-  return { weights: asWeights, means: flatMeans, covariance: { kind, variances: Float64Array.from((variances ?? []).flat()) } };
+  return { count, weights: asWeights, means: flatMeans, covariance: { kind, variances: Float64Array.from((variances ?? []).flat()) } };
 }
 
 async function fromFile(file: string, { files }: Context): Promise<Parameters> {
@@ -62,21 +72,20 @@ async function fromFile(file: string, { files }: Context): Promise<Parameters> {
   if (means === undefined) throw wrong(`${file} has no tensor 'means'.`, 'Store weights [K], means [K, d] and variances or covariances.');
   const [count = 0] = tensors.get('means')?.shape ?? [];
   const matrices = values('covariances');
-  if (matrices !== undefined) return { weights: values('weights'), means, covariance: { kind: 'full', matrices } };
+  if (matrices !== undefined) return { count, weights: values('weights'), means, covariance: { kind: 'full', matrices } };
   const variances = values('variances');
   if (variances === undefined) throw wrong(`${file} has neither 'variances' nor 'covariances'.`, 'Store one of them.');
   const rank = tensors.get('variances')?.shape.length ?? 0;
-  if (rank === 0) return { weights: values('weights'), means, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances[0] ?? 0) } };
-  return { weights: values('weights'), means, covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances } };
+  if (rank === 0) return { count, weights: values('weights'), means, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances[0] ?? 0) } };
+  return { count, weights: values('weights'), means, covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances } };
 }
 
 /** Room for the rounding of numbers that came from float32. */
 const SYMMETRY = 1e-6;
 
-function checked({ weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {
+function checked({ count, weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {
   const d = shape[0] * shape[1] * shape[2];
-  const count = means.length / d;
-  if (!Number.isInteger(count)) throw wrong(`${means.length} numbers in means are not rows of ${d}.`, `The shape ${showShape(shape)} has ${d} entries.`);
+  if (means.length !== count * d) throw wrong(`${means.length} numbers in means are not rows of ${d}.`, `The shape ${showShape(shape)} has ${d} entries.`);
   const expect = (name: string, length: number, wanted: number) => {
     if (length !== wanted) throw wrong(`${name} has ${length} numbers, ${count} components of ${d} entries need ${wanted}.`, 'Make the sizes agree.');
   };
@@ -99,6 +108,8 @@ function checked({ weights, means, covariance }: Parameters, shape: ImageShape):
     const bad = covariance.variances.find((variance) => !(variance > 0));
     if (bad !== undefined) throw wrong(`variance ${bad} is not positive.`, 'Give variances above 0.');
   }
+  const badWeight = weights?.find((weight) => !(weight > 0));
+  if (badWeight !== undefined) throw wrong(`weight ${badWeight} is not positive.`, 'Give weights above 0.');
   const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? count;
   return { weights: (weights ?? new Float64Array(count).fill(1)).map((weight) => weight / total), means, covariance };
 }
