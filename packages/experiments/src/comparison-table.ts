@@ -24,7 +24,7 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
   };
   return [
     { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${showEstimate(summary, decimals)}`) },
-    { title: 'to best', cell: shown((summary) => (rows.length > 1 ? showDifference(summary, decimals) : '')) },
+    { title: 'to best', cell: shown((summary) => (found.length > 1 ? showDifference(summary, decimals) : '')) },
     ...(found.some(({ ofMean }) => ofMean) ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? showEstimate(ofMean, decimals) : '-')) }] : []),
   ];
 };

@@ -121,6 +121,8 @@ describe('compare', () => {
     expect(json.failures[0]?.reason).toMatch(/diverged|not a number/);
     expect(json.rows.map(({ label }) => label)).toEqual(['exact']);
     expect(table).toContain('failed');
+    // One row with scores has nothing to differ from.
+    expect(table).not.toContain('unresolved');
     expect(table).toMatch(/^  wild: 10 of 10 samples failed, the first of prior 0 at step \d+: (diverged|not a number).*/m);
     const before = await cellsOf(folder);
     await compare({ recipe: wild, out: folder });
