@@ -72,7 +72,7 @@ export interface NoiseProcess {
 
 export type Prediction = {
   readonly x0hat: Image;
-  readonly epsilon: Image;
+  readonly epsilon: Image; // of a model: xt = signal x0hat + noise epsilon
   /** Learned-range variance: log variance = f * ln(upper) + (1 - f) * ln(lower); only the schedule knows the bounds. */
   readonly varianceFraction?: Image;
 };
@@ -175,7 +175,7 @@ export type Step<C extends Coefficients = Coefficients> = {
   readonly coefficients: C;
 };
 export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
-export type Transition = { readonly mean: Image; readonly std: Tensor };
+export type Transition = { readonly mean: Image; readonly std: Tensor }; // std broadcasts against an image
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
 
 /** Plugin kind `scheduler`. */
@@ -212,6 +212,7 @@ export interface Guidance<S extends TensorTree = Image> {
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
 
+/** A bound method: state in, state out; no state of its own. Every function may be called for any batch of problems of its setting. */
 export interface Sampler<S extends TensorTree = Image> {
   /** Its own grid of levels; default: the scheduler's. */
   readonly levels?: readonly Step[];

@@ -40,7 +40,7 @@ export const emoji: DatasetFactory<EmojiOptions> = async ({ size = 32, split = '
     size: places.length,
     item: async (index) => {
       const place = places[index];
-      if (place === undefined) throw new ConfigError('dataset/emoji', `there is no image ${index}, the ${split} split has ${places.length}.`, '');
+      if (place === undefined) throw new ConfigError('dataset/emoji', `there is no image ${index}, the ${split} split has ${places.length}.`, 'Ask for fewer images, a smaller offset, or split all.');
       const { pixels, width } = await (sheet ??= readSheet());
       const [top, left] = [place.row * (size + 2) + 1, place.column * (size + 2) + 1];
       const x0 = new Float32Array(size * size * 3);

@@ -20,7 +20,7 @@ export const psnr: MetricFactory<PsnrOptions> = () => ({
   unit: 'dB',
   compare: async (x: Image, reference: Image) => {
     if (showShape(x.shape) !== showShape(reference.shape)) {
-      throw new ConfigError('metric/psnr', `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`, '');
+      throw new ConfigError('metric/psnr', `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`, 'Compare images of one shape.');
     }
     const [a, b] = await Promise.all([x.data(), reference.data()]);
     const [batch] = x.shape;

@@ -22,7 +22,7 @@ export const ssim: MetricFactory<SsimOptions> = () => ({
   better: 'higher',
   compare: async (x: Image, reference: Image) => {
     if (showShape(x.shape) !== showShape(reference.shape)) {
-      throw new ConfigError('metric/ssim', `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`, '');
+      throw new ConfigError('metric/ssim', `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`, 'Compare images of one shape.');
     }
     const [batch, height, width, channels] = x.shape;
     if (Math.min(height, width) < windowSize) {
