@@ -54,7 +54,7 @@ export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
 export { adjointOf, solveOf } from './linear.ts';
-export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark, subtractCosts } from './marks.ts';
+export { addCosts, addMark, countMarks, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
 export { eager, eagerEngine } from './eager.ts';
 export { disposeTree, leavesOf, mapTree, stackTrees, tensorsOf, traced } from './trees.ts';
 export {
