@@ -59,7 +59,7 @@ export function denoiseSharedIsotropic(z: Tensor, noiseVariance: Tensor, { logWe
     total.rank === 0
       ? offsets.square().sum(1).div(total.mul(2)).expandDims(0) // [1, K]
       : total.reciprocal().mul(tf.onesLike(position)).matMul(offsets.square(), false, true).div(2); // [B, K]
-  const logits = position.div(total).matMul(offsets, false, true).sub(halfNorms).add(logWeights);
+  const logits = position.div(total).matMul(offsets, false, true).add(logWeights.sub(halfNorms));
   const mixed = logits.softmax().matMul(offsets);
   return {
     x0hat: position.mul(variance).add(mixed.mul(noiseVariance)).div(total).add(centre),

@@ -75,6 +75,9 @@ async function maskOf(options: InpaintOptions, { imageShape: [height, width], fi
   }
   switch (pattern) {
     case 'random':
+      if (maxRate > 0 && Math.floor(maxRate * height * width) === 0) {
+        throw new ConfigError('operator/inpaint', `rate ${maxRate} hides no pixel of ${height} x ${width} images.`, 'Raise it; a vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].');
+      }
       return randomMask([height, width], { rate, maxRate });
     case 'box': {
       const { boxHeight = options.box ?? Math.floor(height / 2), boxWidth = options.box ?? Math.floor(width / 2) } = options;

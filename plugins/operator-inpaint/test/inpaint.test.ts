@@ -27,6 +27,12 @@ describe('random masks', () => {
     expect(hidden(await maskOf(await make({ rate }, [256, 256, 3])))).toBe(count);
   });
 
+  it('that would hide nothing are refused: a vector wants one pixel per entry', async () => {
+    await expect(make({ rate: 0.5 }, [1, 1, 8])).rejects.toThrow('[operator/inpaint] rate 0.5 hides no pixel of 1 x 1 images.');
+    expect(hidden(await maskOf(await make({ rate: 0.5 }, [1, 8, 1])))).toBe(4);
+    expect(hidden(await maskOf(await make({ rate: 0 }, [1, 1, 8])))).toBe(0);
+  });
+
   it('are drawn by key, uniformly', async () => {
     const operator = await make({ rate: 0.5 });
     expect(await maskOf(operator)).toEqual(await maskOf(operator));
