@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const recipe = (changes: object = {}): string => {
   const file = join(folder, `recipe-${Object.keys(changes).join('-')}.json`);
   const tiny = {
-    model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+    model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
     images: { from: 'prior', count: 2 },
     operators: ['identity'],
     sigmaY: 0.5,

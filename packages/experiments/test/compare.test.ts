@@ -8,7 +8,7 @@ import { compare, openStore, report, type Cell, type Comparison, type CompareOpt
 
 const recipe: ExperimentInput = {
   title: 'Two wells',
-  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
   images: { from: 'prior', count: 5 },
   operators: ['identity', { id: 'inpaint', options: { rate: 0.5 } }],
   sigmaY: 0.2,
@@ -132,7 +132,7 @@ describe('compare', () => {
   it('refuses a metric that cannot score these images before it draws a sample', async () => {
     const phases = new Set<string>();
     const refused = compare({ recipe: { ...recipe, metrics: ['psnr', 'ssim'] }, out: newFolder(), onProgress: ({ phase }) => phases.add(phase) });
-    await expect(refused).rejects.toThrow('[metric/ssim] images of 1 by 1 are smaller');
+    await expect(refused).rejects.toThrow('[metric/ssim] images of 1 by 2 are smaller');
     expect([...phases]).toEqual(['problems']);
   });
 

@@ -10,7 +10,7 @@ import { expandSweep } from '../src/sweep.ts';
 const registry = openRegistry();
 
 const input: ExperimentInput = {
-  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
   images: { from: 'prior', count: 4 },
   operators: ['identity'],
   sigmaY: 0.1,
@@ -30,7 +30,7 @@ const messageOf = (yaml: string): string => {
   }
   return 'no error';
 };
-const yaml = (lines: string): string => `model: { id: gmm, options: { shape: [1, 1, 2], means: [[0, 0]], variances: [1] } }
+const yaml = (lines: string): string => `model: { id: gmm, options: { shape: [1, 2, 1], means: [[0, 0]], variances: [1] } }
 images: { from: prior, count: 4 }
 ${lines}`;
 

@@ -8,7 +8,7 @@ import { keyedRandom } from '@tweedie/core';
 import { compare, openStore, type Cell, type ExperimentInput } from '../src/index.ts';
 
 const recipe: ExperimentInput = {
-  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
   images: { from: 'prior', count: 6 },
   operators: ['identity'],
   sigmaY: 0.2,

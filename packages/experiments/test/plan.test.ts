@@ -3,7 +3,7 @@ import { plan, type ExperimentInput } from '../src/index.ts';
 
 const recipe: ExperimentInput = {
   title: 'Planned',
-  model: { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
   images: { from: 'prior', count: 4 },
   operators: ['identity', { id: 'inpaint', options: { rate: 0.5 } }],
   sigmaY: 0.1,
@@ -26,7 +26,7 @@ describe('a plan', () => {
     expect(chunk).toBe(256);
     expect(json.rows).toHaveLength(4);
     expect(table).toMatchInlineSnapshot(`
-      "Planned: 4 images of 1x1x2, sigmaY 0.1, 2 samples per image, chunks of 256
+      "Planned: 4 images of 1x2x1, sigmaY 0.1, 2 samples per image, chunks of 256
 
       Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):
 
@@ -58,6 +58,6 @@ describe('a plan', () => {
   });
 
   it('asks for no more images than there are, of the right size', async () => {
-    await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(/its images are \[32, 32, 3\], the model's \[1, 1, 2\]/);
+    await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(/its images are \[32, 32, 3\], the model's \[1, 2, 1\]/);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { tf, type Image, type Operator } from '@tweedie/core';
 import { createFiles, encodePng, restore, sample, type SampleOptions } from '../src/index.ts';
 
-const wells = { id: 'gmm', options: { shape: [1, 1, 2], means: [[-1, 0], [1, 0]], variances: [0.05, 0.05] } };
+const wells = { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.05, 0.05] } };
 const options: SampleOptions = {
   model: wells, operator: 'identity', method: 'exact', scheduler: { id: 'ddpm', options: { steps: 20 } }, engine: 'eager', problem: { x0: Float32Array.of(1, 0) }, sigmaY: 0.1, samples: 3,
 };
@@ -13,9 +13,9 @@ const options: SampleOptions = {
 describe('sample', () => {
   it('draws posterior samples of a clean image, measured first', async () => {
     const { samples, failures, measurement, cost, imageShape } = await sample(options);
-    expect(imageShape).toEqual([1, 1, 2]);
+    expect(imageShape).toEqual([1, 2, 1]);
     expect(failures).toEqual([undefined, undefined, undefined]);
-    expect(measurement.shape).toEqual([1, 1, 2]);
+    expect(measurement.shape).toEqual([1, 2, 1]);
     expect(cost.forwards).toBe(20);
     for (const [x = NaN, y = NaN] of samples) expect(Math.hypot(x - 1, y)).toBeLessThan(0.5);
     expect((await sample(options)).samples).toEqual(samples);
@@ -25,18 +25,18 @@ describe('sample', () => {
     const { samples, measurement } = await sample({ ...options, problem: { y: Float32Array.of(-1, 0.1) } });
     expect([...measurement.data]).toEqual([-1, Math.fround(0.1)]);
     for (const [x = NaN] of samples) expect(x).toBeLessThan(-0.5);
-    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 numbers, the operator's measurements [1, 1, 2] have 2.");
+    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 numbers, the operator's measurements [1, 2, 1] have 2.");
   });
 
   it('takes an object of your own for any part', async () => {
-    const half: Operator = { linear: true, measurementShape: [1, 1, 2], draw: () => ({}), forward: (x: Image) => tf.mul(x, 0.5) };
+    const half: Operator = { linear: true, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x: Image) => tf.mul(x, 0.5) };
     const { cost, samples } = await sample({ ...options, operator: half, method: { id: 'dps', options: { scale: 0.5 } } });
     expect(cost).toMatchObject({ forwards: 20, vjps: 20 });
     expect(samples).toHaveLength(3);
   });
 
   it('refuses what cannot work', async () => {
-    await expect(sample({ ...options, method: 'dps-w', operator: { linear: true, measurementShape: [1, 1, 2], draw: () => ({}), forward: (x: Image) => x } })).rejects.toThrow(
+    await expect(sample({ ...options, method: 'dps-w', operator: { linear: true, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x: Image) => x } })).rejects.toThrow(
       '[sample] the method cannot work here: it needs operator.reference; the operator has no reference.',
     );
   });

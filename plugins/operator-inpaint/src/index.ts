@@ -66,7 +66,7 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
   return operator;
 };
 
-async function maskOf(options: InpaintOptions, { imageShape: [height, width], files }: OperatorContext): Promise<DrawMask> {
+async function maskOf(options: InpaintOptions, { imageShape: [height, width], files, warn }: OperatorContext): Promise<DrawMask> {
   const { pattern = 'random', rate = 0.7, maxRate = rate, file } = options;
   const fitting: readonly string[] = [...optionsOf[pattern], 'pattern', 'hiddenNoise'];
   const foreign = Object.keys(options).find((name) => !fitting.includes(name));
@@ -76,7 +76,7 @@ async function maskOf(options: InpaintOptions, { imageShape: [height, width], fi
   switch (pattern) {
     case 'random':
       if (maxRate > 0 && Math.floor(maxRate * height * width) === 0) {
-        throw new ConfigError('operator/inpaint', `rate ${maxRate} hides no pixel of ${height} x ${width} images.`, 'Raise it; a vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].');
+        warn(`[operator/inpaint] rate ${maxRate} hides no pixel of ${height} x ${width} images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].`);
       }
       return randomMask([height, width], { rate, maxRate });
     case 'box': {

@@ -27,10 +27,14 @@ describe('random masks', () => {
     expect(hidden(await maskOf(await make({ rate }, [256, 256, 3])))).toBe(count);
   });
 
-  it('that would hide nothing are refused: a vector wants one pixel per entry', async () => {
-    await expect(make({ rate: 0.5 }, [1, 1, 8])).rejects.toThrow('[operator/inpaint] rate 0.5 hides no pixel of 1 x 1 images.');
-    expect(hidden(await maskOf(await make({ rate: 0.5 }, [1, 8, 1])))).toBe(4);
-    expect(hidden(await maskOf(await make({ rate: 0 }, [1, 1, 8])))).toBe(0);
+  it('that hide nothing say so: a vector wants one pixel per entry', async () => {
+    const said: string[] = [];
+    const warn = (message: string) => void said.push(message);
+    await inpaint({ rate: 0.5 }, { ...testOperatorContext([1, 1, 8]), warn });
+    expect(said.splice(0)).toEqual(['[operator/inpaint] rate 0.5 hides no pixel of 1 x 1 images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].']);
+    await inpaint({ rate: 0.5 }, { ...testOperatorContext([1, 8, 1]), warn });
+    await inpaint({ rate: 0 }, { ...testOperatorContext([1, 1, 8]), warn });
+    expect(said).toEqual([]);
   });
 
   it('are drawn by key, uniformly', async () => {
