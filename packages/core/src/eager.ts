@@ -1,14 +1,7 @@
 import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
-import { mapTree, traced } from './trees.ts';
+import { mapTree, signatureOf, traced } from './trees.ts';
 import type { Compiled, Engine, EngineFactory, Tensor, TensorTree } from './types.ts';
-
-/** Which trace a call belongs to: the structure of its arguments, with the types and shapes of the tensors; a number is a scalar. */
-function signatureOf(tree: TensorTree): string {
-  if (typeof tree === 'number') return 'n';
-  if (tree instanceof tf.Tensor) return `${tree.dtype}[${tree.shape.join()}]`;
-  return `{${Object.entries(tree).map(([key, node]) => `${key}:${signatureOf(node)}`).join()}}`;
-}
 
 /**
  * TensorFlow.js as it is, one operation after the other, on the plain `cpu` backend. Slow; for debugging, and as the reference that

@@ -54,9 +54,9 @@ export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
 export { adjointOf, solveOf } from './linear.ts';
-export { addCosts, addMark, countMarks, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
+export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
 export { eager, eagerEngine } from './eager.ts';
-export { disposeTree, leavesOf, mapTree, stackTrees, tensorsOf, traced } from './trees.ts';
+export { disposeTree, leavesOf, mapTree, rowsOf, signatureOf, stackTrees, tensorsOf, traced } from './trees.ts';
 export {
   alphaBarsOf,
   cosineBetas,
@@ -102,7 +102,7 @@ export {
 } from './mixture.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, } from './posterior.ts';
+export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture } from './posterior.ts';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';

@@ -6,7 +6,7 @@ import type { Cost, Operator, ScoreModel, Tensor, TensorTree } from './types.ts'
  * that ran (eager) or that are live in the traced graph (jit), so the count cannot differ from what was computed.
  * The gradient of a mark is again a mark: a reverse pass through the network is a vjp, one through the operator an operator call.
  */
-const MARK = 'TweedieMark';
+export const MARK = 'TweedieMark';
 export type MarkKind = 'forward' | 'vjp' | 'operator';
 
 export const mark = <T extends Tensor>(x: T, kind: MarkKind): T => tf.engine().runKernel(MARK, { x }, { kind }) as T;

@@ -47,5 +47,21 @@ export function stackTrees(trees: readonly TensorTree[]): TensorTree {
   });
 }
 
-export const disposeTree = (tree: TensorTree): void => tensorsOf(tree).forEach((tensor) => tensor.dispose());
+/** Which trace a call belongs to: the structure of its arguments with the types and shapes of the tensors; a number is a scalar. */
+export function signatureOf(tree: TensorTree): string {
+  if (typeof tree === 'number') return 'n';
+  if (isTensor(tree)) return `${tree.dtype}[${tree.shape.join()}]`;
+  if (Array.isArray(tree)) return `(${tree.map(signatureOf).join()})`;
+  if (typeof tree !== 'object' || tree === null) throw new TypeError(`a compiled function takes tensors, numbers, and lists and objects of them; got ${String(tree)}.`);
+  return `{${Object.entries(tree).map(([key, node]) => `${key}:${signatureOf(node)}`).join()}}`;
+}
 
+/** The numbers of each row of a batch, copied. */
+export function rowsOf(batch: Tensor): Float32Array[] {
+  const values = batch.dataSync() as Float32Array;
+  const rows = batch.shape[0] ?? 1;
+  const each = values.length / rows;
+  return Array.from({ length: rows }, (_, row) => values.slice(row * each, (row + 1) * each));
+}
+
+export const disposeTree = (tree: TensorTree): void => tensorsOf(tree).forEach((tensor) => tensor.dispose());

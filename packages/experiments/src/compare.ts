@@ -4,7 +4,7 @@ import { ConfigError, type Metric } from '@tweedie/core';
 import { comparisonTable } from './comparison-table.ts';
 import { completeScores, tryMetrics } from './complete-scores.ts';
 import { identify } from './identity.ts';
-import { planRows, refuseImpossible } from './plan.ts';
+import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { prepareRun } from './prepare.ts';
 import type { Watch } from './progress.ts';
 import { reportData } from './report-data.ts';
@@ -84,14 +84,13 @@ const commandOf = ({ recipe, registries = [], overrides = {}, out }: CompareOpti
   ...(out === undefined ? [] : [`--out ${out}`]),
 ].join(' ');
 
-const runExperiment = async (bench: Workbench, store: Store, command: string, watch: Watch): Promise<RunIndex> => {
+const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], store: Store, command: string, watch: Watch): Promise<RunIndex> => {
   const { container, experiment, model } = bench;
-  const rows = planRows(bench);
   const engine = await container.plugin('engine', experiment.engine);
   await model.load?.();
   const metrics: Metric[] = [];
   for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
-  const index = await prepareRun(bench, rows, engine, store.folder, command, watch);
+  const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
   const run = { bench, engine, index, rows, metrics, store, watch };
   await tryMetrics(run);
   writeIndex(store.folder, index);
@@ -110,10 +109,11 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
   const watch = { signal, onProgress };
   const bench = await openWorkbench(options);
   try {
-    refuseImpossible(bench, planRows(bench));
+    const rows = planRows(bench);
+    refuseImpossible(bench, rows);
     const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
     try {
-      const index = await runExperiment(bench, store, commandOf(options), watch);
+      const index = await runExperiment(bench, rows, store, commandOf(options), watch);
       return await present(index, store, watch);
     } finally {
       store.close();

@@ -1,4 +1,4 @@
-import type { Engine } from '@tweedie/core';
+import type { Engine, Metric } from '@tweedie/core';
 import type { Labelled, Reference } from './experiment.ts';
 import { identify } from './identity.ts';
 import type { PlannedRow } from './plan.ts';
@@ -60,18 +60,29 @@ const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, co
   });
 };
 
+type Parts = {
+  readonly bench: Workbench;
+  readonly rows: readonly PlannedRow[];
+  readonly engine: Engine;
+  /** Same order as the experiment's. */
+  readonly metrics: readonly Metric[];
+  readonly command: string;
+  readonly watch: Watch;
+};
+
 /** Makes the problems and names every cell. The model is loaded. */
-export const prepareRun = async (bench: Workbench, rows: readonly PlannedRow[], engine: Engine, folder: string, command: string, watch: Watch): Promise<RunIndex> => {
-  const { experiment, model, registry, container } = bench;
+export const prepareRun = async ({ bench, rows, engine, metrics: made, command, watch }: Parts, folder: string): Promise<RunIndex> => {
+  const { experiment, model, registry } = bench;
   const code = codeOf(bench);
   const { problems, names } = await makeProblems(bench, folder, watch);
-  const metrics: IndexMetric[] = [];
-  for (const { id, label, options } of experiment.metrics) {
-    const { better, unit } = await container.plugin('metric', { id, options });
+  const metrics = made.flatMap(({ better, unit }, i): IndexMetric[] => {
+    const reference = experiment.metrics[i];
+    if (reference === undefined) return [];
+    const { id, label, options } = reference;
     // The unit has its own place.
     const title = label === id ? registry.find('metric', id).title.replace(` (${unit})`, '') : label;
-    metrics.push({ id: label, title, better, ...(unit === undefined ? {} : { unit }), key: identify({ id, options, code: code.get(`metric/${id}`) }) });
-  }
+    return [{ id: label, title, better, ...(unit === undefined ? {} : { unit }), key: identify({ id, options, code: code.get(`metric/${id}`) }) }];
+  });
   const samples = Array.from({ length: experiment.samples }, (_, sample) => sample);
   return {
     title: experiment.title,

@@ -2,19 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
 import { identify } from './identity.ts';
+import type { ReportMetric, ReportRow } from './report/data.ts';
 import { writeWhole } from './write.ts';
 
 /** A row of the comparison, and where its results are. */
-export type IndexRow = {
-  /** Label of the operator. */
-  readonly operator: string;
-  readonly sigmaY: number;
-  readonly label: string;
-  /** Id of the method. */
-  readonly method: string;
-  /** Options that the recipe gives, for readers. */
-  readonly options: string;
-  readonly steps: number;
+export type IndexRow = Pick<ReportRow, 'operator' | 'sigmaY' | 'label' | 'method' | 'options' | 'steps'> & {
   /** Why the row was skipped; then it has no cells. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */
@@ -23,11 +15,7 @@ export type IndexRow = {
   readonly cells: readonly (readonly string[])[];
 };
 
-export type IndexMetric = {
-  readonly id: string;
-  readonly title: string;
-  readonly better: 'higher' | 'lower';
-  readonly unit?: string;
+export type IndexMetric = ReportMetric & {
   /** What scores of this metric are stored under. */
   readonly key: string;
 };

@@ -1,5 +1,5 @@
 import {
-  bindGuidance, disposeProblem, disposeTree, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Metric, type Problem, type SampleFailure,
+  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Metric, type Problem, type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
 import type { PlannedRow } from './plan.ts';
@@ -50,12 +50,6 @@ const scoreRows = async ({ metrics, index }: Run, work: readonly Work[], problem
   return scores;
 };
 
-const rowsOf = async (x: Image, count: number): Promise<Float32Array[]> => {
-  const values = (await x.data()) as Float32Array;
-  const each = values.length / x.shape[0];
-  return Array.from({ length: count }, (_, row) => values.slice(row * each, (row + 1) * each));
-};
-
 /** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
 const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
   const { bench, index, store, watch } = run;
@@ -82,7 +76,7 @@ const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: rea
     const timing = clock.stop();
     const each = (calls: number): number => calls / padded.length;
     const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
-    const drawn = { x: await rowsOf(x, work.length), failures, scores: await scoreRows(run, work, problems, x, failures) };
+    const drawn = { x: rowsOf(x).slice(0, work.length), failures, scores: await scoreRows(run, work, problems, x, failures) };
     x.dispose();
     await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
   } finally {

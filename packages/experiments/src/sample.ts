@@ -1,5 +1,5 @@
 import {
-  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, sampleBatch, sha256, showShape, stackProblems,
+  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sha256, showShape, stackProblems,
   stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
@@ -122,12 +122,8 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
           ...(signal && { signal }),
           onStep: ({ done, total }) => onProgress?.({ phase: 'sampling', done: first + (size * done) / total, total: count, label: `step ${done} of ${total}` } satisfies Progress),
         });
-        const values = (await result.x.data()) as Float32Array;
-        const each = values.length / size;
-        for (let row = 0; row < size && samples.length < count; row++) {
-          samples.push(values.slice(row * each, (row + 1) * each));
-          failures.push(result.failures[row]);
-        }
+        samples.push(...rowsOf(result.x).slice(0, count - first));
+        failures.push(...result.failures.slice(0, count - first));
         rows += size;
         result.x.dispose();
       }

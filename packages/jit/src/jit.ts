@@ -1,8 +1,7 @@
-import { addCosts, type Compiled, leavesOf, mapTree, noCost, tf, type Tensor, type TensorTree } from '@tweedie/core';
+import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
 import { encode } from './encode.ts';
 import { inArrayOf } from './graph.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
-import { signature } from './signature.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
 import { largestWork, SHARED_FROM } from './work.ts';
 
@@ -53,7 +52,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
     refuseWhileTracing();
     if (disposed) throw new Error('jit: this compiled function was disposed of.');
-    const key = signature(args);
+    const key = signatureOf(args);
     let program = programs.get(key);
     if (program === undefined) {
       program = compile(args);

@@ -1,5 +1,5 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
-import { addMark, type Cost, leavesOf, mapTree, type MarkKind, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
 import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
 import { reshape, sliceAxis } from './ops.ts';
@@ -20,7 +20,7 @@ export type Trace = {
 /** The marks that are computed: equal ones were traced as one. */
 function count(outputs: readonly Value[]): Cost {
   return reachable(outputs).reduce((cost, { source, shape }) => {
-    if (source.kind !== 'operation' || source.op !== 'TweedieMark') return cost;
+    if (source.kind !== 'operation' || source.op !== MARK) return cost;
     return addMark(cost, source.attributes['kind'] as MarkKind, shape[0] ?? 1);
   }, noCost);
 }
@@ -35,7 +35,7 @@ function withoutMarks(outputs: readonly Value[]): Value[] {
     if (source.kind !== 'operation') continue;
     const inputs = source.inputs.map(rewrite);
     const [first] = inputs;
-    rewritten.set(value, source.op === 'TweedieMark' && first !== undefined ? first : graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
+    rewritten.set(value, source.op === MARK && first !== undefined ? first : graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
   }
   return outputs.map(rewrite);
 }

@@ -3,7 +3,6 @@ import {
   type BoundGuidance,
   disposeTree,
   type Guidance,
-  type Image,
   type ImageShape,
   keyedRandom,
   makeProblem,
@@ -12,6 +11,7 @@ import {
   type Operator,
   type Problem,
   type ProcessOptions,
+  rowsOf,
   sampleBatch,
   type SampleKey,
   type ScoreModel,
@@ -65,16 +65,10 @@ export async function sampleRows({ bound, imageShape }: Run, problems: readonly 
   const problem = stackProblems(problems);
   const keys: SampleKey[] = problems.map(({ hash }, row) => ({ seed: 0, problem: hash, sample: samples[row] ?? 0 }));
   const { x, failures, cost } = await sampleBatch({ bound, imageShape, problem, keys });
-  const rows = rowsOf(x, problems.length);
+  const rows = rowsOf(x);
   x.dispose();
   disposeTree([problem.y, problem.drawn]);
   return { rows, failures, cost };
-}
-
-export function rowsOf(x: Image, count: number): Float32Array[] {
-  const values = x.dataSync() as Float32Array;
-  const each = values.length / count;
-  return Array.from({ length: count }, (_, row) => values.slice(row * each, (row + 1) * each));
 }
 
 /** || a - b || / || b || */

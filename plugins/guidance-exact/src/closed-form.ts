@@ -1,5 +1,4 @@
 import {
-  clampTo,
   ConfigError,
   type Denoised,
   denoiseMixture,
@@ -15,7 +14,6 @@ import {
   type MeasuredTensors,
   mixtureTensors,
   type MixtureTensors,
-  predictionFromX0,
   reverseStep,
   type Sampler,
   type ScoreModel,
@@ -30,6 +28,7 @@ import {
   tf,
   toVe,
 } from '@tweedie/core';
+import { conditionalPrediction } from './denoising.ts';
 import { densePosterior } from './dense.ts';
 
 /** Up to this many entries the posterior is formed with dense float64 matrices. */
@@ -72,18 +71,9 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
   }
   const { mean, constants } = spectral ? spectralMean(mixture, form, pixels, model) : { mean: denseMean, constants: {} };
 
+  const conditional = conditionalPrediction(setting, range);
   const advance = engine.compile((xt: Image, posterior: TensorTree, step: StepTensors, problem: MeasuredTensors, noise: Image) =>
-    reverseStep(
-      scheduler,
-      (x, level) => {
-        const prediction = predictionFromX0(x, clampTo(range, mean(x, level, problem, posterior)), level);
-        const variance = scheduler.usesVariance === true ? model.predict(x, level).varianceFraction : undefined;
-        return { ...prediction, ...(variance && { varianceFraction: variance }) };
-      },
-      xt,
-      step,
-      noise,
-    ),
+    reverseStep(scheduler, (x, level) => conditional(x, mean(x, level, problem, posterior), level), xt, step, noise),
   );
 
   const forward = engine.compile((x: Image, drawn: TensorTree) => operator.forward(x, drawn));

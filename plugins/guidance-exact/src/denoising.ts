@@ -16,8 +16,18 @@ import {
   toVe,
 } from '@tweedie/core';
 
+/** What the scheduler gets: x0hat := E[x0 | xt, y], clamped, and the network's variance at xt only where the scheduler uses it. */
+export const conditionalPrediction =
+  ({ model, scheduler }: Setting, range: ScoreModel['range']) =>
+  (x: Image, mean: Image, level: LevelTensors): Prediction => {
+    const variance = scheduler.usesVariance === true ? model.predict(x, level).varianceFraction : undefined;
+    return { ...predictionFromX0(x, clampTo(range, mean), level), ...(variance && { varianceFraction: variance }) };
+  };
+
 /** A = I: the prior's denoiser at the combined point of xt and y, for any model. */
-export function denoisingSampler({ engine, model, scheduler }: Setting, path: 'denoiser' | 'score', range: ScoreModel['range']): Sampler {
+export function denoisingSampler(setting: Setting, path: 'denoiser' | 'score', range: ScoreModel['range']): Sampler {
+  const { engine, model, scheduler } = setting;
+  const conditional = conditionalPrediction(setting, range);
   const advance = engine.compile(
     (xt: Image, step: StepTensors, combined: { level: LevelTensors; next: LevelTensors }, { y, sigmaY }: MeasuredTensors, noise: Image) => {
       const denoise = (x: Image, level: LevelTensors): Prediction => {
@@ -26,8 +36,7 @@ export function denoisingSampler({ engine, model, scheduler }: Setting, path: 'd
         if (at === undefined) throw new Error('guidance/exact: the scheduler asked at a level between those of the step.');
         const { x0hat, epsilon } = model.predict(combinedState(x, y, level, at, sigmaY), at);
         const mean = path === 'denoiser' ? x0hat : toVe(x, level).add<Image>(posteriorScore(x, y, epsilon, level, at, sigmaY).mul(level.sigma.square()));
-        const variance = scheduler.usesVariance === true ? model.predict(x, level).varianceFraction : undefined;
-        return { ...predictionFromX0(x, clampTo(range, mean), level), ...(variance && { varianceFraction: variance }) };
+        return conditional(x, mean, level);
       };
       return reverseStep(scheduler, denoise, xt, step, noise);
     },

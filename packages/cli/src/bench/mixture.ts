@@ -1,8 +1,8 @@
 /** DPS on GMM-25: 1000 samples, 8 dimensions, 25 components, 100 steps. The network is tiny, so this times everything around it. */
-import { cpus } from 'node:os';
 import { bindGuidance, type Container, disposeTree, mixtureModel, type Operator, sampleBatch, tf, vpProcess } from '@tweedie/core';
 import * as p1 from './gmm25.ts';
-import { median, type TorchProcess, torchProcess } from './torch.ts';
+import { type Machine, median, showMachine, thisMachine } from './measure.ts';
+import { type TorchProcess, torchProcess } from './torch.ts';
 
 const samples = 1000;
 const steps = 100;
@@ -10,7 +10,7 @@ const scale = 0.1;
 const eta = 0.6;
 
 export type MixtureBench = {
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly machine: Machine;
   readonly task: string;
   /** Seconds of sampling, compilation excluded: median and smallest of the repetitions. */
   readonly seconds: Readonly<Record<string, { readonly median: number; readonly best: number; readonly first: number }>>;
@@ -41,7 +41,7 @@ export async function benchMixture(container: Container, { repeats = 7, torch }:
   const seconds = Object.fromEntries([...times].map(([name, [first = NaN, ...rest]]) => [name, { first, median: median(rest), best: Math.min(...rest) }]));
   const ours = seconds['onnxruntime']?.median ?? NaN;
   return {
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
+    machine: thisMachine(),
     task: `DPS, ${samples} samples of the 8-dimensional mixture of 25 Gaussians (GMM-25 p1), ${steps} steps of DDIM eta ${eta}`,
     seconds,
     ratios: Object.fromEntries(Object.entries(seconds).map(([name, { median: other }]) => [name, other / ours])),
@@ -88,7 +88,7 @@ export function showMixtureBench({ machine, task, seconds, ratios }: MixtureBenc
   const width = Math.max(...Object.keys(seconds).map((name) => name.length));
   return [
     task,
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
+    showMachine(machine),
     '',
     `${''.padEnd(width)}   first run   median s     best s   times ours`,
     ...Object.entries(seconds).map(([name, { first, median: middle, best }]) =>

@@ -1,8 +1,7 @@
 /** Wall-clock seconds of whole processes: how long a person waits for help, a listing, and the bare runtime. */
 import { spawnSync } from 'node:child_process';
-import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { median } from './torch.ts';
+import { median, showMachine, thisMachine } from './measure.ts';
 
 const command = fileURLToPath(new URL('../../bin/tweedie.js', import.meta.url));
 const contenders = { 'node alone': ['-e', '0'], 'tweedie --help': [command, '--help'], 'tweedie list': [command, 'list'], 'tweedie info guidance/dps': [command, 'info', 'guidance/dps'] };
@@ -17,15 +16,14 @@ export function benchStart({ repeats }: { readonly repeats: number }) {
       if (repeat > 0) times.set(name, [...(times.get(name) ?? []), (performance.now() - started) / 1000]);
     }
   }
-  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
   const seconds = Object.fromEntries([...times].map(([name, all]) => [name, { median: median(all), best: Math.min(...all) }]));
-  return { machine, seconds };
+  return { machine: thisMachine(), seconds };
 }
 
 export const showStartBench = ({ machine, seconds }: ReturnType<typeof benchStart>): string =>
   [
     'Start of the command, whole process',
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
+    showMachine(machine),
     '',
     ...Object.entries(seconds).map(([name, { median: middle, best }]) => `${name.padEnd(28)} median ${middle.toFixed(2)} s   best ${best.toFixed(2)} s`),
   ].join('\n');

@@ -3,11 +3,6 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '@tweedie/core';
 
-export const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] ?? NaN) + (sorted[sorted.length >> 1] ?? NaN)) / 2;
-};
-
 /** A Python process with PyTorch that runs one of our small scripts on demand: one line in (a mode), one line out (done). */
 export interface TorchProcess {
   readonly version: string;

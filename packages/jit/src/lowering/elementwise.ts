@@ -1,3 +1,4 @@
+import { MARK } from '@tweedie/core';
 import type { Dtype, Graph, Value } from '../graph.ts';
 import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
@@ -110,7 +111,7 @@ export const elementwise: Lowerings = {
   Fill: (g, _, { shape = [], value = 0, dtype = 'float32' }) => fill(g, value, dtype as Dtype, shape),
 
   /** The mark of the cost ledger: an identity that is looked for when the graph is finished. */
-  TweedieMark: (g, { x }, { kind = '' }) => g.operation('TweedieMark', [x], x, { kind }),
+  [MARK]: (g, { x }, { kind = '' }) => g.operation(MARK, [x], x, { kind }),
 };
 
 /** The activations of fused kernels. */
