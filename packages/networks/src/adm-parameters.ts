@@ -1,0 +1,53 @@
+import { type AdmConfig, type AdmPlan, admPlan, type Layer } from './adm-config.ts';
+
+/** A tensor of a checkpoint, in PyTorch's layout: convolutions [out, in, height, width], linear maps [out, in], attention's [out, in, 1]. */
+export type AdmParameter = {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** For qkv of the old attention order: its rows are q, k, v of one head after the other. */
+  readonly headByHead?: number;
+};
+
+/** All tensors of a network, in the order of its state dict (methods.md 7.2). */
+export function admParameters(config: AdmConfig): readonly AdmParameter[] {
+  const plan = admPlan(config);
+  const { timeWidth, outChannels, lastChannels } = plan;
+  const layers = [...plan.down, ...plan.middle, ...plan.up].flatMap((block) => block.layers);
+  return [
+    ...weightAndBias('time_embed.0', [4 * timeWidth, timeWidth]),
+    ...weightAndBias('time_embed.2', [4 * timeWidth, 4 * timeWidth]),
+    ...layers.flatMap((layer) => ofLayer(layer, plan)),
+    ...weightAndBias('out.0', [lastChannels]),
+    ...weightAndBias('out.2', [outChannels, lastChannels, 3, 3]),
+  ];
+}
+
+const weightAndBias = (name: string, shape: readonly number[], extra: Omit<AdmParameter, 'name' | 'shape'> = {}): AdmParameter[] => [
+  { name: `${name}.weight`, shape, ...extra },
+  { name: `${name}.bias`, shape: shape.slice(0, 1), ...extra },
+];
+
+function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): AdmParameter[] {
+  const { name } = layer;
+  switch (layer.kind) {
+    case 'convolution':
+      return weightAndBias(name, [layer.outputs, layer.inputs, 3, 3]);
+    case 'resample':
+      return layer.convolve ? weightAndBias(`${name}.${layer.to === 'down' ? 'op' : 'conv'}`, [layer.channels, layer.channels, 3, 3]) : [];
+    case 'attention':
+      return [
+        ...weightAndBias(`${name}.norm`, [layer.channels]),
+        ...weightAndBias(`${name}.qkv`, [3 * layer.channels, layer.channels, 1], headByHead ? { headByHead: layer.heads } : {}),
+        ...weightAndBias(`${name}.proj_out`, [layer.channels, layer.channels, 1]),
+      ];
+    case 'residual':
+      return [
+        ...weightAndBias(`${name}.in_layers.0`, [layer.inputs]),
+        ...weightAndBias(`${name}.in_layers.2`, [layer.outputs, layer.inputs, 3, 3]),
+        ...weightAndBias(`${name}.emb_layers.1`, [scaleShift ? 2 * layer.outputs : layer.outputs, 4 * timeWidth]),
+        ...weightAndBias(`${name}.out_layers.0`, [layer.outputs]),
+        ...weightAndBias(`${name}.out_layers.3`, [layer.outputs, layer.outputs, 3, 3]),
+        ...(layer.inputs === layer.outputs ? [] : weightAndBias(`${name}.skip_connection`, [layer.outputs, layer.inputs, 1, 1])),
+      ];
+  }
+}

@@ -1,0 +1,98 @@
+import { ConfigError, type Image, showShape, type Tensor, tf } from '@tweedie/core';
+import { type AdmConfig, type AdmPlan, admPlan, type Block, type Layer, type ResBlock, type Resampling } from './adm-config.ts';
+import type { AdmWeights } from './adm-weights.ts';
+import { attend, linear } from './attention.ts';
+import { type Affine, groupNorm } from './group-norm.ts';
+import { double, halve } from './resample.ts';
+import { timeEmbedding } from './time-embedding.ts';
+
+/** A network of an image [B, S, S, C] and a timestep [B] or [], fractions allowed; [B, S, S, C], with a learned variance 2 C. */
+export type AdmUnet = (x: Image, t: Tensor) => Image;
+
+/**
+ * The U-Net of guided diffusion (Dhariwal & Nichol 2021, arXiv:2105.05233; methods.md 7.3) as a pure function.
+ *   embedding   W2 silu(W1 sinusoids(t))
+ *   residual    h = conv(resample(silu(norm(x)))),   resample(x) + conv(silu(norm(h) (1 + scale) + shift)),   scale, shift from the embedding
+ *   attention   x + proj(attend(qkv(norm(x))))
+ * Every block of the way down is remembered, the stem included, and joined behind the state on the way up.
+ * `watch` sees the embedding and what every block gives, by its name in the state dict.
+ */
+export function admUnet(config: AdmConfig, weights: AdmWeights, watch?: (name: string, value: Tensor) => void): AdmUnet {
+  const plan = admPlan(config);
+  const affine = affineIn(weights);
+  return (x, t) => {
+    checkInput(x, plan);
+    const embedding = linear(silu(linear(timeEmbedding(t, plan.timeWidth), affine('time_embed.0'))), affine('time_embed.2'));
+    watch?.('time_embed', embedding);
+    const emb = silu(embedding);
+    const run = (state: Image, { name, layers }: Block): Image => {
+      const result = layers.reduce((h, layer) => apply(layer, h, emb, plan, affine), state);
+      watch?.(name, result);
+      return result;
+    };
+    const skips: Image[] = [];
+    let h = x;
+    for (const block of plan.down) skips.push((h = run(h, block)));
+    for (const block of plan.middle) h = run(h, block);
+    for (const block of plan.up) h = run(tf.concat([h, ...skips.splice(-1)], 3), block);
+    return convolve(silu(groupNorm(h, affine('out.0'))), affine('out.2'));
+  };
+}
+
+type AffineByName = (name: string) => Affine;
+
+/** `<name>.weight` and `<name>.bias`. */
+const affineIn = (weights: AdmWeights): AffineByName => {
+  const tensor = (name: string): Tensor => {
+    const found = weights.get(name);
+    if (found === undefined) throw new ConfigError('adm-unet', `there is no weight "${name}".`, 'Make weights and network from one configuration.');
+    return found;
+  };
+  return (name) => ({ weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) });
+};
+
+function checkInput(x: Image, { imageSize, inChannels }: AdmPlan): void {
+  const [, height, width, channels] = x.shape;
+  if (height === imageSize && width === imageSize && channels === inChannels) return;
+  throw new ConfigError('adm-unet', `the image is ${showShape([height, width, channels])}, the network takes ${showShape([imageSize, imageSize, inChannels])}.`, 'Bring the images to the size of the model.');
+}
+
+function apply(layer: Layer, x: Image, emb: Tensor, plan: AdmPlan, affine: AffineByName): Image {
+  const { name } = layer;
+  switch (layer.kind) {
+    case 'convolution':
+      return convolve(x, affine(name));
+    case 'residual':
+      return residual(layer, x, emb, plan, affine);
+    case 'attention': {
+      const qkv = linear(groupNorm(x, affine(`${name}.norm`)), affine(`${name}.qkv`)) as Image;
+      return x.add(linear(attend(qkv, layer.heads), affine(`${name}.proj_out`)));
+    }
+    case 'resample':
+      if (!layer.convolve) return resample[layer.to](x);
+      return layer.to === 'down' ? convolve(x, affine(`${name}.op`), 2) : convolve(double(x), affine(`${name}.conv`));
+  }
+}
+
+function residual({ name, inputs, outputs, resample: to }: ResBlock, x: Image, emb: Tensor, { scaleShift }: AdmPlan, affine: AffineByName): Image {
+  const first = convolve(resample[to](silu(groupNorm(x, affine(`${name}.in_layers.0`)))), affine(`${name}.in_layers.2`));
+  const time = linear(emb, affine(`${name}.emb_layers.1`));
+  const norm = affine(`${name}.out_layers.0`);
+  const normed = scaleShift ? groupNorm(first, norm, halves(time)) : groupNorm(first.add<Image>(time.reshape([-1, 1, 1, outputs])), norm);
+  const second = convolve(silu(normed), affine(`${name}.out_layers.3`));
+  const kept = resample[to](x);
+  return (inputs === outputs ? kept : convolve(kept, affine(`${name}.skip_connection`))).add(second);
+}
+
+const halves = (time: Tensor): { scale: Tensor; shift: Tensor } => {
+  const [scale, shift] = tf.split(time, 2, 1) as [Tensor, Tensor];
+  return { scale, shift };
+};
+
+const silu = <T extends Tensor>(x: T): T => x.mul(x.sigmoid());
+
+/** Zeros around: one pixel for 3 x 3 filters, none for 1 x 1. */
+const convolve = (x: Image, { weight, bias }: Affine, stride = 1): Image =>
+  tf.conv2d(x, weight as Image, stride, ((weight.shape[0] ?? 1) - 1) / 2).add(bias);
+
+const resample: Readonly<Record<Resampling, (x: Image) => Image>> = { none: (x) => x, down: halve, up: double };

@@ -1,0 +1,67 @@
+/** Outputs and input gradients of the fixture networks against the float64 run of the reference program, eager and compiled. */
+import { eagerEngine, type Image, type SafetensorsEntry, type Tensor, tf } from '@tweedie/core';
+import { jit } from '@tweedie/jit';
+import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights } from '../src/index.ts';
+import { checkpointOf } from './checkpoint.ts';
+
+type Model = { readonly config: AdmConfig; readonly parameters: number; readonly tensors: number; readonly io: Readonly<Record<string, { readonly t: readonly number[] }>> };
+type Call = (x: Image, t: Tensor, cotangent: Image) => { out: Image; vjp: Image };
+
+const { models } = readFixtureJson<{ models: Readonly<Record<string, Model>> }>('network', 'index.json');
+const report = fixtureReport('network', 'adm-unet');
+
+/** Largest difference, and the 2-norm of the difference relative to that of the truth. */
+function gap(got: Tensor, truth: SafetensorsEntry): { largest: number; relative: number } {
+  const differences = got.sub(fixtureImage(truth));
+  return {
+    largest: differences.abs().max().dataSync()[0]!,
+    relative: differences.norm().dataSync()[0]! / fixtureImage(truth).norm().dataSync()[0]!,
+  };
+}
+
+const engines = {
+  eager: (fn: Call) => eagerEngine().compile(fn),
+  compiled: (fn: Call) => jit(fn),
+};
+
+for (const [name, { config, parameters, tensors, io }] of Object.entries(models)) {
+  report.case(`${name}/count`, () => {
+    const all = admParameters(config);
+    expect(all.length).toBe(tensors);
+    expect(all.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0)).toBe(parameters);
+  });
+  if (!hasFixture('network', `${name}.safetensors`)) {
+    if (Object.keys(io).length > 0) report.missing('reader of .pt files', Object.keys(io).map((key) => `${name}/${key}`));
+    continue;
+  }
+  describe(name, () => {
+    const stored = readFixtureTensors('network', `${name}.io.safetensors`);
+    const tensor = (key: string): SafetensorsEntry => stored.get(key)!;
+    let weights: AdmWeights;
+    beforeAll(async () => {
+      weights = await admWeights(config, checkpointOf(readFixtureTensors('network', `${name}.safetensors`)));
+    });
+    afterAll(() => tf.dispose([...weights.values()]));
+
+    for (const [engine, compile] of Object.entries(engines)) {
+      for (const key of Object.keys(io)) {
+        report.case(`${name}/${key}/${engine}`, async () => {
+          const unet = admUnet(config, weights);
+          const run = compile((x, t, cotangent) => {
+            const { value, grad } = tf.valueAndGrad((image: Tensor) => unet(image as Image, t))(x, cotangent);
+            return { out: value as Image, vjp: grad as Image };
+          });
+          const t = tf.tensor1d(Float32Array.from(tensor(`t_${key}`).data, Number));
+          const { out, vjp } = await run(fixtureImage(tensor('x')), t, fixtureImage(tensor('cotangent')));
+          const [ofOut, ofVjp] = [gap(out, tensor(`out64_${key}`)), gap(vjp, tensor(`vjp64_${key}`))];
+          expect(ofOut.largest).toBeLessThan(2e-4);
+          expect(ofVjp.largest).toBeLessThan(3e-3);
+          expect(ofVjp.relative).toBeLessThan(1e-4);
+          run.dispose();
+        });
+      }
+    }
+  });
+}
