@@ -1,12 +1,18 @@
 /** A graph as an ONNX model. */
 import proto, { type onnx as Onnx } from 'onnx-proto';
-import { type Attributes, type Dtype, elements, reachable, type Value } from './graph.ts';
+import { fixedElements, isFixed } from './fixed.ts';
+import { type Attributes, type Dtype, sizeOf, type Value } from './graph.ts';
+import { scheduled } from './schedule.ts';
 
 const { onnx } = proto;
 
 /** The operator set the lowerings are written for, and the file format that carries it. */
 const OPSET = 18;
 const IR_VERSION = 8;
+
+/** Operations that ONNX Runtime adds to the standard. */
+const CONTRIBUTED = 'com.microsoft';
+const contributed = new Set(['QuickGelu']);
 
 const elementTypes: { readonly [D in Dtype]: number } = {
   float32: onnx.TensorProto.DataType.FLOAT,
@@ -18,9 +24,19 @@ const elementTypes: { readonly [D in Dtype]: number } = {
 
 type Names = (value: Value) => string;
 
-function initializer(value: Value, nameOf: Names): Onnx.ITensorProto {
-  const { buffer, byteOffset, byteLength } = elements(value);
-  return { name: nameOf(value), dims: [...value.shape], dataType: elementTypes[value.dtype], rawData: new Uint8Array(buffer, byteOffset, byteLength) };
+/** Where constants go that are too large for the model itself: gives the place of these bytes in a file beside it. */
+export type WeightFile = { readonly name: string; append(bytes: Uint8Array): number };
+
+/** Constants from this size on go to the weight file, where there is one. */
+const LARGE_BYTES = 1024;
+
+function initializer(value: Value, nameOf: Names, weights: WeightFile | undefined): Onnx.ITensorProto {
+  const { buffer, byteOffset, byteLength } = fixedElements(value, weights !== undefined);
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  const tensor = { name: nameOf(value), dims: [...value.shape], dataType: elementTypes[value.dtype] };
+  if (weights === undefined || byteLength < LARGE_BYTES) return { ...tensor, rawData: bytes };
+  const place = { location: weights.name, offset: String(weights.append(bytes)), length: String(byteLength) };
+  return { ...tensor, dataLocation: onnx.TensorProto.DataLocation.EXTERNAL, externalData: Object.entries(place).map(([key, text]) => ({ key, value: text })) };
 }
 
 const attributesOf = (attributes: Attributes): Onnx.IAttributeProto[] =>
@@ -38,19 +54,24 @@ const valueInfo = (name: string, { shape, dtype }: Value): Onnx.IValueInfoProto 
 
 const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: onnx.AttributeProto.AttributeType.INT, i: elementTypes[dtype] });
 
+/** Bytes of all constants as they will be written. */
+export const constantBytes = (outputs: readonly Value[]): number =>
+  scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? 4 * sizeOf(value.shape) : 0), 0);
+
 /** The bytes of a model with the inputs and outputs in the order given; outputs are named out0, out1, ... */
-export function encode(inputs: readonly Value[], outputs: readonly Value[]): Uint8Array {
+export function encode(inputs: readonly Value[], outputs: readonly Value[], weights?: WeightFile): Uint8Array {
   const initializers: Onnx.ITensorProto[] = [];
   const nodes: Onnx.INodeProto[] = [];
   // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
-  const made = new Map(outputs.map((value, i) => [value, `out${i}`] as const).filter(([value]) => value.source.kind === 'operation'));
+  const made = new Map(outputs.map((value, i) => [value, `out${i}`] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
   const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : `v${value.id}`);
-  for (const value of reachable(outputs)) {
+  for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
-    if (source.kind === 'constant') initializers.push(initializer(value, nameOf));
-    if (source.kind !== 'operation') continue;
-    const attribute = source.op === 'Cast' ? [castTo(value)] : attributesOf(source.attributes);
-    nodes.push({ opType: source.op, input: source.inputs.map(nameOf), output: [nameOf(value)], attribute });
+    if (isFixed(value)) initializers.push(initializer(value, nameOf, weights));
+    else if (source.kind === 'operation') {
+      const attribute = source.op === 'Cast' ? [castTo(value)] : attributesOf(source.attributes);
+      nodes.push({ opType: source.op, domain: contributed.has(source.op) ? CONTRIBUTED : '', input: source.inputs.map(nameOf), output: [nameOf(value)], attribute });
+    }
   }
   outputs.forEach((value, i) => {
     if (made.get(value) !== `out${i}`) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [`out${i}`] });
@@ -58,7 +79,7 @@ export function encode(inputs: readonly Value[], outputs: readonly Value[]): Uin
   const model: Onnx.IModelProto = {
     irVersion: IR_VERSION,
     producerName: 'tweedie',
-    opsetImport: [{ domain: '', version: OPSET }],
+    opsetImport: [{ domain: '', version: OPSET }, { domain: CONTRIBUTED, version: 1 }],
     graph: {
       name: 'jit',
       node: nodes,

@@ -29,6 +29,8 @@ export interface Graph {
   constant(data: Data, type: Type): Value;
   /** The operation, or what it simplifies to. */
   operation(op: string, inputs: readonly Value[], type: Type, attributes?: Attributes): Value;
+  /** The operation once more, though it may have been made before. */
+  copy(op: string, inputs: readonly Value[], type: Type, attributes?: Attributes): Value;
 }
 
 /** Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without touching the array. */
@@ -45,7 +47,8 @@ const isUniform = (data: Data): boolean => data.length > 0 && data.every((x) => 
 
 let count = 0;
 
-export function createGraph(): Graph {
+/** With `share`, the same operation on the same values is made once. */
+export function createGraph(share = true): Graph {
   const operations = new Map<string, Value>();
   const constants = new Map<string, Value[]>();
 
@@ -68,24 +71,26 @@ export function createGraph(): Graph {
       const simpler = simplify(graph, op, inputs, type, attributes);
       if (simpler !== undefined) return simpler;
       const key = `${op} ${inputs.map((x) => x.id).join()} ${type.dtype} ${type.shape.join()} ${JSON.stringify(attributes)}`;
-      const known = operations.get(key);
+      const known = share ? operations.get(key) : undefined;
       if (known !== undefined) return known;
-      const value: Value = { id: count++, shape: [...type.shape], dtype: type.dtype, source: { kind: 'operation', op, inputs, attributes } };
+      const value = graph.copy(op, inputs, type, attributes);
       operations.set(key, value);
       return value;
     },
+
+    copy: (op, inputs, { shape, dtype }, attributes = {}) => ({ id: count++, shape: [...shape], dtype, source: { kind: 'operation', op, inputs, attributes } }),
   };
   return graph;
 }
 
-/** What `outputs` are computed from, in an order of computation. The rest of the graph is dead. */
-export function reachable(outputs: readonly Value[]): readonly Value[] {
+/** What `outputs` are computed from, down to `leaves`, in an order of computation. The rest of the graph is dead. */
+export function reachable(outputs: readonly Value[], isLeaf: (value: Value) => boolean = () => false): readonly Value[] {
   const seen = new Set<Value>();
   const pending = [...outputs];
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
     if (seen.has(value)) continue;
     seen.add(value);
-    if (value.source.kind === 'operation') pending.push(...value.source.inputs);
+    if (value.source.kind === 'operation' && !isLeaf(value)) pending.push(...value.source.inputs);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }

@@ -1,6 +1,6 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
-import { encode } from './encode.ts';
 import { inArrayOf } from './graph.ts';
+import { withModel } from './model-file.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
 import { largestWork, SHARED_FROM } from './work.ts';
@@ -33,7 +33,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
     const isSmall = largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM);
-    const session = await createSession(encode(inputs, outputs), isSmall ? { ...options, threads: 1 } : options);
+    const session = await withModel(inputs, outputs, (model) => createSession(model, isSmall ? { ...options, threads: 1 } : options));
     return {
       async run(feeds) {
         const arrays = await session.run(feeds);

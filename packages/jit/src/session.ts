@@ -54,9 +54,10 @@ export interface Session {
   dispose(): void;
 }
 
-export async function createSession(model: Uint8Array, { threads = defaultThreads(), device = 'cpu' }: SessionOptions): Promise<Session> {
+/** From the bytes of a model or the path of its file. */
+export async function createSession(model: Uint8Array | string, { threads = defaultThreads(), device = 'cpu' }: SessionOptions): Promise<Session> {
   const { InferenceSession, Tensor } = await runtime();
-  const session = await InferenceSession.create(model, {
+  const session = await InferenceSession.create(model as string, {
     executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -64,8 +65,13 @@ export async function createSession(model: Uint8Array, { threads = defaultThread
     logSeverityLevel: 4,
     // A plan of memory per shape saves no time here and holds memory.
     enableMemPattern: false,
-    // Threads that wait busily steal the cores from the other sessions of the process: beside other work a step took 15 times as long.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: {
+      // Within a call threads wait busily for the next operation (10 to 15 % of a U-Net's time); after it they must not, or they steal the
+      // cores from whatever comes next: beside other work a step took 15 times as long.
+      session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
+      // It would merge what is computed twice on purpose (schedule.ts); what is the same was merged while tracing.
+      optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+    },
   }).catch((cause: unknown) => {
     if (device === 'cpu') {
       throw new Error(`jit: ONNX Runtime refuses the compiled graph: ${lastLine(messageOf(cause))}. A lowering in packages/jit/src/lowering is at fault; --engine eager runs without it.`, { cause });

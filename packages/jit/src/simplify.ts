@@ -2,16 +2,18 @@
  * What need not be computed. TensorFlow.js's gradients multiply by tensors of ones, broadcast early and reshape often; here such
  * operations vanish as they are traced. Every rule keeps the value to the bit (except the sign of a zero).
  */
+import { elementwiseLayout, planarLayout } from './layout.ts';
+import { swish, swishGradient } from './swish.ts';
 import { type Attributes, type Graph, sameShape, type Shape, sizeOf, type Type, uniformValue, type Value } from './graph.ts';
 import { binary, broadcast, expand, reshape, transpose, unary } from './ops.ts';
 
 type Rule = (g: Graph, inputs: readonly Value[], type: Type, attributes: Attributes) => Value | undefined;
 
 const unaries = [
-  'Abs', 'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cast', 'Ceil', 'Clip', 'Cos', 'Cosh', 'Erf', 'Exp', 'Floor', 'IsInf', 'IsNaN', 'Log',
-  'Neg', 'Not', 'Reciprocal', 'Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Tan', 'Tanh',
+  'Abs', 'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cast', 'Ceil', 'Clip', 'Cos', 'Cosh', 'Erf', 'ExactSigmoid', 'Exp', 'Floor', 'IsInf', 'IsNaN', 'Log',
+  'Neg', 'Not', 'Reciprocal', 'Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Swish', 'Tan', 'Tanh',
 ];
-const binaries = ['Add', 'And', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Max', 'Min', 'Mod', 'Mul', 'Or', 'Pow', 'Sub', 'Xor'];
+const binaries = ['Add', 'And', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Max', 'Min', 'Mod', 'Mul', 'Or', 'Pow', 'Sub', 'SwishGradient', 'Xor'];
 const elementwise = new Set([...unaries, ...binaries, 'Where']);
 const commutative = new Set(['Add', 'Mul']);
 
@@ -34,11 +36,15 @@ const narrowed = (g: Graph, op: string, inputs: readonly Value[], type: Type, at
   return expand(g, g.operation(op, small, { shape, dtype: type.dtype }, attributes), type.shape);
 };
 
+/** Below this many numbers a reshape costs more than it saves. */
+const WORTH_A_RESHAPE = 2 ** 12;
+
 /**
  * Computes without the axes that have length 1 in all operands: ONNX Runtime broadcasts in runs that end at such an axis, so that a number
  * times [1000, 1, 1, 8] takes four times as long as times [1000, 8]. Leading axes do no harm and stay: convolutions have the same.
  */
 const squeezed = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined => {
+  if (sizeOf(shape) < WORTH_A_RESHAPE) return undefined;
   const first = shape.findIndex((n) => n !== 1);
   const isKept = (axis: number): boolean => axis <= first || shape[axis] !== 1;
   if (first < 0 || shape.every((_, axis) => isKept(axis))) return undefined;
@@ -147,6 +153,9 @@ export function simplify(g: Graph, op: string, inputs: readonly Value[], type: T
   if (simpler !== undefined) return simpler;
   const [a, b] = inputs;
   if (commutative.has(op) && a !== undefined && b !== undefined && a.id > b.id) return g.operation(op, [b, a], type, attributes);
-  if (!elementwise.has(op)) return undefined;
-  return narrowed(g, op, inputs, type, attributes) ?? squeezed(g, op, inputs, type, attributes);
+  if (!elementwise.has(op)) return planarLayout(g, op, inputs, type, attributes);
+  return (
+    narrowed(g, op, inputs, type, attributes) ?? elementwiseLayout(g, op, inputs, type, attributes) ?? squeezed(g, op, inputs, type, attributes) ??
+    swish(g, op, inputs) ?? swishGradient(g, op, inputs)
+  );
 }

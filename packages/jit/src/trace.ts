@@ -3,6 +3,8 @@ import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, noCost, typ
 import { tracingBackend } from './backend.ts';
 import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
 import { reshape, sliceAxis } from './ops.ts';
+import { rematerialized } from './schedule.ts';
+import { written } from './swish.ts';
 
 /** All numbers among the arguments arrive in one vector of this name. */
 export const SCALARS = 'scalars';
@@ -25,20 +27,24 @@ function count(outputs: readonly Value[]): Cost {
   }, noCost);
 }
 
-/** The same outputs without marks, simplified again now that nothing stands in the way. */
-function withoutMarks(outputs: readonly Value[]): Value[] {
-  const graph = createGraph();
+type Rewriting = (g: Graph, op: string, inputs: readonly Value[]) => Value | undefined;
+
+/** The same outputs with some operations replaced, simplified again. */
+function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGraph()): Value[] {
   const rewritten = new Map<Value, Value>();
-  const rewrite = (value: Value): Value => rewritten.get(value) ?? value;
+  const now = (value: Value): Value => rewritten.get(value) ?? value;
   for (const value of reachable(outputs)) {
     const { source, shape, dtype } = value;
     if (source.kind !== 'operation') continue;
-    const inputs = source.inputs.map(rewrite);
-    const [first] = inputs;
-    rewritten.set(value, source.op === MARK && first !== undefined ? first : graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
+    const inputs = source.inputs.map(now);
+    rewritten.set(value, replace(graph, source.op, inputs) ?? graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
   }
-  return outputs.map(rewrite);
+  return outputs.map(now);
 }
+
+const withoutMarks: Rewriting = (_, op, [x]) => (op === MARK ? x : undefined);
+
+const finished = (outputs: readonly Value[]): Value[] => rewrite(rematerialized(createGraph(), rewrite(outputs, withoutMarks)), written, createGraph(false));
 
 export function refuseWhileTracing(): void {
   if (tracingBackend().graph === undefined) return;
@@ -93,6 +99,6 @@ export function trace(fn: (...args: never) => TensorTree, args: readonly TensorT
       if (returned instanceof Promise) throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
       result = mapTree(returned, (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1);
     });
-    return { inputs, outputs: withoutMarks(outputs), result, cost: count(outputs) };
+    return { inputs, outputs: finished(outputs), result, cost: count(outputs) };
   });
 }

@@ -6,22 +6,56 @@ const epsilon = 1e-5;
 export type Affine = { readonly weight: Tensor; readonly bias: Tensor };
 
 /**
- * Group norm with 32 groups, then y (1 + scale) + shift where they are given, as one multiplication and one addition per channel:
- *   y = x * a + b,   a = weight (1 + scale) / std,   b = bias (1 + scale) + shift - mean * a
- * with mean and std of the group, from the channels' sums over height and width. x [B, H, W, C]; scale, shift [B or 1, C].
+ * Group norm with 32 groups, then y (1 + scale) + shift where they are given. x [B, H, W, C]; scale, shift [B or 1, C].
  */
 export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { readonly scale: Tensor; readonly shift: Tensor }): Image {
-  const [, height, width, channels] = x.shape;
-  const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, normGroups, channels / normGroups]);
-  const meanOf = (image: Tensor): Tensor => grouped(image.sum([1, 2])).sum(2, true).mul(normGroups / (height * width * channels));
-  const mean = meanOf(x);
-  const variance = meanOf(x.square()).sub(mean.square());
-
-  const gain = modulation === undefined ? undefined : grouped(modulation.scale).add(1);
-  const amplified = (parameter: Tensor): Tensor => (gain === undefined ? grouped(parameter) : grouped(parameter).mul(gain));
-  const a = amplified(weight).mul(tf.rsqrt(variance.add(epsilon)));
-  const offset = modulation === undefined ? amplified(bias) : amplified(bias).add(grouped(modulation.shift));
-  const b = offset.sub(mean.mul(a));
-  const perImage = (value: Tensor): Image => value.reshape([-1, 1, 1, channels]);
-  return x.mul<Image>(perImage(a)).add(perImage(b));
+  const perChannel = (parameter: Tensor): Tensor => parameter.reshape([1, -1]);
+  if (modulation === undefined) return normalise(x, perChannel(weight), perChannel(bias)) as Image;
+  const gain = modulation.scale.add(1);
+  return normalise(x, gain.mul(weight), gain.mul(bias).add(modulation.shift)) as Image;
 }
+
+/**
+ * gain (x - mean) / std + offset with mean and std of the group; x [B, H, W, C]; gain, offset [B or 1, C]. One multiplication and one
+ * addition per number, y = x a + b, with a = gain / std and b = offset - mean a from the channels' sums of x and x^2.
+ *
+ * The gradient is written out, with S = sum of dy and T = sum of dy x over height and width, n numbers in a group:
+ *   dx = dy a + x p + q,   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
+ *   dgain = (T - mean S) / std,   doffset = S
+ */
+const normalise = tf.customGrad((...args) => {
+  const [x, gain, offset, save] = args as unknown as [Image, Tensor, Tensor, tf.GradSaveFunc];
+  const [batch, height, width, channels] = x.shape;
+  const perGroup = channels / normGroups;
+  const count = height * width * perGroup;
+  /** Factor times the sum over the channels of each group, [B, 32, 1]. */
+  const overGroup = (perChannel: Tensor, factor: number): Tensor =>
+    perChannel.reshape([-1, perGroup]).matMul(tf.fill([perGroup, 1], factor)).reshape([batch, normGroups, 1]);
+  const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, normGroups, perGroup]);
+  const perImage = (value: Tensor): Image => value.reshape([-1, 1, 1, channels]);
+  const sumOf = (image: Tensor): Tensor => image.sum([1, 2]);
+
+  const mean = overGroup(sumOf(x), 1 / count);
+  const inverse = overGroup(sumOf(x.square()), 1 / count).sub(mean.square()).add(epsilon).rsqrt();
+  const a = grouped(gain).mul(inverse);
+  const b = grouped(offset).sub(mean.mul(a));
+  save([x, mean, inverse, a]);
+
+  return {
+    value: x.mul<Image>(perImage(a)).add(perImage(b)),
+    gradFunc(dy, saved) {
+      const [x, mean, inverse, a] = saved as [Image, Tensor, Tensor, Tensor];
+      const [s, t] = [grouped(sumOf(dy)), grouped(sumOf(dy.mul(x)))];
+      const shared = overGroup(a.mul(s), 1 / count);
+      const p = mean.mul(shared).sub(overGroup(a.mul(t), 1 / count)).mul(inverse.square());
+      const q = shared.add(mean.mul(p)).neg();
+      const spread = (perGroupValue: Tensor): Image => perImage(perGroupValue.tile([1, 1, perGroup]));
+      const ofParameter = (value: Tensor, { shape: [rows] }: Tensor): Tensor => (rows === batch ? value.reshape([batch, channels]) : value.reshape([batch, channels]).sum(0, true));
+      return [
+        dy.mul<Image>(perImage(a)).add(x.mul(spread(p))).add(spread(q)),
+        ofParameter(t.sub(mean.mul(s)).mul(inverse), gain),
+        ofParameter(s, offset),
+      ];
+    },
+  };
+});

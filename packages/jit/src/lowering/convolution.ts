@@ -5,11 +5,10 @@
 import { tf } from '@tweedie/core';
 import { type Graph, sizeOf, type Value } from '../graph.ts';
 import { add, concat, div, expand, fill, matmul, pad, reduce, reshape, reverse, slice, transpose } from '../ops.ts';
+import { interleaved, planar } from '../layout.ts';
 import { activate } from './elementwise.ts';
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 
-const planar = (g: Graph, x: Value): Value => transpose(g, x, [0, 3, 1, 2]);
-const interleaved = (g: Graph, x: Value): Value => transpose(g, x, [0, 2, 3, 1]);
 type Shape4 = [number, number, number, number];
 const shape4 = ({ shape: [a = 1, b = 1, c = 1, d = 1] }: Value): Shape4 => [a, b, c, d];
 const pair = (value: number | number[] | undefined): [number, number] => (typeof value === 'number' ? [value, value] : [value?.[0] ?? 1, value?.[1] ?? 1]);

@@ -1,0 +1,70 @@
+/**
+ * What is known before any call: constants, and views of them (transposed, reversed, sliced), which filters become on their way into a
+ * planar convolution or its reverse. A view is an offset and strides into the constant's numbers, copied out only when the model is written,
+ * one at a time, so that the weights of a large network do not pile up.
+ */
+import { type Data, elements, sameShape, sizeOf, type Shape, type Value } from './graph.ts';
+
+type View = { readonly base: Value; readonly shape: Shape; readonly strides: readonly number[]; readonly offset: number };
+
+const contiguous = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+const listed = (x: Value | undefined): number[] | undefined => (x?.source.kind === 'constant' ? Array.from(elements(x), Number) : undefined);
+
+function viewOf(value: Value): View | undefined {
+  const { source, shape } = value;
+  if (source.kind === 'constant') return { base: value, shape, strides: contiguous(shape), offset: 0 };
+  if (source.kind !== 'operation') return undefined;
+  const [input, begin, , , steps] = source.inputs;
+  const view = input && viewOf(input);
+  if (view === undefined) return undefined;
+  const { base, strides, offset } = view;
+  if (source.op === 'Transpose') {
+    const perm = source.attributes['perm'] as readonly number[];
+    return { base, shape, strides: perm.map((axis) => strides[axis] ?? 1), offset };
+  }
+  if (source.op === 'Reshape') {
+    const moved = view.shape.flatMap((n, axis) => (n === 1 ? [] : [strides[axis]]));
+    const kept = contiguous(view.shape).filter((_, axis) => view.shape[axis] !== 1);
+    return moved.every((stride, i) => stride === kept[i]) ? { base, shape, strides: contiguous(shape), offset } : undefined;
+  }
+  const [from, by] = [listed(begin), listed(steps)];
+  if (source.op !== 'Slice' || from === undefined || by === undefined) return undefined;
+  return {
+    base, shape,
+    strides: strides.map((stride, axis) => stride * (by[axis] ?? 1)),
+    offset: from.reduce((sum, first, axis) => sum + first * (strides[axis] ?? 1), offset),
+  };
+}
+
+/** True where the value is a constant or a view of one. */
+export const isFixed = (value: Value): boolean => viewOf(value) !== undefined;
+
+let scratch = new Float32Array(0);
+
+/** All elements of a fixed value. With `fleeting` they may be overwritten by the next call: memory that is new costs more than the copy. */
+export function fixedElements(value: Value, fleeting = false): Data {
+  const view = viewOf(value);
+  if (view === undefined) throw new Error('jit: not a constant.');
+  const data = elements(view.base);
+  if (sameShape(view.strides, contiguous(view.shape)) && view.offset === 0) return data;
+  if (!fleeting || !(data instanceof Float32Array)) return copied(data as Float32Array, view, data.slice(0, sizeOf(view.shape)) as Float32Array);
+  if (scratch.length < sizeOf(view.shape)) scratch = new Float32Array(sizeOf(view.shape));
+  return copied(data, view, scratch.subarray(0, sizeOf(view.shape)));
+}
+
+/** Element by element, along the axis whose numbers lie closest in the constant: the copy then reads whole cache lines. */
+function copied(from: Float32Array, { shape, strides, offset }: View, to: Float32Array): Float32Array {
+  const places = contiguous(shape);
+  const axes = shape.map((_, axis) => axis).filter((axis) => shape[axis] !== 1);
+  const inner = axes.reduce((best, axis) => (Math.abs(strides[axis] ?? 0) < Math.abs(strides[best] ?? 0) ? axis : best), axes[0] ?? 0);
+  const [length = 1, stride = 0, place = 0] = [shape[inner], strides[inner], places[inner]];
+  const visit = ([axis, ...rest]: readonly number[], source: number, target: number): void => {
+    if (axis === undefined) {
+      for (let i = 0; i < length; i++) to[target + i * place] = from[source + i * stride] as number;
+      return;
+    }
+    for (let i = 0; i < (shape[axis] ?? 1); i++) visit(rest, source + i * (strides[axis] ?? 0), target + i * (places[axis] ?? 0));
+  };
+  visit(axes.filter((axis) => axis !== inner), offset, 0);
+  return to;
+}
