@@ -1,26 +1,26 @@
-/** The state after every block of adm-tiny, and the time embedding: where two implementations part. */
+/** The state after every block, and the time embedding: where two implementations part. */
 import { type Tensor, tf } from '@tweedie/core';
 import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
-import { describe, expect } from 'vitest';
+import { beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admUnet, admWeights, timeEmbedding, timeFrequencies } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
 
 const report = fixtureReport('network', 'adm-blocks');
 
-if (hasFixture('network', 'adm-tiny.blocks.safetensors')) {
-  describe('adm-tiny', () => {
-    const blocks = readFixtureTensors('network', 'adm-tiny.blocks.safetensors');
+const { models } = readFixtureJson<{ models: Readonly<Record<string, { readonly config: AdmConfig }>> }>('network', 'index.json');
+for (const [model, { config }] of Object.entries(models)) {
+  if (!hasFixture('network', `${model}.blocks.safetensors`)) continue;
+  describe(model, () => {
+    const blocks = readFixtureTensors('network', `${model}.blocks.safetensors`);
     const seen = new Map<string, Tensor>();
-    const run = async () => {
-      if (seen.size > 0) return;
-      const config = readFixtureJson<AdmConfig>('network', 'adm-tiny.json');
-      const io = readFixtureTensors('network', 'adm-tiny.io.safetensors');
-      const unet = admUnet(config, await admWeights(config, checkpointOf(readFixtureTensors('network', 'adm-tiny.safetensors'))), (name, value) => seen.set(name, value));
+    beforeAll(async () => {
+      const io = readFixtureTensors('network', `${model}.io.safetensors`);
+      const weights = await admWeights(config, checkpointOf(readFixtureTensors('network', `${model}.safetensors`)));
+      const unet = admUnet(config, weights, (name, value) => seen.set(name, value));
       unet(tf.slice(fixtureImage(io.get('x')!), [0, 0, 0, 0], [1, -1, -1, -1]), tf.tensor1d([Number(io.get('t_int')!.data[0])]));
-    };
+    });
     for (const [name, entry] of blocks) {
-      report.case(name, async () => {
-        await run();
+      report.case(`${model}/${name}`, () => {
         const got = seen.get(name)!;
         const expected = entry.shape.length === 4 ? fixtureImage(entry) : tf.tensor(Float32Array.from(entry.data, Number), [...entry.shape]);
         // Of the larger blocks only the first channels are stored.
@@ -28,8 +28,7 @@ if (hasFixture('network', 'adm-tiny.blocks.safetensors')) {
         expect(shared.sub(expected).abs().max().dataSync()[0]! / expected.abs().max().dataSync()[0]!).toBeLessThan(2e-5);
       });
     }
-    report.case('every block is stored', async () => {
-      await run();
+    report.case(`${model}, no other block`, () => {
       expect([...seen.keys()].sort()).toEqual([...blocks.keys()].sort());
     });
   });
