@@ -22,6 +22,10 @@ export interface Files {
   resolve(path: string): string;
   readBytes(path: string): Promise<Uint8Array>;
   readText(path: string): Promise<string>;
+  /** Bytes of a file, without reading it. */
+  size(path: string): Promise<number>;
+  /** Bytes begin .. end - 1, for files too large to be read at once. */
+  readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
   /** Names of a folder's entries, sorted by code unit; the name of a folder ends in `/`. */
   list(folder: string): Promise<readonly string[]>;
   /** A picture as float32 row-major H, W, C in [-1, 1] (value / 127.5 - 1). */

@@ -103,7 +103,7 @@ export {
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture } from './posterior.ts';
-export { decodeSafetensors, encodeSafetensors, type SafetensorsEntry, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
+export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';
 export { initialNoise, reverseStep } from './steps.ts';

@@ -3,6 +3,7 @@
  * row-major and little-endian. The reader refuses whatever does not add up; nothing in a file can make it run code.
  */
 import { ConfigError, messageOf, showShape } from './errors.ts';
+import type { Files } from './files.ts';
 
 type Arrays = {
   F64: Float64Array;
@@ -34,13 +35,33 @@ type Located = { readonly name: string; readonly dtype: SafetensorsDtype; readon
 /** All tensors of a file by name. `source` (its path) begins every error. */
 export function decodeSafetensors(bytes: Uint8Array, source = 'safetensors'): Map<string, SafetensorsEntry> {
   const { header, dataStart } = readHeader(bytes, source);
-  const located = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__')
-    .map(([name, value]) => locate(name, value, source));
-  checkCoverage(located, bytes.length - dataStart, source);
+  const located = locateAll(header, bytes.length - dataStart, source);
   return new Map(
     located.map(({ name, dtype, shape, begin, end }) => [name, toEntry(dtype, shape, copyOf(bytes.subarray(dataStart + begin, dataStart + end)))] as const),
   );
+}
+
+/** A file whose tensors are read when they are asked for. */
+export type SafetensorsFile = {
+  readonly entries: ReadonlyMap<string, { readonly dtype: SafetensorsDtype; readonly shape: readonly number[] }>;
+  read(name: string): Promise<SafetensorsEntry>;
+};
+
+/** Opens a file of any size: reads its header, and each tensor by its range. */
+export async function openSafetensors(path: string, files: Pick<Files, 'size' | 'readRange'>): Promise<SafetensorsFile> {
+  const size = await files.size(path);
+  const dataStart = 8 + headerLength(await files.readRange(path, 0, Math.min(8, size)), size, path);
+  const { header } = readHeader(await files.readRange(path, 0, dataStart), path);
+  const entries = new Map(locateAll(header, size - dataStart, path).map((located) => [located.name, located]));
+  return {
+    entries,
+    async read(name) {
+      const located = entries.get(name);
+      if (located === undefined) throw new ConfigError(path, `has no tensor "${name}".`, 'Correct the name, or take the file that has it.');
+      const { dtype, shape, begin, end } = located;
+      return toEntry(dtype, shape, copyOf(await files.readRange(path, dataStart + begin, dataStart + end)));
+    },
+  };
 }
 
 /** The free text fields of a file's header. */
@@ -78,12 +99,17 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, SafetensorsInput>
   return bytes;
 }
 
-function readHeader(bytes: Uint8Array, source: string): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < 8) throw broken(source, `it has ${bytes.length} bytes, less than the 8 of the header length.`);
+/** The header's length, which the first eight bytes say; `size` is that of the whole file. */
+function headerLength(bytes: Uint8Array, size: number, source: string): number {
+  if (size < 8) throw broken(source, `it has ${size} bytes, less than the 8 of the header length.`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  const available = Math.min(bytes.length - 8, maxHeaderBytes);
+  const available = Math.min(size - 8, maxHeaderBytes);
   if (length > BigInt(available)) throw broken(source, `its header says ${length} bytes, at most ${available} are possible.`);
-  const dataStart = 8 + Number(length);
+  return Number(length);
+}
+
+function readHeader(bytes: Uint8Array, source: string): { header: Record<string, unknown>; dataStart: number } {
+  const dataStart = 8 + headerLength(bytes, bytes.length, source);
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
@@ -92,6 +118,15 @@ function readHeader(bytes: Uint8Array, source: string): { header: Record<string,
   }
   if (!isRecord(header)) throw broken(source, 'its header is not a JSON object.');
   return { header, dataStart };
+}
+
+/** Where the tensors are in the `available` bytes behind the header. */
+function locateAll(header: Record<string, unknown>, available: number, source: string): readonly Located[] {
+  const located = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, value]) => locate(name, value, source));
+  checkCoverage(located, available, source);
+  return located;
 }
 
 function locate(name: string, value: unknown, source: string): Located {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../src/errors.ts';
-import { decodeSafetensors, encodeSafetensors, safetensorsMetadata, type SafetensorsInput } from '../src/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, openSafetensors, safetensorsMetadata, type SafetensorsInput } from '../src/safetensors.ts';
 
 const file = (header: unknown, dataBytes: number): Uint8Array => {
   const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
@@ -21,6 +21,14 @@ const tensors = new Map<string, SafetensorsInput>([
   ['short', { dtype: 'I16', shape: [1], data: Int16Array.of(-32768) }],
   ['int', { dtype: 'I32', shape: [1], data: Int32Array.of(-2147483648) }],
 ]);
+
+const inMemory = (bytes: Uint8Array, ranges: number[][] = []) => ({
+  size: async () => bytes.length,
+  readRange: async (_: string, begin: number, end: number) => {
+    ranges.push([begin, end]);
+    return bytes.slice(begin, end);
+  },
+});
 
 describe('safetensors', () => {
   it('reads back what it wrote, bit for bit', () => {
@@ -54,6 +62,17 @@ describe('safetensors', () => {
     expect([...(read.get('brain')?.data ?? [])]).toEqual([1, -3.140625]);
   });
 
+  it('opens a file and reads one tensor after the other by its range', async () => {
+    const bytes = encodeSafetensors(tensors, { note: 'ü' });
+    const ranges: number[][] = [];
+    const { entries, read } = await openSafetensors('weights.safetensors', inMemory(bytes, ranges));
+    expect([...entries.keys()].sort()).toEqual([...tensors.keys()].sort());
+    const header = ranges.length;
+    for (const [name, tensor] of tensors) expect(await read(name)).toEqual(tensor);
+    expect(ranges.slice(header).map(([begin = 0, end = 0]) => end - begin)).toEqual([...tensors.values()].map(({ data }) => data.byteLength));
+    await expect(read('y')).rejects.toThrow('[weights.safetensors] has no tensor "y".');
+  });
+
   const entry = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
   it.each<[string, Uint8Array, RegExp]>([
     ['no length', new Uint8Array(7), /7 bytes/],
@@ -69,11 +88,12 @@ describe('safetensors', () => {
     ['too few bytes', file({ x: entry }, 7), /take 8 bytes, the file holds 7/],
     ['bytes of nobody', file({ x: entry }, 9), /take 8 bytes, the file holds 9/],
     ['overlapping tensors', file({ x: entry, z: { ...entry, data_offsets: [4, 12] } }, 12), /begins at byte 4/],
-  ])('refuses %s', (_, bytes, message) => {
+  ])('refuses %s', async (_, bytes, message) => {
     const read = () => decodeSafetensors(bytes, 'weights.safetensors');
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(message);
     expect(read).toThrow(/^\[weights\.safetensors\] not a sound safetensors file/);
+    await expect(openSafetensors('weights.safetensors', inMemory(bytes))).rejects.toThrow(message);
   });
 
   it('refuses to write a shape that does not fit the numbers', () => {

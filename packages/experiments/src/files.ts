@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Files, messageOf } from '@tweedie/core';
@@ -19,6 +19,14 @@ export function createFiles(baseFolder: string): Files {
   return {
     resolve: locate,
     readBytes,
+    size: async (path) => {
+      const absolute = locate(path);
+      const { size } = await stat(absolute).catch((cause: unknown) => {
+        throw fileError(absolute, cause);
+      });
+      return size;
+    },
+    readRange: (path, begin, end) => readRange(locate(path), begin, end),
     readText: async (path) => new TextDecoder().decode(await readBytes(path)),
     list: async (folder) => {
       const absolute = locate(folder);
@@ -37,6 +45,27 @@ export function createFiles(baseFolder: string): Files {
     imageShape: async (path) => imageShapeOf(await readBytes(path), locate(path)),
   };
 }
+
+async function readRange(path: string, begin: number, end: number): Promise<Uint8Array> {
+  const handle = await open(path).catch((cause: unknown) => {
+    throw fileError(path, cause);
+  });
+  try {
+    const bytes = new Uint8Array(end - begin);
+    // One read gives at most 2 GiB.
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, largestRead), begin + done);
+      if (bytesRead === 0) throw new Error(`it ends at byte ${begin + done}, ${end} were expected`);
+      done += bytesRead;
+    }
+    return bytes;
+  } catch (cause) {
+    throw fileError(path, cause);
+  } finally {
+    await handle.close();
+  }
+}
+const largestRead = 2 ** 30;
 
 const leadsToFolder = (path: string): Promise<boolean> =>
   stat(path).then(

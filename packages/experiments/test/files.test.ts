@@ -42,6 +42,17 @@ describe('paths and bytes', () => {
     expect(await createFiles(folder).list('inner')).toEqual(['B.png', 'a10.png', 'a2.png', 'b.png', 'broken', 'link/', 'sub/', 'ä.png']);
   });
 
+  it('reads a file in parts', async () => {
+    const files = createFiles(folder);
+    await writeFile(join(folder, 'ten'), Uint8Array.from({ length: 10 }, (_, k) => k));
+    expect(await files.size('ten')).toBe(10);
+    expect([...(await files.readRange('ten', 3, 6))]).toEqual([3, 4, 5]);
+    expect([...(await files.readRange('ten', 4, 4))]).toEqual([]);
+    await expect(files.readRange('ten', 8, 12)).rejects.toThrow(`[${join(folder, 'ten')}] cannot be read (it ends at byte 10, 12 were expected).`);
+    await expect(files.readRange('gone', 0, 1)).rejects.toThrow(`[${join(folder, 'gone')}] does not exist.`);
+    await expect(files.size('gone')).rejects.toThrow(`[${join(folder, 'gone')}] does not exist.`);
+  });
+
   it('says in one line what is wrong with a path', async () => {
     const files = createFiles(folder);
     await writeFile(join(folder, 'file'), '');

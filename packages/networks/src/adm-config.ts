@@ -1,6 +1,6 @@
 import { ConfigError } from '@tweedie/core';
 
-/** The U-Net of guided diffusion by the names of its configuration files; what only training needs is left out. */
+/** The U-Net of guided diffusion by the names, and with the defaults, of its configuration files; what only training needs is left out. */
 export type AdmConfig = {
   readonly image_size: number;
   readonly num_channels: number;
@@ -124,7 +124,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
     inChannels,
     outChannels: learnSigma ? 2 * inChannels : inChannels,
     timeWidth: width,
-    scaleShift: config.use_scale_shift_norm ?? false,
+    scaleShift: config.use_scale_shift_norm ?? true,
     headByHead: !(config.use_new_attention_order ?? false),
     down,
     middle,

@@ -1,17 +1,10 @@
-import { ConfigError, showShape, suggest, type Tensor, tf } from '@tweedie/core';
+import { ConfigError, showShape, type Tensor, tf } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmParameter, admParameters } from './adm-parameters.ts';
+import type { Checkpoint } from './checkpoint.ts';
 
 /** The network's tensors by their names in a state dict, in TensorFlow's layout: convolutions [height, width, in, out], linear maps [in, out]. */
 export type AdmWeights = ReadonlyMap<string, Tensor>;
-
-/** Tensors in PyTorch's layout, read one at a time: the largest networks do not fit into memory twice. */
-export interface Checkpoint {
-  /** Names the file in errors. */
-  readonly source: string;
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
-  read(name: string): Promise<Float32Array>;
-}
 
 /**
  * The weights of a configuration from a checkpoint. The caller disposes the tensors. Throws ConfigError, before anything is read, where a
@@ -26,15 +19,14 @@ export async function admWeights(config: AdmConfig, checkpoint: Checkpoint): Pro
 }
 
 function checkFit(parameters: readonly AdmParameter[], { source, shapes }: Checkpoint): void {
-  const names = parameters.map(({ name }) => name);
-  const known = new Set(names);
+  const known = new Set(parameters.map(({ name }) => name));
   const faults = [
     ...parameters.flatMap(({ name, shape }) => {
       const found = shapes.get(name);
       if (found === undefined) return [`tensor "${name}" is missing.`];
       return showShape(found) === showShape(shape) ? [] : [`tensor "${name}" has shape ${showShape(found)}, the configuration needs ${showShape(shape)}.`];
     }),
-    ...[...shapes.keys()].filter((name) => !known.has(name)).map((name) => `tensor "${name}" is not of this network. ${suggest(name, names)}`),
+    ...[...shapes.keys()].filter((name) => !known.has(name)).map((name) => `tensor "${name}" is not of this network.`),
   ];
   if (faults.length === 0) return;
   const more = faults.length > 3 ? ` And ${faults.length - 3} more.` : '';
@@ -45,7 +37,7 @@ function toTensor({ shape, headByHead }: AdmParameter, data: Float32Array): Tens
   const [outputs = 1, inputs = 1, ...kernel] = shape;
   const rows = headByHead === undefined ? undefined : rowsByRole(outputs, headByHead);
   if (shape.length === 1) return tf.tensor1d(rows === undefined ? data : Float32Array.from(rows, (row) => data[row] ?? 0));
-  const taps = kernel.reduce((product, n) => product * n, 1);
+  const taps = productOf(kernel);
   const moved = new Float32Array(data.length);
   for (let output = 0; output < outputs; output++) {
     let from = (rows?.[output] ?? output) * inputs * taps;
@@ -53,7 +45,7 @@ function toTensor({ shape, headByHead }: AdmParameter, data: Float32Array): Tens
       for (let tap = 0; tap < taps; tap++) moved[(tap * inputs + input) * outputs + output] = data[from++] ?? 0;
     }
   }
-  return tf.tensor(moved, kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs]);
+  return tf.tensor(moved, ofKernel(kernel, inputs, outputs));
 }
 
 /** Where the rows "all q, all k, all v" are found among rows q, k, v of one head after the other. */
@@ -71,27 +63,35 @@ const rowsByRole = (rows: number, heads: number): readonly number[] => {
  * nothing is zero. Any seed; half a billion numbers take seconds.
  */
 export function randomAdmWeights(config: AdmConfig, seed: number): AdmWeights {
-  const next = uniform(seed);
+  const fill = uniform(seed);
   return new Map(
     admParameters(config).map(({ name, shape }) => {
       const [outputs = 1, inputs = 1, ...kernel] = shape;
-      const fanIn = shape.length === 1 ? 100 : inputs * kernel.reduce((product, n) => product * n, 1);
+      const fanIn = shape.length === 1 ? 100 : inputs * productOf(kernel);
       const centre = shape.length === 1 && name.endsWith('weight') ? 1 : 0;
-      const spread = Math.sqrt(12 / fanIn);
-      const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
-      for (let i = 0; i < data.length; i++) data[i] = centre + spread * (next() - 0.5);
-      return [name, tf.tensor(data, shape.length === 1 ? [outputs] : kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs])] as const;
+      const data = new Float32Array(productOf(shape));
+      fill(data, centre, Math.sqrt(3 / fanIn));
+      return [name, tf.tensor(data, shape.length === 1 ? [outputs] : ofKernel(kernel, inputs, outputs))] as const;
     }),
   );
 }
 
-/** Marsaglia's xorshift on 32 bits: uniform in (0, 1). */
-function uniform(seed: number): () => number {
-  let state = (Math.imul(seed, 0x9e3779b1) ^ 0x85ebca6b) | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
+/** Fills arrays with numbers uniform in centre +- spread, by Marsaglia's xorshift on 32 bits: fast, and good enough for weights. */
+function uniform(seed: number): (into: Float32Array, centre: number, spread: number) => void {
+  let carried = (Math.imul(seed, 0x9e3779b1) ^ 0x85ebca6b) | 1;
+  return (into, centre, spread) => {
+    const unit = spread / 2 ** 31;
+    let state = carried;
+    for (let i = 0; i < into.length; i++) {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      into[i] = centre + unit * state;
+    }
+    carried = state;
   };
 }
+
+const productOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+/** TensorFlow's shape of a map with these filter sizes: a convolution's, or a linear one's where there is at most one tap. */
+const ofKernel = (kernel: readonly number[], inputs: number, outputs: number): number[] => (kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs]);

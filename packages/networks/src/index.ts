@@ -1,5 +1,7 @@
 export { type AdmConfig, type AdmPlan, admPlan, type Block, type Layer } from './adm-config.ts';
+export { admModel, type AdmModelOptions } from './adm-model.ts';
 export { type AdmParameter, admParameters } from './adm-parameters.ts';
 export { type AdmUnet, admUnet } from './adm-unet.ts';
-export { type AdmWeights, admWeights, type Checkpoint, randomAdmWeights } from './adm-weights.ts';
+export { type AdmWeights, admWeights, randomAdmWeights } from './adm-weights.ts';
+export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 export { timeEmbedding, timeFrequencies } from './time-embedding.ts';

@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
 
-type Model = { readonly config: AdmConfig; readonly parameters: number; readonly tensors: number; readonly io: Readonly<Record<string, { readonly t: readonly number[] }>> };
+type Model = {
+  readonly config: AdmConfig;
+  readonly parameters: number;
+  readonly tensors: number;
+  readonly io: Readonly<Record<string, { readonly t: readonly number[] }>>;
+  readonly output_change_for_common_mistakes?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+};
 type Call = (x: Image, t: Tensor, cotangent: Image) => { out: Image; vjp: Image };
 
 const { models } = readFixtureJson<{ models: Readonly<Record<string, Model>> }>('network', 'index.json');
@@ -26,7 +32,13 @@ const engines = {
   compiled: (fn: Call) => jit(fn),
 };
 
-for (const [name, { config, parameters, tensors, io }] of Object.entries(models)) {
+/** Of the mistakes that the fixtures measured, those that can be made from outside. */
+const mistakes: Readonly<Record<string, { readonly changes?: (config: AdmConfig) => Partial<AdmConfig>; readonly t?: (t: number) => number }>> = {
+  'other attention order': { changes: ({ use_new_attention_order: order = false }) => ({ use_new_attention_order: !order }) },
+  'fractional t rounded': { t: Math.round },
+};
+
+for (const [name, { config, parameters, tensors, io, output_change_for_common_mistakes: changes = {} }] of Object.entries(models)) {
   report.case(`${name}/count`, () => {
     const all = admParameters(config);
     expect(all.length).toBe(tensors);
@@ -60,6 +72,23 @@ for (const [name, { config, parameters, tensors, io }] of Object.entries(models)
           expect(ofVjp.largest).toBeLessThan(3e-3);
           expect(ofVjp.relative).toBeLessThan(1e-4);
           run.dispose();
+        });
+      }
+    }
+
+    for (const [key, measured] of Object.entries(changes)) {
+      for (const [mistake, change] of Object.entries(measured)) {
+        const made = mistakes[mistake];
+        if (made === undefined) continue;
+        report.case(`${name}/${key}/${mistake}`, async () => {
+          const wrong = { ...config, ...made.changes?.(config) };
+          const mistaken = await admWeights(wrong, checkpointOf(readFixtureTensors('network', `${name}.safetensors`)));
+          const run = jit((x: Image, t: Tensor) => admUnet(wrong, mistaken)(x, t));
+          const t = Array.from(tensor(`t_${key}`).data, Number).map(made.t ?? ((value) => value));
+          const { largest } = gap(await run(fixtureImage(tensor('x')), tf.tensor1d(t)), tensor(`out64_${key}`));
+          expect(Math.abs(largest - change)).toBeLessThan(1e-3);
+          run.dispose();
+          tf.dispose([...mistaken.values()]);
         });
       }
     }

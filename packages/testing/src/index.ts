@@ -13,5 +13,6 @@ export {
 } from './fixtures.ts';
 export { gaussianLaw } from './gaussian-law.ts';
 export { bindings, largestDifference, methodWorld, stepsOfSchedule, storedRandom } from './method-fixtures.ts';
+export { networkCases } from './network-fixtures.ts';
 export { bind, mixturePrior, randomProblems, relativeDifference, type Run, sampleRows } from './sampling.ts';
 export { type StepCase, stepFixtures } from './step-fixtures.ts';

@@ -1,0 +1,59 @@
+import { type Context, fromEpsilonNetwork, type Image, noiseProcess, type ScoreModel, tf, veProcess } from '@tweedie/core';
+import { type AdmConfig, admPlan } from './adm-config.ts';
+import { type AdmUnet, admUnet } from './adm-unet.ts';
+import { admWeights } from './adm-weights.ts';
+import { fileHash, openCheckpoint } from './checkpoint.ts';
+
+/** A trained network and the diffusion it was trained with, by the names of guided diffusion. */
+export type AdmModelOptions = AdmConfig & {
+  /** A safetensors file with the tensors of the state dict. */
+  readonly weights: string;
+  readonly diffusion_steps?: number;
+  readonly noise_schedule?: 'linear' | 'cosine';
+  /** The network is shown t * 1000 / diffusion_steps. */
+  readonly rescale_timesteps?: boolean;
+};
+
+/**
+ * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see it through, with the
+ * same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2) (methods.md 1.5, 1.6). With `learn_sigma` the second half of
+ * its output v gives the fraction (v + 1) / 2 of the log variance (methods.md 2.3). x0hat has the range [-1, 1].
+ * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming the tensor).
+ */
+export function admModel(options: AdmModelOptions, { files }: Pick<Context, 'files'>, kind: 'vp' | 've'): ScoreModel {
+  const { weights: path, diffusion_steps: trainingSteps = 1000, noise_schedule: schedule = 'linear', rescale_timesteps: rescale = false } = options;
+  const { imageSize, inChannels, outChannels } = admPlan(options);
+  const trained = noiseProcess({ schedule, trainingSteps });
+  const learned = outChannels > inChannels;
+  let loaded: { readonly unet: AdmUnet; readonly hash: string; readonly dispose: () => void } | undefined;
+  const ready = () => {
+    if (loaded === undefined) throw new Error('model: load() has not been called.');
+    return loaded;
+  };
+
+  const model = fromEpsilonNetwork({
+    imageShape: [imageSize, imageSize, inChannels],
+    process: kind === 'vp' ? trained : veProcess(trained.table.map(({ sigma }) => sigma)),
+    range: [-1, 1],
+    weightsHash: () => ready().hash,
+    network(x, t) {
+      const output = ready().unet(x, rescale ? t.mul(1000 / trainingSteps) : t);
+      if (!learned) return { epsilon: output };
+      const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
+      return { epsilon, varianceFraction: v.add<Image>(1).div(2) };
+    },
+  });
+  return {
+    ...model,
+    predictsVariance: learned,
+    async load() {
+      if (loaded !== undefined) return;
+      const tensors = await admWeights(options, await openCheckpoint(path, files));
+      loaded = { unet: admUnet(options, tensors), hash: await fileHash(path, files), dispose: () => tf.dispose([...tensors.values()]) };
+    },
+    dispose() {
+      loaded?.dispose();
+      loaded = undefined;
+    },
+  };
+}

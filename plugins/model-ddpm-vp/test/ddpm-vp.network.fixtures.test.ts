@@ -1,0 +1,3 @@
+import { networkCases } from '@tweedie/testing';
+
+networkCases('ddpm-vp');
