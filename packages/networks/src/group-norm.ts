@@ -36,7 +36,7 @@ const normalise = tf.customGrad((...args) => {
   const sumOf = (image: Tensor): Tensor => image.sum([1, 2]);
 
   const mean = overGroup(sumOf(x), 1 / count);
-  const inverse = overGroup(sumOf(x.square()), 1 / count).sub(mean.square()).add(epsilon).rsqrt();
+  const inverse = overGroup(sumOf(x.square()), 1 / count).sub(mean.square()).relu().add(epsilon).rsqrt();
   const a = grouped(gain).mul(inverse);
   const b = grouped(offset).sub(mean.mul(a));
   save([x, mean, inverse, a]);
