@@ -3,7 +3,7 @@ import { inArrayOf } from './graph.ts';
 import { withModel } from './model-file.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
-import { largestWork, SHARED_FROM } from './work.ts';
+import { largestWork, numbersWritten, PLANNED_BELOW, SHARED_FROM } from './work.ts';
 
 export interface JitOptions extends SessionOptions {
   /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
@@ -33,7 +33,8 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
     const isSmall = largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM);
-    const session = await withModel(inputs, outputs, (model) => createSession(model, isSmall ? { ...options, threads: 1 } : options));
+    const planMemory = numbersWritten(outputs) < PLANNED_BELOW;
+    const session = await withModel(inputs, outputs, (model) => createSession(model, { ...options, ...(isSmall && { threads: 1 }), planMemory }));
     return {
       async run(feeds) {
         const arrays = await session.run(feeds);

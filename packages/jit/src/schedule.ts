@@ -28,6 +28,8 @@ export function scheduled(outputs: readonly Value[], isLeaf?: (value: Value) => 
 
 /** Smaller values are not worth a second computation. */
 const LARGE = 2 ** 12;
+/** Nor is anything where fewer numbers than this would be kept (256 MB). */
+const WORTHWHILE = 2 ** 26;
 /** Uses this much deeper than a value are in another part of the computation: in the reverse pass, seen from the forward pass. */
 const FAR = 24;
 
@@ -63,6 +65,8 @@ export function rematerialized(g: Graph, outputs: readonly Value[]): Value[] {
     const first = far.find((use) => use > depth(value) + FAR);
     if (near !== undefined && near <= depth(value) + FAR && first !== undefined && canRepeat(value, first)) repeats.set(value, first);
   }
+
+  if ([...repeats.keys()].reduce((sum, { shape }) => sum + sizeOf(shape), 0) < WORTHWHILE) return [...outputs];
 
   const rewritten = new Map<Value, Value>();
   const repeated = new Map<Value, Value>();

@@ -4,7 +4,7 @@
  * sigmoid's digits, and next to nothing of an activation or its gradient.
  */
 import { type Graph, uniformValue, type Value } from './graph.ts';
-import { add, binary, fill, mul, sub, unary } from './ops.ts';
+import { add, binary, fill, mul, unary } from './ops.ts';
 
 const operands = (x: Value | undefined, op: string): readonly Value[] => (x?.source.kind === 'operation' && x.source.op === op ? x.source.inputs : []);
 
@@ -48,13 +48,12 @@ export function written(g: Graph, op: string, [a, b]: readonly Value[]): Value |
   return op === 'ExactSigmoid' ? exactSigmoid(g, a) : undefined;
 }
 
-const fastSwish = (g: Graph, x: Value): Value => unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: 1 } });
+/** x sigmoid(alpha x), which ONNX Runtime has as one operation. */
+const fastSwish = (g: Graph, x: Value, alpha = 1): Value => unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: alpha } });
 
-/** dy s (1 + x - x s) */
-function fastSwishGradient(g: Graph, dy: Value, x: Value): Value {
-  const factor = add(g, sub(g, x, fastSwish(g, x)), fill(g, 1, x.dtype));
-  return mul(g, dy, mul(g, unary(g, 'Sigmoid', x), factor));
-}
+/** dy s (1 + x (1 - s)), and x (1 - s) = x sigmoid(-x) */
+const fastSwishGradient = (g: Graph, dy: Value, x: Value): Value =>
+  mul(g, dy, mul(g, unary(g, 'Sigmoid', x), add(g, fastSwish(g, x, -1), fill(g, 1, x.dtype))));
 
 /** 1 / (1 + e^-x), to the last digit of the tail. */
 const exactSigmoid = (g: Graph, x: Value): Value => unary(g, 'Reciprocal', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', x))));

@@ -28,15 +28,14 @@ const normalise = tf.customGrad((...args) => {
   const [batch, height, width, channels] = x.shape;
   const perGroup = channels / normGroups;
   const count = height * width * perGroup;
-  /** Factor times the sum over the channels of each group, [B, 32, 1]. */
-  const overGroup = (perChannel: Tensor, factor: number): Tensor =>
-    perChannel.reshape([-1, perGroup]).matMul(tf.fill([perGroup, 1], factor)).reshape([batch, normGroups, 1]);
+  /** Factor times the sum over the channels of each group: [B, 32, C / 32] to [B, 32, 1]. */
+  const overGroup = (perChannel: Tensor, factor: number): Tensor => perChannel.matMul(tf.fill([1, perGroup, 1], factor));
   const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, normGroups, perGroup]);
+  const channelSums = (image: Tensor): Tensor => grouped(image.sum([1, 2]));
   const perImage = (value: Tensor): Image => value.reshape([-1, 1, 1, channels]);
-  const sumOf = (image: Tensor): Tensor => image.sum([1, 2]);
 
-  const mean = overGroup(sumOf(x), 1 / count);
-  const inverse = overGroup(sumOf(x.square()), 1 / count).sub(mean.square()).relu().add(epsilon).rsqrt();
+  const mean = overGroup(channelSums(x), 1 / count);
+  const inverse = overGroup(channelSums(x.square()), 1 / count).sub(mean.square()).relu().add(epsilon).rsqrt();
   const a = grouped(gain).mul(inverse);
   const b = grouped(offset).sub(mean.mul(a));
   save([x, mean, inverse, a]);
@@ -45,7 +44,7 @@ const normalise = tf.customGrad((...args) => {
     value: x.mul<Image>(perImage(a)).add(perImage(b)),
     gradFunc(dy, saved) {
       const [x, mean, inverse, a] = saved as [Image, Tensor, Tensor, Tensor];
-      const [s, t] = [grouped(sumOf(dy)), grouped(sumOf(dy.mul(x)))];
+      const [s, t] = [channelSums(dy), channelSums(dy.mul(x))];
       const shared = overGroup(a.mul(s), 1 / count);
       const p = mean.mul(shared).sub(overGroup(a.mul(t), 1 / count)).mul(inverse.square());
       const q = shared.add(mean.mul(p)).neg();
