@@ -15,5 +15,5 @@ mkdir -p deps/lib
 ln -s "$tensorflow/include" deps/include
 ln -s "$tensorflow/libtensorflow_cc.so.2" deps/lib/libtensorflow.so
 ln -s "$tensorflow/libtensorflow_framework.so.2" deps/lib/libtensorflow_framework.so
-# When it runs, the libraries are found where Python has them: those of a TensorFlow with CUDA look for NVIDIA's beside themselves.
+# When it runs, the libraries are taken from where Python has them, so that what they look for beside themselves, NVIDIA's for one, is there.
 LDFLAGS="-Wl,-rpath,$tensorflow" npx node-pre-gyp rebuild --build-from-source --build-latest-napi-version-only

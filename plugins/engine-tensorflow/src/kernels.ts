@@ -68,12 +68,12 @@ function named(kernelName: string, cause: unknown): Error {
   const text = messageOf(cause);
   if (cause instanceof Error && text.startsWith('[engine/tensorflow]')) return cause;
   const [reason = ''] = text.replace(/^Invalid TF_Status: \d+\s+Message: /, '').split('\n');
-  return new Error(`[engine/tensorflow] operation ${kernelName}: ${reason}. Run with --engine onnxruntime, or --engine eager.`, { cause });
+  return new Error(`[engine/tensorflow] operation ${kernelName}: ${reason.replace(/\.?\s*$/, '')}. Run with --engine onnxruntime, or --engine eager.`, { cause });
 }
 
 /**
- * The cpu backend casts int32 and bool to float32 by changing the type's name and leaving numbers and array in place. TensorFlow looks at
- * what it was given, so such inputs are cast in earnest.
+ * The cpu backend casts int32 and bool to float32 by changing the type's name and leaving the numbers in place. TensorFlow looks at what it
+ * was given, so such inputs are cast in earnest.
  */
 function inEarnest(inputs: tf.NamedTensorInfoMap): tf.NamedTensorInfoMap {
   const { tensorInfo } = tf.engine().state;
@@ -83,11 +83,6 @@ function inEarnest(inputs: tf.NamedTensorInfoMap): tf.NamedTensorInfoMap {
   });
   if (casts.length === 0) return inputs;
   return Object.assign(Array.isArray(inputs) ? [...inputs] : { ...inputs }, Object.fromEntries(casts));
-}
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
-function inArrayOf(values: tf.BackendValues, dtype: tf.DataType): tf.BackendValues {
-  const wanted = dtype in arrays ? arrays[dtype as keyof typeof arrays] : undefined;
-  return wanted === undefined || values instanceof wanted ? values : wanted.from(values as Iterable<number>);
 }
 
 function install(kernelName: string, native: tf.KernelFunc): void {
@@ -105,13 +100,8 @@ function install(kernelName: string, native: tf.KernelFunc): void {
   });
 }
 
-type Mover = { move(dataId: object, values: tf.BackendValues, shape: number[], dtype: tf.DataType, refCount: number): void };
-
 /** Puts these repairs in place, teaches the backend the mark, and makes kernels that it lacks say so. */
-export function repairBackend(backend: Mover): void {
-  const move = backend.move.bind(backend);
-  backend.move = (dataId, values, shape, dtype, refCount) => move(dataId, inArrayOf(values, dtype), shape, dtype, refCount);
-
+export function repairBackend(): void {
   const native = tf.getKernelsForBackend(BACKEND);
   for (const { kernelName, kernelFunc } of native) {
     tf.unregisterKernel(kernelName, BACKEND);

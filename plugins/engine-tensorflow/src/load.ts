@@ -23,8 +23,8 @@ async function load(): Promise<Engine['facts']> {
   const { version } = require(manifest) as { readonly version: string };
   refuseAnotherCore(name, version, manifest);
   refuseNewerNode(name);
-  // The library reads these once. Its chatter is hidden, its warnings are not; and a GPU multiplies in float32, not in TensorFloat-32, whose
-  // ten bits are too few for steps that agree with other engines.
+  // The library reads these once. Its information is hidden (all but a note on oneDNN), its warnings are not; and a GPU multiplies in float32,
+  // not in TensorFloat-32, whose ten bits are too few for steps that agree with other engines.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   const active = tf.getBackend();
@@ -36,8 +36,8 @@ async function load(): Promise<Engine['facts']> {
     // It makes itself the active backend, which only compiled functions shall use.
     void tf.setBackend(active);
   }
+  repairBackend();
   const backend = tf.findBackend(BACKEND) as NativeBackend;
-  repairBackend(backend);
   return { [name.slice('@tensorflow/'.length)]: version, tensorflow: backend.binding.TF_Version, device: backend.isUsingGpuDevice ? 'gpu' : 'cpu' };
 }
 
@@ -86,4 +86,4 @@ function refuseNewerNode(name: string): void {
   throw refusal(`${name} does not work on Node.js ${process.version}.`, 'Use Node.js 20 or 22, or another engine.');
 }
 
-const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').replace(/\.$/, '');
+const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').replace(/\.?\s*$/, '');

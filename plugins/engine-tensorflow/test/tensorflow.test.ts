@@ -23,7 +23,7 @@ async function expectAgreement(fn: (...args: never[]) => TensorTree, args: reado
 }
 
 it.skipIf(absent === '')('where it is not installed: says how to install it, on CPU, on a GPU, and with a newer TensorFlow', () => {
-  expect(absent).toMatchInlineSnapshot();
+  expect(absent).toMatchInlineSnapshot(`"[engine/tensorflow] neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node is installed. CPU: npm install --no-save @tensorflow/tfjs-node@4.22.0. NVIDIA GPU: npm install --no-save @tensorflow/tfjs-node-gpu@4.22.0. Both bring TensorFlow 2.9; for the newer one of a Python environment, on CPU or GPU: sh plugins/engine-tensorflow/link-tensorflow.sh python3."`);
 });
 
 describe.skipIf(absent !== '')(`engine/tensorflow${absent === '' ? '' : `. Skipped: ${absent}`}`, () => {
