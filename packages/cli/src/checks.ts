@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { openRegistry, type JsonSchema, type Manifest } from '@tweedie/core/registry';
+import { messageOf, openRegistry, type JsonSchema, type Manifest } from '@tweedie/core/registry';
 
 /** Something to try: `attempt` says what was found, or throws. What is optional may be absent. */
 export type Check = { readonly name: string; readonly attempt: () => string | Promise<string>; readonly remedy: string; readonly optional?: boolean };
@@ -22,7 +22,7 @@ export function* checkMachine(registries: readonly string[]): Iterable<Check> {
   for (const { id, options } of engines(registries)) {
     yield { name: `engine ${id}`, attempt: () => tryEngine(id, {}, registries), remedy: 'Until it works choose another with --engine.' };
     for (const device of otherDevices(options)) {
-      yield { name: `engine ${id} on ${device}`, attempt: () => tryEngine(id, { device }, registries), remedy: '', optional: true };
+      yield { name: `engine ${id} on ${device}`, attempt: () => tryDevice(id, device, registries), remedy: '', optional: true };
     }
   }
   yield { name: 'pictures (sharp)', attempt: pictures, remedy: `${reinstall} sharp ships a binary for each platform as an optional dependency.` };
@@ -76,6 +76,13 @@ const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>,
     container.dispose();
   }
 };
+
+/** A device that does not start here was not tested here: that is said first, then why, without the source lines of the library. */
+const tryDevice = (id: string, device: string, registries: readonly string[]): Promise<string> =>
+  tryEngine(id, { device }, registries).catch((error: unknown) => {
+    const why = messageOf(error).replace(/^\[\S+\] device \w+ cannot be used here: /, '').replace(/\S+\.cc:\d+ .* was false\. /, '');
+    throw new Error(`untested here: ${why}`, { cause: error });
+  });
 
 const pictures = async (): Promise<string> => {
   const { encodePng } = await import('@tweedie/experiments');

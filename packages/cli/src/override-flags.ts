@@ -5,7 +5,7 @@ export const overrideFlags = {
   steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of every method.' }),
   samples: Flags.integer({ min: 1, helpValue: 'N', description: 'Samples per image.' }),
   limit: Flags.integer({ min: 1, helpValue: 'N', description: 'Only the first N images.' }),
-  engine: Flags.string({ helpValue: 'ID', description: 'What computes: onnxruntime, or eager for debugging.' }),
+  engine: Flags.string({ helpValue: 'ID', description: 'What computes: onnxruntime, tensorflow, or eager for debugging.' }),
 };
 
 type Given = { readonly steps?: number | undefined; readonly samples?: number | undefined; readonly limit?: number | undefined; readonly engine?: string | undefined };

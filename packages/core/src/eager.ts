@@ -1,6 +1,6 @@
 import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
-import { mapTree, signatureOf, traced } from './trees.ts';
+import { mapTree, signatureOf, tensorsOf, traced } from './trees.ts';
 import type { Compiled, Engine, EngineFactory, Tensor, TensorTree } from './types.ts';
 
 /**
@@ -9,23 +9,33 @@ import type { Compiled, Engine, EngineFactory, Tensor, TensorTree } from './type
  */
 export const eager: EngineFactory<Record<never, never>> = () => eagerEngine();
 
-export function eagerEngine(): Engine {
+/** What an eager engine is called, and the backend of TensorFlow.js that computes; it must know the mark (`registerMark`). */
+export type EagerOptions = Pick<Engine, 'id' | 'facts'> & { readonly backend: string };
+
+const plain: EagerOptions = { id: 'eager', facts: { 'tfjs-core': tf.version_core, device: 'cpu', threads: 1 }, backend: 'cpu' };
+
+/**
+ * Whatever the backend, results lie on `cpu`. What a function is given or captures moves to its backend where it is first read, keeps its
+ * numbers, and stays there until something else reads it: weights are uploaded once.
+ */
+export function eagerEngine({ id, facts, backend }: EagerOptions = plain): Engine {
   return {
-    id: 'eager',
-    facts: { 'tfjs-core': tf.version_core, device: 'cpu', threads: 1 },
+    id,
+    facts,
     compile<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R> {
       let cost = noCost;
       const signatures = new Set<string>();
       const call = async (...args: readonly TensorTree[]): Promise<TensorTree> => {
         signatures.add(signatureOf(args));
-        let kept: TensorTree = [];
+        let result: TensorTree = [];
         const body = () => {
           const inside: TensorTree = traced(args);
-          // A clone of each result, so that what the caller disposes is never one of the arguments.
-          kept = mapTree(fn(...(inside as A)), (leaf) => tf.keep(typeof leaf === 'number' ? tf.scalar(leaf) : leaf.clone()));
+          result = mapTree(fn(...(inside as A)), onCpu);
+          return tensorsOf(result);
         };
-        cost = addCosts(cost, countMarks(() => tf.tidy(body)));
-        return mapTree(kept, (leaf) => adopt(leaf as Tensor));
+        const costOfCall = countMarks(() => onBackend(backend, () => tf.tidy(body)));
+        cost = addCosts(cost, costOfCall);
+        return result;
       };
       const compiled: unknown = Object.defineProperties(call, {
         cost: { get: () => cost },
@@ -37,9 +47,26 @@ export function eagerEngine(): Engine {
   };
 }
 
-/** Turns a kept tensor into an ordinary one that the current scope owns. */
-function adopt(kept: Tensor): Tensor {
-  const owned = kept.clone();
-  kept.dispose();
-  return owned;
+/** A result under a handle of its own, so that what the caller disposes is never one of the arguments. */
+function onCpu(leaf: Tensor | number): Tensor {
+  const { shape, dtype } = typeof leaf === 'number' ? { shape: [], dtype: 'float32' as const } : leaf;
+  const values = typeof leaf === 'number' ? Float32Array.of(leaf) : leaf.dataSync();
+  return tf.engine().makeTensor(values, shape, dtype, tf.findBackend('cpu'));
+}
+
+/** Makes a backend the active one for the time of `body`, whatever happens in it. */
+function onBackend(name: string, body: () => void): void {
+  const engine = tf.engine();
+  const active = engine.backendName;
+  if (active !== name) void tf.setBackend(name);
+  try {
+    body();
+  } catch (error) {
+    // A gradient that was interrupted leaves what it saved for its reverse pass.
+    engine.state.activeTape?.forEach((node) => node.saved?.forEach((tensor) => tensor.dispose()));
+    engine.state.activeTape = [];
+    throw error;
+  } finally {
+    if (active !== name) void tf.setBackend(active);
+  }
 }

@@ -9,6 +9,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** The same, of something optional that is not installed: `tweedie doctor` calls it absent, not broken. */
+export class NotInstalledError extends ConfigError {}
+
 /** The run was stopped from outside (Ctrl-C, AbortSignal). Nothing that finished is lost. */
 export class CancelledError extends Error {
   override readonly name = 'CancelledError';

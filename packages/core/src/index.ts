@@ -51,7 +51,7 @@ export type {
   Transition,
 } from './types.ts';
 export type { Files, ReadImageOptions } from './files.ts';
-export { CancelledError, ConfigError, messageOf, showShape } from './errors.ts';
+export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
 export { adjointOf, solveOf } from './linear.ts';
 export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';

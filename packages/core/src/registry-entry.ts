@@ -1,5 +1,5 @@
 /** What of core needs neither TensorFlow.js nor plugin code: errors, registry, manifests, validation. Import as `@tweedie/core/registry`. */
-export { CancelledError, ConfigError, messageOf, showShape } from './errors.ts';
+export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { readJson, resolveOptions, type Capability, type Manifest } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';

@@ -1,5 +1,5 @@
 import { Command, Flags } from '@oclif/core';
-import { messageOf } from '@tweedie/core/registry';
+import { messageOf, NotInstalledError } from '@tweedie/core/registry';
 import { checkMachine, type Check } from '../checks.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 
@@ -28,6 +28,7 @@ const outcome = async ({ name, attempt, remedy, optional = false }: Check): Prom
   try {
     return { name, state: 'ok', says: await attempt() };
   } catch (error) {
-    return { name, state: optional ? 'absent' : 'broken', says: `${messageOf(error)} ${remedy}`.trimEnd() };
+    if (optional || error instanceof NotInstalledError) return { name, state: 'absent', says: messageOf(error) };
+    return { name, state: 'broken', says: `${messageOf(error)} ${remedy}`.trimEnd() };
   }
 };

@@ -33,7 +33,7 @@ export class Restore extends Command {
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),
     samples: Flags.integer({ min: 1, default: 1, helpValue: 'N', description: 'How many restorations.' }),
     seed: Flags.integer({ default: 0, helpValue: 'N', description: 'Same seed, same pictures.' }),
-    engine: Flags.string({ default: 'onnxruntime', helpValue: 'ID', description: 'What computes: onnxruntime, or eager for debugging.' }),
+    engine: Flags.string({ default: 'onnxruntime', helpValue: 'ID', description: 'What computes: onnxruntime, tensorflow, or eager for debugging.' }),
     out: Flags.string({ char: 'o', helpValue: 'FILE', description: 'PNG to write; further samples get a number. Default: beside the picture.' }),
     ...registryFlag,
   };
