@@ -16,6 +16,9 @@ const elementTypes: { readonly [D in Dtype]: number } = {
   bool: onnx.TensorProto.DataType.BOOL,
 };
 
+/** Operations with more than one output. The second output of a TopK is the operation `TopK.1`. */
+const outputsOf: { readonly [op: string]: number } = { TopK: 2 };
+
 type Names = (value: Value) => string;
 
 function initializer(value: Value, nameOf: Names): Onnx.ITensorProto {
@@ -50,7 +53,10 @@ export function encode(inputs: readonly Value[], outputs: readonly Value[]): Uin
     if (source.kind === 'constant') initializers.push(initializer(value, nameOf));
     if (source.kind !== 'operation') continue;
     const attribute = source.op === 'Cast' ? [castTo(value)] : attributesOf(source.attributes);
-    nodes.push({ opType: source.op, input: source.inputs.map(nameOf), output: [nameOf(value)], attribute });
+    // A value is one output of its operation; the others get names that nobody reads.
+    const [opType = '', position = '0'] = source.op.split('.');
+    const output = Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === Number(position) ? nameOf(value) : `${nameOf(value)}.${i}`));
+    nodes.push({ opType, input: source.inputs.map(nameOf), output, attribute });
   }
   outputs.forEach((value, i) => {
     if (made.get(value) !== `out${i}`) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [`out${i}`] });
