@@ -1,8 +1,9 @@
 import { type Tensor, tf } from '@tweedie/core';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { jit } from '../src/index.ts';
 import { draws, expectAgreement } from './agreement.ts';
 
-const { tensor, integers, bools, distinct, shape, withGradients } = draws(20240603);
+const { tensor, integers, bools, distinct, shape, withGradients, withTrueGradient } = draws(20240603);
 
 describe('reductions, scans and normalisations agree with the cpu backend, and so do their gradients', () => {
   it.each(['sum', 'mean', 'max', 'min', 'prod'] as const)('%s over some axes', async (name) => {
@@ -32,14 +33,20 @@ describe('reductions, scans and normalisations agree with the cpu backend, and s
   it('running sums and products along any axis', async () => {
     for (const exclusive of [false, true]) {
       for (const reverse of [false, true]) {
-        // TensorFlow.js's gradient turns the result where the axis is not the last, and does not know axis -1.
         await withGradients((x) => tf.cumsum(x, x.rank - 1, exclusive, reverse), [tensor(shape())]);
+        for (const axis of [0, 1]) await withTrueGradient((x) => tf.cumsum(x, axis, exclusive, reverse), tensor([3, 4]), 0.5);
         for (const axis of [0, 1, 2]) {
           await expectAgreement((x: Tensor) => [tf.cumsum(x, axis, exclusive, reverse), tf.cumprod(x, axis, exclusive, reverse)], [tensor([3, 4, 5])]);
           await expectAgreement((x: Tensor) => [tf.cumsum(x, axis, exclusive, reverse), tf.cumprod(x, axis, exclusive, reverse)], [integers([3, 2, 4], -3, 3)]);
         }
       }
     }
+  });
+
+  it('running along axis -1, which TensorFlow.js does not know', async () => {
+    const compiled = jit((x: Tensor) => [tf.cumsum(x, -1).sub(tf.cumsum(x, 1)), tf.cumprod(x, -1).sub(tf.cumprod(x, 1))] as const);
+    for (const difference of await compiled(tensor([3, 4]))) expect(Array.from(difference.dataSync())).toEqual(new Array(12).fill(0));
+    compiled.dispose();
   });
 
   it('softmax and the like, and moments', async () => {
