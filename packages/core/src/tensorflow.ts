@@ -8,6 +8,7 @@ import '@tensorflow/tfjs-backend-cpu';
 // which registers them for the one shared engine; tfjs-core/dist/register_all_gradients has imports that Node refuses.
 import '@tensorflow/tfjs-layers';
 import './chained.ts';
+import './corrected-gradients.ts';
 
 // tfjs advises, on standard error, to install its native binding; our engines make that advice wrong.
 const cpu = tf.findBackend('cpu') as { firstUse?: boolean };

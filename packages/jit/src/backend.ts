@@ -2,10 +2,12 @@
  * A TensorFlow.js backend that writes a graph instead of computing. While a function is traced, each kernel that TensorFlow.js runs,
  * those of its gradient tape included, appends the operations that its lowering names.
  */
-import { tf } from '@tweedie/core';
+import { messageOf, tf } from '@tweedie/core';
 import { type Data, elements, type Graph, inArrayOf, type Value } from './graph.ts';
 import type { Inputs, KernelAttributes, Lowering } from './lowering/lowering.ts';
 import { lowerings } from './lowering/index.ts';
+import { unlowered } from './lowering/unlowered.ts';
+import { sourceLine } from './source-line.ts';
 
 const BACKEND = 'jit';
 
@@ -15,8 +17,11 @@ const stale =
 const unreadable =
   'jit: the numbers of this tensor are not known while the function is traced (dataSync, arraySync, print, a branch on a value). ' +
   'Express the choice with tf.where, or run with --engine eager.';
-const missing = (kernel: string): string =>
-  `jit: the TensorFlow.js operation ${kernel} cannot be compiled yet. Add its lowering to packages/jit/src/lowering/index.ts, or run with --engine eager.`;
+/** Said of a kernel that only another version of TensorFlow.js has. */
+const unknown = 'it has no lowering yet. Add one to packages/jit/src/lowering/index.ts, or run with --engine eager.';
+/** Said of a kernel whose lowering throws. */
+const refused = (cause: unknown, kernel: string): Error =>
+  new Error(`jit: ${messageOf(cause).replace(/^jit: |\.$/g, '')} (kernel ${kernel}, called at ${sourceLine()()}).`, { cause });
 
 class TracingBackend extends tf.KernelBackend {
   private readonly traced = new Map<object, { readonly graph: Graph; readonly value: Value }>();
@@ -106,9 +111,23 @@ function register(backend: TracingBackend, kernelName: string, lowering: Lowerin
     kernelName,
     backendName: BACKEND,
     kernelFunc({ inputs, attrs }) {
-      const values = Object.entries(inputs).flatMap(([name, info]) => (info === undefined || info === null ? [] : [[name, backend.value(info)] as const]));
-      const result = lowering(backend.running(), Object.fromEntries(values) as Inputs, (attrs ?? {}) as KernelAttributes, values.map(([, value]) => value));
-      return 'source' in result ? backend.handle(result) : result.map((value) => backend.handle(value));
+      try {
+        const values = Object.entries(inputs).flatMap(([name, info]) => (info === undefined || info === null ? [] : [[name, backend.value(info)] as const]));
+        const result = lowering(backend.running(), Object.fromEntries(values) as Inputs, (attrs ?? {}) as KernelAttributes, values.map(([, value]) => value));
+        return 'source' in result ? backend.handle(result) : result.map((value) => backend.handle(value));
+      } catch (cause) {
+        throw refused(cause, kernelName);
+      }
+    },
+  });
+}
+
+function registerMissing(kernelName: string): void {
+  tf.registerKernel({
+    kernelName,
+    backendName: BACKEND,
+    kernelFunc() {
+      throw new Error(`jit: the TensorFlow.js kernel ${kernelName}, called at ${sourceLine()()}, cannot be compiled: ${unlowered[kernelName] ?? unknown}`);
     },
   });
 }
@@ -121,12 +140,8 @@ export function tracingBackend(): TracingBackend {
   const backend = new TracingBackend();
   tf.registerBackend(BACKEND, () => backend, 0);
   for (const [kernel, lowering] of Object.entries(lowerings)) register(backend, kernel, lowering);
-  for (const { kernelName } of tf.getKernelsForBackend('cpu')) {
-    if (lowerings[kernelName] !== undefined) continue;
-    register(backend, kernelName, () => {
-      throw new Error(missing(kernelName));
-    });
-  }
+  const known = new Set([...tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName), ...Object.keys(unlowered)]);
+  for (const kernel of known) if (lowerings[kernel] === undefined) registerMissing(kernel);
   registered = backend;
   return backend;
 }

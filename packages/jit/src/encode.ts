@@ -1,7 +1,7 @@
 /** A graph as an ONNX model. */
 import proto, { type onnx as Onnx } from 'onnx-proto';
 import { fixedElements, isFixed } from './fixed.ts';
-import { type Attributes, type Dtype, sizeOf, type Value } from './graph.ts';
+import { type Attributes, type Dtype, type Operation, sizeOf, type Value } from './graph.ts';
 import { scheduled } from './schedule.ts';
 
 const { onnx } = proto;
@@ -21,6 +21,9 @@ const elementTypes: { readonly [D in Dtype]: number } = {
   float64: onnx.TensorProto.DataType.DOUBLE,
   bool: onnx.TensorProto.DataType.BOOL,
 };
+
+/** Operations with more than one output. The second output of a TopK is the operation `TopK.1`. */
+const outputsOf: { readonly [op: string]: number } = { TopK: 2 };
 
 type Names = (value: Value) => string;
 
@@ -54,6 +57,18 @@ const valueInfo = (name: string, { shape, dtype }: Value): Onnx.IValueInfoProto 
 
 const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: onnx.AttributeProto.AttributeType.INT, i: elementTypes[dtype] });
 
+/** A value is one output of its operation; the others get names that nobody reads. */
+function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Names): Onnx.INodeProto {
+  const [opType = '', position = '0'] = op.split('.');
+  return {
+    opType,
+    domain: contributed.has(opType) ? CONTRIBUTED : '',
+    input: inputs.map(nameOf),
+    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === Number(position) ? nameOf(value) : `${nameOf(value)}.${i}`)),
+    attribute: op === 'Cast' ? [castTo(value)] : attributesOf(attributes),
+  };
+}
+
 /** Bytes of all constants as they will be written. */
 export const constantBytes = (outputs: readonly Value[]): number =>
   scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? 4 * sizeOf(value.shape) : 0), 0);
@@ -68,10 +83,7 @@ export function encode(inputs: readonly Value[], outputs: readonly Value[], weig
   for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
     if (isFixed(value)) initializers.push(initializer(value, nameOf, weights));
-    else if (source.kind === 'operation') {
-      const attribute = source.op === 'Cast' ? [castTo(value)] : attributesOf(source.attributes);
-      nodes.push({ opType: source.op, domain: contributed.has(source.op) ? CONTRIBUTED : '', input: source.inputs.map(nameOf), output: [nameOf(value)], attribute });
-    }
+    else if (source.kind === 'operation') nodes.push(nodeOf(value, source, nameOf));
   }
   outputs.forEach((value, i) => {
     if (made.get(value) !== `out${i}`) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [`out${i}`] });

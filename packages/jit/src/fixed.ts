@@ -10,10 +10,12 @@ type View = { readonly base: Value; readonly shape: Shape; readonly strides: rea
 const contiguous = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 const listed = (x: Value | undefined): number[] | undefined => (x?.source.kind === 'constant' ? Array.from(elements(x), Number) : undefined);
 
+const moves = new Set(['Transpose', 'Reshape', 'Slice']);
+
 function viewOf(value: Value): View | undefined {
   const { source, shape } = value;
   if (source.kind === 'constant') return { base: value, shape, strides: contiguous(shape), offset: 0 };
-  if (source.kind !== 'operation') return undefined;
+  if (source.kind !== 'operation' || !moves.has(source.op)) return undefined;
   const [input, begin, , , steps] = source.inputs;
   const view = input && viewOf(input);
   if (view === undefined) return undefined;
@@ -28,7 +30,7 @@ function viewOf(value: Value): View | undefined {
     return moved.every((stride, i) => stride === kept[i]) ? { base, shape, strides: contiguous(shape), offset } : undefined;
   }
   const [from, by] = [listed(begin), listed(steps)];
-  if (source.op !== 'Slice' || from === undefined || by === undefined) return undefined;
+  if (from === undefined || by === undefined) return undefined;
   return {
     base, shape,
     strides: strides.map((stride, axis) => stride * (by[axis] ?? 1)),
@@ -46,10 +48,11 @@ export function fixedElements(value: Value, fleeting = false): Data {
   const view = viewOf(value);
   if (view === undefined) throw new Error('jit: not a constant.');
   const data = elements(view.base);
-  if (sameShape(view.strides, contiguous(view.shape)) && view.offset === 0) return data;
-  if (!fleeting || !(data instanceof Float32Array)) return copied(data as Float32Array, view, data.slice(0, sizeOf(view.shape)) as Float32Array);
-  if (scratch.length < sizeOf(view.shape)) scratch = new Float32Array(sizeOf(view.shape));
-  return copied(data, view, scratch.subarray(0, sizeOf(view.shape)));
+  const size = sizeOf(view.shape);
+  if (sameShape(view.strides, contiguous(view.shape))) return data.subarray(view.offset, view.offset + size);
+  if (!fleeting || !(data instanceof Float32Array)) return copied(data as Float32Array, view, data.slice(0, size) as Float32Array);
+  if (scratch.length < size) scratch = new Float32Array(size);
+  return copied(data, view, scratch.subarray(0, size));
 }
 
 /** Element by element, along the axis whose numbers lie closest in the constant: the copy then reads whole cache lines. */

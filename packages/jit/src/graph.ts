@@ -20,8 +20,9 @@ export type Value = {
     | { readonly kind: 'input'; readonly name: string }
     /** `data` holds one element where all elements are equal. */
     | { readonly kind: 'constant'; readonly data: Data; readonly uniform: boolean }
-    | { readonly kind: 'operation'; readonly op: string; readonly inputs: readonly Value[]; readonly attributes: Attributes };
+    | Operation;
 };
+export type Operation = { readonly kind: 'operation'; readonly op: string; readonly inputs: readonly Value[]; readonly attributes: Attributes };
 export type Type = { readonly shape: Shape; readonly dtype: Dtype };
 
 export interface Graph {

@@ -10,8 +10,11 @@ import { concat, ints, matmul, fill, reshape, transpose } from './ops.ts';
 const INTERLEAVE = [0, 2, 3, 1];
 const PLANAR = [0, 3, 1, 2];
 
-export const planar = (g: Graph, x: Value): Value => transpose(g, x, PLANAR);
-export const interleaved = (g: Graph, x: Value): Value => transpose(g, x, INTERLEAVE);
+const space = ({ shape }: Value): number[] => shape.slice(2).map((_, axis) => axis + 1);
+
+/** Images, and volumes too: [batch, ...space, channels] to [batch, channels, ...space]. */
+export const planar = (g: Graph, x: Value): Value => transpose(g, x, [0, x.shape.length - 1, ...space(x)]);
+export const interleaved = (g: Graph, x: Value): Value => transpose(g, x, [0, ...space(x).map((axis) => axis + 1), 1]);
 
 const isInterleaved = ({ source }: Value): boolean =>
   source.kind === 'operation' && source.op === 'Transpose' && String(source.attributes['perm']) === String(INTERLEAVE);

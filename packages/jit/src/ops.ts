@@ -6,6 +6,7 @@ export const ints = (g: Graph, values: readonly number[]): Value =>
 
 /** A number of the type of `like`, spread over `shape` (by default a scalar). */
 export function fill(g: Graph, value: number, dtype: Dtype, shape: Shape = []): Value {
+  if (dtype === 'float64') return cast(g, fill(g, value, 'float32', shape), dtype);
   const data = dtype === 'float32' ? Float32Array.of(value) : dtype === 'int32' ? Int32Array.of(value) : dtype === 'bool' ? Uint8Array.of(value === 0 ? 0 : 1) : BigInt64Array.of(BigInt(value));
   return expand(g, g.constant(data, { shape: [], dtype }), shape);
 }
@@ -14,7 +15,9 @@ export function broadcast(...shapes: readonly Shape[]): number[] {
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, axis) => {
     const sizes = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1).filter((n) => n !== 1);
-    return sizes[0] ?? 1;
+    const [size = 1] = sizes;
+    if (sizes.some((n) => n !== size)) throw new Error(`jit: shapes ${shapes.map((shape) => `[${shape.join(', ')}]`).join(' and ')} do not fit each other.`);
+    return size;
   });
 }
 
@@ -79,6 +82,7 @@ export function reduce(g: Graph, op: string, x: Value, axes: readonly number[], 
 }
 
 export function matmul(g: Graph, a: Value, b: Value): Value {
+  if (a.shape.at(-1) !== b.shape.at(-2)) throw new Error(`jit: product of matrices of shapes [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`);
   const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1];
   return g.operation('MatMul', [a, b], { shape, dtype: a.dtype });
 }

@@ -1,9 +1,10 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
-import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
 import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
 import { reshape, sliceAxis } from './ops.ts';
 import { rematerialized } from './schedule.ts';
+import { refusedAt, withDeepStacks } from './source-line.ts';
 import { written } from './swish.ts';
 
 /** All numbers among the arguments arrive in one vector of this name. */
@@ -59,12 +60,13 @@ function whileTracing<T>(graph: Graph, body: (backend: ReturnType<typeof tracing
   backend.graph = graph;
   void tf.setBackend('jit');
   try {
-    return body(backend);
+    return withDeepStacks(() => body(backend));
   } catch (error) {
     // A gradient that was interrupted leaves what it saved for its reverse pass.
     engine.state.activeTape?.forEach((node) => node.saved?.forEach((tensor) => tensor.dispose()));
     engine.state.activeTape = [];
-    throw error;
+    const line = error instanceof Error ? refusedAt(error) : undefined;
+    throw line === undefined ? error : new Error(`jit: ${messageOf(error)} (refused by TensorFlow.js at ${line})`, { cause: error });
   } finally {
     backend.graph = undefined;
     void tf.setBackend(active);

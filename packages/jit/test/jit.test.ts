@@ -82,12 +82,6 @@ describe('jit', () => {
     await expect(f(tf.scalar(1))).rejects.toThrow('disposed');
   });
 
-  it('names a missing operation, its table, and the way out', async () => {
-    await expect(jit((x: Tensor) => tf.topk(x, 1).values)(tf.tensor1d([1, 2]))).rejects.toThrow(
-      'jit: the TensorFlow.js operation TopK cannot be compiled yet. Add its lowering to packages/jit/src/lowering/index.ts, or run with --engine eager.',
-    );
-  });
-
   it('says what is wrong with a function that is not pure', async () => {
     await expect(jit((x: Tensor) => x.mul(x.dataSync()[0]!))(tf.scalar(2))).rejects.toThrow('are not known while the function is traced');
     let leaked: Tensor | undefined;

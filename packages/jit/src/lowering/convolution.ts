@@ -4,19 +4,36 @@
  */
 import { tf } from '@tweedie/core';
 import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { add, concat, div, expand, fill, matmul, pad, reduce, reshape, reverse, slice, transpose } from '../ops.ts';
 import { interleaved, planar } from '../layout.ts';
+import { add, concat, matmul, reshape, reverse, transpose } from '../ops.ts';
 import { activate } from './elementwise.ts';
-import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
+import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
+import { behind, taps, transposedConvolution, type Windows } from './windows.ts';
 
-type Shape4 = [number, number, number, number];
-const shape4 = ({ shape: [a = 1, b = 1, c = 1, d = 1] }: Value): Shape4 => [a, b, c, d];
-const pair = (value: number | number[] | undefined): [number, number] => (typeof value === 'number' ? [value, value] : [value?.[0] ?? 1, value?.[1] ?? 1]);
+export type Shape4 = [number, number, number, number];
+export const shape4 = ({ shape: [a = 1, b = 1, c = 1, d = 1] }: Value): Shape4 => [a, b, c, d];
+export const pair = (value: number | number[] | undefined): [number, number] => (typeof value === 'number' ? [value, value] : [value?.[0] ?? 1, value?.[1] ?? 1]);
 
-function geometry(inputShape: Shape4, filterShape: Shape4, { strides, dilations, pad: padding = 'valid', dimRoundingMode, dataFormat }: KernelAttributes, depthwise = false) {
-  if (dataFormat === 'NCHW') throw new Error('jit: images are [batch, height, width, channels] here (NHWC); convolutions in NCHW cannot be compiled.');
+type Info = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+
+export function windowsOf(info: Info, [, height = 1, width = 1]: readonly number[]): Windows {
+  const { top, left } = info.padInfo;
+  return {
+    kernel: [info.filterHeight, info.filterWidth],
+    strides: [info.strideHeight, info.strideWidth],
+    dilations: [info.dilationHeight, info.dilationWidth],
+    before: [top, left],
+    after: [
+      behind(height, top, info.outHeight, info.strideHeight, info.effectiveFilterHeight),
+      behind(width, left, info.outWidth, info.strideWidth, info.effectiveFilterWidth),
+    ],
+    count: [info.outHeight, info.outWidth],
+  };
+}
+
+export function geometry(inputShape: Shape4, filterShape: Shape4, { strides, dilations, pad: padding = 'valid', dimRoundingMode }: KernelAttributes, depthwise = false) {
   const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, pair(strides), pair(dilations), padding, dimRoundingMode, depthwise);
-  const { top, bottom, left, right } = info.padInfo;
+  const { before: [top = 0, left = 0], after: [bottom = 0, right = 0] } = windowsOf(info, inputShape);
   return {
     outShape: info.outShape,
     strides: [info.strideHeight, info.strideWidth] as const,
@@ -27,8 +44,12 @@ function geometry(inputShape: Shape4, filterShape: Shape4, { strides, dilations,
 }
 type Geometry = ReturnType<typeof geometry>;
 const padList = ({ pads }: Geometry): number[] => [pads.top, pads.left, pads.bottom, pads.right];
+export const windows = ({ kernel, strides, dilations, pads, outShape }: Geometry): Windows =>
+  ({ kernel, strides, dilations, before: [pads.top, pads.left], after: [pads.bottom, pads.right], count: [outShape[1], outShape[2]] });
+/** How far a filter reaches with its gaps. */
+const reach = ({ kernel, dilations }: Geometry): [number, number] => [(kernel[0] - 1) * dilations[0] + 1, (kernel[1] - 1) * dilations[1] + 1];
 
-function convolve(g: Graph, x: Value, filter: Value, to: Geometry, group = 1): Value {
+export function convolve(g: Graph, x: Value, filter: Value, to: Geometry, group = 1): Value {
   const [batch, height, width, channels] = to.outShape;
   const convolved = g.operation(
     'Conv',
@@ -45,115 +66,55 @@ function convolve(g: Graph, x: Value, filter: Value, to: Geometry, group = 1): V
  */
 function convolveBack(g: Graph, dy: Value, filter: Value, inputShape: Shape4, by: Geometry): Value {
   const [batch, height, width, channels] = inputShape;
-  const [kernelHeight, kernelWidth] = by.kernel;
+  const [down, across] = reach(by);
   const { top, bottom, left, right } = by.pads;
-  const { strides } = by;
-  if (strides[0] === 1 && strides[1] === 1 && top < kernelHeight && left < kernelWidth && bottom < kernelHeight && right < kernelWidth) {
+  if (by.strides[0] === 1 && by.strides[1] === 1 && top < down && left < across && bottom < down && right < across) {
     const turned = transpose(g, reverse(g, filter, [0, 1]), [2, 3, 0, 1]);
-    const pads = { top: kernelHeight - 1 - top, bottom: kernelHeight - 1 - bottom, left: kernelWidth - 1 - left, right: kernelWidth - 1 - right };
+    const pads = { top: down - 1 - top, bottom: down - 1 - bottom, left: across - 1 - left, right: across - 1 - right };
     return convolve(g, dy, turned, { ...by, outShape: [batch, height, width, channels], pads });
   }
-  const [, dyHeight = 1, dyWidth = 1] = dy.shape;
-  const missing = [
-    height + top + bottom - (dyHeight - 1) * strides[0] - kernelHeight,
-    width + left + right - (dyWidth - 1) * strides[1] - kernelWidth,
-  ];
-  const spread = g.operation(
-    'ConvTranspose',
-    [planar(g, dy), transpose(g, filter, [3, 2, 0, 1])],
-    { shape: [batch, channels, height, width], dtype: 'float32' },
-    { kernel_shape: by.kernel, strides, pads: padList(by), output_padding: missing },
-  );
-  return interleaved(g, spread);
+  return interleaved(g, transposedConvolution(g, planar(g, dy), transpose(g, filter, [3, 2, 0, 1]), windows(by), [height, width]));
 }
 
-/** The gradient with respect to the filter: for each of its taps one matrix product of the shifted input with dy. */
-function filterGradient(g: Graph, x: Value, dy: Value, filterShape: Shape4, by: Geometry): Value {
-  const { top, bottom, left, right } = by.pads;
-  const padded = pad(g, x, [[0, 0], [top, bottom], [left, right], [0, 0]]);
-  const [height, width, inputs, outputs] = filterShape;
-  const [batch = 1, dyHeight = 1, dyWidth = 1] = dy.shape;
-  const columns = reshape(g, dy, [batch * dyHeight * dyWidth, outputs]);
-  const [down, across] = by.strides;
-  const taps = Array.from({ length: height * width }, (_, tap) => {
-    const [i, j] = [Math.floor(tap / width), tap % width];
-    const seen = slice(g, padded, [0, i, j, 0], [batch, i + (dyHeight - 1) * down + 1, j + (dyWidth - 1) * across + 1, inputs], [1, down, across, 1]);
-    const rows = reshape(g, seen, [batch * dyHeight * dyWidth, inputs]);
-    return reshape(g, matmul(g, transpose(g, rows, [1, 0]), columns), [1, inputs, outputs]);
-  });
-  return reshape(g, concat(g, taps, 0), filterShape);
+/** The gradient with respect to the filter: for each of its taps one matrix product of what it saw with dy. */
+export function filterGradient(g: Graph, x: Value, dy: Value, filterShape: readonly number[], by: Windows): Value {
+  const [inputs, outputs] = [x.shape.at(-1) ?? 1, dy.shape.at(-1) ?? 1];
+  const rows = sizeOf(dy.shape) / outputs;
+  const columns = reshape(g, dy, [rows, outputs]);
+  const products = taps(g, x, by).map((seen) => reshape(g, matmul(g, transpose(g, reshape(g, seen, [rows, inputs]), [1, 0]), columns), [1, inputs, outputs]));
+  return reshape(g, concat(g, products, 0), filterShape);
 }
+
+/** A kernel written for [batch, height, width, channels], for [batch, channels, height, width] too. */
+const inEitherLayout = (lowering: Lowering): Lowering => (g, inputs, attributes, all) => {
+  if (attributes.dataFormat !== 'NCHW') return lowering(g, inputs, attributes, all);
+  const turn = (name: 'x' | 'dy'): { [name: string]: Value } => (inputs[name] === undefined ? {} : { [name]: interleaved(g, inputs[name]) });
+  const [batch = 1, channels = 1, height = 1, width = 1] = attributes.inputShape ?? [];
+  const turned = { ...attributes, dataFormat: 'NHWC', ...(attributes.inputShape && { inputShape: [batch, height, width, channels] }) } as KernelAttributes;
+  const result = lowering(g, { ...inputs, ...turn('x'), ...turn('dy') }, turned, all) as Value;
+  return attributes.filterShape === undefined ? planar(g, result) : result;
+};
 
 const convolution: Lowering = (g, { x, filter }, attributes) => convolve(g, x, transpose(g, filter, [3, 2, 0, 1]), geometry(shape4(x), shape4(filter), attributes));
 
-function pooling(x: Value, { filterSize, strides, pad: padding = 'valid', dimRoundingMode }: KernelAttributes): Geometry {
-  const [height, width] = pair(filterSize);
-  const channels = shape4(x)[3];
-  return geometry(shape4(x), [height, width, channels, 1], { strides: pair(strides), pad: padding, ...(dimRoundingMode && { dimRoundingMode }) }, true);
-}
-
-const averagePool: Lowering = (g, { x }, attributes) => {
-  const by = pooling(x, attributes);
-  const [batch, height, width, channels] = by.outShape;
-  const type = { shape: [batch, channels, height, width], dtype: 'float32' } as const;
-  return interleaved(g, g.operation('AveragePool', [planar(g, x)], type, { kernel_shape: by.kernel, strides: by.strides, pads: padList(by) }));
+export const fusedWith = (convolved: Lowering): Lowering => (g, inputs, attributes, all) => {
+  const result = convolved(g, inputs, attributes, all) as Value;
+  const biased = inputs.bias === undefined ? result : add(g, result, inputs.bias);
+  return activate(g, biased, attributes.activation, attributes.leakyreluAlpha ?? 0.2, inputs.preluActivationWeights);
 };
-
-/** Each entry of dy, divided by the area, goes back to the entries it was the mean of. */
-const averagePoolGradient: Lowering = (g, { dy, input }, attributes) => {
-  const by = pooling(input, attributes);
-  const [height, width] = by.kernel;
-  const [batch, inputHeight, inputWidth, channels] = shape4(input);
-  const share = div(g, dy, fill(g, height * width, 'float32'));
-  const disjoint = height === by.strides[0] && width === by.strides[1] && sizeOf(dy.shape) * height * width === sizeOf(input.shape);
-  if (disjoint) return repeat(g, share, height, width);
-  // Channels as batch entries: each is spread on its own by a filter of ones.
-  const planes = reshape(g, planar(g, share), [batch * channels, dy.shape[1] ?? 1, dy.shape[2] ?? 1, 1]);
-  const spread = convolveBack(g, planes, fill(g, 1, 'float32', [height, width, 1, 1]), [batch * channels, inputHeight, inputWidth, 1], by);
-  return interleaved(g, reshape(g, spread, [batch, channels, inputHeight, inputWidth]));
-};
-
-/** Every pixel `down` times below and `across` times beside itself. */
-function repeat(g: Graph, x: Value, down: number, across: number): Value {
-  const [batch, height, width, channels] = shape4(x);
-  const spread = expand(g, reshape(g, x, [batch, height, 1, width, 1, channels]), [batch, height, down, width, across, channels]);
-  return reshape(g, spread, [batch, height * down, width * across, channels]);
-}
-
-/** The whole-number factors of a nearest-neighbour enlargement. */
-function factors(from: Value, to: readonly number[], { alignCorners = false }: KernelAttributes): [number, number] {
-  const [, height, width] = shape4(from);
-  const [down, across] = [(to[0] ?? 1) / height, (to[1] ?? 1) / width];
-  if (alignCorners || !Number.isInteger(down) || !Number.isInteger(across)) {
-    throw new Error(`jit: resizeNearestNeighbor compiles for whole-number factors without alignCorners, got [${height}, ${width}] to [${to.join(', ')}]. Or run with --engine eager.`);
-  }
-  return [down, across];
-}
 
 export const convolutions: Lowerings = {
-  Conv2D: convolution,
+  Conv2D: inEitherLayout(convolution),
   FusedConv2D(g, inputs, attributes, all) {
-    const convolved = convolution(g, inputs, attributes, all) as Value;
-    const biased = inputs.bias === undefined ? convolved : add(g, convolved, inputs.bias);
-    return activate(g, biased, attributes.activation, attributes.leakyreluAlpha ?? 0.2, inputs.preluActivationWeights);
+    refusePlanar(attributes);
+    return fusedWith(convolution)(g, inputs, attributes, all);
   },
-  Conv2DBackpropInput: (g, { dy, filter }, attributes) => {
-    const inputShape = attributes.inputShape ?? shape4(dy);
+  Conv2DBackpropInput: inEitherLayout((g, { dy, filter }, attributes) => {
+    const inputShape = (attributes.inputShape ?? shape4(dy)) as Shape4;
     return convolveBack(g, dy, filter, inputShape, geometry(inputShape, shape4(filter), attributes));
-  },
-  Conv2DBackpropFilter: (g, { x, dy }, attributes) => {
-    const filterShape = attributes.filterShape ?? shape4(x);
-    return filterGradient(g, x, dy, filterShape, geometry(shape4(x), filterShape, attributes));
-  },
-  AvgPool: averagePool,
-  AvgPoolGrad: averagePoolGradient,
-  ResizeNearestNeighbor(g, { images }, attributes) {
-    const size = pair(attributes.size);
-    return repeat(g, images, ...factors(images, size, attributes));
-  },
-  ResizeNearestNeighborGrad(g, { dy, images }, attributes) {
-    const [batch, height, width, channels] = shape4(images);
-    const [down, across] = factors(images, dy.shape.slice(1, 3), attributes);
-    return reduce(g, 'ReduceSum', reshape(g, dy, [batch, height, down, width, across, channels]), [2, 4]);
-  },
+  }),
+  Conv2DBackpropFilter: inEitherLayout((g, { x, dy }, attributes) => {
+    const filterShape = (attributes.filterShape ?? shape4(x)) as Shape4;
+    return filterGradient(g, x, dy, filterShape, windows(geometry(shape4(x), filterShape, attributes)));
+  }),
 };

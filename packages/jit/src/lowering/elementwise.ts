@@ -1,4 +1,4 @@
-import { MARK } from '@tweedie/core';
+import { MARK, tf } from '@tweedie/core';
 import type { Dtype, Graph, Value } from '../graph.ts';
 import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
@@ -51,6 +51,37 @@ const softplus = (g: Graph, x: Value): Value =>
 const elu = (g: Graph, x: Value): Value =>
   where(g, compare(g, 'Greater', x, fill(g, 0, 'float32')), x, expm1(g, binary(g, 'Min', x, fill(g, 0, 'float32'))));
 
+/** The constants with which layers keep mean 0 and variance 1. */
+function selu(g: Graph, x: Value): Value {
+  const { SELU_SCALE: scale, SELU_SCALEALPHA: slope } = tf.backend_util;
+  const negative = mul(g, expm1(g, binary(g, 'Min', x, fill(g, 0, 'float32'))), fill(g, slope, 'float32'));
+  return where(g, compare(g, 'Less', x, fill(g, 0, 'float32')), negative, mul(g, x, fill(g, scale, 'float32')));
+}
+
+/**
+ * The angle of the point (x, y). The float32 Atan of ONNX Runtime is unsteady and has no form of more digits; one step of Newton's method
+ * in float64 from either of its answers gives the same angle.
+ */
+function angle(g: Graph, y: Value, x: Value): Value {
+  const [a, b] = [cast(g, y, 'float64'), cast(g, x, 'float64')];
+  const zero = fill(g, 0, 'float64');
+  const origin = compare(g, 'And', compare(g, 'Equal', a, zero), compare(g, 'Equal', b, zero));
+  // On the vertical axis the quotient is infinite, where the step could not compute.
+  const slope = where(g, origin, zero, clip(g, div(g, a, b), -1e30, 1e30));
+  const rough = cast(g, unary(g, 'Atan', cast(g, slope, 'float32')), 'float64');
+  const [sine, cosine] = [unary(g, 'Sin', rough), unary(g, 'Cos', rough)];
+  const step = div(g, sub(g, mul(g, slope, cosine), sine), add(g, cosine, mul(g, slope, sine)));
+  const right = cast(g, add(g, rough, step), 'float32');
+  const half = where(g, compare(g, 'Less', a, zero), fill(g, -Math.PI, 'float32'), fill(g, Math.PI, 'float32'));
+  return where(g, compare(g, 'Less', b, zero), add(g, right, half), right);
+}
+
+/** The other leg of a right triangle with hypotenuse 1. */
+function leg(g: Graph, x: Value): Value {
+  const [one, wide] = [fill(g, 1, 'float64'), cast(g, x, 'float64')];
+  return unary(g, 'Sqrt', mul(g, sub(g, one, wide), add(g, one, wide)));
+}
+
 const leaky = (g: Graph, x: Value, slope: Value): Value => where(g, compare(g, 'Less', x, like(g, x, 0)), mul(g, x, slope), x);
 
 const clip = (g: Graph, x: Value, low: number, high: number): Value =>
@@ -72,11 +103,14 @@ export const elementwise: Lowerings = {
   Sign: same('Sign'),
   Square: (g, { x }) => square(g, x),
   ...Object.fromEntries(
-    ['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Ceil', 'Cosh', 'Erf', 'Exp', 'Floor', 'Reciprocal', 'Round', 'Sinh', 'Sqrt', 'Tan', 'Tanh'].map(
+    ['Acosh', 'Asinh', 'Atanh', 'Ceil', 'Cosh', 'Erf', 'Exp', 'Floor', 'Reciprocal', 'Round', 'Sinh', 'Sqrt', 'Tan', 'Tanh'].map(
       (op) => [op, real(op)],
     ),
   ),
   ...Object.fromEntries(['Cos', 'Log', 'Sin'].map((op): [string, Lowering] => [op, (g, { x }) => steady(g, op, x)])),
+  Atan: (g, { x }) => angle(g, float(g, x), fill(g, 1, 'float32')),
+  Asin: (g, { x }) => angle(g, float(g, x), leg(g, float(g, x))),
+  Acos: (g, { x }) => angle(g, leg(g, float(g, x)), float(g, x)),
   Softplus: (g, { x }) => softplus(g, float(g, x)),
   Rsqrt: (g, { x }) => unary(g, 'Reciprocal', unary(g, 'Sqrt', float(g, x))),
   Sigmoid: (g, { x }) => sigmoid(g, float(g, x)),
@@ -88,6 +122,7 @@ export const elementwise: Lowerings = {
   LeakyRelu: (g, { x }, { alpha = 0.2 }) => leaky(g, x, like(g, x, alpha)),
   Prelu: (g, { x, alpha }) => leaky(g, x, alpha),
   Elu: (g, { x }) => elu(g, x),
+  Selu: (g, { x }) => selu(g, float(g, x)),
   EluGrad: (g, { dy, y }) => mul(g, dy, where(g, compare(g, 'GreaterOrEqual', y, like(g, y, 0)), like(g, y, 1), add(g, y, like(g, y, 1)))),
   Step: (g, { x }, { alpha = 0 }) => where(g, compare(g, 'Greater', x, like(g, x, 0)), like(g, x, 1), like(g, x, alpha)),
   ClipByValue: (g, { x }, { clipValueMin = 0, clipValueMax = 0 }) => clip(g, x, clipValueMin, clipValueMax),
@@ -99,7 +134,10 @@ export const elementwise: Lowerings = {
   Minimum: arithmetic('Min'),
   Pow: arithmetic('Pow'),
   RealDiv: (g, { a, b }) => div(g, float(g, a), float(g, b)),
-  FloorDiv: (g, { a, b }) => cast(g, unary(g, 'Floor', div(g, float(g, a), float(g, b))), 'int32'),
+  // In float64: a rounded quotient may reach the next whole number.
+  FloorDiv: (g, { a, b }) => cast(g, unary(g, 'Floor', div(g, cast(g, a, 'float64'), cast(g, b, 'float64'))), 'int32'),
+  Atan2: (g, { a, b }) => angle(g, float(g, a), float(g, b)),
+  BitwiseAnd: (g, { a, b }) => binary(g, 'BitwiseAnd', a, b),
   Mod: (g, { a, b }) => mod(g, a, b),
   SquaredDifference: (g, { a, b }) => square(g, sub(g, number(g, a), number(g, b))),
   AddN: (g, _, __, all) => all.reduce((sum, x) => add(g, sum, x)),

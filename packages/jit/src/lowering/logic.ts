@@ -1,4 +1,4 @@
-import type { Dtype } from '../graph.ts';
+import type { Dtype, Graph, Value } from '../graph.ts';
 import { cast, compare, fill, reshape, table, unary, where } from '../ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
@@ -7,6 +7,10 @@ const comparison = (op: string): Lowering => (g, { a, b }) => {
   const [x, y] = a.dtype === 'bool' ? [cast(g, a, 'int32'), cast(g, b, 'int32')] : [a, b];
   return compare(g, op, x, y);
 };
+
+/** ONNX asks real numbers only. */
+const isNaN = (g: Graph, x: Value): Value => unary(g, 'IsNaN', cast(g, x, 'float32'), 'bool');
+const isInfinite = (g: Graph, x: Value): Value => unary(g, 'IsInf', cast(g, x, 'float32'), 'bool');
 
 export const logic: Lowerings = {
   Equal: comparison('Equal'),
@@ -17,10 +21,11 @@ export const logic: Lowerings = {
   LessEqual: comparison('LessOrEqual'),
   LogicalAnd: (g, { a, b }) => compare(g, 'And', a, b),
   LogicalOr: (g, { a, b }) => compare(g, 'Or', a, b),
+  LogicalXor: (g, { a, b }) => compare(g, 'Xor', a, b),
   LogicalNot: (g, { x }) => unary(g, 'Not', x),
-  IsNan: (g, { x }) => unary(g, 'IsNaN', x, 'bool'),
-  IsInf: (g, { x }) => unary(g, 'IsInf', x, 'bool'),
-  IsFinite: (g, { x }) => unary(g, 'Not', compare(g, 'Or', unary(g, 'IsNaN', x, 'bool'), unary(g, 'IsInf', x, 'bool'))),
+  IsNan: (g, { x }) => isNaN(g, x),
+  IsInf: (g, { x }) => isInfinite(g, x),
+  IsFinite: (g, { x }) => unary(g, 'Not', compare(g, 'Or', isNaN(g, x), isInfinite(g, x))),
 
   Select(g, { condition, t, e }) {
     // A condition of rank 1 chooses whole rows.

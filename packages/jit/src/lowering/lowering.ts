@@ -3,8 +3,13 @@ import type { Graph, Value } from '../graph.ts';
 
 /** The tensors of a kernel under the names that TensorFlow.js gives them; each kernel has some of these. */
 export type Inputs = Readonly<
-  Record<'a' | 'b' | 'x' | 'y' | 'dy' | 'input' | 'images' | 'logits' | 'condition' | 't' | 'e' | 'filter' | 'indices' | 'segmentIds' | 'alpha', Value>
-> & { readonly bias?: Value; readonly preluActivationWeights?: Value };
+  Record<
+    | 'a' | 'b' | 'x' | 'y' | 'dy' | 'input' | 'image' | 'images' | 'logits' | 'condition' | 't' | 'e' | 'filter' | 'alpha' | 'mean' | 'variance'
+    | 'indices' | 'segmentIds' | 'params' | 'updates' | 'tensor' | 'weights' | 'sortedSequence' | 'values' | 'sparseIndices' | 'sparseValues'
+    | 'defaultValue' | 's0' | 's1',
+    Value
+  >
+> & { readonly bias?: Value; readonly preluActivationWeights?: Value; readonly scale?: Value; readonly offset?: Value };
 
 type Padding = 'valid' | 'same' | number | [[number, number], [number, number], [number, number], [number, number]];
 
@@ -12,6 +17,12 @@ type Padding = 'valid' | 'same' | number | [[number, number], [number, number], 
 export type KernelAttributes = {
   readonly activation?: string;
   readonly alpha?: number;
+  readonly beta?: number;
+  readonly bias?: number;
+  readonly binaryOutput?: boolean;
+  readonly blockShape?: number[];
+  readonly blockSize?: number;
+  readonly crops?: [number, number][];
   readonly axis?: number | number[] | null;
   readonly batchDims?: number;
   readonly begin?: number | number[];
@@ -20,7 +31,8 @@ export type KernelAttributes = {
   readonly constantValue?: number;
   readonly dataFormat?: 'NHWC' | 'NCHW';
   readonly depth?: number;
-  readonly dilations?: number | [number, number];
+  readonly depthRadius?: number;
+  readonly dilations?: number | number[];
   readonly dim?: number;
   readonly dims?: number | number[];
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
@@ -28,14 +40,17 @@ export type KernelAttributes = {
   readonly end?: number[];
   readonly equation?: string;
   readonly exclusive?: boolean;
-  readonly filterShape?: [number, number, number, number];
-  readonly filterSize?: number | [number, number];
+  readonly filterShape?: number[];
+  readonly filterSize?: number | number[];
   readonly halfPixelCenters?: boolean;
   readonly alignCorners?: boolean;
-  readonly inputShape?: [number, number, number, number];
+  readonly includeBatchInIndex?: boolean;
+  readonly inputShape?: number[];
+  readonly k?: number;
   readonly keepDims?: boolean;
   readonly kind?: string;
   readonly leakyreluAlpha?: number;
+  readonly mode?: 'reflect' | 'symmetric';
   readonly num?: number;
   readonly numOrSizeSplits?: number | number[];
   readonly numSegments?: number;
@@ -48,6 +63,8 @@ export type KernelAttributes = {
   readonly reps?: number[];
   readonly reverse?: boolean;
   readonly shape?: number[];
+  readonly outputShape?: number[];
+  readonly side?: 'left' | 'right';
   readonly size?: number | number[];
   readonly start?: number;
   readonly step?: number;
@@ -56,6 +73,7 @@ export type KernelAttributes = {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly value?: number;
+  readonly varianceEpsilon?: number;
   readonly beginMask?: number;
   readonly endMask?: number;
   readonly ellipsisMask?: number;
@@ -66,3 +84,7 @@ export type KernelAttributes = {
 /** How one TensorFlow.js kernel is written in ONNX operations. `all` are its tensors in order, for kernels that take a list. */
 export type Lowering = (g: Graph, inputs: Inputs, attributes: KernelAttributes, all: readonly Value[]) => Value | readonly Value[];
 export type Lowerings = { readonly [kernel: string]: Lowering };
+
+export function refusePlanar({ dataFormat }: KernelAttributes): void {
+  if (dataFormat === 'NCHW') throw new Error('jit: images are [batch, height, width, channels] here (NHWC), got NCHW.');
+}

@@ -21,7 +21,7 @@ function timesVector(g: Graph, a: Value, vector: Value): Value {
   return sum(g, mul(g, a, row), [a.shape.length - 1], true);
 }
 
-function product(g: Graph, a: Value, b: Value, { transposeA = false, transposeB = false }: KernelAttributes): Value {
+export function product(g: Graph, a: Value, b: Value, { transposeA = false, transposeB = false }: KernelAttributes = {}): Value {
   const [left, right] = [transposeA ? transposed(g, a) : a, transposeB ? transposed(g, b) : b];
   const vector = right.shape.at(-1) === 1 && sizeOf(right.shape.slice(0, -2)) === 1 && right.shape.length <= left.shape.length;
   if (vector && left.dtype === 'float32' && left.shape.at(-2) !== 1 && !isFixed(right)) return timesVector(g, left, right);
@@ -30,18 +30,10 @@ function product(g: Graph, a: Value, b: Value, { transposeA = false, transposeB 
   return matmul(g, left, right);
 }
 
-/** The shape of an einsum without ellipsis: each letter of the result has the length that it has in an operand. */
-function einsumShape(equation: string, operands: readonly Value[]): number[] {
-  const [terms = '', result = ''] = equation.replaceAll(' ', '').split('->');
-  const lengths = new Map(terms.split(',').flatMap((term, i) => [...term].map((letter, axis) => [letter, operands[i]?.shape[axis] ?? 1] as const)));
-  return [...result].map((letter) => lengths.get(letter) ?? 1);
-}
-
 export const products: Lowerings = {
   BatchMatMul: (g, { a, b }, attributes) => product(g, a, b, attributes),
   _FusedMatMul(g, { a, b, bias, preluActivationWeights }, attributes) {
     const biased = bias === undefined ? product(g, a, b, attributes) : add(g, product(g, a, b, attributes), bias);
     return activate(g, biased, attributes.activation, attributes.leakyreluAlpha ?? 0.2, preluActivationWeights);
   },
-  Einsum: (g, _, { equation = '' }, all) => g.operation('Einsum', all, { shape: einsumShape(equation, all), dtype: all[0]?.dtype ?? 'float32' }, { equation }),
 };

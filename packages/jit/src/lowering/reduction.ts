@@ -81,12 +81,4 @@ export const reductions: Lowerings = {
     const [along = 0] = axesOf(axis ?? 0, x.shape.length);
     return cumulativeProduct(g, x, along, exclusive, backwards);
   },
-
-  /** Rows of x added up by the segment that each belongs to: the gradient of a gather. */
-  UnsortedSegmentSum(g, { x, segmentIds }, { numSegments = 0 }) {
-    const zeros = fill(g, 0, x.dtype, [numSegments, ...x.shape.slice(segmentIds.shape.length)]);
-    const positions = cast(g, reshape(g, segmentIds, [...segmentIds.shape, 1]), 'int64');
-    return g.operation('ScatterND', [zeros, positions, x], zeros, { reduction: 'add' });
-  },
 };
-

@@ -1,7 +1,7 @@
 import { tf } from '@tweedie/core';
 import { type Dtype, type Graph, sizeOf, type Value } from '../graph.ts';
-import { cast, concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpose } from '../ops.ts';
-import type { KernelAttributes, Lowerings } from './lowering.ts';
+import { concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpose } from '../ops.ts';
+import { type KernelAttributes, type Lowerings, refusePlanar } from './lowering.ts';
 import { axesOf } from './reduction.ts';
 
 const asList = (value: number | number[] | undefined): number[] => (value === undefined ? [] : typeof value === 'number' ? [value] : value);
@@ -14,13 +14,56 @@ function tile(g: Graph, x: Value, reps: readonly number[]): Value {
   return reshape(g, expand(g, split, x.shape.flatMap((n, axis) => [reps[axis] ?? 1, n])), shape);
 }
 
-function gather(g: Graph, x: Value, indices: Value, { axis, batchDims = 0 }: KernelAttributes): Value {
-  const [along = 0] = axesOf(axis ?? 0, x.shape.length);
-  const shape = [...x.shape.slice(0, along), ...indices.shape.slice(batchDims), ...x.shape.slice(along + 1)];
-  if (batchDims === 0) return g.operation('Gather', [x, indices], { shape, dtype: x.dtype }, { axis: along });
-  if (along !== batchDims) throw new Error(`jit: gather with batchDims ${batchDims} needs axis ${batchDims}, got ${along}. Transpose first, or run with --engine eager.`);
-  const positions = cast(g, reshape(g, indices, [...indices.shape, 1]), 'int64');
-  return g.operation('GatherND', [x, positions], { shape, dtype: x.dtype }, { batch_dims: batchDims });
+/** Copies entries along each axis, mirrored at its ends; `skip` is 1 where the end itself is not repeated. */
+function mirrorPad(g: Graph, x: Value, paddings: readonly (readonly [number, number])[], skip: 0 | 1): Value {
+  return paddings.reduce((padded, [before, after], axis) => {
+    const length = x.shape[axis] ?? 1;
+    if (before === 0 && after === 0) return padded;
+    const from = Array.from({ length: before + length + after }, (_, i) => {
+      const at = i - before;
+      return at < 0 ? skip - 1 - at : at < length ? at : 2 * length - 1 - skip - at;
+    });
+    const shape = padded.shape.map((n, i) => (i === axis ? from.length : n));
+    return g.operation('Gather', [padded, table(g, from, 'int32')], { shape, dtype: x.dtype }, { axis });
+  }, x);
+}
+
+/** [batch, height, width, block * block * channels] to [batch, height * block, width * block, channels]. */
+function depthToSpace(g: Graph, x: Value, block: number): Value {
+  const [batch = 1, height = 1, width = 1, depth = 1] = x.shape;
+  const channels = depth / (block * block);
+  const blocks = reshape(g, x, [batch, height, width, block, block, channels]);
+  return reshape(g, transpose(g, blocks, [0, 1, 3, 2, 4, 5]), [batch, height * block, width * block, channels]);
+}
+
+/** Blocks of space become batch entries. */
+function spaceToBatch(g: Graph, x: Value, block: readonly number[], paddings: readonly (readonly [number, number])[]): Value {
+  const padded = pad(g, x, x.shape.map((_, axis) => paddings[axis - 1] ?? [0, 0]));
+  const [batch = 1, ...rest] = padded.shape;
+  const [space, others] = [rest.slice(0, block.length), rest.slice(block.length)];
+  const coarse = space.map((n, i) => n / (block[i] ?? 1));
+  const split = reshape(g, padded, [batch, ...coarse.flatMap((n, i) => [n, block[i] ?? 1]), ...others]);
+  const perm = [...block.map((_, i) => 2 * i + 2), 0, ...block.map((_, i) => 2 * i + 1), ...others.map((_, i) => 2 * block.length + 1 + i)];
+  return reshape(g, transpose(g, split, perm), [batch * sizeOf(block), ...coarse, ...others]);
+}
+
+/** The way back. */
+function batchToSpace(g: Graph, x: Value, block: readonly number[], crops: readonly (readonly [number, number])[]): Value {
+  const [entries = 1, ...rest] = x.shape;
+  const [coarse, others] = [rest.slice(0, block.length), rest.slice(block.length)];
+  const batch = entries / sizeOf(block);
+  const split = reshape(g, x, [...block, batch, ...coarse, ...others]);
+  const perm = [block.length, ...block.flatMap((_, i) => [block.length + 1 + i, i]), ...others.map((_, i) => 2 * block.length + 1 + i)];
+  const whole = reshape(g, transpose(g, split, perm), [batch, ...coarse.map((n, i) => n * (block[i] ?? 1)), ...others]);
+  const begin = whole.shape.map((_, axis) => crops[axis - 1]?.[0] ?? 0);
+  return slice(g, whole, begin, whole.shape.map((n, axis) => n - (crops[axis - 1]?.[1] ?? 0)));
+}
+
+/** A matrix of zeros with x on its diagonal. */
+function diagonal(g: Graph, x: Value): Value {
+  const n = sizeOf(x.shape);
+  const spaced = pad(g, reshape(g, x, [n, 1]), [[0, 0], [0, n]]);
+  return reshape(g, sliceAxis(g, reshape(g, spaced, [n * (n + 1)]), 0, 0, n * n), [...x.shape, ...x.shape]);
 }
 
 function stridedSlice(g: Graph, x: Value, attributes: KernelAttributes): Value {
@@ -52,10 +95,12 @@ export const shapes: Lowerings = {
   Transpose: (g, { x }, { perm = [] }) => transpose(g, x, perm),
   Tile: (g, { x }, { reps = [] }) => tile(g, x, reps),
   BroadcastTo: (g, { x }, { shape = [] }) => expand(g, x, shape),
+  FlipLeftRight: (g, { image }) => reverse(g, image, [2]),
   Reverse: (g, { x }, attributes) => reverse(g, x, axesOf(asList(attributes.dims), x.shape.length)),
 
   Concat(g, _, { axis }, all) {
     const [along = 0] = axesOf(axis ?? 0, all[0]?.shape.length ?? 1);
+    tf.backend_util.assertParamsConsistent(all.map((x) => [...x.shape]), along);
     const filled = all.filter((x) => sizeOf(x.shape) > 0);
     return concat(g, filled.length === 0 ? all.slice(0, 1) : filled, along);
   },
@@ -75,11 +120,21 @@ export const shapes: Lowerings = {
   Slice(g, { x }, { begin, size }) {
     const [starts, sizes] = [asList(begin), asList(size)];
     const from = x.shape.map((_, axis) => starts[axis] ?? 0);
-    return slice(g, x, from, x.shape.map((n, axis) => ((sizes[axis] ?? -1) < 0 ? n : (from[axis] ?? 0) + (sizes[axis] ?? 0))));
+    const to = x.shape.map((n, axis) => ((sizes[axis] ?? -1) < 0 ? n : (from[axis] ?? 0) + (sizes[axis] ?? 0)));
+    if (to.some((end, axis) => end > (x.shape[axis] ?? 0))) throw new Error(`jit: slice from [${from.join(', ')}] to [${to.join(', ')}] of shape [${x.shape.join(', ')}].`);
+    return slice(g, x, from, to);
   },
   StridedSlice: (g, { x }, attributes) => stridedSlice(g, x, attributes),
+  MirrorPad: (g, { x }, { paddings = [], mode = 'reflect' }) => mirrorPad(g, x, paddings, mode === 'reflect' ? 1 : 0),
   PadV2: (g, { x }, { paddings = [], constantValue = 0 }) => pad(g, x, paddings, constantValue),
-  GatherV2: (g, { x, indices }, attributes) => gather(g, x, indices, attributes),
+
+  DepthToSpace(g, { x }, { blockSize = 1, ...attributes }) {
+    refusePlanar(attributes);
+    return depthToSpace(g, x, blockSize);
+  },
+  SpaceToBatchND: (g, { x }, { blockShape = [], paddings = [] }) => spaceToBatch(g, x, blockShape, paddings),
+  BatchToSpaceND: (g, { x }, { blockShape = [], crops = [] }) => batchToSpace(g, x, blockShape, crops),
+  Diag: (g, { x }) => diagonal(g, x),
 
   Range(g, _, { start = 0, stop = 0, step = 1, dtype = 'float32' }) {
     const length = Math.max(0, Math.ceil((stop - start) / step));

@@ -1,0 +1,98 @@
+/**
+ * Resized images. Along each axis the result is a product of the image with a constant matrix of weights, and the gradient a product with
+ * its transpose. Nearest neighbours are copied instead where that is all there is to do.
+ */
+import { type Graph, sizeOf, type Value } from '../graph.ts';
+import { interleaved, planar } from '../layout.ts';
+import { cast, expand, matmul, reduce, reshape, table, transpose } from '../ops.ts';
+import type { KernelAttributes, Lowerings } from './lowering.ts';
+
+/** Every entry `times` over beside itself, along each axis of space. */
+export function repeat(g: Graph, x: Value, times: readonly number[]): Value {
+  const [batch = 1] = x.shape;
+  const [space, channels] = [x.shape.slice(1, -1), x.shape.at(-1) ?? 1];
+  const split = reshape(g, x, [batch, ...space.flatMap((n) => [n, 1]), channels]);
+  const copies = expand(g, split, [batch, ...space.flatMap((n, axis) => [n, times[axis] ?? 1]), channels]);
+  return reshape(g, copies, [batch, ...space.map((n, axis) => n * (times[axis] ?? 1)), channels]);
+}
+
+/** From how many entries to how many, along one axis. */
+type Axis = { readonly from: number; readonly to: number };
+/** A source and its weight. */
+type Share = readonly [source: number, weight: number];
+type Rule = (axis: Axis, i: number, options: KernelAttributes) => readonly Share[];
+
+const scale = ({ from, to }: Axis, alignCorners: boolean): number => (alignCorners && to > 1 ? (from - 1) / (to - 1) : from / to);
+
+const nearest: Rule = (axis, i, { alignCorners = false, halfPixelCenters = false }) => {
+  const place = scale(axis, alignCorners) * (halfPixelCenters ? i + 0.5 : i);
+  return [[Math.max(0, Math.min(axis.from - 1, alignCorners ? Math.round(place) : Math.floor(place))), 1]];
+};
+
+const linear: Rule = (axis, i, { alignCorners = false, halfPixelCenters = false }) => {
+  const ratio = scale(axis, alignCorners);
+  const place = Math.max(0, halfPixelCenters ? ratio * (i + 0.5) - 0.5 : ratio * i);
+  const below = Math.min(Math.floor(place), axis.from - 1);
+  const above = Math.min(below + 1, axis.from - 1);
+  return above === below ? [[below, 1]] : [[below, 1 - (place - below)], [above, place - below]];
+};
+
+/** The weights of one axis, [from, to], or turned around. */
+function weights(g: Graph, axis: Axis, rule: Rule, options: KernelAttributes, turned: boolean): Value {
+  const { from, to } = axis;
+  const values = new Array<number>(from * to).fill(0);
+  for (let i = 0; i < to; i++) for (const [source, weight] of rule(axis, i, options)) values[turned ? i * from + source : source * to + i] = weight;
+  return table(g, values, 'float32', turned ? [to, from] : [from, to]);
+}
+
+/** Planes [batch, channels, ...space] times one matrix [from, to] along each axis of space. Every image of a batch is treated alike. */
+export function alongSpace(g: Graph, planes: Value, matrices: readonly Value[]): Value {
+  return matrices.reduce((x, matrix, i) => {
+    const [axis, [from = 1, to = 1]] = [i + 2, matrix.shape];
+    const shape = x.shape.with(axis, to);
+    const [lead, trail] = [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis + 1))];
+    if (trail === 1) return reshape(g, matmul(g, reshape(g, x, [lead, from]), matrix), shape);
+    return reshape(g, matmul(g, transpose(g, matrix, [1, 0]), reshape(g, x, [lead, from, trail])), shape);
+  }, planes);
+}
+
+function resample(g: Graph, x: Value, along: readonly Axis[], rule: Rule, options: KernelAttributes, back = false): Value {
+  return interleaved(g, alongSpace(g, planar(g, cast(g, x, 'float32')), along.map((axis) => weights(g, axis, rule, options, back))));
+}
+
+const axes = (images: Value, [height = 1, width = 1]: readonly number[]): [Axis, Axis] => [
+  { from: images.shape[1] ?? 1, to: height },
+  { from: images.shape[2] ?? 1, to: width },
+];
+const sizeFrom = ({ size }: KernelAttributes): number[] => (typeof size === 'number' ? [size, size] : (size ?? []));
+
+/** Whole-number factors of an enlargement, where each entry becomes a block. */
+function factors([down, across]: readonly [Axis, Axis], { alignCorners = false }: KernelAttributes): readonly [number, number] | undefined {
+  const both = [down.to / down.from, across.to / across.from] as const;
+  return !alignCorners && both.every(Number.isInteger) ? both : undefined;
+}
+
+/** Copies rows, then columns. */
+function pick(g: Graph, x: Value, along: readonly [Axis, Axis], options: KernelAttributes): Value {
+  return along.reduce((image, axis, i) => {
+    const from = table(g, Array.from({ length: axis.to }, (_, k) => nearest(axis, k, options)[0]?.[0] ?? 0), 'int32');
+    return g.operation('Gather', [image, from], { shape: image.shape.map((n, a) => (a === i + 1 ? axis.to : n)), dtype: x.dtype }, { axis: i + 1 });
+  }, x);
+}
+
+export const resizes: Lowerings = {
+  ResizeNearestNeighbor(g, { images }, options) {
+    const along = axes(images, sizeFrom(options));
+    const times = factors(along, options);
+    return times === undefined ? pick(g, images, along, options) : repeat(g, images, times);
+  },
+  ResizeNearestNeighborGrad(g, { dy, images }, options) {
+    const along = axes(images, dy.shape.slice(1, 3));
+    const times = factors(along, options);
+    if (times === undefined) return resample(g, dy, along, nearest, options, true);
+    const [batch = 1, height = 1, width = 1, channels = 1] = images.shape;
+    return reduce(g, 'ReduceSum', reshape(g, dy, [batch, height, times[0], width, times[1], channels]), [2, 4]);
+  },
+  ResizeBilinear: (g, { images }, options) => resample(g, images, axes(images, sizeFrom(options)), linear, options),
+  ResizeBilinearGrad: (g, { dy, images }, options) => resample(g, dy, axes(images, dy.shape.slice(1, 3)), linear, options, true),
+};

@@ -1,0 +1,60 @@
+/** Where in the user's code something was traced: the first frame of a stack that is neither TensorFlow.js, nor Node, nor this package. */
+import { dirname, isAbsolute, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** From a kernel back to the line that called its operation there are about twenty frames, more through chained methods and gradients. */
+export const FRAMES = 80;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const TENSORFLOW = /node_modules[\\/]@tensorflow[\\/]/;
+/** The chained methods and the gradient helpers of core stand between the user and TensorFlow.js. */
+const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients)\.[jt]s$/;
+
+type Frame = { readonly file: string; readonly line: string };
+
+function frames(stack: string): Frame[] {
+  return stack.split('\n').flatMap((text) => {
+    const [, place, line] = /^ +at (?:.* \()?(.+?):(\d+):\d+\)?$/.exec(text) ?? [];
+    if (place === undefined || line === undefined) return [];
+    return [{ file: place.startsWith('file:') ? fileURLToPath(place) : place, line }];
+  });
+}
+
+const isUsers = ({ file }: Frame): boolean => isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(here) && !between.test(file);
+
+function nameOf({ file, line }: Frame): string {
+  const path = relative(process.cwd(), file);
+  return `${path.startsWith('..') || isAbsolute(path) ? file : path}:${line}`;
+}
+
+function userLine(stack: string): string {
+  const frame = frames(stack).find(isUsers);
+  return frame === undefined ? 'an unknown line' : nameOf(frame);
+}
+
+/** Runs `body` with stacks that are deep enough to reach the user's code. */
+export function withDeepStacks<T>(body: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = Math.max(limit, FRAMES);
+  try {
+    return body();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/**
+ * The line of the user's code that is running, as `folder/file.ts:12`. The stack is taken at once, which is cheap; it is turned into
+ * text, with source maps, when the line is asked for.
+ */
+export function sourceLine(): () => string {
+  const taken = withDeepStacks(() => new Error());
+  return () => userLine(taken.stack ?? '');
+}
+
+/** Whether TensorFlow.js itself refused something, and the line it was asked in. */
+export function refusedAt(error: Error): string | undefined {
+  const stack = error.stack ?? '';
+  const [thrower] = frames(stack);
+  return thrower !== undefined && TENSORFLOW.test(thrower.file) ? userLine(stack) : undefined;
+}
