@@ -23,8 +23,9 @@ export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { rea
  *   dx = dy a + x p + q,   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
  *   dgain = (T - mean S) / std,   doffset = S
  */
-const normalise = tf.customGrad((...args) => {
-  const [x, gain, offset, save] = args as unknown as [Image, Tensor, Tensor, tf.GradSaveFunc];
+const normalise = tf.customGrad((x, gain, offset, save) => normalised(x as Image, gain as Tensor, offset as Tensor, save as tf.GradSaveFunc));
+
+function normalised(x: Image, gain: Tensor, offset: Tensor, save: tf.GradSaveFunc): { value: Image; gradFunc: (dy: Tensor, saved: Tensor[]) => Tensor[] } {
   const [batch, height, width, channels] = x.shape;
   const perGroup = channels / normGroups;
   const count = height * width * perGroup;
@@ -57,4 +58,4 @@ const normalise = tf.customGrad((...args) => {
       ];
     },
   };
-});
+}
