@@ -28,13 +28,15 @@ async function load(): Promise<Engine['facts']> {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
   const active = tf.getBackend();
+  const gradients = tf.getKernelsForBackend('cpu').flatMap(({ kernelName }) => tf.getGradient(kernelName) ?? []);
   try {
     require(name);
   } catch (cause) {
     throw refusal(`${name} ${version} is installed, but its native library does not load: ${firstLine(messageOf(cause))}.`, `Install it again. ${howToInstall()}`, cause);
   } finally {
-    // It makes itself the active backend, which only compiled functions shall use.
+    // It makes itself the active backend, which only compiled functions shall use, and registers the gradients that core has corrected anew.
     void tf.setBackend(active);
+    gradients.forEach(tf.registerGradient);
   }
   repairBackend();
   const backend = tf.findBackend(BACKEND) as NativeBackend;

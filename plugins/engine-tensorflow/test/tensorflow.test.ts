@@ -69,6 +69,12 @@ describe.skipIf(absent !== '')(`engine/tensorflow${absent === '' ? '' : `. Skipp
     }
   });
 
+  it("leaves core's gradients in place, for every engine", async () => {
+    const slope = (x: Tensor, weights: Tensor) => tf.grad((v) => tf.cumsum(v, 0).mul(weights).sum())(x);
+    const [x, weights] = [tf.zeros([2, 3]), tf.tensor2d([[1, 2, 3], [4, 5, 6]])];
+    for (const { compile } of [engine, eagerEngine()]) expect(Array.from((await compile(slope)(x, weights)).dataSync())).toEqual([5, 7, 9, 4, 5, 6]);
+  });
+
   it('gathers by indices that it has not seen', async () => {
     await expectAgreement(((x: Tensor, i: tf.Tensor1D) => tf.gather(x, i, 1)) as never, [numbers([2, 3]), tf.tensor1d([2, 0, 2], 'int32')]);
   });
