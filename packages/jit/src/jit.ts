@@ -1,6 +1,8 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
-import { inArrayOf } from './graph.ts';
+import { type Explanation, explanationOf } from './explain.ts';
+import { inArrayOf, type Value } from './graph.ts';
 import { withModel } from './model-file.ts';
+import { profiled } from './profile.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
 import { largestWork, SHARED_FROM } from './work.ts';
@@ -8,6 +10,15 @@ import { largestWork, SHARED_FROM } from './work.ts';
 export interface JitOptions extends SessionOptions {
   /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
   readonly sharedFrom?: number;
+}
+
+/** A compiled function that can say what it is made of. */
+export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> {
+  /**
+   * Operations, work, memory, and where the time of a call with these arguments goes, by the lines of `fn`. It traces `fn` again and calls
+   * it a few times under ONNX Runtime's profiler; none of that is counted in `cost` or `compilations`.
+   */
+  explain(...args: Parameters<Compiled<A, R>>): Promise<Explanation>;
 }
 
 type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
@@ -23,17 +34,19 @@ type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly d
  * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says where to add one),
  * reads the numbers of a tensor, or is not synchronous.
  */
-export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Compiled<A, R> {
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
   const programs = new Map<string, Promise<Program>>();
   let cost = noCost;
   let compilations = 0;
   let disposed = false;
 
+  const sessionOptions = (outputs: readonly Value[]): SessionOptions =>
+    largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM) ? { ...options, threads: 1 } : options;
+
   async function compile(args: readonly TensorTree[]): Promise<Program> {
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
-    const isSmall = largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM);
-    const session = await withModel(inputs, outputs, (model) => createSession(model, isSmall ? { ...options, threads: 1 } : options));
+    const session = await withModel({ inputs, outputs }, (model) => createSession(model, sessionOptions(outputs)));
     return {
       async run(feeds) {
         const arrays = await session.run(feeds);
@@ -64,9 +77,17 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     return (await program).run(feeds);
   }
 
+  async function explain(...args: readonly TensorTree[]): Promise<Explanation> {
+    refuseWhileTracing();
+    const feeds = feedsOf(args);
+    const { inputs, outputs } = trace(fn, args, { sources: true });
+    return explanationOf(outputs, await withModel({ inputs, outputs }, (model) => profiled(model, sessionOptions(outputs), feeds)));
+  }
+
   const compiled: unknown = Object.defineProperties(call, {
     cost: { get: () => cost },
     compilations: { get: () => compilations },
+    explain: { value: explain },
     dispose: {
       value() {
         disposed = true;
@@ -75,7 +96,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
       },
     },
   });
-  return compiled as Compiled<A, R>;
+  return compiled as Jitted<A, R>;
 }
 
 /** What a session is fed: each tensor under its position, all numbers in one vector. */
