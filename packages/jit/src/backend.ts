@@ -7,6 +7,7 @@ import { type Data, elements, type Graph, inArrayOf, type Value } from './graph.
 import type { Inputs, KernelAttributes, Lowering } from './lowering/lowering.ts';
 import { lowerings } from './lowering/index.ts';
 import { unlowered } from './lowering/unlowered.ts';
+import type { SourceOf } from './source.ts';
 import { sourceLine } from './source-line.ts';
 
 const BACKEND = 'jit';
@@ -28,6 +29,8 @@ class TracingBackend extends tf.KernelBackend {
   private readonly written = new Map<object, tf.BackendValues>();
   /** The graph of the trace that is running. */
   graph: Graph | undefined;
+  /** Where sources are recorded. */
+  sourceOf: SourceOf | undefined;
 
   running(): Graph {
     if (this.graph === undefined) throw new Error(stale);
@@ -113,7 +116,9 @@ function register(backend: TracingBackend, kernelName: string, lowering: Lowerin
     kernelFunc({ inputs, attrs }) {
       try {
         const values = Object.entries(inputs).flatMap(([name, info]) => (info === undefined || info === null ? [] : [[name, backend.value(info)] as const]));
-        const result = lowering(backend.running(), Object.fromEntries(values) as Inputs, (attrs ?? {}) as KernelAttributes, values.map(([, value]) => value));
+        const graph = backend.running();
+        graph.at = backend.sourceOf?.(kernelName);
+        const result = lowering(graph, Object.fromEntries(values) as Inputs, (attrs ?? {}) as KernelAttributes, values.map(([, value]) => value));
         return 'source' in result ? backend.handle(result) : result.map((value) => backend.handle(value));
       } catch (cause) {
         throw refused(cause, kernelName);

@@ -57,14 +57,19 @@ const valueInfo = (name: string, { shape, dtype }: Value): Onnx.IValueInfoProto 
 
 const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: onnx.AttributeProto.AttributeType.INT, i: elementTypes[dtype] });
 
+/** The name of the operation that makes a value. ONNX Runtime's own begin with it where it has rewritten the operation, and with something else where it has added one. */
+export const nodeName = ({ id }: Value): string => `v${id}`;
+export const valueOfNode = (name: string): string => /^v\d+/.exec(name)?.[0] ?? '';
+
 /** A value is one output of its operation; the others get names that nobody reads. */
 function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Names): Onnx.INodeProto {
   const [opType = '', position = '0'] = op.split('.');
   return {
+    name: nodeName(value),
     opType,
     domain: contributed.has(opType) ? CONTRIBUTED : '',
     input: inputs.map(nameOf),
-    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === Number(position) ? nameOf(value) : `${nameOf(value)}.${i}`)),
+    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === Number(position) ? nameOf(value) : `${nodeName(value)}:unused${i}`)),
     attribute: op === 'Cast' ? [castTo(value)] : attributesOf(attributes),
   };
 }
@@ -73,31 +78,39 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
 export const constantBytes = (outputs: readonly Value[]): number =>
   scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? 4 * sizeOf(value.shape) : 0), 0);
 
-/** The bytes of a model with the inputs and outputs in the order given; outputs are named out0, out1, ... */
-export function encode(inputs: readonly Value[], outputs: readonly Value[], weights?: WeightFile): Uint8Array {
+export type Model = {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** Of the outputs; by default out0, out1, ... */
+  readonly names?: readonly string[];
+};
+
+/** The bytes of a model with the inputs and outputs in the order given. */
+export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}`) }: Model, weights?: WeightFile): Uint8Array {
   const initializers: Onnx.ITensorProto[] = [];
   const nodes: Onnx.INodeProto[] = [];
   // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
-  const made = new Map(outputs.map((value, i) => [value, `out${i}`] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
-  const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : `v${value.id}`);
+  const made = new Map(outputs.map((value, i) => [value, names[i] ?? ''] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
+  const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : `${nodeName(value)}:0`);
   for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
     if (isFixed(value)) initializers.push(initializer(value, nameOf, weights));
     else if (source.kind === 'operation') nodes.push(nodeOf(value, source, nameOf));
   }
   outputs.forEach((value, i) => {
-    if (made.get(value) !== `out${i}`) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [`out${i}`] });
+    const name = names[i] ?? '';
+    if (made.get(value) !== name) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [name] });
   });
   const model: Onnx.IModelProto = {
     irVersion: IR_VERSION,
     producerName: 'tweedie',
-    opsetImport: [{ domain: '', version: OPSET }, { domain: CONTRIBUTED, version: 1 }],
+    opsetImport: [{ domain: '', version: OPSET }, ...(nodes.some(({ domain }) => domain === CONTRIBUTED) ? [{ domain: CONTRIBUTED, version: 1 }] : [])],
     graph: {
       name: 'jit',
       node: nodes,
       initializer: initializers,
       input: inputs.map((value) => valueInfo(nameOf(value), value)),
-      output: outputs.map((value, i) => valueInfo(`out${i}`, value)),
+      output: outputs.map((value, i) => valueInfo(names[i] ?? '', value)),
     },
   };
   return onnx.ModelProto.encode(model).finish();

@@ -4,6 +4,7 @@
  * same values is made once (hash-consing): two gradients of one network hold one forward pass.
  */
 import { simplify } from './simplify.ts';
+import type { Source } from './source.ts';
 
 /** TensorFlow.js's types, and the two that only ONNX knows: positions, and intermediate results of more digits. */
 export type Dtype = 'float32' | 'int32' | 'bool' | 'int64' | 'float64';
@@ -16,6 +17,8 @@ export type Value = {
   readonly id: number;
   readonly shape: Shape;
   readonly dtype: Dtype;
+  /** Which line of whose code it comes from, where that is recorded. */
+  readonly at?: Source | undefined;
   readonly source:
     | { readonly kind: 'input'; readonly name: string }
     /** `data` holds one element where all elements are equal. */
@@ -26,6 +29,8 @@ export type Operation = { readonly kind: 'operation'; readonly op: string; reado
 export type Type = { readonly shape: Shape; readonly dtype: Dtype };
 
 export interface Graph {
+  /** Where the operations come from that are made next. */
+  at: Source | undefined;
   input(name: string, type: Type): Value;
   constant(data: Data, type: Type): Value;
   /** The operation, or what it simplifies to. */
@@ -54,6 +59,8 @@ export function createGraph(share = true): Graph {
   const constants = new Map<string, Value[]>();
 
   const graph: Graph = {
+    at: undefined,
+
     input: (name, { shape, dtype }) => ({ id: count++, shape: [...shape], dtype, source: { kind: 'input', name } }),
 
     constant(data, { shape, dtype }) {
@@ -79,7 +86,7 @@ export function createGraph(share = true): Graph {
       return value;
     },
 
-    copy: (op, inputs, { shape, dtype }, attributes = {}) => ({ id: count++, shape: [...shape], dtype, source: { kind: 'operation', op, inputs, attributes } }),
+    copy: (op, inputs, { shape, dtype }, attributes = {}) => ({ id: count++, shape: [...shape], dtype, at: graph.at, source: { kind: 'operation', op, inputs, attributes } }),
   };
   return graph;
 }

@@ -1,13 +1,24 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
-import { inArrayOf } from './graph.ts';
+import { type Explanation, explanationOf } from './explain.ts';
+import { inArrayOf, type Value } from './graph.ts';
 import { withModel } from './model-file.ts';
-import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
+import { profiled } from './profile.ts';
+import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
-import { largestWork, numbersWritten, PLANNED_BELOW, SHARED_FROM } from './work.ts';
+import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './work.ts';
 
 export interface JitOptions extends SessionOptions {
   /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
   readonly sharedFrom?: number;
+}
+
+/** A compiled function that can say what it is made of. */
+export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> {
+  /**
+   * Operations, work, memory, and where the time of a call with these arguments goes, by the lines of `fn`. It traces `fn` again and calls
+   * it a few times under ONNX Runtime's profiler; none of that is counted in `cost` or `compilations`.
+   */
+  explain(...args: Parameters<Compiled<A, R>>): Promise<Explanation>;
 }
 
 type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
@@ -23,18 +34,22 @@ type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly d
  * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says where to add one),
  * reads the numbers of a tensor, or is not synchronous.
  */
-export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Compiled<A, R> {
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
   const programs = new Map<string, Promise<Program>>();
   let cost = noCost;
   let compilations = 0;
   let disposed = false;
 
+  const settings = (outputs: readonly Value[]): SessionSettings => ({
+    ...options,
+    ...(largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM) && { threads: 1 }),
+    planMemory: bytesWritten(outputs) < PLANNED_BELOW,
+  });
+
   async function compile(args: readonly TensorTree[]): Promise<Program> {
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
-    const isSmall = largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM);
-    const planMemory = numbersWritten(outputs) < PLANNED_BELOW;
-    const session = await withModel(inputs, outputs, (model) => createSession(model, { ...options, ...(isSmall && { threads: 1 }), planMemory }));
+    const session = await withModel({ inputs, outputs }, (model) => createSession(model, settings(outputs)));
     return {
       async run(feeds) {
         const arrays = await session.run(feeds);
@@ -65,9 +80,17 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     return (await program).run(feeds);
   }
 
+  async function explain(...args: readonly TensorTree[]): Promise<Explanation> {
+    refuseWhileTracing();
+    const feeds = feedsOf(args);
+    const { inputs, outputs } = trace(fn, args, { sources: true });
+    return explanationOf(outputs, await withModel({ inputs, outputs }, (model) => profiled(model, settings(outputs), feeds)));
+  }
+
   const compiled: unknown = Object.defineProperties(call, {
     cost: { get: () => cost },
     compilations: { get: () => compilations },
+    explain: { value: explain },
     dispose: {
       value() {
         disposed = true;
@@ -76,7 +99,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
       },
     },
   });
-  return compiled as Compiled<A, R>;
+  return compiled as Jitted<A, R>;
 }
 
 /** What a session is fed: each tensor under its position, all numbers in one vector. */

@@ -19,6 +19,10 @@ export const interleaved = (g: Graph, x: Value): Value => transpose(g, x, [0, ..
 const isInterleaved = ({ source }: Value): boolean =>
   source.kind === 'operation' && source.op === 'Transpose' && String(source.attributes['perm']) === String(INTERLEAVE);
 
+/** Work on the axes of space, which begin at `first`, in the layout that the image has: here and now, or in memory. */
+export const inItsLayout = (g: Graph, x: Value, work: (x: Value, first: number) => Value): Value =>
+  isInterleaved(x) ? interleaved(g, work(planar(g, x), 2)) : work(x, 1);
+
 /** A list per axis of an interleaved image, in the order of the planar one. */
 const planarList = <T>(list: readonly T[]): T[] => PLANAR.map((axis) => list[axis] as T);
 const numbers = (x: Value | undefined): number[] => (x === undefined ? [] : Array.from(elements(x) as BigInt64Array, Number));
@@ -61,6 +65,11 @@ const rules: { readonly [op: string]: LayoutRule } = {
   Concat(g, _, inputs, __, { axis }) {
     if (!inputs.some(isInterleaved)) return undefined;
     return interleaved(g, concat(g, inputs.map((x) => planar(g, x)), INTERLEAVE[Number(axis)] ?? 0));
+  },
+
+  Gather(g, op, [x, places], { shape, dtype }, { axis }) {
+    if (x === undefined || places?.shape.length !== 1 || !isInterleaved(x)) return undefined;
+    return interleaved(g, g.operation(op, [planar(g, x), places], { shape: planarList(shape), dtype }, { axis: INTERLEAVE[Number(axis)] ?? 0 }));
   },
 
   Slice(g, op, [x, begin, end, axes, steps], { shape, dtype }) {

@@ -1,10 +1,9 @@
-/** Large models: the weights go to a file, from which ONNX Runtime maps or reads them; then it is removed. */
+/** Models as files. The weights of large ones go to a file of their own, from which ONNX Runtime maps or reads them. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { messageOf } from '@tweedie/core';
-import { constantBytes, encode } from './encode.ts';
-import type { Value } from './graph.ts';
+import { constantBytes, encode, type Model } from './encode.ts';
 
 /** A model of more constants than this is read from files; smaller ones stay in memory. A model in memory may have 2 GB at most. */
 const IN_MEMORY = 2 ** 22;
@@ -12,35 +11,46 @@ const IN_MEMORY = 2 ** 22;
 const PAGE = 2 ** 12;
 
 /** The model as bytes or as the path of a file, for as long as `use` runs. */
-export async function withModel<T>(inputs: readonly Value[], outputs: readonly Value[], use: (model: Uint8Array | string) => Promise<T>): Promise<T> {
-  if (constantBytes(outputs) < IN_MEMORY) return use(encode(inputs, outputs));
+export async function withModel<T>(model: Model, use: (model: Uint8Array | string) => Promise<T>): Promise<T> {
+  if (constantBytes(model.outputs) < IN_MEMORY) return use(encode(model));
   const folder = mkdtempSync(join(tmpdir(), 'tweedie-model-'));
   try {
-    return await use(writeModel(inputs, outputs, folder, 'model'));
+    return await use(written(model, folder));
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
-/** Writes `<name>.onnx` and, beside it, `<name>.weights`; gives the path of the first. */
-export function writeModel(inputs: readonly Value[], outputs: readonly Value[], folder: string, name: string): string {
-  const weights = `${name}.weights`;
+function written(model: Model, folder: string): string {
+  try {
+    return writeModel(model, folder, 'model').path;
+  } catch (cause) {
+    throw new Error(`jit: the compiled model could not be written to ${folder}: ${messageOf(cause)}. Make room there, or name another folder in TMPDIR.`, { cause });
+  }
+}
+
+export type ModelFiles = { readonly path: string; readonly weights: string | undefined };
+
+/** Writes `<name>.onnx` and, where there are many constants, `<name>.weights` beside it. */
+export function writeModel(model: Model, folder: string, name: string): ModelFiles {
   const path = join(folder, `${name}.onnx`);
-  let file: number | undefined;
+  const weights = join(folder, `${name}.weights`);
+  if (constantBytes(model.outputs) < IN_MEMORY) {
+    writeFileSync(path, encode(model));
+    return { path, weights: undefined };
+  }
+  const file = openSync(weights, 'w');
   let end = 0;
   const append = (bytes: Uint8Array): number => {
-    file ??= openSync(join(folder, weights), 'w');
     const place = Math.ceil(end / PAGE) * PAGE;
     for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, place + done);
     end = place + bytes.length;
     return place;
   };
   try {
-    writeFileSync(path, encode(inputs, outputs, { name: weights, append }));
-    return path;
-  } catch (cause) {
-    throw new Error(`jit: the compiled model could not be written to ${folder}: ${messageOf(cause)}. Make room there, or name another folder in TMPDIR.`, { cause });
+    writeFileSync(path, encode(model, { name: basename(weights), append }));
+    return { path, weights };
   } finally {
-    if (file !== undefined) closeSync(file);
+    closeSync(file);
   }
 }

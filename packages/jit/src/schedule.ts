@@ -75,7 +75,9 @@ export function rematerialized(g: Graph, outputs: readonly Value[]): Value[] {
     if (source.kind !== 'operation' || isKept(value, until) && !repeats.has(value)) return rewritten.get(value) ?? value;
     const known = repeated.get(value);
     if (known !== undefined) return known;
-    const copy = g.copy(source.op, source.inputs.map((input) => again(input, until)), { shape, dtype }, source.attributes);
+    const inputs = source.inputs.map((input) => again(input, until));
+    g.at = value.at;
+    const copy = g.copy(source.op, inputs, { shape, dtype }, source.attributes);
     repeated.set(value, copy);
     return copy;
   };
@@ -86,6 +88,7 @@ export function rematerialized(g: Graph, outputs: readonly Value[]): Value[] {
       const from = repeats.get(input);
       return from !== undefined && depth(value) >= from ? again(input, from) : (rewritten.get(input) ?? input);
     });
+    g.at = value.at;
     rewritten.set(value, g.operation(source.op, inputs, { shape, dtype }, source.attributes));
   }
   return outputs.map((value) => rewritten.get(value) ?? value);

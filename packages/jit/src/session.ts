@@ -51,11 +51,21 @@ export type Feeds = { readonly [name: string]: PlainTensor };
 export interface Session {
   /** The outputs, in the model's order. ONNX Runtime blocks the event loop until they are there. */
   run(feeds: Feeds): Promise<readonly PlainTensor[]>;
+  /** Writes down what was measured, where that was asked for. */
+  endProfiling(): void;
   dispose(): void;
 }
 
+/** What a session is made with beside the user's options. */
+export type SessionSettings = SessionOptions & {
+  /** All intermediate results in one block, laid out at the first call: a few per cent of time, for memory that is then held twice. */
+  readonly planMemory?: boolean;
+  /** Times go to a file whose path begins like this. */
+  readonly profileTo?: string;
+};
+
 /** From the bytes of a model or the path of its file. */
-export async function createSession(model: Uint8Array | string, { threads = defaultThreads(), device = 'cpu', planMemory = false }: SessionOptions & { readonly planMemory?: boolean }): Promise<Session> {
+export async function createSession(model: Uint8Array | string, { threads = defaultThreads(), device = 'cpu', planMemory = false, profileTo }: SessionSettings): Promise<Session> {
   const { InferenceSession, Tensor } = await runtime();
   const session = await InferenceSession.create(model as string, {
     executionProviders: [device],
@@ -63,7 +73,7 @@ export async function createSession(model: Uint8Array | string, { threads = defa
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
-    // All intermediate results in one block, laid out at the first call: a few per cent of time, for memory that is then held twice.
+    ...(profileTo !== undefined && { enableProfiling: true, profileFilePrefix: profileTo }),
     enableMemPattern: planMemory,
     extra: {
       // Within a call threads wait busily for the next operation (10 to 15 % of a U-Net's time); after it they must not, or they steal the
@@ -83,6 +93,7 @@ export async function createSession(model: Uint8Array | string, { threads = defa
       const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, shape)])));
       return session.outputNames.map((name) => plain(results[name]));
     },
+    endProfiling: () => session.endProfiling(),
     dispose: () => void session.release(),
   };
 }

@@ -1,14 +1,17 @@
 /** Where in the user's code something was traced: the first frame of a stack that is neither TensorFlow.js, nor Node, nor this package. */
-import { dirname, isAbsolute, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** From a kernel back to the line that called its operation there are about twenty frames, more through chained methods and gradients. */
 export const FRAMES = 80;
 
 const here = dirname(fileURLToPath(import.meta.url));
-const TENSORFLOW = /node_modules[\\/]@tensorflow[\\/]/;
-/** The chained methods and the gradient helpers of core stand between the user and TensorFlow.js. */
-const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients)\.[jt]s$/;
+/** Node's source maps show the files of TensorFlow.js where its authors had them. */
+const TENSORFLOW = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
+/** The chained methods and the gradients of core stand between the user and TensorFlow.js. */
+const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradients)\.[jt]s$/;
+/** Where the gradient of an operation is called (tape.ts): frames from there on are those of whoever took the gradient. */
+const tape = join(here, 'tape');
 
 type Frame = { readonly file: string; readonly line: string };
 
@@ -27,9 +30,10 @@ function nameOf({ file, line }: Frame): string {
   return `${path.startsWith('..') || isAbsolute(path) ? file : path}:${line}`;
 }
 
-function userLine(stack: string): string {
-  const frame = frames(stack).find(isUsers);
-  return frame === undefined ? 'an unknown line' : nameOf(frame);
+function userLine(stack: string, outsideGradient?: () => string): string {
+  const frame = frames(stack).find((it) => isUsers(it) || (outsideGradient !== undefined && it.file.startsWith(tape)));
+  if (frame === undefined) return 'an unknown line';
+  return outsideGradient !== undefined && !isUsers(frame) ? outsideGradient() : nameOf(frame);
 }
 
 /** Runs `body` with stacks that are deep enough to reach the user's code. */
@@ -45,11 +49,12 @@ export function withDeepStacks<T>(body: () => T): T {
 
 /**
  * The line of the user's code that is running, as `folder/file.ts:12`. The stack is taken at once, which is cheap; it is turned into
- * text, with source maps, when the line is asked for.
+ * text, with source maps, when the line is asked for. Where the gradient of an operation is running that has no line of the user's in it,
+ * `outsideGradient` says what to give.
  */
-export function sourceLine(): () => string {
+export function sourceLine(outsideGradient?: () => string): () => string {
   const taken = withDeepStacks(() => new Error());
-  return () => userLine(taken.stack ?? '');
+  return () => userLine(taken.stack ?? '', outsideGradient);
 }
 
 /** Whether TensorFlow.js itself refused something, and the line it was asked in. */

@@ -1,7 +1,7 @@
 /**
  * x * sigmoid(x), the activation of diffusion networks, and its derivative are recognised as one operation each and written in as few
- * passes over memory as ONNX Runtime allows. Here its fast sigmoid is good enough: it is off by 6e-8 absolute, which in the tail is all of
- * sigmoid's digits, and next to nothing of an activation or its gradient.
+ * passes over memory as ONNX Runtime allows. Here its fast sigmoid is good enough: it is off by up to 1e-7 absolute, which in the tail is all
+ * of sigmoid's digits, but of an activation x or its gradient no more than a rounding of x.
  */
 import { type Graph, uniformValue, type Value } from './graph.ts';
 import { add, binary, fill, mul, unary } from './ops.ts';
@@ -35,25 +35,34 @@ function match(g: Graph, direct: Value | undefined, through: Value | undefined):
   for (const slope of operands(through, 'Mul')) {
     const [one, same] = operands(without(slope, s), 'Sub');
     if (one === undefined || uniformValue(one) !== 1 || same !== s) continue;
-    if (without(without(through, slope), dy) === x) return binary(g, 'SwishGradient', dy, x);
+    if (without(without(through, slope), dy) !== x) continue;
+    // It is traced to the activation, not to the sum in which it was found.
+    g.at = direct?.at;
+    return binary(g, 'SwishGradient', dy, x);
   }
   return undefined;
 }
 
+/** `fast` takes an operation that only ONNX Runtime has; `standard` keeps to ONNX. */
+export type Activations = 'fast' | 'standard';
+
 /** The operations above in ONNX's. */
-export function written(g: Graph, op: string, [a, b]: readonly Value[]): Value | undefined {
+export function written(g: Graph, op: string, [a, b]: readonly Value[], activations: Activations): Value | undefined {
   if (a === undefined) return undefined;
-  if (op === 'Swish') return fastSwish(g, a);
-  if (op === 'SwishGradient' && b !== undefined) return fastSwishGradient(g, a, b);
+  const swish = activations === 'fast' ? fastSwish : standardSwish;
+  if (op === 'Swish') return swish(g, a);
+  if (op === 'SwishGradient' && b !== undefined) return slopeTimes(g, a, b, swish(g, b, -1));
   return op === 'ExactSigmoid' ? exactSigmoid(g, a) : undefined;
 }
 
-/** x sigmoid(alpha x), which ONNX Runtime has as one operation. */
-const fastSwish = (g: Graph, x: Value, alpha = 1): Value => unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: alpha } });
+/** x sigmoid(x), or with `sign` -1 x sigmoid(-x): an operation that ONNX Runtime has. */
+const fastSwish = (g: Graph, x: Value, sign = 1): Value => unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: sign } });
 
-/** dy s (1 + x (1 - s)), and x (1 - s) = x sigmoid(-x) */
-const fastSwishGradient = (g: Graph, dy: Value, x: Value): Value =>
-  mul(g, dy, mul(g, unary(g, 'Sigmoid', x), add(g, fastSwish(g, x, -1), fill(g, 1, x.dtype))));
+const standardSwish = (g: Graph, x: Value, sign = 1): Value => mul(g, x, unary(g, 'Sigmoid', sign === 1 ? x : unary(g, 'Neg', x)));
+
+/** dy s (1 + x (1 - s)), where `rest` is x (1 - s) = x sigmoid(-x). */
+const slopeTimes = (g: Graph, dy: Value, x: Value, rest: Value): Value =>
+  mul(g, dy, mul(g, unary(g, 'Sigmoid', x), add(g, rest, fill(g, 1, x.dtype))));
 
 /** 1 / (1 + e^-x), to the last digit of the tail. */
 const exactSigmoid = (g: Graph, x: Value): Value => unary(g, 'Reciprocal', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', x))));

@@ -1,11 +1,12 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
 import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
+import { finished } from './finish.ts';
 import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
 import { reshape, sliceAxis } from './ops.ts';
-import { rematerialized } from './schedule.ts';
+import { withSources } from './source.ts';
 import { refusedAt, withDeepStacks } from './source-line.ts';
-import { written } from './swish.ts';
+import type { Activations } from './swish.ts';
 
 /** All numbers among the arguments arrive in one vector of this name. */
 export const SCALARS = 'scalars';
@@ -28,39 +29,34 @@ function count(outputs: readonly Value[]): Cost {
   }, noCost);
 }
 
-type Rewriting = (g: Graph, op: string, inputs: readonly Value[]) => Value | undefined;
-
-/** The same outputs with some operations replaced, simplified again. */
-function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGraph()): Value[] {
-  const rewritten = new Map<Value, Value>();
-  const now = (value: Value): Value => rewritten.get(value) ?? value;
-  for (const value of reachable(outputs)) {
-    const { source, shape, dtype } = value;
-    if (source.kind !== 'operation') continue;
-    const inputs = source.inputs.map(now);
-    rewritten.set(value, replace(graph, source.op, inputs) ?? graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
-  }
-  return outputs.map(now);
-}
-
-const withoutMarks: Rewriting = (_, op, [x]) => (op === MARK ? x : undefined);
-
-const finished = (outputs: readonly Value[]): Value[] => rewrite(rematerialized(createGraph(), rewrite(outputs, withoutMarks)), written, createGraph(false));
-
 export function refuseWhileTracing(): void {
   if (tracingBackend().graph === undefined) return;
   throw new Error('jit: a compiled function was called inside another one. Call the plain function there; it becomes part of the outer graph.');
 }
 
+export interface TraceOptions {
+  /** Record where each value comes from. It doubles the time of a trace. */
+  readonly sources?: boolean;
+  readonly activations?: Activations;
+  /** Of the inputs that are tensors. */
+  readonly names?: (index: number) => string;
+}
+
+type Backend = ReturnType<typeof tracingBackend>;
+
 /** Makes the tracing backend the active one for the time of `body`, whatever happens in it. */
-function whileTracing<T>(graph: Graph, body: (backend: ReturnType<typeof tracingBackend>) => T): T {
+function whileTracing<T>(graph: Graph, sources: boolean, body: (backend: Backend) => T): T {
   const backend = tracingBackend();
   const engine = tf.engine();
   const active = engine.backendName;
   backend.graph = graph;
   void tf.setBackend('jit');
   try {
-    return withDeepStacks(() => body(backend));
+    if (!sources) return withDeepStacks(() => body(backend));
+    return withSources((sourceOf) => {
+      backend.sourceOf = sourceOf;
+      return body(backend);
+    });
   } catch (error) {
     // A gradient that was interrupted leaves what it saved for its reverse pass.
     engine.state.activeTape?.forEach((node) => node.saved?.forEach((tensor) => tensor.dispose()));
@@ -69,15 +65,16 @@ function whileTracing<T>(graph: Graph, body: (backend: ReturnType<typeof tracing
     throw line === undefined ? error : new Error(`jit: ${messageOf(error)} (refused by TensorFlow.js at ${line})`, { cause: error });
   } finally {
     backend.graph = undefined;
+    backend.sourceOf = undefined;
     void tf.setBackend(active);
   }
 }
 
-export function trace(fn: (...args: never) => TensorTree, args: readonly TensorTree[]): Trace {
+export function trace(fn: (...args: never) => TensorTree, args: readonly TensorTree[], { sources = false, activations = 'fast', names = inputName }: TraceOptions = {}): Trace {
   const graph = createGraph();
   const leaves = leavesOf(args);
   const numbers = leaves.filter((leaf) => typeof leaf === 'number').length;
-  return whileTracing(graph, (backend) => {
+  return whileTracing(graph, sources, (backend) => {
     const outputs: Value[] = [];
     const inputs: Value[] = [];
     let result: TensorTree = [];
@@ -91,7 +88,7 @@ export function trace(fn: (...args: never) => TensorTree, args: readonly TensorT
           return reshape(graph, sliceAxis(graph, scalars, 0, at, at + 1), []);
         }
         const { shape, dtype } = leaf as Tensor;
-        const input = graph.input(inputName(index), { shape, dtype: dtype as Dtype });
+        const input = graph.input(names(index), { shape, dtype: dtype as Dtype });
         inputs.push(input);
         return input;
       };
@@ -101,6 +98,6 @@ export function trace(fn: (...args: never) => TensorTree, args: readonly TensorT
       if (returned instanceof Promise) throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
       result = mapTree(returned, (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1);
     });
-    return { inputs, outputs: finished(outputs), result, cost: count(outputs) };
+    return { inputs, outputs: finished(outputs, activations), result, cost: count(outputs) };
   });
 }

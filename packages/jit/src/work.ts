@@ -1,28 +1,48 @@
-/** How much work a graph has for several threads. */
-import { reachable, sizeOf, type Value } from './graph.ts';
+/** How much work a graph is, and whether it is enough for several threads. */
+import { type Operation, reachable, type Shape, sizeOf, type Value } from './graph.ts';
 
 /** Waking a second thread takes about as long as this many multiply-adds: with less in each operation, one thread is faster. */
 export const SHARED_FROM = 2 ** 19;
 
-/** Graphs that write fewer numbers than this (4 GB) have their memory planned. */
-export const PLANNED_BELOW = 2 ** 30;
+/** Graphs that write less than this have their memory planned. */
+export const PLANNED_BELOW = 2 ** 32;
 
 /** An exponential, a broadcast or a pass over memory, in multiply-adds of a matrix product. */
 const ELEMENTWISE = 10;
 
-/** Multiply-adds of one operation, roughly. */
-function work({ source, shape }: Value): number {
-  if (source.kind !== 'operation') return 0;
-  const [x, y] = source.inputs;
-  if (source.op === 'Einsum') return Infinity;
-  if (source.op === 'MatMul') return sizeOf(shape) * (x?.shape.at(-1) ?? 1);
-  if (source.op === 'Conv' && y !== undefined) return sizeOf(shape) * sizeOf(y.shape.slice(1));
-  if (source.op === 'ConvTranspose' && x !== undefined && y !== undefined) return sizeOf(x.shape) * sizeOf(y.shape.slice(1));
-  return ELEMENTWISE * Math.max(sizeOf(shape), sizeOf(x?.shape ?? []));
+/** Multiply-adds of a product of matrices or a convolution; undefined for other operations. */
+function multiplyAdds({ op, inputs: [x, y] }: Operation, shape: Shape): number | undefined {
+  if (x === undefined || y === undefined) return undefined;
+  if (op === 'MatMul') return sizeOf(shape) * (x.shape.at(-1) ?? 1);
+  if (op === 'Conv') return sizeOf(shape) * sizeOf(y.shape.slice(1));
+  return op === 'ConvTranspose' ? sizeOf(x.shape) * sizeOf(y.shape.slice(1)) : undefined;
 }
 
-/** Numbers that all operations together write. */
-export const numbersWritten = (outputs: readonly Value[]): number =>
-  reachable(outputs).reduce((sum, { source, shape }) => sum + (source.kind === 'operation' ? sizeOf(shape) : 0), 0);
+const larger = (shape: Shape, x: Value | undefined): number => Math.max(sizeOf(shape), sizeOf(x?.shape ?? []));
+
+/** Multiply-adds of one operation, roughly. */
+const work = ({ source, shape }: Value): number =>
+  source.kind === 'operation' ? (multiplyAdds(source, shape) ?? ELEMENTWISE * larger(shape, source.inputs[0])) : 0;
 
 export const largestWork = (outputs: readonly Value[]): number => reachable(outputs).reduce((largest, value) => Math.max(largest, work(value)), 0);
+
+/** Operations that only move numbers. */
+const moving = new Set(['Concat', 'Expand', 'Gather', 'GatherElements', 'GatherND', 'Identity', 'Pad', 'Reshape', 'Resize', 'Slice', 'Split', 'Transpose']);
+
+/** Floating point operations: two for each multiply-add, otherwise one for each number that is made or, in a reduction, read. */
+export function flops({ source, shape }: Value): number {
+  if (source.kind !== 'operation' || moving.has(source.op)) return 0;
+  const products = multiplyAdds(source, shape);
+  return products === undefined ? larger(shape, source.inputs[0]) : 2 * products;
+}
+
+const bytesOfType: { readonly [D in Value['dtype']]: number } = { float32: 4, int32: 4, int64: 8, float64: 8, bool: 1 };
+export const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * bytesOfType[dtype];
+
+/** Bytes that an operation reads and writes; a reshape moves nothing. */
+export const bytesMoved = (value: Value): number =>
+  value.source.kind === 'operation' && value.source.op !== 'Reshape' ? [value, ...value.source.inputs].reduce((sum, it) => sum + bytesOf(it), 0) : 0;
+
+/** Bytes that all operations together write. */
+export const bytesWritten = (outputs: readonly Value[]): number =>
+  reachable(outputs).reduce((sum, value) => sum + (value.source.kind === 'operation' ? bytesOf(value) : 0), 0);

@@ -1,11 +1,6 @@
 import { sampleNorm, type Scalar, type Tensor, tf, valueAndGrad } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { reachable } from '../src/graph.ts';
-import { trace } from '../src/trace.ts';
-
-/** The operations of a traced function, in order. */
-const operations = (fn: (...args: never[]) => unknown, ...args: unknown[]): string[] =>
-  reachable(trace(fn as never, args as never).outputs).flatMap(({ source }) => (source.kind === 'operation' ? [source.op] : []));
+import { operations } from './operations.ts';
 
 const x = tf.ones([4, 3]);
 

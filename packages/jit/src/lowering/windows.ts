@@ -3,6 +3,7 @@
  * the way back. Pools, dilations and the gradients of filters are written with these; ONNX has no operation for most of them.
  */
 import { type Graph, sizeOf, type Value } from '../graph.ts';
+import { inItsLayout } from '../layout.ts';
 import { add, pad, reshape, slice } from '../ops.ts';
 
 /** One entry for each axis of space. */
@@ -58,11 +59,14 @@ export function taps(g: Graph, x: Value, by: Windows, fill = 0): Value[] {
 /** Puts `stride - 1` zeros between neighbours of each axis of space. */
 function spread(g: Graph, x: Value, strides: readonly number[]): Value {
   if (strides.every((n) => n === 1)) return x;
-  const [batch = 1] = x.shape;
-  const channels = x.shape.at(-1) ?? 1;
-  const split = reshape(g, x, [batch, ...each(x).flatMap((n) => [n, 1]), channels]);
-  const filled = pad(g, split, [[0, 0], ...strides.flatMap((n) => [[0, 0], [0, n - 1]] as const), [0, 0]]);
-  return reshape(g, filled, aroundSpace(batch, each(x).map((n, axis) => n * (strides[axis] ?? 1)), channels));
+  return inItsLayout(g, x, (image, first) => {
+    const space = image.shape.slice(first, first + strides.length);
+    const around = <T>(lead: readonly T[], inner: readonly T[]): T[] => [...lead.slice(0, first), ...inner, ...lead.slice(first + strides.length)];
+    const split = reshape(g, image, around(image.shape, space.flatMap((n) => [n, 1])));
+    const none = image.shape.map(() => [0, 0] as const);
+    const filled = pad(g, split, around<readonly [number, number]>(none, strides.flatMap((n) => [[0, 0], [0, n - 1]] as const)));
+    return reshape(g, filled, around(image.shape, space.map((n, axis) => n * (strides[axis] ?? 1))));
+  });
 }
 
 /** The adjoint of `taps`: every part returns to the places that its tap saw, where the parts add up. `space` are the lengths of the data. */

@@ -1,0 +1,30 @@
+/** Where values come from, for `explain`: the kernel that made them, and the line of the user's code that asked for it. */
+import { sourceLine, withDeepStacks } from './source-line.ts';
+import { followingTape } from './tape.ts';
+
+export type Source = { readonly kernel: string; readonly line: () => string };
+
+/** Gives the source of the kernel that is running. */
+export type SourceOf = (kernel: string) => Source;
+
+/** Runs `body` with the means to name sources. A gradient has that of its operation, unless it is the user's own and has lines itself. */
+export function withSources<T>(body: (sourceOf: SourceOf) => T): T {
+  let latest: Source | undefined;
+  let forward: Source | undefined;
+  const sourceOf: SourceOf = (kernel) => {
+    const operation = forward;
+    const line = sourceLine(operation && (() => `gradient of ${operation.line()}`));
+    let known: string | undefined;
+    return (latest = { kernel, line: () => (known ??= line()) });
+  };
+  const within = <R>(source: Source | undefined, gradient: () => R): R => {
+    const outer = forward;
+    forward = source;
+    try {
+      return gradient();
+    } finally {
+      forward = outer;
+    }
+  };
+  return followingTape(() => latest, within, () => withDeepStacks(() => body(sourceOf)));
+}

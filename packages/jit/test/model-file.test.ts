@@ -1,0 +1,57 @@
+import { type Tensor, tf } from '@tweedie/core';
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { createGraph } from '../src/graph.ts';
+import { jit } from '../src/index.ts';
+import { withModel } from '../src/model-file.ts';
+import { add, table } from '../src/ops.ts';
+import { relativeError } from './agreement.ts';
+
+const temporary = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tweedie-model-')).sort();
+
+/** A model with so many constants that they go to a file. */
+function large() {
+  const g = createGraph();
+  const input = g.input('in0', { shape: [2 ** 21], dtype: 'float32' });
+  return { inputs: [input], outputs: [add(g, input, table(g, Array.from({ length: 2 ** 21 }, (_, i) => i), 'float32'))] };
+}
+
+describe('a model of more than 4 MB of constants', () => {
+  it('computes what a small one does, from files that are gone by then', async () => {
+    const before = temporary();
+    const [weights, x] = [tf.randomNormal([1200, 1000], 0, 1, 'float32', 3), tf.randomNormal([2, 1200], 0, 1, 'float32', 4)];
+    const compiled = jit((v: Tensor) => v.matMul(weights).matMul(weights.transpose()));
+    const result = await compiled(x);
+    expect(temporary()).toEqual(before);
+    expect(relativeError(result.dataSync(), x.matMul(weights).matMul(weights.transpose()).dataSync())).toBeLessThan(1e-3);
+    expect(relativeError((await compiled(x)).dataSync(), result.dataSync())).toBe(0);
+    compiled.dispose();
+  });
+
+  it('leaves nothing behind, also where the session fails', async () => {
+    let path = '';
+    await withModel(large(), async (model) => {
+      path = model as string;
+      expect(existsSync(path)).toBe(true);
+    });
+    expect(existsSync(path)).toBe(false);
+    const failing = withModel(large(), async (model) => {
+      path = model as string;
+      throw new Error('no session');
+    });
+    await expect(failing).rejects.toThrow('no session');
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('says where it could not be written', async () => {
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = '/nowhere';
+    try {
+      await expect(withModel(large(), async () => undefined)).rejects.toThrow(/\/nowhere/);
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+  });
+});
