@@ -58,6 +58,10 @@ const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: 
 export const constantBytes = (outputs: readonly Value[]): number =>
   scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? 4 * sizeOf(value.shape) : 0), 0);
 
+/** How many operations a model has as it will be written; ONNX Runtime then fuses some of them. */
+export const countOperations = (outputs: readonly Value[]): number =>
+  scheduled(outputs, isFixed).filter((value) => value.source.kind === 'operation' && !isFixed(value)).length;
+
 /** The bytes of a model with the inputs and outputs in the order given; outputs are named out0, out1, ... */
 export function encode(inputs: readonly Value[], outputs: readonly Value[], weights?: WeightFile): Uint8Array {
   const initializers: Onnx.ITensorProto[] = [];

@@ -1,4 +1,5 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
+import { countOperations } from './encode.ts';
 import { inArrayOf } from './graph.ts';
 import { withModel } from './model-file.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions } from './session.ts';
@@ -10,7 +11,13 @@ export interface JitOptions extends SessionOptions {
   readonly sharedFrom?: number;
 }
 
-type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
+/** A compiled function that can be made ready before its first call. */
+export type Jit<A extends readonly unknown[], R> = Compiled<A, R> & {
+  /** Compiles for arguments of these shapes, where that has not been done; says how many operations the graph has that is run. */
+  prepare(...args: Parameters<Compiled<A, R>>): Promise<{ readonly operations: number }>;
+};
+
+type Program = { readonly operations: number; readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
 
 /**
  * Compiles a pure function of tensors, gradients taken in it included, to an ONNX Runtime session: `fn` runs once, on placeholders, for
@@ -23,7 +30,7 @@ type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly d
  * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says where to add one),
  * reads the numbers of a tensor, or is not synchronous.
  */
-export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Compiled<A, R> {
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Jit<A, R> {
   const programs = new Map<string, Promise<Program>>();
   let cost = noCost;
   let compilations = 0;
@@ -35,6 +42,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     const isSmall = largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM);
     const session = await withModel(inputs, outputs, (model) => createSession(model, isSmall ? { ...options, threads: 1 } : options));
     return {
+      operations: countOperations(outputs),
       async run(feeds) {
         const arrays = await session.run(feeds);
         cost = addCosts(cost, costOfCall);
@@ -49,7 +57,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     };
   }
 
-  async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
+  function programOf(args: readonly TensorTree[]): Promise<Program> {
     refuseWhileTracing();
     if (disposed) throw new Error('jit: this compiled function was disposed of.');
     const key = signatureOf(args);
@@ -59,12 +67,18 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
       programs.set(key, program);
       program.catch(() => programs.delete(key));
     }
+    return program;
+  }
+
+  async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
+    const program = programOf(args);
     // Read before the first await: the caller may dispose of its tensors while this call waits.
     const feeds = feedsOf(args);
     return (await program).run(feeds);
   }
 
   const compiled: unknown = Object.defineProperties(call, {
+    prepare: { value: async (...args: readonly TensorTree[]) => ({ operations: (await programOf(args)).operations }) },
     cost: { get: () => cost },
     compilations: { get: () => compilations },
     dispose: {
@@ -75,7 +89,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
       },
     },
   });
-  return compiled as Compiled<A, R>;
+  return compiled as Jit<A, R>;
 }
 
 /** What a session is fed: each tensor under its position, all numbers in one vector. */
