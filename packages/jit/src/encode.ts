@@ -78,6 +78,10 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
 export const constantBytes = (outputs: readonly Value[]): number =>
   scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? 4 * sizeOf(value.shape) : 0), 0);
 
+/** The operations of a model as it will be written, in order; ONNX Runtime then fuses some of them. */
+export const operationsOf = (outputs: readonly Value[]): readonly Value[] =>
+  scheduled(outputs, isFixed).filter((value) => value.source.kind === 'operation' && !isFixed(value));
+
 export type Model = {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];

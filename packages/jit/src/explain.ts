@@ -1,9 +1,7 @@
 /** What a compiled function is made of and where its time goes, by the lines of the user's code. */
-import { constantBytes, nodeName, valueOfNode } from './encode.ts';
-import { isFixed } from './fixed.ts';
+import { constantBytes, nodeName, operationsOf, valueOfNode } from './encode.ts';
 import type { Value } from './graph.ts';
 import type { Profile } from './profile.ts';
-import { scheduled } from './schedule.ts';
 import { bytesMoved, flops } from './work.ts';
 
 /** What one operation of TensorFlow.js on one line of code has become. */
@@ -42,7 +40,7 @@ const BETWEEN = 'between operations';
 type Sum = { source: string; op: string; nodes: number; flops: number; milliseconds: number };
 
 export function explanationOf(outputs: readonly Value[], { operations, milliseconds, peakBytes }: Profile): Explanation {
-  const values = scheduled(outputs, isFixed).filter((value) => value.source.kind === 'operation' && !isFixed(value));
+  const values = operationsOf(outputs);
   const sums = new Map<string, Sum>();
   const sumOf = (source: string, op: string): Sum => {
     const key = `${source} ${op}`;

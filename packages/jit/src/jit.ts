@@ -1,4 +1,5 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
+import { operationsOf } from './encode.ts';
 import { type Explanation, explanationOf } from './explain.ts';
 import { inArrayOf, type Value } from './graph.ts';
 import { withModel } from './model-file.ts';
@@ -12,8 +13,10 @@ export interface JitOptions extends SessionOptions {
   readonly sharedFrom?: number;
 }
 
-/** A compiled function that can say what it is made of. */
+/** A compiled function that can be made ready before its first call, and can say what it is made of. */
 export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> {
+  /** Compiles for arguments of these shapes, where that has not been done; says how many operations the graph has that is run. */
+  prepare(...args: Parameters<Compiled<A, R>>): Promise<{ readonly operations: number }>;
   /**
    * Operations, work, memory, and where the time of a call with these arguments goes, by the lines of `fn`. It traces `fn` again and calls
    * it a few times under ONNX Runtime's profiler; none of that is counted in `cost` or `compilations`.
@@ -21,7 +24,7 @@ export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> 
   explain(...args: Parameters<Compiled<A, R>>): Promise<Explanation>;
 }
 
-type Program = { readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
+type Program = { readonly operations: number; readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
 
 /**
  * Compiles a pure function of tensors, gradients taken in it included, to an ONNX Runtime session: `fn` runs once, on placeholders, for
@@ -51,6 +54,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     compilations++;
     const session = await withModel({ inputs, outputs }, (model) => createSession(model, settings(outputs)));
     return {
+      operations: operationsOf(outputs).length,
       async run(feeds) {
         const arrays = await session.run(feeds);
         cost = addCosts(cost, costOfCall);
@@ -65,7 +69,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     };
   }
 
-  async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
+  function programOf(args: readonly TensorTree[]): Promise<Program> {
     refuseWhileTracing();
     if (disposed) throw new Error('jit: this compiled function was disposed of.');
     const key = signatureOf(args);
@@ -75,6 +79,11 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
       programs.set(key, program);
       program.catch(() => programs.delete(key));
     }
+    return program;
+  }
+
+  async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
+    const program = programOf(args);
     // Read before the first await: the caller may dispose of its tensors while this call waits.
     const feeds = feedsOf(args);
     return (await program).run(feeds);
@@ -88,6 +97,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   }
 
   const compiled: unknown = Object.defineProperties(call, {
+    prepare: { value: async (...args: readonly TensorTree[]) => ({ operations: (await programOf(args)).operations }) },
     cost: { get: () => cost },
     compilations: { get: () => compilations },
     explain: { value: explain },

@@ -24,6 +24,18 @@ describe('jit', () => {
     expect(f.compilations).toBe(2);
   });
 
+  it('can be made ready before its first call', async () => {
+    const weights = tf.ones([2, 2]);
+    const f = jit((x: Tensor) => x.matMul(weights.transpose()).exp());
+    const x = tf.tensor2d([[0, 0]]);
+    // The product and the exponential: what is made of constants alone is computed before.
+    expect(await f.prepare(x)).toEqual({ operations: 2 });
+    expect(numbers(await f(x))).toEqual([1, 1]);
+    expect(f.compilations).toBe(1);
+    f.dispose();
+    await expect(f.prepare(x)).rejects.toThrow('disposed');
+  });
+
   it('does not mix up objects whose keys come in another order', async () => {
     const f = jit(({ a, b }: { a: Tensor; b: Tensor }) => a.sub(b));
     const [one, two] = [tf.scalar(1), tf.scalar(2)];

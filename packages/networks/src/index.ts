@@ -3,5 +3,6 @@ export { admModel, type AdmModelOptions } from './adm-model.ts';
 export { type AdmParameter, admParameters } from './adm-parameters.ts';
 export { type AdmUnet, admUnet } from './adm-unet.ts';
 export { type AdmWeights, admWeights, randomAdmWeights } from './adm-weights.ts';
+export { admMultiplyAdds } from './adm-work.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 export { timeEmbedding, timeFrequencies } from './time-embedding.ts';

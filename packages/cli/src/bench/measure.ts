@@ -5,6 +5,26 @@ export const median = (values: readonly number[]): number => {
   return ((sorted[(sorted.length - 1) >> 1] ?? NaN) + (sorted[sorted.length >> 1] ?? NaN)) / 2;
 };
 
+export type Contender = { readonly name: string; run(): Promise<void> | void };
+/** Seconds of one call; the first, which may compile, is in neither of the others. */
+export type Seconds = { readonly median: number; readonly best: number; readonly first: number };
+
+/**
+ * Times the contenders in turn, so that a machine that changes its speed changes it for all. One that stands in the list several times
+ * has as many turns in each round.
+ */
+export async function takeTurns(contenders: readonly Contender[], repeats: number): Promise<ReadonlyMap<string, Seconds>> {
+  const times = new Map<string, number[]>();
+  for (let round = 0; round <= repeats; round++) {
+    for (const { name, run } of contenders) {
+      const started = performance.now();
+      await run();
+      times.set(name, [...(times.get(name) ?? []), (performance.now() - started) / 1000]);
+    }
+  }
+  return new Map([...times].map(([name, [first = NaN, ...rest]]) => [name, { median: median(rest), best: Math.min(...rest), first }]));
+}
+
 export type Machine = { readonly cpu: string; readonly cores: number; readonly node: string };
 export const thisMachine = (): Machine => ({ cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version });
 export const showMachine = ({ cpu, cores, node }: Machine): string => `${cpu}, ${cores} cores, Node ${node}`;

@@ -1,7 +1,7 @@
 /** DPS on GMM-25: 1000 samples, 8 dimensions, 25 components, 100 steps. The network is tiny, so this times everything around it. */
 import { bindGuidance, type Container, disposeTree, mixtureModel, type Operator, sampleBatch, tf, vpProcess } from '@tweedie/core';
 import * as p1 from './gmm25.ts';
-import { type Machine, median, showMachine, thisMachine } from './measure.ts';
+import { type Contender, type Machine, type Seconds, showMachine, takeTurns, thisMachine } from './measure.ts';
 import { type TorchProcess, torchProcess } from './torch.ts';
 
 const samples = 1000;
@@ -13,32 +13,18 @@ export type MixtureBench = {
   readonly machine: Machine;
   readonly task: string;
   /** Seconds of sampling, compilation excluded: median and smallest of the repetitions. */
-  readonly seconds: Readonly<Record<string, { readonly median: number; readonly best: number; readonly first: number }>>;
+  readonly seconds: Readonly<Record<string, Seconds>>;
   /** Seconds of the others over ours, medians. */
   readonly ratios: Readonly<Record<string, number>>;
 };
 
-type Contender = { readonly name: string; run(): Promise<void> | void; dispose?(): void };
-
-/** Times the contenders in turn, so that a machine that changes its speed changes it for all. */
-export async function benchMixture(container: Container, { repeats = 7, torch }: { readonly repeats?: number; readonly torch?: string }): Promise<MixtureBench> {
-  const contenders = [await engineContender(container, 'onnxruntime'), await engineContender(container, 'eager')];
+export async function benchMixture(container: Container, { repeats = 7, torch }: { readonly repeats?: number | undefined; readonly torch?: string | undefined }): Promise<MixtureBench> {
+  const engines = [await engineContender(container, 'onnxruntime'), await engineContender(container, 'eager')];
   const python: TorchProcess | undefined = torch === undefined ? undefined : await torchProcess(torch, 'mixture.py', { ...p1, samples, steps, scale, eta });
-  if (python) for (const mode of python.modes) contenders.push({ name: `torch ${python.version} ${mode}`, run: () => python.run(mode) });
-
-  const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  for (let repeat = 0; repeat <= repeats; repeat++) {
-    for (const { name, run } of contenders) {
-      const started = performance.now();
-      await run();
-      times.get(name)?.push((performance.now() - started) / 1000);
-    }
-  }
-  for (const { dispose } of contenders) dispose?.();
+  const inTorch = (python?.modes ?? []).map((mode) => ({ name: `torch ${python?.version} ${mode}`, run: () => python?.run(mode) }));
+  const seconds = Object.fromEntries(await takeTurns([...engines, ...inTorch], repeats));
+  for (const { dispose } of engines) dispose();
   python?.dispose();
-
-  // The first run of each compiles.
-  const seconds = Object.fromEntries([...times].map(([name, [first = NaN, ...rest]]) => [name, { first, median: median(rest), best: Math.min(...rest) }]));
   const ours = seconds['onnxruntime']?.median ?? NaN;
   return {
     machine: thisMachine(),
@@ -48,7 +34,7 @@ export async function benchMixture(container: Container, { repeats = 7, torch }:
   };
 }
 
-async function engineContender(container: Container, id: string): Promise<Contender> {
+async function engineContender(container: Container, id: string): Promise<Contender & { dispose(): void }> {
   const matrix = tf.tensor2d(p1.A, [p1.A.length, 1]);
   const operator: Operator = { linear: true, measurementShape: [1], draw: () => ({}), forward: (x) => x.reshape([x.shape[0], -1]).matMul(matrix) };
   const model = mixtureModel({

@@ -6,7 +6,7 @@ import { median, showMachine, thisMachine } from './measure.ts';
 const command = fileURLToPath(new URL('../../bin/tweedie.js', import.meta.url));
 const contenders = { 'node alone': ['-e', '0'], 'tweedie --help': [command, '--help'], 'tweedie list': [command, 'list'], 'tweedie info guidance/dps': [command, 'info', 'guidance/dps'] };
 
-export function benchStart({ repeats }: { readonly repeats: number }) {
+export function benchStart({ repeats = 7 }: { readonly repeats?: number | undefined }) {
   const times = new Map<string, number[]>();
   for (let repeat = 0; repeat <= repeats; repeat++) {
     for (const [name, args] of Object.entries(contenders)) {

@@ -11,11 +11,18 @@ export interface TorchProcess {
   dispose(): void;
 }
 
+/**
+ * glibc hands large blocks back and asks for them anew, in fresh pages, which can cost several times the computing. With these PyTorch keeps
+ * its memory from call to call, as ONNX Runtime does. What the user has set stays.
+ */
+const keepMemory = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100000000000', MALLOC_ARENA_MAX: '1' };
+
 /** `task` is sent as JSON first; the script answers { version, modes } when it is ready. */
 export async function torchProcess(python: string, script: string, task: object): Promise<TorchProcess> {
-  const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...keepMemory, TORCH_CPP_LOG_LEVEL: 'ERROR', ...process.env } });
+  // Only the end: on some machines torch warns at every convolution.
   let complaints = '';
-  child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4096)));
   const failed = new Promise<never>((_, reject) => {
     const give = (why: string) => reject(new ConfigError('bench --torch', `${python}: ${why}.`, 'Name a Python that has torch, for example one of a virtual environment.'));
     child.on('error', (error) => give(error.message));

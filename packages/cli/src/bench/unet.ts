@@ -1,0 +1,174 @@
+/** The ADM U-Net, forward and with its input gradient, at one batch size; against the speed of convolutions and, on request, PyTorch. */
+import { type Image, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { jit, type Jitted, onnxRuntimeFacts } from '@tweedie/jit';
+import { admMultiplyAdds, admPlan, admUnet, type AdmUnet, randomAdmWeights } from '@tweedie/networks';
+import { convolutions } from './convolutions.ts';
+import { type Machine, type Seconds, takeTurns, thisMachine } from './measure.ts';
+import { type TorchProcess, torchProcess } from './torch.ts';
+import { describeUnet, repeatsOf, type UnetSize, type UnetSizeName, unetSizes } from './unet-sizes.ts';
+
+export type UnetOptions = {
+  readonly size: UnetSizeName;
+  readonly batch: number;
+  readonly repeats?: number | undefined;
+  readonly threads: number;
+  /** A Python with torch. */
+  readonly torch?: string | undefined;
+};
+
+/** From the median and from the best time. */
+export type Both = { readonly median: number; readonly best: number };
+
+export type UnetRow = {
+  readonly batch: number;
+  readonly what: 'forward+vjp' | 'forward';
+  readonly repeats: number;
+  readonly compileSeconds: number;
+  readonly firstSeconds: number;
+  readonly seconds: Both;
+  readonly imagesPerSecond: Both;
+  readonly gflop: number;
+  readonly gflopPerSecond: Both;
+  /** The fastest of the convolutions in the same rounds. */
+  readonly peak: { readonly layer: string; readonly gflopPerSecond: number };
+  readonly fraction: Both;
+  readonly operations: number;
+  /** Of the process after two calls; of forward+vjp alone, which comes first: memory that was used once is not seen to be given back. */
+  readonly peakRssBytes?: number;
+  readonly torch?: Readonly<Record<TorchMode, Both>>;
+  /** Seconds of PyTorch in float32, the better layout, over ours. */
+  readonly ratio?: Both;
+};
+
+export type UnetBench = {
+  readonly machine: Machine;
+  readonly size: UnetSizeName;
+  readonly network: string;
+  readonly parameters: number;
+  readonly threads: number;
+  readonly torch?: string;
+  readonly rows: readonly UnetRow[];
+};
+
+/** How PyTorch lays out images and weights, and the words of unet.py for it. */
+const torchModes = {
+  NCHW: ['contiguous', ''],
+  channels_last: ['channels_last', ''],
+  'NCHW bfloat16': ['contiguous', ' bfloat16'],
+  'channels_last bfloat16': ['channels_last', ' bfloat16'],
+} as const;
+export type TorchMode = keyof typeof torchModes;
+
+type Arguments = [x: Image, t: Tensor, cotangent: Image];
+const functions: Readonly<Record<UnetRow['what'], (unet: AdmUnet) => (...args: Arguments) => TensorTree>> = {
+  'forward+vjp': (unet) => (x, t, cotangent) => ({ ...tf.valueAndGrad((z) => unet(z as Image, t).mul(cotangent).sum())(x) }),
+  forward: (unet) => (x, t) => unet(x, t),
+};
+
+export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch), threads, torch }: UnetOptions, report: (line: string) => void): Promise<UnetBench> {
+  const { config }: UnetSize = unetSizes[size];
+  const { imageSize, inChannels, outChannels } = admPlan(config);
+  report(`${size}, batch ${batch}: making weights`);
+  const python = torch === undefined ? undefined : await torchProcess(torch, 'unet.py', { threads, batch, network: inTorch(config, outChannels) });
+  const weights = randomAdmWeights(config, 0);
+  const unet = admUnet(config, weights);
+  const noise = (channels: number, seed: number): Image => tf.randomNormal([batch, imageSize, imageSize, channels], 0, 1, 'float32', seed);
+  const args: Arguments = [noise(inChannels, 1), tf.fill([batch], 500), noise(outChannels, 2)];
+  // Loading ONNX Runtime is not compiling.
+  await onnxRuntimeFacts();
+
+  const gflop = (2 * batch * admMultiplyAdds(config)) / 1e9;
+  const rows: UnetRow[] = [];
+  for (const what of ['forward+vjp', 'forward'] as const) {
+    const compiled = jit(functions[what](unet), { threads });
+    rows.push({ batch, what, ...(await benchOne({ compiled, args, what, gflop: what === 'forward' ? gflop : 2 * gflop, batch, repeats, threads, python }, (line) => report(`${size}, batch ${batch}, ${what}: ${line}`))) });
+    compiled.dispose();
+  }
+  python?.dispose();
+  tf.dispose([...weights.values(), ...args]);
+  return {
+    machine: thisMachine(),
+    size,
+    network: describeUnet(config),
+    parameters: [...weights.values()].reduce((sum, { size: numbers }) => sum + numbers, 0),
+    threads,
+    ...(python && { torch: python.version }),
+    rows,
+  };
+}
+
+type Task = {
+  readonly compiled: Jitted<Arguments, TensorTree>;
+  readonly args: Arguments;
+  readonly what: UnetRow['what'];
+  readonly gflop: number;
+  readonly batch: number;
+  readonly repeats: number;
+  readonly threads: number;
+  readonly python: TorchProcess | undefined;
+};
+
+async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, python }: Task, report: (line: string) => void): Promise<Omit<UnetRow, 'batch' | 'what'>> {
+  const run = async (): Promise<void> => void tf.dispose((await compiled(...args)) as tf.TensorContainer);
+  report('compiling');
+  const [{ operations }, compileSeconds] = await timed(() => compiled.prepare(...args));
+  const [, firstSeconds] = await timed(run);
+  await run();
+  const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+
+  report(`${repeats} rounds`);
+  const layers = convolutions(threads);
+  const modes = python === undefined ? [] : (Object.keys(torchModes) as TorchMode[]);
+  const inTurn = modes.map((name) => ({ name, run: () => python?.run(torchCommand(name, what)) }));
+  // Convolutions before and after ours: in the same phases of the machine, and PyTorch's threads have gone to sleep when ours wake.
+  const times = await takeTurns([...layers, { name: 'ours', run }, ...layers, ...inTurn], repeats);
+  for (const { dispose } of layers) dispose();
+
+  const of = (name: string): Seconds => times.get(name) ?? { median: NaN, best: NaN, first: NaN };
+  const both = (name: string): Both => ({ median: of(name).median, best: of(name).best });
+  const seconds = both('ours');
+  const peak = layers
+    .map((layer) => ({ layer: layer.name, gflopPerSecond: layer.gflop / of(layer.name).best }))
+    .reduce((fastest, other) => (other.gflopPerSecond > fastest.gflopPerSecond ? other : fastest));
+  return {
+    repeats,
+    compileSeconds,
+    firstSeconds,
+    seconds,
+    imagesPerSecond: eachOf(seconds, (time) => batch / time),
+    gflop,
+    gflopPerSecond: eachOf(seconds, (time) => gflop / time),
+    peak,
+    fraction: eachOf(seconds, (time) => gflop / time / peak.gflopPerSecond),
+    operations,
+    ...(what === 'forward+vjp' && { peakRssBytes }),
+    ...(python && {
+      torch: Object.fromEntries(modes.map((name) => [name, both(name)])) as Record<TorchMode, Both>,
+      ratio: { median: Math.min(of('NCHW').median, of('channels_last').median) / seconds.median, best: Math.min(of('NCHW').best, of('channels_last').best) / seconds.best },
+    }),
+  };
+}
+
+const eachOf = ({ median, best }: Both, fn: (seconds: number) => number): Both => ({ median: fn(median), best: fn(best) });
+
+async function timed<T>(fn: () => Promise<T>): Promise<readonly [result: T, seconds: number]> {
+  const started = performance.now();
+  const result = await fn();
+  return [result, (performance.now() - started) / 1000];
+}
+
+function torchCommand(mode: TorchMode, what: UnetRow['what']): string {
+  const [layout, precision] = torchModes[mode];
+  return `${layout} ${what === 'forward' ? 'forward' : 'vjp'}${precision}`;
+}
+
+/** The network by the names of unet.py. */
+const inTorch = (config: UnetSize['config'], outputs: number): object => ({
+  size: config.image_size,
+  width: config.num_channels,
+  multipliers: config.channel_mult.split(',').map(Number),
+  blocks: config.num_res_blocks,
+  attention: String(config.attention_resolutions).split(',').map(Number),
+  head: config.num_head_channels,
+  outputs,
+});

@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest';
+import { takeTurns } from '../src/bench/measure.ts';
+import { showUnetBench } from '../src/bench/show-unet.ts';
+import type { UnetBench, UnetRow } from '../src/bench/unet.ts';
+import { repeatsOf } from '../src/bench/unet-sizes.ts';
+import { tweedie } from './start.ts';
+
+it('takes turns, and leaves the first call of each out', async () => {
+  const calls: string[] = [];
+  const contender = (name: string) => ({ name, run: () => void calls.push(name) });
+  const [a, b] = [contender('a'), contender('b')];
+  const seconds = await takeTurns([a, b, b], 1);
+  expect(calls.join('')).toBe('abbabb');
+  expect([...seconds.keys()]).toEqual(['a', 'b']);
+  for (const { median, best, first } of seconds.values()) {
+    expect(best).toBeLessThanOrEqual(median);
+    expect(first).toBeGreaterThanOrEqual(0);
+  }
+});
+
+it('repeats less where a call takes longer', () => {
+  expect([repeatsOf('small', 1), repeatsOf('small', 4), repeatsOf('small', 16), repeatsOf('large', 4)]).toEqual([30, 8, 3, 3]);
+});
+
+const row: UnetRow = {
+  batch: 1, what: 'forward+vjp', repeats: 30, compileSeconds: 1.23, firstSeconds: 0.3, seconds: { median: 0.05, best: 0.04 }, imagesPerSecond: { median: 20, best: 25 },
+  gflop: 5, gflopPerSecond: { median: 100, best: 125 }, peak: { layer: '256 channels at 32x32', gflopPerSecond: 200 }, fraction: { median: 0.5, best: 0.625 }, operations: 2726,
+  peakRssBytes: 3.1e8,
+};
+const result: UnetBench = {
+  machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' }, size: 'small', network: '32x32, 64 channels', parameters: 5463686, threads: 2,
+  rows: [row, { ...row, what: 'forward', gflop: 2.5 }],
+};
+
+it('shows times and what they mean', () => {
+  expect(showUnetBench(result).split('\n').slice(0, 5)).toMatchInlineSnapshot(`
+    [
+      "ADM U-Net, small: 32x32, 64 channels; 5,463,686 parameters, random weights",
+      "Some CPU, 2 cores, Node v20.11.0; 2 threads each",
+      "",
+      "batch               compile s  first s           ms  images/s    GFLOP/s      of peak                peak GFLOP/s  operations  peak RSS  repeats",
+      "    1  forward+vjp        1.2     0.30  50.0 (40.0)      20.0  100 (125)  0.50 (0.63)  200, 256 channels at 32x32        2726   0.31 GB       30",
+    ]
+  `);
+});
+
+it('shows PyTorch beside, and the ratio to its better layout', () => {
+  const half = { median: 0.03, best: 0.02 };
+  const torch = { NCHW: { median: 0.07, best: 0.06 }, channels_last: { median: 0.08, best: 0.05 }, 'NCHW bfloat16': half, 'channels_last bfloat16': { median: 0.02, best: 0.02 } };
+  const shown = showUnetBench({ ...result, torch: '2.0', rows: [{ ...row, torch, ratio: { median: 1.4, best: 1.25 } }] });
+  expect(shown.split('\n').slice(5, 8)).toMatchInlineSnapshot(`
+    [
+      "",
+      "batch               PyTorch NCHW ms  channels_last ms  better of them, times ours  bfloat16 ms (not the same precision)",
+      "    1  forward+vjp      70.0 (60.0)       80.0 (50.0)                 1.40 (1.25)                           20.0 (20.0)",
+    ]
+  `);
+});
+
+it('measures the small network', async () => {
+  const { code, out, err } = await tweedie(['bench', 'unet', '--size', 'small', '--batch', '1', '--repeats', '1', '--json']);
+  expect(code).toBe(0);
+  expect(err).toMatch(/^small, batch 1, forward\+vjp: compiling$/m);
+  const { parameters, rows } = JSON.parse(out) as UnetBench;
+  expect(parameters).toBe(5463686);
+  expect(rows.map(({ what }) => what)).toEqual(['forward+vjp', 'forward']);
+  for (const { compileSeconds, firstSeconds, seconds, imagesPerSecond, gflop, gflopPerSecond, peak, fraction, operations } of rows) {
+    for (const value of [compileSeconds, firstSeconds, seconds.median, seconds.best, imagesPerSecond.median, gflopPerSecond.median, peak.gflopPerSecond, fraction.best, operations]) expect(value).toBeGreaterThan(0);
+    expect(gflopPerSecond.best).toBeCloseTo(gflop / seconds.best, 6);
+  }
+  expect(rows[0]?.gflop).toBeCloseTo(2 * 2.573, 2);
+  expect(rows[0]?.peakRssBytes).toBeGreaterThan(1e8);
+  expect(rows[0]).not.toHaveProperty('ratio');
+});
+
+it('measures several batch sizes, each in its own process, and says once why not', async () => {
+  const { code, out, err } = await tweedie(['bench', 'unet', '--batch', '1,2', '--torch', 'no-such-python']);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err.match(/Error: .*/g)).toEqual(['Error: [bench --torch] no-such-python: spawn no-such-python ENOENT. Name a Python that has torch, for example one of a virtual environment.']);
+});
