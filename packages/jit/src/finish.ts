@@ -1,7 +1,7 @@
 /** What becomes of a traced graph before it is written: marks go, some results are computed twice, and activations take their fastest form. */
 import { MARK } from '@tweedie/core';
 import { createGraph, type Graph, reachable, type Value } from './graph.ts';
-import { rematerialized } from './schedule.ts';
+import { rematerialized } from './recompute.ts';
 import { type Activations, written } from './swish.ts';
 
 type Rewriting = (g: Graph, op: string, inputs: readonly Value[]) => Value | undefined;
