@@ -46,13 +46,18 @@ it('shows times and what they mean', () => {
 
 it('shows PyTorch beside, and the ratio to its better layout', () => {
   const half = { median: 0.03, best: 0.02 };
-  const torch = { NCHW: { median: 0.07, best: 0.06 }, channels_last: { median: 0.08, best: 0.05 }, 'NCHW bfloat16': half, 'channels_last bfloat16': { median: 0.02, best: 0.02 } };
-  const shown = showUnetBench({ ...result, torch: '2.0', rows: [{ ...row, torch, ratio: { median: 1.4, best: 1.25 } }] });
+  const torch = {
+    NCHW: { median: 0.09, best: 0.08 }, channels_last: { median: 0.1, best: 0.07 },
+    'NCHW, memory kept': { median: 0.07, best: 0.06 }, 'channels_last, memory kept': { median: 0.08, best: 0.05 },
+    'NCHW, memory kept, bfloat16': half, 'channels_last, memory kept, bfloat16': { median: 0.02, best: 0.02 },
+  };
+  const ratio = { installed: { median: 1.8, best: 1.75 }, kept: { median: 1.4, best: 1.25 } };
+  const shown = showUnetBench({ ...result, torch: '2.0', rows: [{ ...row, torch, ratio }] });
   expect(shown.split('\n').slice(5, 8)).toMatchInlineSnapshot(`
     [
       "",
-      "batch               PyTorch NCHW ms  channels_last ms  better of them, times ours  bfloat16 ms (not the same precision)",
-      "    1  forward+vjp      70.0 (60.0)       80.0 (50.0)                 1.40 (1.25)                           20.0 (20.0)",
+      "batch               PyTorch NCHW ms  channels_last  better / ours  memory kept: NCHW ms  channels_last  better / ours  bfloat16 ms",
+      "    1  forward+vjp      90.0 (80.0)   100.0 (70.0)    1.80 (1.75)           70.0 (60.0)    80.0 (50.0)    1.40 (1.25)  20.0 (20.0)",
     ]
   `);
 });

@@ -1,7 +1,7 @@
 /** A graph as an ONNX model. */
 import proto, { type onnx as Onnx } from 'onnx-proto';
 import { fixedElements, isFixed } from './fixed.ts';
-import { type Attributes, type Dtype, type Operation, sizeOf, type Value } from './graph.ts';
+import { type Attributes, bytesOf, type Dtype, type Operation, type Value } from './graph.ts';
 import { scheduled } from './schedule.ts';
 
 const { onnx } = proto;
@@ -34,11 +34,13 @@ export type WeightFile = { readonly name: string; append(bytes: Uint8Array): num
 const LARGE_BYTES = 1024;
 
 function initializer(value: Value, nameOf: Names, weights: WeightFile | undefined): Onnx.ITensorProto {
-  const { buffer, byteOffset, byteLength } = fixedElements(value, weights !== undefined);
+  const file = bytesOf(value) < LARGE_BYTES ? undefined : weights;
+  // What stays in the model has to last until all of it is written.
+  const { buffer, byteOffset, byteLength } = fixedElements(value, file !== undefined);
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   const tensor = { name: nameOf(value), dims: [...value.shape], dataType: elementTypes[value.dtype] };
-  if (weights === undefined || byteLength < LARGE_BYTES) return { ...tensor, rawData: bytes };
-  const place = { location: weights.name, offset: String(weights.append(bytes)), length: String(byteLength) };
+  if (file === undefined) return { ...tensor, rawData: bytes };
+  const place = { location: file.name, offset: String(file.append(bytes)), length: String(byteLength) };
   return { ...tensor, dataLocation: onnx.TensorProto.DataLocation.EXTERNAL, externalData: Object.entries(place).map(([key, text]) => ({ key, value: text })) };
 }
 
@@ -76,7 +78,7 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
 
 /** Bytes of all constants as they will be written. */
 export const constantBytes = (outputs: readonly Value[]): number =>
-  scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? 4 * sizeOf(value.shape) : 0), 0);
+  scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? bytesOf(value) : 0), 0);
 
 /** The operations of a model as it will be written, in order; ONNX Runtime then fuses some of them. */
 export const operationsOf = (outputs: readonly Value[]): readonly Value[] =>

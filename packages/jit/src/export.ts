@@ -20,20 +20,25 @@ export interface ExportedModel extends ModelFiles {
   readonly outputs: readonly string[];
 }
 
+export interface ExportOptions {
+  /** Names of the arguments. Default: those of the parameters of `fn`, which a transpiler may have changed. */
+  readonly names?: readonly string[];
+}
+
 /**
  * Writes `fn`, traced for arguments of these shapes, to `path`. The file keeps to ONNX (operator set 18). Inputs are named after the
- * parameters of `fn` and the way to a leaf (`x`, `step.level.sigma`), a number is an input of shape []. Outputs are named by the way to
- * them (`value`, `gradient`), `result` where there is only one, `result.0` in a list.
+ * arguments and the way to a leaf (`x`, `step.level.sigma`), a number is an input of shape []. Outputs are named by the way to them
+ * (`value`, `gradient`), `result` where there is only one, `result.0` in a list.
  *
  * @throws ConfigError when the file cannot be written.
  */
-export function exportOnnx(fn: (...args: never) => TensorTree, shapes: readonly Shapes[], path: string): ExportedModel {
+export function exportOnnx(fn: (...args: never) => TensorTree, shapes: readonly Shapes[], path: string, { names: given }: ExportOptions = {}): ExportedModel {
   refuseWhileTracing();
   checkPath(path);
   const args = shapes.map(example);
   try {
-    const parameters = parametersOf(fn, args.length);
-    const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? ''));
+    const parameters = given ?? parametersOf(fn, args.length);
+    const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? `argument${i}`));
     const { inputs, outputs, result } = trace(fn, args, { activations: 'standard', names: (index) => inputNames[index] ?? '' });
     const taken = new Set(inputNames);
     const free = (name: string): string => (taken.has(name) ? free(`result.${name}`) : name);

@@ -1,7 +1,7 @@
 /** What becomes of a traced graph before it is written: marks go, some results are computed twice, and activations take their fastest form. */
 import { MARK } from '@tweedie/core';
 import { createGraph, type Graph, reachable, type Value } from './graph.ts';
-import { rematerialized } from './schedule.ts';
+import { rematerialized } from './recompute.ts';
 import { type Activations, written } from './swish.ts';
 
 type Rewriting = (g: Graph, op: string, inputs: readonly Value[]) => Value | undefined;
@@ -22,7 +22,7 @@ function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGr
 
 const withoutMarks: Rewriting = (_, op, [x]) => (op === MARK ? x : undefined);
 
-export function finished(outputs: readonly Value[], activations: Activations): Value[] {
-  const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks));
+export function finished(outputs: readonly Value[], activations: Activations, recomputeFrom?: number): Value[] {
+  const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks), recomputeFrom);
   return rewrite(repeated, (g, op, inputs) => written(g, op, inputs, activations), createGraph(false));
 }

@@ -48,6 +48,9 @@ export const inArrayOf = (data: Exclude<Data, BigInt64Array>, dtype: 'float32' |
 export const sizeOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, axis) => n === b[axis]);
 
+const bytesOfType: { readonly [D in Dtype]: number } = { float32: 4, int32: 4, int64: 8, float64: 8, bool: 1 };
+export const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * bytesOfType[dtype];
+
 const bytes = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 const isUniform = (data: Data): boolean => data.length > 0 && data.every((x) => Object.is(x, data[0]));
 

@@ -1,5 +1,5 @@
 /** How much work a graph is, and whether it is enough for several threads. */
-import { type Operation, reachable, type Shape, sizeOf, type Value } from './graph.ts';
+import { bytesOf, type Operation, reachable, type Shape, sizeOf, type Value } from './graph.ts';
 
 /** Waking a second thread takes about as long as this many multiply-adds: with less in each operation, one thread is faster. */
 export const SHARED_FROM = 2 ** 19;
@@ -35,9 +35,6 @@ export function flops({ source, shape }: Value): number {
   const products = multiplyAdds(source, shape);
   return products === undefined ? larger(shape, source.inputs[0]) : 2 * products;
 }
-
-const bytesOfType: { readonly [D in Value['dtype']]: number } = { float32: 4, int32: 4, int64: 8, float64: 8, bool: 1 };
-export const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * bytesOfType[dtype];
 
 /** Bytes that an operation reads and writes; a reshape moves nothing. */
 export const bytesMoved = (value: Value): number =>

@@ -29,7 +29,7 @@ describe('an exported function', () => {
 
   it('runs in plain ONNX Runtime, gradients included, under the names of arguments and results', async () => {
     const path = join(folder, 'step.onnx');
-    const exported = exportOnnx(step as never, [[2, 6, 5, 2], { level: { sigma: 1 }, weights: [{ shape: [2], dtype: 'float32' }] }], path);
+    const exported = exportOnnx(step as never, [[2, 6, 5, 2], { level: { sigma: 1 }, weights: [{ shape: [2], dtype: 'float32' }] }], path, { names: ['x', 'step'] });
     expect(exported).toEqual({ path, weights: undefined, inputs: ['x', 'step.level.sigma', 'step.weights.0'], outputs: ['value', 'gradient', 'spare.0'] });
     const session = await ort.InferenceSession.create(path);
     expect([session.inputNames, session.outputNames]).toEqual([exported.inputs, exported.outputs]);
@@ -52,6 +52,7 @@ describe('an exported function', () => {
       return [inputs, outputs];
     };
     expect(names((a: Tensor, b: Tensor) => [a.add(b), a] as const, weight, weight)).toEqual([['a', 'b'], ['result.0', 'result.1']]);
+    expect(exportOnnx((a: Tensor) => a.neg(), [weight], path, { names: ['image'] }).inputs).toEqual(['image']);
     expect(names((...all: Tensor[]) => all[0]!, weight)).toEqual([['argument0'], ['result']]);
     expect(names(function (x: Tensor) { return { x: x.neg() }; }, weight)).toEqual([['x'], ['result.x']]);
     expect(names((x: Tensor, scale = weight) => x.mul(scale), weight, weight)).toEqual([['argument0', 'argument1'], ['result']]);

@@ -29,6 +29,15 @@ describe('a model of more than 4 MB of constants', () => {
     compiled.dispose();
   });
 
+  it('keeps small constants that are turned around apart from each other and from large ones', async () => {
+    const [filter, weights] = [tf.randomNormal([3, 3, 4, 4], 0, 1, 'float32', 3) as tf.Tensor4D, tf.randomNormal([256, 5000], 0, 1, 'float32', 4)];
+    const fn = (v: Tensor): Tensor => tf.conv2d(tf.conv2d(v as tf.Tensor4D, filter, 1, 'same'), filter.transpose([1, 0, 3, 2]) as tf.Tensor4D, 1, 'same').reshape([1, 256]).matMul(weights);
+    const compiled = jit(fn);
+    const x = tf.randomNormal([1, 8, 8, 4], 0, 1, 'float32', 5);
+    expect(relativeError((await compiled(x)).dataSync(), fn(x).dataSync())).toBeLessThan(1e-3);
+    compiled.dispose();
+  });
+
   it('leaves nothing behind, also where the session fails', async () => {
     let path = '';
     await withModel(large(), async (model) => {

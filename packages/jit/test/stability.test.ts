@@ -23,6 +23,10 @@ const cases: Case[] = [
     [op, 997, [1], (x) => tf[op](x)],
   ]),
   ['pow', 13, [1001], (x) => tf.pow(x, 0.37)],
+  ...([[13, 1001], [997, 1]] as const).flatMap(([rows, length]): Case[] => [
+    ['swish', rows, [length], (x) => x.mul(x.sigmoid())],
+    ['swish gradient', rows, [length], (x) => tf.grad((v) => v.mul(v.sigmoid()).square().sum())(x)],
+  ]),
   ...(['asin', 'acos', 'atanh'] as const).map((op): Case => [op, 13, [1001], (x) => tf[op](x.mul(0.3))]),
   ['acosh', 13, [1001], (x) => tf.acosh(x.add(1))],
   ['atan2', 13, [1001], (x) => tf.atan2(x, x.sub(1))],
@@ -59,6 +63,7 @@ const cases: Case[] = [
   ['convolution of volumes', 3, [7, 6, 5, 3], (x) => tf.grad((v) => tf.conv3d(v as tf.Tensor5D, filter.expandDims(0) as tf.Tensor5D, 1, 'same').square())(x)],
   ...(['maxPool', 'avgPool'] as const).map((op): Case => [`${op} gradient, strided`, 5, [17, 15, 3], (x) => tf.grad((v) => tf[op](v as tf.Tensor4D, 3, 2, 'same').square())(x)]),
   ...(['resizeBilinear', 'resizeNearestNeighbor'] as const).map((op): Case => [`${op} and gradient`, 5, [16, 13, 3], (x) => tf.grad((v) => tf.image[op](v as tf.Tensor4D, [21, 37]).square())(x)]),
+  ['enlargement between convolutions, gradient', 5, [9, 7, 3], (x) => tf.grad((v) => tf.image.resizeNearestNeighbor(tf.conv2d(v as tf.Tensor4D, filter, 1, 'same'), [18, 21]).square())(x)],
   ['pooling gradient', 5, [16, 16, 3], (x) => tf.grad((v) => tf.avgPool(v as tf.Tensor4D, 3, 1, 'same').square())(x)],
 ];
 

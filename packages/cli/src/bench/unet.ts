@@ -4,7 +4,7 @@ import { jit, type Jitted, onnxRuntimeFacts } from '@tweedie/jit';
 import { admMultiplyAdds, admPlan, admUnet, type AdmUnet, randomAdmWeights } from '@tweedie/networks';
 import { convolutions } from './convolutions.ts';
 import { type Machine, type Seconds, takeTurns, thisMachine } from './measure.ts';
-import { type TorchProcess, torchProcess } from './torch.ts';
+import { type TorchMemory, type TorchProcess, torchProcess } from './torch.ts';
 import { describeUnet, repeatsOf, type UnetSize, type UnetSizeName, unetSizes } from './unet-sizes.ts';
 
 export type UnetOptions = {
@@ -36,8 +36,8 @@ export type UnetRow = {
   /** Of the process after two calls; of forward+vjp alone, which comes first: memory that was used once is not seen to be given back. */
   readonly peakRssBytes?: number;
   readonly torch?: Readonly<Record<TorchMode, Both>>;
-  /** Seconds of PyTorch in float32, the better layout, over ours. */
-  readonly ratio?: Both;
+  /** Seconds of PyTorch in float32, the better layout, over ours; as it is installed, and keeping its memory. */
+  readonly ratio?: Readonly<Record<TorchMemory, Both>>;
 };
 
 export type UnetBench = {
@@ -50,12 +50,14 @@ export type UnetBench = {
   readonly rows: readonly UnetRow[];
 };
 
-/** How PyTorch lays out images and weights, and the words of unet.py for it. */
+/** How PyTorch treats its memory, lays out images and weights, and computes; and the words of unet.py for the last two. */
 const torchModes = {
-  NCHW: ['contiguous', ''],
-  channels_last: ['channels_last', ''],
-  'NCHW bfloat16': ['contiguous', ' bfloat16'],
-  'channels_last bfloat16': ['channels_last', ' bfloat16'],
+  NCHW: ['installed', 'contiguous', ''],
+  channels_last: ['installed', 'channels_last', ''],
+  'NCHW, memory kept': ['kept', 'contiguous', ''],
+  'channels_last, memory kept': ['kept', 'channels_last', ''],
+  'NCHW, memory kept, bfloat16': ['kept', 'contiguous', ' bfloat16'],
+  'channels_last, memory kept, bfloat16': ['kept', 'channels_last', ' bfloat16'],
 } as const;
 export type TorchMode = keyof typeof torchModes;
 
@@ -69,7 +71,8 @@ export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch),
   const { config }: UnetSize = unetSizes[size];
   const { imageSize, inChannels, outChannels } = admPlan(config);
   report(`${size}, batch ${batch}: making weights`);
-  const python = torch === undefined ? undefined : await torchProcess(torch, 'unet.py', { threads, batch, network: inTorch(config, outChannels) });
+  const startTorch = (memory: TorchMemory): Promise<TorchProcess> => torchProcess(torch ?? '', 'unet.py', { threads, batch, network: inTorch(config, outChannels) }, memory);
+  const python = torch === undefined ? undefined : { installed: await startTorch('installed'), kept: await startTorch('kept') };
   const weights = randomAdmWeights(config, 0);
   const unet = admUnet(config, weights);
   const noise = (channels: number, seed: number): Image => tf.randomNormal([batch, imageSize, imageSize, channels], 0, 1, 'float32', seed);
@@ -84,7 +87,7 @@ export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch),
     rows.push({ batch, what, ...(await benchOne({ compiled, args, what, gflop: what === 'forward' ? gflop : 2 * gflop, batch, repeats, threads, python }, (line) => report(`${size}, batch ${batch}, ${what}: ${line}`))) });
     compiled.dispose();
   }
-  python?.dispose();
+  for (const process of Object.values(python ?? {})) process.dispose();
   tf.dispose([...weights.values(), ...args]);
   return {
     machine: thisMachine(),
@@ -92,7 +95,7 @@ export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch),
     network: describeUnet(config),
     parameters: [...weights.values()].reduce((sum, { size: numbers }) => sum + numbers, 0),
     threads,
-    ...(python && { torch: python.version }),
+    ...(python && { torch: python.kept.version }),
     rows,
   };
 }
@@ -105,7 +108,7 @@ type Task = {
   readonly batch: number;
   readonly repeats: number;
   readonly threads: number;
-  readonly python: TorchProcess | undefined;
+  readonly python: Readonly<Record<TorchMemory, TorchProcess>> | undefined;
 };
 
 async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, python }: Task, report: (line: string) => void): Promise<Omit<UnetRow, 'batch' | 'what'>> {
@@ -119,7 +122,7 @@ async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, 
   report(`${repeats} rounds`);
   const layers = convolutions(threads);
   const modes = python === undefined ? [] : (Object.keys(torchModes) as TorchMode[]);
-  const inTurn = modes.map((name) => ({ name, run: () => python?.run(torchCommand(name, what)) }));
+  const inTurn = modes.map((name) => ({ name, run: () => python?.[torchModes[name][0]].run(torchCommand(name, what)) }));
   // Convolutions before and after ours: in the same phases of the machine, and PyTorch's threads have gone to sleep when ours wake.
   const times = await takeTurns([...layers, { name: 'ours', run }, ...layers, ...inTurn], repeats);
   for (const { dispose } of layers) dispose();
@@ -127,6 +130,7 @@ async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, 
   const of = (name: string): Seconds => times.get(name) ?? { median: NaN, best: NaN, first: NaN };
   const both = (name: string): Both => ({ median: of(name).median, best: of(name).best });
   const seconds = both('ours');
+  const betterOf = (one: TorchMode, other: TorchMode): Both => ({ median: Math.min(of(one).median, of(other).median) / seconds.median, best: Math.min(of(one).best, of(other).best) / seconds.best });
   const peak = layers
     .map((layer) => ({ layer: layer.name, gflopPerSecond: layer.gflop / of(layer.name).best }))
     .reduce((fastest, other) => (other.gflopPerSecond > fastest.gflopPerSecond ? other : fastest));
@@ -144,7 +148,7 @@ async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, 
     ...(what === 'forward+vjp' && { peakRssBytes }),
     ...(python && {
       torch: Object.fromEntries(modes.map((name) => [name, both(name)])) as Record<TorchMode, Both>,
-      ratio: { median: Math.min(of('NCHW').median, of('channels_last').median) / seconds.median, best: Math.min(of('NCHW').best, of('channels_last').best) / seconds.best },
+      ratio: { installed: betterOf('NCHW', 'channels_last'), kept: betterOf('NCHW, memory kept', 'channels_last, memory kept') },
     }),
   };
 }
@@ -158,7 +162,7 @@ async function timed<T>(fn: () => Promise<T>): Promise<readonly [result: T, seco
 }
 
 function torchCommand(mode: TorchMode, what: UnetRow['what']): string {
-  const [layout, precision] = torchModes[mode];
+  const [, layout, precision] = torchModes[mode];
   return `${layout} ${what === 'forward' ? 'forward' : 'vjp'}${precision}`;
 }
 
