@@ -22,7 +22,7 @@ const elementTypes: { readonly [D in Dtype]: number } = {
   bool: onnx.TensorProto.DataType.BOOL,
 };
 
-/** Operations with more than one output. The second output of a TopK is the operation `TopK.1`. */
+/** Operations with more than one output. */
 const outputsOf: { readonly [op: string]: number } = { TopK: 2 };
 
 type Names = (value: Value) => string;
@@ -63,15 +63,23 @@ const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: 
 export const nodeName = ({ id }: Value): string => `v${id}`;
 export const valueOfNode = (name: string): string => /^v\d+/.exec(name)?.[0] ?? '';
 
+/** The second output of a TopK is the operation `TopK.1`. */
+const operator = (op: string): { readonly opType: string; readonly position: number } => {
+  const [opType = '', position = '0'] = op.split('.');
+  return { opType, position: Number(position) };
+};
+const outputName = (value: Value, position: number): string => `${nodeName(value)}:${position}`;
+const ownName = (value: Value): string => outputName(value, value.source.kind === 'operation' ? operator(value.source.op).position : 0);
+
 /** A value is one output of its operation; the others get names that nobody reads. */
 function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Names): Onnx.INodeProto {
-  const [opType = '', position = '0'] = op.split('.');
+  const { opType, position } = operator(op);
   return {
     name: nodeName(value),
     opType,
     domain: contributed.has(opType) ? CONTRIBUTED : '',
     input: inputs.map(nameOf),
-    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === Number(position) ? nameOf(value) : `${nodeName(value)}:unused${i}`)),
+    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === position ? nameOf(value) : outputName(value, i))),
     attribute: op === 'Cast' ? [castTo(value)] : attributesOf(attributes),
   };
 }
@@ -97,7 +105,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
   const nodes: Onnx.INodeProto[] = [];
   // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
   const made = new Map(outputs.map((value, i) => [value, names[i] ?? ''] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
-  const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : `${nodeName(value)}:0`);
+  const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : ownName(value));
   for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
     if (isFixed(value)) initializers.push(initializer(value, nameOf, weights));
