@@ -22,7 +22,7 @@ function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGr
 
 const withoutMarks: Rewriting = (_, op, [x]) => (op === MARK ? x : undefined);
 
-export function finished(outputs: readonly Value[], activations: Activations, recomputeFrom?: number): Value[] {
-  const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks), recomputeFrom);
+export function finished(outputs: readonly Value[], activations: Activations): Value[] {
+  const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks));
   return rewrite(repeated, (g, op, inputs) => written(g, op, inputs, activations), createGraph(false));
 }

@@ -11,8 +11,6 @@ import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './work.ts
 export interface JitOptions extends SessionOptions {
   /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
   readonly sharedFrom?: number;
-  /** Numbers that must be saved for cheap results of the forward pass to be computed again in the reverse pass instead of kept (default 2^26). */
-  readonly recomputeFrom?: number;
 }
 
 /** A compiled function that can be made ready before its first call, and can say what it is made of. */
@@ -52,7 +50,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   });
 
   async function compile(args: readonly TensorTree[]): Promise<Program> {
-    const { inputs, outputs, result, cost: costOfCall } = trace(fn, args, { recomputeFrom: options.recomputeFrom });
+    const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
     const session = await withModel({ inputs, outputs }, (model) => createSession(model, settings(outputs)));
     return {
@@ -94,7 +92,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
   async function explain(...args: readonly TensorTree[]): Promise<Explanation> {
     refuseWhileTracing();
     const feeds = feedsOf(args);
-    const { inputs, outputs } = trace(fn, args, { sources: true, recomputeFrom: options.recomputeFrom });
+    const { inputs, outputs } = trace(fn, args, { sources: true });
     return explanationOf(outputs, await withModel({ inputs, outputs }, (model) => profiled(model, settings(outputs), feeds)));
   }
 

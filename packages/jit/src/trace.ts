@@ -38,8 +38,6 @@ export interface TraceOptions {
   /** Record where each value comes from. It doubles the time of a trace. */
   readonly sources?: boolean;
   readonly activations?: Activations;
-  /** Cheap results are computed again if that saves this many numbers at least. */
-  readonly recomputeFrom?: number | undefined;
   /** Of the inputs that are tensors. */
   readonly names?: (index: number) => string;
 }
@@ -72,7 +70,7 @@ function whileTracing<T>(graph: Graph, sources: boolean, body: (backend: Backend
   }
 }
 
-export function trace(fn: (...args: never) => TensorTree, args: readonly TensorTree[], { sources = false, activations = 'fast', names = inputName, recomputeFrom }: TraceOptions = {}): Trace {
+export function trace(fn: (...args: never) => TensorTree, args: readonly TensorTree[], { sources = false, activations = 'fast', names = inputName }: TraceOptions = {}): Trace {
   const graph = createGraph();
   const leaves = leavesOf(args);
   const numbers = leaves.filter((leaf) => typeof leaf === 'number').length;
@@ -100,6 +98,6 @@ export function trace(fn: (...args: never) => TensorTree, args: readonly TensorT
       if (returned instanceof Promise) throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
       result = mapTree(returned, (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1);
     });
-    return { inputs, outputs: finished(outputs, activations, recomputeFrom), result, cost: count(outputs) };
+    return { inputs, outputs: finished(outputs, activations), result, cost: count(outputs) };
   });
 }
