@@ -50,7 +50,7 @@ const reduction: LayoutRule = (g, op, [x, axes], { shape, dtype }, attributes) =
   const [batch = 1, channels = 1, height = 1, width = 1] = image.shape;
   const over = numbers(axes).map((axis) => INTERLEAVE[axis] ?? axis).sort();
   const kept = { shape: planarList(shape), dtype };
-  if (op !== 'ReduceSum' || String(over) !== '2,3') return interleaved(g, g.operation(op, [image, ints(g, over)], kept, attributes));
+  if (op !== 'ReduceSum' || dtype !== 'float32' || String(over) !== '2,3') return interleaved(g, g.operation(op, [image, ints(g, over)], kept, attributes));
   const rows = reshape(g, image, [batch * channels, height * width]);
   if ((height * width) % ALIGNED !== 0) return interleaved(g, reshape(g, matmul(g, rows, fill(g, 1, dtype, [height * width, 1])), kept.shape));
   return interleaved(g, reshape(g, g.operation(op, [rows, ints(g, [1])], { shape: [batch * channels, 1], dtype }, attributes), kept.shape));
