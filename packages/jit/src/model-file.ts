@@ -7,23 +7,24 @@ import { constantBytes, encode, type Model } from './encode.ts';
 
 /** A model of more constants than this is read from files; smaller ones stay in memory. A model in memory may have 2 GB at most. */
 const IN_MEMORY = 2 ** 22;
+const isLarge = ({ outputs }: Model): boolean => constantBytes(outputs) >= IN_MEMORY;
 /** What is mapped into memory has to start at a page. */
 const PAGE = 2 ** 12;
 
 /** The model as bytes or as the path of a file, for as long as `use` runs. */
 export async function withModel<T>(model: Model, use: (model: Uint8Array | string) => Promise<T>): Promise<T> {
-  if (constantBytes(model.outputs) < IN_MEMORY) return use(encode(model));
-  const folder = mkdtempSync(join(tmpdir(), 'tweedie-model-'));
+  if (!isLarge(model)) return use(encode(model));
+  const folder = written(tmpdir(), () => mkdtempSync(join(tmpdir(), 'tweedie-model-')));
   try {
-    return await use(written(model, folder));
+    return await use(written(folder, () => writeWithWeights(model, folder, 'model').path));
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
-function written(model: Model, folder: string): string {
+function written<T>(folder: string, write: () => T): T {
   try {
-    return writeModel(model, folder, 'model').path;
+    return write();
   } catch (cause) {
     throw new Error(`jit: the compiled model could not be written to ${folder}: ${messageOf(cause)}. Make room there, or name another folder in TMPDIR.`, { cause });
   }
@@ -33,12 +34,15 @@ export type ModelFiles = { readonly path: string; readonly weights: string | und
 
 /** Writes `<name>.onnx` and, where there are many constants, `<name>.weights` beside it. */
 export function writeModel(model: Model, folder: string, name: string): ModelFiles {
+  if (isLarge(model)) return writeWithWeights(model, folder, name);
+  const path = join(folder, `${name}.onnx`);
+  writeFileSync(path, encode(model));
+  return { path, weights: undefined };
+}
+
+function writeWithWeights(model: Model, folder: string, name: string): ModelFiles {
   const path = join(folder, `${name}.onnx`);
   const weights = join(folder, `${name}.weights`);
-  if (constantBytes(model.outputs) < IN_MEMORY) {
-    writeFileSync(path, encode(model));
-    return { path, weights: undefined };
-  }
   const file = openSync(weights, 'w');
   let end = 0;
   const append = (bytes: Uint8Array): number => {

@@ -1,14 +1,25 @@
 import { type Tensor, tf } from '@tweedie/core';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createGraph } from '../src/graph.ts';
 import { jit } from '../src/index.ts';
 import { withModel } from '../src/model-file.ts';
 import { add, table } from '../src/ops.ts';
 import { relativeError } from './agreement.ts';
 
-const temporary = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tweedie-model-')).sort();
+/** Models of other tests come and go in the folder that all share. */
+let own: string;
+beforeEach(() => {
+  own = mkdtempSync(join(tmpdir(), 'tweedie-test-'));
+  vi.stubEnv('TMPDIR', own);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(own, { recursive: true });
+});
+const temporary = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tweedie-model-'));
 
 /** A model with so many constants that they go to a file. */
 function large() {
@@ -19,11 +30,10 @@ function large() {
 
 describe('a model of more than 4 MB of constants', () => {
   it('computes what a small one does, from files that are gone by then', async () => {
-    const before = temporary();
     const [weights, x] = [tf.randomNormal([1200, 1000], 0, 1, 'float32', 3), tf.randomNormal([2, 1200], 0, 1, 'float32', 4)];
     const compiled = jit((v: Tensor) => v.matMul(weights).matMul(weights.transpose()));
     const result = await compiled(x);
-    expect(temporary()).toEqual(before);
+    expect(temporary()).toEqual([]);
     expect(relativeError(result.dataSync(), x.matMul(weights).matMul(weights.transpose()).dataSync())).toBeLessThan(1e-3);
     expect(relativeError((await compiled(x)).dataSync(), result.dataSync())).toBe(0);
     compiled.dispose();
@@ -54,13 +64,7 @@ describe('a model of more than 4 MB of constants', () => {
   });
 
   it('says where it could not be written', async () => {
-    const before = process.env['TMPDIR'];
-    process.env['TMPDIR'] = '/nowhere';
-    try {
-      await expect(withModel(large(), async () => undefined)).rejects.toThrow(/\/nowhere/);
-    } finally {
-      if (before === undefined) delete process.env['TMPDIR'];
-      else process.env['TMPDIR'] = before;
-    }
+    vi.stubEnv('TMPDIR', '/nowhere');
+    await expect(withModel(large(), async () => undefined)).rejects.toThrow(/^jit: the compiled model could not be written to \/nowhere: .*Make room there, or name another folder in TMPDIR\.$/);
   });
 });
