@@ -55,12 +55,12 @@ function onCpu(leaf: Tensor | number): Tensor {
 }
 
 /** Makes a backend the active one for the time of `body`, whatever happens in it. */
-function onBackend(name: string, body: () => void): void {
+export function onBackend<T>(name: string, body: () => T): T {
   const engine = tf.engine();
   const active = engine.backendName;
   if (active !== name) void tf.setBackend(name);
   try {
-    body();
+    return body();
   } catch (error) {
     // A gradient that was interrupted leaves what it saved for its reverse pass.
     engine.state.activeTape?.forEach((node) => node.saved?.forEach((tensor) => tensor.dispose()));

@@ -55,7 +55,7 @@ export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } 
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
 export { adjointOf, solveOf } from './linear.ts';
 export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
-export { eager, eagerEngine } from './eager.ts';
+export { eager, eagerEngine, onBackend } from './eager.ts';
 export { disposeTree, leavesOf, mapTree, rowsOf, signatureOf, stackTrees, tensorsOf, traced } from './trees.ts';
 export {
   alphaBarsOf,

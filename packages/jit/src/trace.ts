@@ -1,5 +1,5 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
-import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, onBackend, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
 import { finished } from './finish.ts';
 import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
@@ -44,29 +44,24 @@ export interface TraceOptions {
 
 type Backend = ReturnType<typeof tracingBackend>;
 
-/** Makes the tracing backend the active one for the time of `body`, whatever happens in it. */
+/** Runs `body` on the tracing backend, which writes to `graph` for that time, whatever happens. */
 function whileTracing<T>(graph: Graph, sources: boolean, body: (backend: Backend) => T): T {
   const backend = tracingBackend();
-  const engine = tf.engine();
-  const active = engine.backendName;
   backend.graph = graph;
-  void tf.setBackend('jit');
   try {
-    if (!sources) return withDeepStacks(() => body(backend));
-    return withSources((sourceOf) => {
-      backend.sourceOf = sourceOf;
-      return body(backend);
+    return onBackend('jit', () => {
+      if (!sources) return withDeepStacks(() => body(backend));
+      return withSources((sourceOf) => {
+        backend.sourceOf = sourceOf;
+        return body(backend);
+      });
     });
   } catch (error) {
-    // A gradient that was interrupted leaves what it saved for its reverse pass.
-    engine.state.activeTape?.forEach((node) => node.saved?.forEach((tensor) => tensor.dispose()));
-    engine.state.activeTape = [];
     const line = error instanceof Error ? refusedAt(error) : undefined;
     throw line === undefined ? error : new Error(`jit: ${messageOf(error)} (refused by TensorFlow.js at ${line})`, { cause: error });
   } finally {
     backend.graph = undefined;
     backend.sourceOf = undefined;
-    void tf.setBackend(active);
   }
 }
 
