@@ -79,7 +79,7 @@ export async function createSession(model: Uint8Array | string, { threads = defa
       // Within a call threads wait busily for the next operation (10 to 15 % of a U-Net's time); after it they must not, or they steal the
       // cores from whatever comes next: beside other work a step took 15 times as long.
       session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
-      // It would merge what is computed twice on purpose (schedule.ts); what is the same was merged while tracing.
+      // It would merge what is computed twice on purpose (recompute.ts); what is the same was merged while tracing.
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
     },
   }).catch((cause: unknown) => {

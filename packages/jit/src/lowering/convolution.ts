@@ -1,6 +1,7 @@
 /**
- * Images stay [batch, height, width, channels] in user code. ONNX convolves [batch, channels, height, width]: the transposes placed
- * around each operation are cancelled by ONNX Runtime, whose blocked kernels then run near peak when the filter is a constant.
+ * Images stay [batch, height, width, channels] in user code. ONNX convolves [batch, channels, height, width]: of the transposes placed
+ * around each operation those between two convolutions vanish (layout.ts), and ONNX Runtime's blocked kernels run near peak when the
+ * filter is a constant.
  */
 import { tf } from '@tweedie/core';
 import { type Graph, sizeOf, type Value } from '../graph.ts';
@@ -31,49 +32,31 @@ export function windowsOf(info: Info, [, height = 1, width = 1]: readonly number
   };
 }
 
-export function geometry(inputShape: Shape4, filterShape: Shape4, { strides, dilations, pad: padding = 'valid', dimRoundingMode }: KernelAttributes, depthwise = false) {
-  const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, pair(strides), pair(dilations), padding, dimRoundingMode, depthwise);
-  const { before: [top = 0, left = 0], after: [bottom = 0, right = 0] } = windowsOf(info, inputShape);
-  return {
-    outShape: info.outShape,
-    strides: [info.strideHeight, info.strideWidth] as const,
-    dilations: [info.dilationHeight, info.dilationWidth] as const,
-    kernel: [info.filterHeight, info.filterWidth] as const,
-    pads: { top, bottom, left, right },
-  };
+export function windows(inputShape: Shape4, filterShape: Shape4, { strides, dilations, pad: padding = 'valid', dimRoundingMode }: KernelAttributes, depthwise = false): Windows {
+  return windowsOf(tf.backend_util.computeConv2DInfo(inputShape, filterShape, pair(strides), pair(dilations), padding, dimRoundingMode, depthwise), inputShape);
 }
-type Geometry = ReturnType<typeof geometry>;
-const padList = ({ pads }: Geometry): number[] => [pads.top, pads.left, pads.bottom, pads.right];
-export const windows = ({ kernel, strides, dilations, pads, outShape }: Geometry): Windows =>
-  ({ kernel, strides, dilations, before: [pads.top, pads.left], after: [pads.bottom, pads.right], count: [outShape[1], outShape[2]] });
-/** How far a filter reaches with its gaps. */
-const reach = ({ kernel, dilations }: Geometry): [number, number] => [(kernel[0] - 1) * dilations[0] + 1, (kernel[1] - 1) * dilations[1] + 1];
 
-export function convolve(g: Graph, x: Value, filter: Value, to: Geometry, group = 1): Value {
-  const [batch, height, width, channels] = to.outShape;
-  const convolved = g.operation(
-    'Conv',
-    [planar(g, x), filter],
-    { shape: [batch, channels, height, width], dtype: 'float32' },
-    { kernel_shape: to.kernel, strides: to.strides, dilations: to.dilations, pads: padList(to), group },
-  );
-  return interleaved(g, convolved);
+/** Of images or volumes [batch, ...space, channels in], with `filter` [channels out, channels in of a group, ...kernel]. */
+export function convolve(g: Graph, x: Value, filter: Value, { kernel, strides, dilations, before, after, count }: Windows, group = 1): Value {
+  const type = { shape: [x.shape[0] ?? 1, filter.shape[0] ?? 1, ...count], dtype: 'float32' } as const;
+  return interleaved(g, g.operation('Conv', [planar(g, x), filter], type, { kernel_shape: kernel, strides, dilations, pads: [...before, ...after], group }));
 }
 
 /**
  * The gradient of a convolution with respect to its input: with stride 1 again a convolution, with the filter turned by 180 degrees and
- * its channel axes swapped (folded when the session is made); otherwise ONNX's transposed convolution.
+ * its channel axes swapped (when the model is written, see fixed.ts); otherwise ONNX's transposed convolution. `filter` is that of
+ * TensorFlow.js, [height, width, in, out], `planes` the same as `convolve` takes it.
  */
-function convolveBack(g: Graph, dy: Value, filter: Value, inputShape: Shape4, by: Geometry): Value {
-  const [batch, height, width, channels] = inputShape;
-  const [down, across] = reach(by);
-  const { top, bottom, left, right } = by.pads;
-  if (by.strides[0] === 1 && by.strides[1] === 1 && top < down && left < across && bottom < down && right < across) {
+export function convolveBack(g: Graph, dy: Value, filter: Value, planes: Value, [, ...rest]: Shape4, by: Windows, group = 1): Value {
+  const space = rest.slice(0, -1);
+  const overhang = by.kernel.map((n, axis) => (n - 1) * (by.dilations[axis] ?? 1));
+  const opposite = (pads: readonly number[]): number[] => overhang.map((n, axis) => n - (pads[axis] ?? 0));
+  const [before, after] = [opposite(by.before), opposite(by.after)];
+  if (by.strides.every((n) => n === 1) && [...before, ...after].every((n) => n >= 0)) {
     const turned = transpose(g, reverse(g, filter, [0, 1]), [2, 3, 0, 1]);
-    const pads = { top: down - 1 - top, bottom: down - 1 - bottom, left: across - 1 - left, right: across - 1 - right };
-    return convolve(g, dy, turned, { ...by, outShape: [batch, height, width, channels], pads });
+    return convolve(g, dy, turned, { ...by, before, after, count: space }, group);
   }
-  return interleaved(g, transposedConvolution(g, planar(g, dy), transpose(g, filter, [3, 2, 0, 1]), windows(by), [height, width]));
+  return interleaved(g, transposedConvolution(g, planar(g, dy), planes, by, space, group));
 }
 
 /** The gradient with respect to the filter: for each of its taps one matrix product of what it saw with dy. */
@@ -95,7 +78,8 @@ const inEitherLayout = (lowering: Lowering): Lowering => (g, inputs, attributes,
   return attributes.filterShape === undefined ? planar(g, result) : result;
 };
 
-const convolution: Lowering = (g, { x, filter }, attributes) => convolve(g, x, transpose(g, filter, [3, 2, 0, 1]), geometry(shape4(x), shape4(filter), attributes));
+const planesOf = (g: Graph, filter: Value): Value => transpose(g, filter, [3, 2, 0, 1]);
+const convolution: Lowering = (g, { x, filter }, attributes) => convolve(g, x, planesOf(g, filter), windows(shape4(x), shape4(filter), attributes));
 
 export const fusedWith = (convolved: Lowering): Lowering => (g, inputs, attributes, all) => {
   const result = convolved(g, inputs, attributes, all) as Value;
@@ -111,10 +95,10 @@ export const convolutions: Lowerings = {
   },
   Conv2DBackpropInput: inEitherLayout((g, { dy, filter }, attributes) => {
     const inputShape = (attributes.inputShape ?? shape4(dy)) as Shape4;
-    return convolveBack(g, dy, filter, inputShape, geometry(inputShape, shape4(filter), attributes));
+    return convolveBack(g, dy, filter, planesOf(g, filter), inputShape, windows(inputShape, shape4(filter), attributes));
   }),
   Conv2DBackpropFilter: inEitherLayout((g, { x, dy }, attributes) => {
     const filterShape = (attributes.filterShape ?? shape4(x)) as Shape4;
-    return filterGradient(g, x, dy, filterShape, windows(geometry(shape4(x), filterShape, attributes)));
+    return filterGradient(g, x, dy, filterShape, windows(shape4(x), filterShape, attributes));
   }),
 };

@@ -71,8 +71,9 @@ const maximumWithPosition: Lowering = (g, { x }, attributes) => {
   const [batch = 1, , width = 1, channels = 1] = x.shape;
   const numbers = table(g, Array.from({ length: sizeOf(x.shape.slice(1)) }, (_, i) => i), 'int32', [1, ...x.shape.slice(1)]);
   const positions = taps(g, numbers, by, -1);
-  let [best, place] = [taps(g, x, by, -Infinity)[0] ?? x, positions[0] ?? x];
-  taps(g, x, by, -Infinity).forEach((seen, tap) => {
+  const values = taps(g, x, by, -Infinity);
+  let [best, place] = [values[0] ?? x, positions[0] ?? x];
+  values.forEach((seen, tap) => {
     const better = compare(g, 'Greater', seen, best);
     place = where(g, better, positions[tap] ?? place, place);
     best = binary(g, 'Max', best, seen);

@@ -1,9 +1,8 @@
 /** Convolutions of volumes, [batch, depth, height, width, channels], and their gradients. */
 import { tf } from '@tweedie/core';
-import type { Value } from '../graph.ts';
 import { interleaved, planar } from '../layout.ts';
 import { transpose } from '../ops.ts';
-import { filterGradient } from './convolution.ts';
+import { convolve, filterGradient } from './convolution.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { behind, transposedConvolution, type Windows } from './windows.ts';
 
@@ -35,13 +34,7 @@ function windows(inputShape: readonly number[], filterShape: readonly number[], 
 }
 
 export const volumes: Lowerings = {
-  Conv3D(g, { x, filter }, attributes) {
-    const by = windows(x.shape, filter.shape, attributes);
-    const type = { shape: [x.shape[0] ?? 1, filter.shape[4] ?? 1, ...by.count], dtype: 'float32' } as const;
-    const pads = [...by.before, ...by.after];
-    const planes: [Value, Value] = [planar(g, x), transpose(g, filter, [4, 3, 0, 1, 2])];
-    return interleaved(g, g.operation('Conv', planes, type, { kernel_shape: by.kernel, strides: by.strides, dilations: by.dilations, pads, group: 1 }));
-  },
+  Conv3D: (g, { x, filter }, attributes) => convolve(g, x, transpose(g, filter, [4, 3, 0, 1, 2]), windows(x.shape, filter.shape, attributes)),
   Conv3DBackpropInputV2(g, { dy, filter }, attributes) {
     const inputShape = attributes.inputShape ?? dy.shape;
     const by = windows(inputShape, filter.shape, attributes);
