@@ -17,6 +17,8 @@ let loading: Promise<Runtime> | undefined;
 const runtime = (): Promise<Runtime> => (loading ??= load());
 
 async function load(): Promise<Runtime> {
+  // ONNX Runtime reports its use to its maker, and leaves files in the temporary folder for it, unless told not to before it is loaded.
+  process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
   const loaded = await import('onnxruntime-node');
   // What goes wrong is thrown; the log on standard error would only say it twice.
   loaded.env.logLevel = 'fatal';
