@@ -24,8 +24,8 @@ export type Manifest = {
   /** JSON Schema (draft 7) of the options. */
   readonly options: JsonSchema;
   readonly presets?: { readonly [name: string]: { readonly title: string; readonly options: Readonly<Record<string, unknown>> } };
-  /** Options worth searching. */
-  readonly tunable?: readonly string[];
+  /** Numeric options worth searching, and the range to search. */
+  readonly tunable?: { readonly [option: string]: { readonly from: number; readonly to: number; readonly scale: 'log' | 'linear' } };
   /** The npm package that holds it, its version, and the folder it is in. */
   readonly package: string;
   readonly version: string;
