@@ -1,4 +1,5 @@
-import { type Engine, type Guidance, type ImageShape, type Manifest, NotInstalledError, type Operator, type PluginReference, type Problem, type Scheduler, type ScoreModel, type TensorTree } from '@tweedie/core';
+import { type Engine, type Guidance, type ImageShape, type Manifest, type Operator, type PluginReference, type Problem, type Scheduler, type ScoreModel, type TensorTree } from '@tweedie/core';
+import { compilingEngine } from './engine-of.ts';
 import type { Options, PluginUnderTest } from './plugin-under-test.ts';
 import { bind, mixturePrior, randomProblems, type Run } from './sampling.ts';
 
@@ -47,16 +48,6 @@ export type GuidanceSubject = Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' 
 
 const SIGMA_Y = 0.1;
 
-/** The compiling engine or, where its library is missing, the plain one. */
-async function engineOf({ container }: Pick<PluginUnderTest, 'container'>): Promise<Engine> {
-  try {
-    return await container.plugin('engine', { id: 'onnxruntime' });
-  } catch (error) {
-    if (!(error instanceof NotInstalledError)) throw error;
-    return container.plugin('engine', { id: 'eager' });
-  }
-}
-
 /** A setting in which a method works, around a prior in closed form: 20 Gaussians of standard deviation 0.2. */
 export async function guidanceSubject(
   plugin: Pick<PluginUnderTest, 'name' | 'container'> & { readonly manifest: GuidanceSubject['manifest'] },
@@ -77,7 +68,7 @@ export async function guidanceSubject(
       refusals.push(`${reference.id}: ${refusal}`);
       continue;
     }
-    const engine = await engineOf(plugin);
+    const engine = await compilingEngine(container);
     const clamp = methods.clamp === undefined ? {} : { clamp: methods.clamp };
     const unguided = (await container.plugin('guidance', { id: 'none', options: clamp })) as Guidance<TensorTree>;
     let run: Promise<Run> | undefined;

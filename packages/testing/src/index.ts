@@ -15,6 +15,8 @@ export {
 } from './fixtures.ts';
 export { describeGuidance, guidanceChecks } from './guidance-kit.ts';
 export { type GuidanceSettings, guidanceSubject, type GuidanceSubject, type PriorLimit } from './guidance-subject.ts';
+export { describeOperator, operatorChecks } from './operator-kit.ts';
+export type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
 export { gaussianLaw } from './gaussian-law.ts';
 export { bindings, largestDifference, methodWorld, stepsOfSchedule, storedRandom } from './method-fixtures.ts';
 export { networkCases } from './network-fixtures.ts';
