@@ -75,9 +75,13 @@ describe('what it makes', () => {
     for (const place of places) expect(readlinkSync(join(root, 'node_modules/@tweedie', place.slice('plugins/'.length)))).toBe(`../../${place}`);
   });
 
-  it('compiles and passes its kit', () => {
-    const locate = (name: string) => fileURLToPath(import.meta.resolve(name));
+  const locate = (name: string) => fileURLToPath(import.meta.resolve(name));
+
+  it('compiles', () => {
     run(process.execPath, locate('typescript/lib/tsc.js'));
+  });
+
+  it('passes its kit', () => {
     const report = JSON.parse(run(process.execPath, join(dirname(locate('vitest/package.json')), 'vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', '--reporter', 'json', ...places)) as { success: boolean; testResults: object[] };
     expect([report.success, report.testResults.length]).toEqual([true, 3]);
   });
