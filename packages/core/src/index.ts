@@ -61,13 +61,18 @@ export {
   alphaBarsOf,
   cosineBetas,
   geometricProcess,
+  geometricSigmas,
   linearBetas,
   noiseProcess,
   type LevelPair,
+  levelsThrough,
+  polynomialSigmas,
   processSchema,
   type ProcessOptions,
   respacedLevels,
   reverseCoefficients,
+  sigmaRange,
+  type SigmaRange,
   spaceTimesteps,
   veProcess,
   vpProcess,
@@ -106,5 +111,5 @@ export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture } from 
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';
-export { initialNoise, reverseStep } from './steps.ts';
+export { compileSteps, denoiserCalls, initialNoise, reverseStep } from './steps.ts';
 export { combinedLevel, combinedState, posteriorScore } from './denoising.ts';

@@ -55,7 +55,7 @@ type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly
 type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Manifest | undefined };
 
 /** Whether the parts have what a capability names. */
-const has = (capability: Capability, { model, operator, scheduler }: Parts, manifests: Manifests): boolean => {
+const has = (capability: Capability, { model, operator }: Parts, manifests: Manifests): boolean => {
   switch (capability) {
     case 'model.mixture':
       return model.mixture !== undefined;
@@ -70,8 +70,8 @@ const has = (capability: Capability, { model, operator, scheduler }: Parts, mani
     case 'operator.reference':
       return operator.denoisingReference !== undefined;
     case 'scheduler.transition':
-      // A scheduler that calls the model several times a step (Heun) has no transition of its own to guide.
-      return scheduler.advance === undefined;
+      // Every scheduler has one; with Heun's it is the Euler step.
+      return true;
     case 'model.gradient':
       return manifests.model?.provides.includes(capability) ?? true;
     case 'operator.gradient':

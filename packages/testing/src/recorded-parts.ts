@@ -80,8 +80,8 @@ function movingByAdvance(scheduler: Scheduler): Scheduler {
     transition() {
       throw new Error('scheduler.transition is called, and this scheduler moves by `advance`');
     },
-    advance(denoise, xt, step, noise) {
-      const { mean, std } = scheduler.transition(xt, denoise(xt, step.level), step);
+    advance(_denoise, xt, prediction, step, noise) {
+      const { mean, std } = scheduler.transition(xt, prediction, step);
       return mean.add(noise.mul(std));
     },
   };

@@ -1,7 +1,7 @@
 import { type Image, respacedLevels, reverseCoefficients, type SchedulerFactory, ConfigError } from '@tweedie/core';
 
 export interface DdpmOptions {
-  /** Levels visited: a number, 'ddimN', or counts per section. */
+  /** Levels visited: a number, 'ddimN', 'quadN', or counts per section. */
   readonly steps: number | string;
   readonly variance: 'fixed-small' | 'fixed-large' | 'learned-range';
 }
