@@ -21,8 +21,8 @@ export { bindings, largestDifference, methodWorld, stepsOfSchedule, storedRandom
 export { describeMetric, metricChecks, type MetricSettings, type MetricSubject, type WorkedExample } from './metric-kit.ts';
 export { mixtureMean } from './mixture-mean.ts';
 export { describeModel, modelChecks } from './model-kit.ts';
-export type { ModelSettings, ModelSubject } from './model-subject.ts';
-export { networkCases } from './network-fixtures.ts';
+export { modelSubject, type ModelSettings, type ModelSubject } from './model-subject.ts';
+export { networkCases, smallestNetwork } from './network-fixtures.ts';
 export { describeOperator, operatorChecks } from './operator-kit.ts';
 export type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
 export type { KitOptions, Options } from './plugin-under-test.ts';

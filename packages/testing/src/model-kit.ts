@@ -2,7 +2,7 @@ import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
 import { modelBehaviourChecks } from './model-behaviour.ts';
 import { modelPredictionChecks } from './model-predictions.ts';
-import type { ModelSettings, ModelSubject } from './model-subject.ts';
+import { modelSubject, type ModelSettings, type ModelSubject } from './model-subject.ts';
 import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
 
 export const modelChecks: readonly Check<ModelSubject>[] = [...modelPredictionChecks, ...modelBehaviourChecks];
@@ -16,12 +16,7 @@ export function describeModel(url: string, settings: KitOptions & ModelSettings 
     settings,
     ({ container, manifest, name }, options) => [{
       title: titleOf(options),
-      async make() {
-        const make = () => container.plugin('model', { id: manifest.id, options });
-        const model = await make();
-        await model.load?.();
-        return { name, manifest, model, make, tolerance, engine: () => compilingEngine(container) };
-      },
+      make: async () => modelSubject({ name, manifest, tolerance, make: () => container.plugin('model', { id: manifest.id, options }) }, await compilingEngine(container)),
     }],
     modelChecks,
   );

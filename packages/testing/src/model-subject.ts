@@ -1,11 +1,11 @@
-import { type Engine, type Image, keyedRandom, type Level, type Manifest, type ScoreModel, tf } from '@tweedie/core';
+import { type Compiled, type Engine, type Image, keyedRandom, type Level, type LevelTensors, type Manifest, type Prediction, sampleSum, type ScoreModel, type Tensor, tf, valueAndGrad } from '@tweedie/core';
 
 export type ModelSettings = {
   /** Largest relative difference between the two sides of an equation; default 1e-5. Deep networks may need more. */
   readonly tolerance?: number;
 };
 
-/** What the model checks look at. */
+/** What the model checks look at. Networks are slow step by step, so most checks use the compiled prediction. */
 export type ModelSubject = {
   readonly name: string;
   readonly manifest: Pick<Manifest, 'provides'>;
@@ -14,8 +14,28 @@ export type ModelSubject = {
   /** Makes it anew, not loaded. */
   readonly make: () => Promise<ScoreModel>;
   readonly tolerance: number;
-  readonly engine: () => Promise<Engine>;
+  readonly predict: Compiled<[xt: Image, level: LevelTensors], Prediction>;
+  /** < x0hat, cotangent > per sample, and its gradient. */
+  readonly project: Compiled<[xt: Image, level: LevelTensors, cotangent: Image], { readonly value: Tensor; readonly gradient: Image }>;
 };
+
+export async function modelSubject(
+  facts: Pick<ModelSubject, 'name' | 'manifest' | 'make'> & { readonly tolerance?: number },
+  engine: Engine,
+): Promise<ModelSubject> {
+  const model = await facts.make();
+  await model.load?.();
+  return {
+    tolerance: 1e-5,
+    ...facts,
+    model,
+    predict: engine.compile((xt: Image, level: LevelTensors) => model.predict(xt, level)),
+    project: engine.compile((xt: Image, level: LevelTensors, cotangent: Image) => {
+      const { value, gradient } = valueAndGrad((x: Image) => [sampleSum(model.predict(x, level).x0hat.mul(cotangent)), []], xt);
+      return { value, gradient };
+    }),
+  };
+}
 
 export const ROWS = 2;
 

@@ -1,5 +1,5 @@
 import { describeModel } from '@tweedie/testing';
 
-const dataset = { id: 'emoji', options: { size: 32, split: 'validation' } };
+const dataset = { id: 'emoji', options: { split: 'test' } };
 
-describeModel(import.meta.url, { options: [{ dataset, limit: 50 }, { dataset, limit: 50, process: { kind: 've' } }] });
+describeModel(import.meta.url, { options: [{ dataset, limit: 20 }, { dataset, limit: 20, process: { kind: 've' } }] });
