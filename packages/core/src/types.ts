@@ -185,10 +185,7 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
   levels(process: NoiseProcess): readonly Step<C>[];
   /** Pure: distribution of xNext given xt and a prediction (whose x0hat may have been guided or clamped). std 0: deterministic. */
   transition(xt: Image, prediction: Prediction, step: StepTensors<C>): Transition;
-  /**
-   * Only where a step calls the model twice (Heun): xNext from `prediction`, which is `denoise(xt, step.level)`, and one more call, at
-   * `step.next`. The last step is left to `transition` (see `compileSteps`); asked for it all the same, `advance` gives the same.
-   */
+  /** Only where a step calls the model twice (Heun): with `prediction` at `xt`, and once more at `step.next`. For the last step see `compileSteps`. */
   advance?(denoise: Denoise, xt: Image, prediction: Prediction, step: StepTensors<C>, noise: Image): Image;
 }
 
