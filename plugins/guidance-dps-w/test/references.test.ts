@@ -1,6 +1,6 @@
 /** Operators with a full mask, on the dense matrices of the fixtures: all but the identity have a reference whose gradient is not the misfit's. */
-import { bindGuidance, eagerEngine, type Engine, sampleBatch } from '@tweedie/core';
-import { methodWorld, storedRandom, testContainer } from '@tweedie/testing';
+import { bindGuidance, eagerEngine, type Engine, sampleBatch, tf } from '@tweedie/core';
+import { bind, methodWorld, randomProblems, relativeDifference, sampleRows, storedRandom, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const world = methodWorld();
@@ -35,5 +35,29 @@ describe.each([['bicubic', 2], ['box', 2], ['gray', 2], ['identity', 1]] as cons
 
   it('the reference stays the same, so its score may be cached', async () => {
     expect((await container.plugin('guidance', { id: 'dps-w', options: { cache: true } })).refuses!(parts)).toBeUndefined();
+  });
+});
+
+describe.each([
+  ['super-resolution', { factor: 2 }, 'ffhq/super-resolution-100'],
+  ['super-resolution', { factor: 2, kernel: 'block' }, 'ffhq/super-resolution-100'],
+  ['colorize', {}, 'ffhq/colorize'],
+  ['blur', { size: 3 }, undefined],
+] as const)('operator %s %j', (id, options, preset) => {
+  it('a run fits y better than samples of the prior do, and each sample is by itself', async () => {
+    const parts = { model, operator: await container.plugin('operator', { id, options }, { imageShape: world.imageShape }), scheduler, engine: compiling };
+    const problems = randomProblems(parts.operator, world.imageShape, 4, 0.05);
+    const run = await bind(await container.plugin('guidance', { id: 'dps-w', options: preset === undefined ? {} : { preset } }) as never, parts);
+    const misfits = (rows: readonly Float32Array[]) => rows.map((row, i) => {
+      const { y, drawn } = problems[i]!;
+      return relativeDifference(parts.operator.forward(tf.tensor4d(row, [1, ...world.imageShape]), drawn).dataSync(), y.dataSync());
+    });
+    const { rows, failures } = await sampleRows(run, problems);
+    expect(failures).toEqual(problems.map(() => undefined));
+    const free = await sampleRows(await bind(await container.plugin('guidance', { id: 'none' }) as never, parts), problems);
+    const [guided, prior] = [misfits(rows), misfits(free.rows)];
+    guided.forEach((value, i) => expect(value).toBeLessThan(prior[i]!));
+    const alone = await sampleRows(run, problems.slice(2, 3));
+    expect(relativeDifference(alone.rows[0]!, rows[2]!)).toBeLessThan(1e-4);
   });
 });

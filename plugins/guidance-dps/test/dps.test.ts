@@ -61,6 +61,12 @@ describe('guidance/dps', () => {
     expect(distance(state as Image, free.xNext)).toBeLessThan(1e-6);
   });
 
+  it("form 'likelihood' is no guidance where sigmaY is without bound", async () => {
+    for (const index of [99, 40, 0]) {
+      expect(distance((await step('dps', { form: 'likelihood' }, index, 1e6)).xNext, (await step('none', {}, index)).xNext)).toBeLessThan(1e-6);
+    }
+  });
+
   it("form 'likelihood' refuses sigmaY 0", async () => {
     await expect(step('dps', { form: 'likelihood' }, 40, 0)).rejects.toThrow(ConfigError);
     await expect(step('dps', { form: 'likelihood' }, 40, 0)).rejects.toThrow("[guidance/dps] form 'likelihood' divides by sigmaY^2, and sigmaY is 0. Use form 'norm'.");
