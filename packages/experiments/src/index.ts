@@ -4,7 +4,7 @@ export type { Progress, Watch } from './progress.ts';
 export { type ExperimentInput, type LabelledInput, type MethodInput, readRecipe, type Recipe, type ReferenceInput } from './recipe.ts';
 export { type Experiment, type Labelled, type Method, type Overrides, type Reference, resolveExperiment } from './experiment.ts';
 export { type ExperimentSource, chunkFor } from './workbench.ts';
-export { plan, type Plan, type PlanJson, type PlanOptions, type PlannedRow } from './plan.ts';
+export { conflict, plan, type Plan, type PlanJson, type PlanOptions, type PlannedRow } from './plan.ts';
 export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
 export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
