@@ -175,7 +175,7 @@ export type Step<C extends Coefficients = Coefficients> = {
   readonly coefficients: C;
 };
 export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
-/** `std` broadcasts against an image. `predictedStd`: what the variance says where a last step adds no noise all the same; default `std`. */
+/** `std` broadcasts against an image; `predictedStd`, where it differs: of a last step, which adds no noise whatever its variance. */
 export type Transition = { readonly mean: Image; readonly std: Tensor; readonly predictedStd?: Tensor };
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
 
@@ -217,8 +217,7 @@ export interface Guidance<S extends TensorTree = Image> {
 
 /** A bound method: state in, state out; no state of its own. Every function may be called for any batch of problems of its setting. */
 export interface Sampler<S extends TensorTree = Image> {
-  /** Default: pure noise at the first level. `first` is the first step. */
-  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>;
+  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>; // default: pure noise at the first level; `first` is the first step
   step(state: S, step: Step, problem: Measured, random: StepRandom): Promise<Stepped<S>>;
   /** Default: the state. */
   result?(state: S, problem: Measured): Image | Promise<Image>;
