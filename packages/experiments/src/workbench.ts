@@ -1,5 +1,5 @@
 import {
-  ConfigError, createContainer, openRegistry, showShape, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
+  ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
   type ScoreModel, type Step,
 } from '@tweedie/core';
 import { resolveExperiment, type Experiment, type Labelled, type Method, type Overrides } from './experiment.ts';
@@ -72,7 +72,7 @@ export const openWorkbench = async ({ recipe: source, registries = [], overrides
     for (const reference of experiment.methods) {
       const scheduler = await container.plugin('scheduler', reference.scheduler);
       const guidance = await container.plugin('guidance', reference);
-      methods.push({ reference, guidance, scheduler, steps: scheduler.levels(model.process) });
+      methods.push({ reference, guidance, scheduler, steps: stepsOf(guidance, scheduler, model.process) });
     }
     const chunk = experiment.chunk ?? chunkFor(model.imageShape);
     return { recipe, experiment, registry, container, model, ...(dataset && { dataset }), operators, methods, chunk, dispose: () => container.dispose() };
