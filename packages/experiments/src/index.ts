@@ -7,6 +7,10 @@ export { type ExperimentSource, chunkFor } from './workbench.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions, type PlannedRow } from './plan.ts';
 export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
+export { explain, type Explanation, type ExplanationJson, type ExplainOptions } from './explain.ts';
+export type { Diversity, ExplainedRow } from './explain-row.ts';
+export type { StepSeries } from './explain-series.ts';
+export type { MeasureName } from './explain-vectors.ts';
 export { restore, type Restored, type RestoreOptions } from './restore.ts';
 export { type Cell, openStore, type Score, type Store } from './store.ts';
 export {
