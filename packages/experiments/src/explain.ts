@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
-import { canonicalJson, ConfigError, disposeProblem, makeProblem, type Problem } from '@tweedie/core';
+import { canonicalJson, ConfigError, disposeProblem, type Problem } from '@tweedie/core';
 import { createInstruments, type Instruments } from './explain-instruments.ts';
 import { explainRow, type ExplainedRow } from './explain-row.ts';
 import { explanationTable } from './explain-table.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
-import { cleanImage } from './problem-files.ts';
+import { cleanImage, problemOf } from './problem-files.ts';
 import type { Watch } from './progress.ts';
 import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './workbench.ts';
 import { writeWhole } from './write.ts';
@@ -38,13 +38,10 @@ export type Explanation = {
 const FEW = { samples: 16, limit: 2 };
 
 /** The same problems as a comparison makes, not stored. */
-const problemsOf = async (bench: Workbench, { reference, operator }: OperatorPart, sigmaY: number): Promise<readonly Problem[]> => {
-  const { experiment, model } = bench;
+const problemsOf = async (bench: Workbench, part: OperatorPart, sigmaY: number): Promise<readonly Problem[]> => {
   const problems: Problem[] = [];
-  for (let position = 0; position < experiment.images.count; position++) {
-    const { name, x0 } = await cleanImage(bench, position);
-    const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
-    problems.push(makeProblem({ name, x0, imageShape: model.imageShape, operator, operatorKey, sigmaY, seed: experiment.seed }));
+  for (let position = 0; position < bench.experiment.images.count; position++) {
+    problems.push(problemOf(bench, part, sigmaY, await cleanImage(bench, position)));
   }
   return problems;
 };

@@ -34,7 +34,7 @@ type Own = { readonly label: string; readonly curves: readonly (readonly [name: 
 /** Figures of one method. */
 const own: readonly Own[] = [
   { label: 'Norms of the scores', curves: [['prior', 'priorNorm'], ['guidance', 'guidanceNorm'], ['exact likelihood', 'likelihoodNorm']] },
-  { label: 'The two terms of the exact conditional score (Equation 8)', curves: [['prior at the combined point', 'priorTermNorm'], ['pull to the measurement', 'dataTermNorm']] },
+  { label: 'The two terms of the exact conditional score (Equation 8, for any linear A)', curves: [['prior at the combined point', 'priorTermNorm'], ['pull to the measurement', 'dataTermNorm']] },
   { label: 'Weight w on −∇‖y − A x0hat‖²', curves: [['fitted to the exact score', 'fittedWeight'], ['used by the method', 'effectiveWeight']] },
   { label: 'Weight c w of the update', curves: [['fitted to the exact score', 'fittedUpdate'], ['used by the method', 'effectiveUpdate']] },
 ];

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { script } from './client.ts';
 import type { ReportData } from './data.ts';
 import { metricFigures } from './figures.ts';
+import { freeEnergyFigure } from './free-energy.ts';
 import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
@@ -22,6 +23,8 @@ type Section = { readonly id: string; readonly title: string; readonly body: Htm
 export function renderReport(data: ReportData): string {
   const problems = problemsOf(data);
   const sections = [
+    section('free-energy', 'Free energy', 'Samples of all windows, joined by the weighted histogram analysis method, beside the truth in closed form. Errors in kT.',
+      (data.freeEnergy ?? []).map(freeEnergyFigure)),
     section('images', 'Images', 'Every method got the same stored measurement. Point at a picture to see its scores.',
       problems.map((problem) => imageGrid(problem, data))),
     section('path', 'From noise to image', html`The estimate E[<i>x</i><sub>0</sub> | <i>x</i><sub>t</sub>] on the way, at the noise levels below the frames. The slider moves all methods at once.`,
@@ -29,7 +32,7 @@ export function renderReport(data: ReportData): string {
     section('uncertainty', 'Uncertainty', 'Mean and standard deviation, pixel by pixel, over the samples that a method drew for one measurement. Brighter is less certain.',
       problems.map((problem) => uncertaintyMaps(problem, data))),
     section('scores', 'Scores of every image', null,
-      data.imageNames.length > 0 ? problems.filter(({ rows }) => rows.some(({ status }) => status === 'done')).map((problem) =>
+      data.imageNames.length > 0 && data.metrics.length > 0 ? problems.filter(({ rows }) => rows.some(({ status }) => status === 'done')).map((problem) =>
         html`<h3>${problemTitle(problem)}</h3>${imageScoresTable(problem, data)}`) : []),
     section('failures', 'Failures', 'Samples that became NaN or diverged. They have no score and are not in the means.',
       data.failures.length > 0 ? [failuresTable(data.failures)] : []),
@@ -38,7 +41,7 @@ export function renderReport(data: ReportData): string {
 <nav aria-label="Contents"><ul>${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[...sections, { id: 'provenance', title: 'Provenance' }].map(({ id, title }) =>
     html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
 <main>
-<p class="hint">${howToRead}</p>
+${data.metrics.length > 0 ? html`<p class="hint">${howToRead}</p>` : null}
 ${problems.map((problem) => comparison(problem, data))}
 ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h2>${body}</section>
 `)}
@@ -62,7 +65,7 @@ function tileSize({ imageShape: [height, width] }: ReportData): number {
 
 function header(data: ReportData, problems: readonly ProblemRows[]): Html {
   const methods = new Set(data.rows.map(({ label }) => label)).size;
-  const facts = [plural(data.imageNames.length, 'image'), `of shape ${data.imageShape.join(' × ')},`, plural(problems.length, 'problem'), 'and', plural(methods, 'method')].join(' ');
+  const facts = [plural(data.imageNames.length, data.truthUnknown ? 'measurement' : 'image'), `of shape ${data.imageShape.join(' × ')},`, plural(problems.length, 'problem'), 'and', plural(methods, 'method')].join(' ');
   const failed = data.failures.length === 0 ? null : html` <a class="alarm" href="#failures">${plural(data.failures.length, 'sample')} failed.</a>`;
   const skipped = data.rows.filter(({ status }) => status === 'skipped').length;
   const unfinished = data.unfinished ? ` Unfinished: ${data.unfinished.finished} of ${plural(data.unfinished.expected, 'sample')}.` : null;
