@@ -1,4 +1,4 @@
-import { ConfigError, resolveOptions, type JsonSchema, type Kind, type PluginReference, type Registry } from '@tweedie/core';
+import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type NoiseLevel, type PluginReference, type Registry } from '@tweedie/core';
 import type { FreeEnergyOptions } from './free-energy.ts';
 import type { ExperimentInput, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
@@ -22,6 +22,8 @@ export type Experiment = {
   readonly images: { readonly dataset?: Reference; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset: number };
   readonly operators: readonly Labelled[];
   readonly sigmaY: readonly number[];
+  /** Rate of Poisson noise; sigmaY is then what methods are told, and operators say it in their labels. */
+  readonly poisson?: number;
   readonly methods: readonly Method[];
   /** Of the rows that name none of their own. */
   readonly scheduler: Reference;
@@ -46,6 +48,9 @@ export type Overrides = {
   readonly engine?: string;
   readonly seed?: number;
 };
+
+/** The noise of a problem of this experiment. */
+export const noiseOf = ({ poisson }: Experiment, sigmaY: number): NoiseLevel => (poisson === undefined ? sigmaY : { poisson });
 
 const asObject = (input: MethodInput): Exclude<MethodInput, string> => (typeof input === 'string' ? { id: input } : input);
 
@@ -110,6 +115,9 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       const chosen = scheduler(own.scheduler ?? input.scheduler, own.scheduler === undefined ? '/scheduler' : `${at}/scheduler`, overrides.steps ?? own.steps);
       return labelled('guidance', given, at).map((row) => ({ ...row, scheduler: chosen }));
     });
+    const noise = input.sigmaY;
+    const poisson = typeof noise === 'object' && 'poisson' in noise ? noise.poisson : undefined;
+    const operators = plain('operator', input.operators, '/operators');
     const engine = overrides.engine === undefined ? input.engine : overrides.engine;
     return checkSize({
       title: input.title ?? name,
@@ -122,8 +130,9 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
         ...(images.measurements === undefined ? {} : { measurements: images.measurements }),
         ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
       },
-      operators: plain('operator', input.operators, '/operators'),
-      sigmaY: [input.sigmaY].flat(),
+      operators: poisson === undefined ? operators : operators.map((row) => ({ ...row, label: `${row.label}, Poisson noise of rate ${poisson}` })),
+      sigmaY: [noise].flat().map(sigmaOf),
+      ...(poisson === undefined ? {} : { poisson }),
       methods: checkLabels(methods, `${where} /methods`, 'methods'),
       scheduler: scheduler(input.scheduler, '/scheduler'),
       engine: reference('engine', engine, '/engine'),

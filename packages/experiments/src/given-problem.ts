@@ -1,6 +1,14 @@
-import { ConfigError, encodeProblem, keyedRandom, sha256, showShape, stackTrees, tf, type ImageShape, type Operator, type Problem } from '@tweedie/core';
+import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type ImageShape, type KeyedRandom, type Operator, type Problem } from '@tweedie/core';
 
-/** A measurement as a problem; the truth is not known and stands as zeros. What the operator draws depends on the seed, the name and the operator, as in `makeProblem`. */
+/** For operators of a given measurement: what they would draw is not what it was measured with. */
+const nothingToDraw = (where: string): KeyedRandom => {
+  const unknowable = (): never => {
+    throw new ConfigError(where, 'the operator draws its parameters at random, and those that the measurement was made with are not known.', 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.');
+  };
+  return { normal: unknowable, uniform: unknowable, permutation: unknowable };
+};
+
+/** A measurement as a problem; the truth is not known and stands as zeros. Throws ConfigError for another size, and for an operator that draws: what it was measured with is not known. */
 export const givenProblem = (parts: {
   readonly name: string;
   readonly y: Float32Array;
@@ -8,16 +16,15 @@ export const givenProblem = (parts: {
   readonly operator: Operator;
   readonly operatorKey: string;
   readonly sigmaY: number;
-  readonly seed: number;
   /** Who asks, for messages. */
   readonly where: string;
 }): Problem => {
-  const { name, y, imageShape, operator, operatorKey, sigmaY, seed, where } = parts;
+  const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;
   const size = operator.measurementShape.reduce((product, axis) => product * axis, 1);
   if (y.length !== size) {
     throw new ConfigError(where, `the measurement has ${y.length} number${y.length === 1 ? '' : 's'}, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
   }
-  const drawn = operator.draw(keyedRandom(`problem ${seed} ${name} ${operatorKey}`));
+  const drawn = operator.draw(nothingToDraw(where));
   // Methods rely on zeros where a mask operator hides the image.
   const shaped = tf.tidy(() => {
     const batch = tf.tensor(y, [1, ...operator.measurementShape]);

@@ -13,6 +13,7 @@ export type { StepSeries } from './explain-series.ts';
 export type { MeasureName } from './explain-vectors.ts';
 export { freeEnergy, freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyResult, type FreeEnergyTruth, wham } from './free-energy.ts';
 export type { FreeEnergyRow, FreeEnergyTable } from './free-energy-run.ts';
+export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
 export { restore, type Restored, type RestoreOptions } from './restore.ts';
 export { type Cell, openStore, type Score, type Store } from './store.ts';
 export {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   canonicalJson, decodeProblem, disposeProblem, drawFromMixture, encodeProblem, keyedRandom, makeProblem, type Problem,
 } from '@tweedie/core';
+import { noiseOf } from './experiment.ts';
 import { givenProblem } from './given-problem.ts';
 import type { OperatorPart, Workbench } from './workbench.ts';
 import { writeWhole } from './write.ts';
@@ -26,8 +27,10 @@ const pathOf = (folder: string, hash: string): string => join(folder, 'problems'
 /** The problem of an image; its random numbers follow from the seed, the image's name and the operator. The caller disposes it. */
 export const problemOf = ({ experiment, model, recipe }: Workbench, { reference, operator }: OperatorPart, sigmaY: number, image: CleanImage): Problem => {
   const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
-  const parts = { name: image.name, imageShape: model.imageShape, operator, operatorKey, sigmaY, seed: experiment.seed };
-  return 'x0' in image ? makeProblem({ ...parts, x0: image.x0 }) : givenProblem({ ...parts, y: image.y, where: `${recipe.where} /images/measurements` });
+  const parts = { name: image.name, imageShape: model.imageShape, operator, operatorKey };
+  return 'x0' in image
+    ? makeProblem({ ...parts, x0: image.x0, sigmaY: noiseOf(experiment, sigmaY), seed: experiment.seed })
+    : givenProblem({ ...parts, y: image.y, sigmaY, where: `${recipe.where} /images/measurements` });
 };
 
 /** Makes a problem and stores it by its hash, unless it is there. Returns the hash. */

@@ -18,7 +18,7 @@ export type ExperimentInput = {
   readonly model: ReferenceInput;
   readonly images: { readonly from?: 'prior'; readonly dataset?: ReferenceInput; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset?: number };
   readonly operators: readonly LabelledInput[];
-  readonly sigmaY: number | readonly number[];
+  readonly sigmaY: number | readonly number[] | { readonly poisson: number };
   readonly methods: readonly MethodInput[];
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;
