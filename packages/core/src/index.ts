@@ -110,7 +110,7 @@ export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture } from './posterior.ts';
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
-export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent, stepsOf } from './loop.ts';
+export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
 export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type NoiseLevel, type Problem, sha256, sigmaOf, stackProblems } from './problems.ts';
 export { addsNoise, compileSteps, denoiserCalls, initialNoise, noiseRadius, onSphere, reverseStep } from './steps.ts';

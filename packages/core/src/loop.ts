@@ -128,7 +128,7 @@ const startFromNoise =
     initialNoise(y.shape[0] ?? 1, shape, level, random);
 
 /** Runs an asynchronous piece of work and disposes every tensor it made except those in its result. */
-async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {
+export async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {
   const engine = tf.engine();
   engine.startScope();
   let result: T | undefined;

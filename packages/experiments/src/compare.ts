@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { ConfigError, type Metric } from '@tweedie/core';
 import { comparisonTable } from './comparison-table.ts';
 import { completeScores, tryMetrics } from './complete-scores.ts';
+import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './free-energy-run.ts';
 import { identify } from './identity.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { prepareRun } from './prepare.ts';
@@ -32,6 +33,8 @@ export type ComparisonJson = {
   /** Per sample, padding left out. */
   readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
   readonly failures: readonly ComparisonFailure[];
+  /** Where the recipe asks for it. */
+  readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Path of the HTML report. */
   readonly report: string;
 };
@@ -46,7 +49,7 @@ export type Comparison = {
 
 const placeOf = ({ row: { operator, sigmaY, method, label } }: RowSummary): Place => ({ operator, sigmaY, method, label });
 
-const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[]): ComparisonJson => ({
+const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[], freeEnergy: readonly FreeEnergyTable[]): ComparisonJson => ({
   run: folder,
   rows: rows.flatMap((row) => [...row.metrics].map(([metric, { n, mean, ci95 }]) =>
     ({ ...placeOf(row), metric, n, mean, ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const) }))),
@@ -56,6 +59,7 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
     return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
   }),
   failures: rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: index.images[image] ?? '', ...failure }))),
+  ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
   report,
 });
 
@@ -65,15 +69,17 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
   // The plotting library takes a second to load: only those who draw a report wait for it.
   const { renderReport } = await import('./report/render.ts');
   const path = join(store.folder, 'report.html');
-  writeWhole(path, renderReport(await reportData(index, rows, store, watch)));
-  const json = toJson(store.folder, path, index, rows);
-  return { json, table: comparisonTable(index, rows), report: path, failures: json.failures };
+  const freeEnergy = await freeEnergyTables(index, store);
+  writeWhole(path, renderReport({ ...(await reportData(index, rows, store, watch)), freeEnergy }));
+  const json = toJson(store.folder, path, index, rows, freeEnergy);
+  const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join('\n\n');
+  return { json, table, report: path, failures: json.failures };
 };
 
 /** The same folder for the same question: methods, metrics, and the number of images and samples may be added to. */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
-  const question = { model, dataset: images.dataset, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };
+  const question = { model, dataset: images.dataset, measurements: images.measurements, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };
   return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
 };
 

@@ -63,11 +63,11 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
   const { finished, expected } = progressOf(index, rows);
   const { length: images } = index.images;
   return [
-    `${index.title}: ${images} image${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
+    `${index.title}: ${images} ${index.truthUnknown ? 'measurement' : 'image'}${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
     '',
     ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
-    'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.',
-    ...(index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
+    ...(index.metrics.length > 0 ? ['Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.'] : []),
+    ...(index.metrics.length > 0 && index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
     'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
   ].join('\n');
 };

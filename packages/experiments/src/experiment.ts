@@ -1,5 +1,6 @@
 import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type NoiseLevel, type PluginReference, type Registry } from '@tweedie/core';
-import type { LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
+import type { FreeEnergyOptions } from './free-energy.ts';
+import type { ExperimentInput, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
 
 /** A plugin with all of its options, defaults included. */
@@ -18,7 +19,7 @@ export type Experiment = {
   readonly notes?: string;
   readonly seed: number;
   readonly model: Reference;
-  readonly images: { readonly dataset?: Reference; readonly count: number; readonly offset: number };
+  readonly images: { readonly dataset?: Reference; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset: number };
   readonly operators: readonly Labelled[];
   readonly sigmaY: readonly number[];
   /** Rate of Poisson noise; sigmaY is then what methods are told, and operators say it in their labels. */
@@ -29,6 +30,7 @@ export type Experiment = {
   readonly engine: Reference;
   readonly metrics: readonly Labelled[];
   readonly samples: number;
+  readonly freeEnergy?: FreeEnergyOptions;
   readonly impossible: 'error' | 'skip';
   readonly trace?: number;
   readonly traceImages: number;
@@ -61,6 +63,11 @@ const checkLabels = <T extends Labelled>(rows: readonly T[], where: string, what
   }
   return rows;
 };
+
+/** Errors over the whole histogram, the barrier anywhere in it, unless the recipe says otherwise. */
+const completeFreeEnergy = (given: NonNullable<ExperimentInput['freeEnergy']>): FreeEnergyOptions => ({
+  entry: 0, errors: [given.from, given.to], barrier: [given.from, given.to], ...given,
+});
 
 /** Every sample has a line in the index of a run, which is kept in memory. */
 const MOST_SAMPLES = 10_000_000;
@@ -97,8 +104,8 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
 
   return locating(() => {
     const { images } = input;
-    if ((images.from === undefined) === (images.dataset === undefined)) {
-      throw new ConfigError(`${where} /images`, 'needs either "from: prior" or "dataset".', 'Keep one of the two.');
+    if ([images.from, images.dataset, images.measurements].filter((source) => source !== undefined).length !== 1) {
+      throw new ConfigError(`${where} /images`, 'needs one of "from: prior", "dataset" and "measurements".', 'Keep one of them.');
     }
     const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
       reference('scheduler', given, at, steps === undefined ? {} : { steps });
@@ -120,6 +127,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       images: {
         count: Math.min(images.count, overrides.limit ?? Infinity),
         offset: images.offset ?? 0,
+        ...(images.measurements === undefined ? {} : { measurements: images.measurements }),
         ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
       },
       operators: poisson === undefined ? operators : operators.map((row) => ({ ...row, label: `${row.label}, Poisson noise of rate ${poisson}` })),
@@ -130,6 +138,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       engine: reference('engine', engine, '/engine'),
       metrics: plain('metric', input.metrics, '/metrics'),
       samples: overrides.samples ?? input.samples,
+      ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
       impossible: input.impossible,
       ...(input.trace === undefined ? {} : { trace: input.trace }),
       traceImages: input.traceImages,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ConfigError, messageOf, readJson, validate, type JsonSchema } from '@tweedie/core';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import type { FreeEnergyOptions } from './free-energy.ts';
 
 /** How a file, or a program, names a plugin: an id, or an id with options. */
 export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
@@ -15,7 +16,7 @@ export type ExperimentInput = {
   readonly notes?: string;
   readonly seed?: number;
   readonly model: ReferenceInput;
-  readonly images: { readonly from?: 'prior'; readonly dataset?: ReferenceInput; readonly count: number; readonly offset?: number };
+  readonly images: { readonly from?: 'prior'; readonly dataset?: ReferenceInput; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset?: number };
   readonly operators: readonly LabelledInput[];
   readonly sigmaY: number | readonly number[] | { readonly poisson: number };
   readonly methods: readonly MethodInput[];
@@ -23,6 +24,7 @@ export type ExperimentInput = {
   readonly engine?: ReferenceInput;
   readonly metrics?: readonly LabelledInput[];
   readonly samples?: number;
+  readonly freeEnergy?: Partial<FreeEnergyOptions> & Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>;
   readonly impossible?: 'error' | 'skip';
   readonly trace?: number;
   readonly traceImages?: number;

@@ -69,7 +69,7 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
       const problem = loadProblem(store.folder, hash);
       const [x0, y, yShape] = [problem.x0.dataSync() as Float32Array, problem.y.dataSync() as Float32Array, problem.y.shape];
       disposeProblem(problem);
-      truth ??= await picture(x0, shape);
+      if (!index.truthUnknown) truth ??= await picture(x0, shape);
       const drawn = (await Promise.all(table.map((row) => drawnOf(row, position, cells, store, shape)))).filter((each) => each !== undefined);
       // One grey scale for all methods of a problem, so that their maps can be compared.
       const largestStd = drawn.reduce((largest, { std }) => std?.reduce((high, value) => Math.max(high, value), largest) ?? largest, 1e-6);
@@ -80,7 +80,7 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
         results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape))),
       });
     }
-    if (truth !== undefined) images.push({ name, truth, problems });
+    if (problems.length > 0) images.push({ name, ...(truth === undefined ? {} : { truth }), problems });
     onProgress?.({ phase: 'report', done: position + 1, total: names.length, label: name });
   }
   return images;
@@ -125,6 +125,7 @@ export const reportData = async (index: RunIndex, rows: readonly RowSummary[], s
   provenance: index.provenance,
   imageShape: index.imageShape,
   imageNames: index.images,
+  truthUnknown: index.truthUnknown === true,
   metrics: index.metrics.map(({ id, title, better, unit }) => ({ id, title, better, ...(unit === undefined ? {} : { unit }) })),
   rows: rows.map(rowOf),
   images: await imagesOf(index, rows, store, watch),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
+import type { FreeEnergyIndex } from './free-energy-run.ts';
 import { identify } from './identity.ts';
 import type { ReportMetric, ReportRow } from './report/data.ts';
 import { writeWhole } from './write.ts';
@@ -30,6 +31,9 @@ export type RunIndex = {
   readonly samples: number;
   readonly metrics: readonly IndexMetric[];
   readonly rows: readonly IndexRow[];
+  /** True where only measurements were given: nothing is known of the images. */
+  readonly truthUnknown?: true;
+  readonly freeEnergy?: FreeEnergyIndex;
   /** Images whose x0hat is kept. */
   readonly traced: number;
   readonly provenance: readonly { readonly name: string; readonly value: string }[];

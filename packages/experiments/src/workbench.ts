@@ -41,7 +41,14 @@ const LARGEST_CHUNK = 256;
 export const chunkFor = ([height, width, channels]: ImageShape): number =>
   2 ** Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
 
-const checkImages = ({ images }: Experiment, where: string, model: ScoreModel, dataset: Dataset | undefined): void => {
+const checkImages = ({ images, metrics }: Experiment, where: string, model: ScoreModel, dataset: Dataset | undefined): void => {
+  if (images.measurements !== undefined) {
+    if (images.offset + images.count > images.measurements.length) {
+      throw new ConfigError(`${where} /images/count`, `measurements ${images.offset + 1} to ${images.offset + images.count} are wanted, there are ${images.measurements.length}.`, 'Lower count or offset.');
+    }
+    if (metrics.length > 0) throw new ConfigError(`${where} /metrics`, 'nothing can be scored: the images behind given measurements are not known.', 'Say "metrics: []".');
+    return;
+  }
   if (dataset === undefined) {
     if (model.mixture) return;
     throw new ConfigError(`${where} /images/from`, 'this model does not know its prior in closed form, so no images can be drawn from it.', 'Give a "dataset".');

@@ -104,7 +104,7 @@ describe('a recipe with a mistake', () => {
     ['an unknown id', yaml(`${rest}methods:\n  - exact\n  - dsp`), 'ConfigError: [bad.yaml:7 /methods/1] there is no guidance "dsp". Did you mean "dps"'],
     ['a misspelt option', yaml(`${rest}methods:\n  - id: dps\n    options:\n      scael: 1`), 'ConfigError: [bad.yaml:8 /methods/0/options/scael] "scael" is not a known key. Did you mean "scale"?'],
     ['an option out of range', yaml(`${rest}methods: [{ id: dps, options: { scale: -1 } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] must be >= 0, got -1.'],
-    ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs either "from: prior" or "dataset". Keep one of the two.'],
+    ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs one of "from: prior", "dataset" and "measurements". Keep one of them.'],
     ['a sweep over nothing', yaml(`${rest}methods: [{ id: dps, options: { scale: [] } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] is an empty list, which makes no row. Give at least one value.'],
     ['a seed that loses digits', yaml(`${rest}methods: [exact]\nseed: 1e30`), 'ConfigError: [bad.yaml:6 /seed] must be <= 9007199254740991, got 1e+30.'],
     ['more samples than can be kept', yaml(`${rest}methods: [exact]\nsamples: 100000000`), 'ConfigError: [bad.yaml] asks for 400000000 samples in 1 row, a run holds at most 10000000. Lower the number of images, samples or rows.'],

@@ -25,7 +25,7 @@ describe('sample', () => {
     const { samples, measurement } = await sample({ ...options, problem: { y: Float32Array.of(-1, 0.1) } });
     expect([...measurement.data]).toEqual([-1, Math.fround(0.1)]);
     for (const [x = NaN] of samples) expect(x).toBeLessThan(-0.5);
-    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 numbers, the operator's measurements [1, 2, 1] have 2.");
+    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 number, the operator's measurements [1, 2, 1] have 2.");
   });
 
   it('takes an object of your own for any part', async () => {

@@ -4,6 +4,8 @@
  * resolution (the page enlarges them without smoothing).
  */
 
+import type { FreeEnergyTable } from '../free-energy-run.ts';
+
 /** A picture inside the page: `data:image/png;base64,...`. */
 export type PngDataUri = `data:image/png;base64,${string}`;
 
@@ -20,12 +22,16 @@ export type ReportData = {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   /** Every image of the comparison, in the order of `ReportRow.perImage`. */
   readonly imageNames: readonly string[];
+  /** True where measurements were given and nothing is known of their images. */
+  readonly truthUnknown?: boolean;
   readonly metrics: readonly ReportMetric[];
   /** One per operator, sigmaY and method. Rows of one (operator, sigmaY) make one table; the order is kept. */
   readonly rows: readonly ReportRow[];
   /** Pictures of some or all images; empty where the samples are not pictures (vectors). */
   readonly images: readonly ReportImage[];
   readonly failures: readonly ReportFailure[];
+  /** Free energies from umbrella windows, where the recipe asks for them. */
+  readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Samples that are there, of those that the command asked for; absent where the run has finished. */
   readonly unfinished?: { readonly finished: number; readonly expected: number };
 };
@@ -105,7 +111,8 @@ export type ReportCost = {
 export type ReportImage = {
   /** One of `ReportData.imageNames`. */
   readonly name: string;
-  readonly truth: PngDataUri;
+  /** Left out where only the measurement is known. */
+  readonly truth?: PngDataUri;
   readonly problems: readonly ReportProblem[];
 };
 
