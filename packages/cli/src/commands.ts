@@ -6,6 +6,7 @@ import { List } from './commands/list.ts';
 import { Plan } from './commands/plan.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
+import { Tune } from './commands/tune.ts';
 
 /** Every command by name. Each imports what is heavy when it runs, so that help and listing start at once. */
-export const commands = { bench: Bench, compare: Compare, doctor: Doctor, info: Info, list: List, plan: Plan, report: Report, restore: Restore };
+export const commands = { bench: Bench, compare: Compare, doctor: Doctor, info: Info, list: List, plan: Plan, report: Report, restore: Restore, tune: Tune };

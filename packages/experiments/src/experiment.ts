@@ -1,6 +1,8 @@
 import { ConfigError, resolveOptions, type JsonSchema, type Kind, type PluginReference, type Registry } from '@tweedie/core';
-import type { LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
+import { resolvePerProblem } from './per-problem.ts';
+import type { Found, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
+import { resolveTune, type Images, type Tune } from './tune/settings.ts';
 
 /** A plugin with all of its options, defaults included. */
 export type Reference = Required<PluginReference>;
@@ -9,8 +11,18 @@ export type Method = Labelled & {
   /** The scheduler of this row. */
   readonly scheduler: Reference;
   /** The options that the recipe gives, for readers. */
-  readonly given: Readonly<Record<string, unknown>>;
+  readonly given: Options;
+  /** Of a row of a sweep: the label without the swept values, and these. */
+  readonly sweep?: Sweep;
+  /** Other options on single problems. */
+  readonly perProblem: readonly ProblemOptions[];
+  /** How the options were found, of tuned ones. */
+  readonly found?: Found;
 };
+type Options = Readonly<Record<string, unknown>>;
+export type Sweep = { readonly label: string; readonly values: Options };
+/** Without a noise level: on all of them. */
+export type ProblemOptions = { readonly operator: string; readonly sigmaY?: number; readonly options: Options; readonly given: Options; readonly found?: Found };
 
 /** An experiment with nothing left to look up: strings are references, sweeps are rows, defaults are filled in. */
 export type Experiment = {
@@ -18,7 +30,8 @@ export type Experiment = {
   readonly notes?: string;
   readonly seed: number;
   readonly model: Reference;
-  readonly images: { readonly dataset?: Reference; readonly count: number; readonly offset: number };
+  readonly images: Images;
+  readonly tune?: Tune;
   readonly operators: readonly Labelled[];
   readonly sigmaY: readonly number[];
   readonly methods: readonly Method[];
@@ -75,7 +88,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     const { id, options = {} } = asObject(given);
     return { id, options: resolveOptions(manifest(kind, id, at), { ...options, ...extra }, where, `${at}/options`) };
   };
-  const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & { given: Readonly<Record<string, unknown>> })[] => {
+  const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & Pick<Method, 'given' | 'sweep'>)[] => {
     const { id, label = id, options = {} } = asObject(given);
     const found = manifest(kind, id, at);
     const empty = emptySweep(options, found.options as JsonSchema);
@@ -85,6 +98,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       label: `${label}${row.suffix}`,
       options: resolveOptions(found, row.options, where, `${at}/options`),
       given: row.options,
+      ...(row.suffix === '' ? {} : { sweep: { label, values: row.swept } }),
     }));
   };
   const plain = (kind: Kind, list: readonly LabelledInput[], at: string): readonly Labelled[] =>
@@ -95,13 +109,25 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     if ((images.from === undefined) === (images.dataset === undefined)) {
       throw new ConfigError(`${where} /images`, 'needs either "from: prior" or "dataset".', 'Keep one of the two.');
     }
+    const shown: Images = {
+      count: images.count,
+      offset: images.offset ?? 0,
+      ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
+    };
     const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
       reference('scheduler', given, at, steps === undefined ? {} : { steps });
+    const operators = plain('operator', input.operators, '/operators');
+    const sigmaY = [input.sigmaY].flat();
+    const metrics = plain('metric', input.metrics, '/metrics');
     const methods = input.methods.flatMap((given, i) => {
       const at = `/methods/${i}`;
       const own = asObject(given);
       const chosen = scheduler(own.scheduler ?? input.scheduler, own.scheduler === undefined ? '/scheduler' : `${at}/scheduler`, overrides.steps ?? own.steps);
-      return labelled('guidance', given, at).map((row) => ({ ...row, scheduler: chosen }));
+      return labelled('guidance', given, at).map((row): Method => ({
+        ...row,
+        scheduler: chosen,
+        perProblem: resolvePerProblem(own.perProblem ?? [], row.given, manifest('guidance', own.id, at), { operators, sigmaY }, where, `${at}/perProblem`),
+      }));
     });
     const engine = overrides.engine === undefined ? input.engine : overrides.engine;
     return checkSize({
@@ -109,17 +135,14 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       ...(input.notes === undefined ? {} : { notes: input.notes }),
       seed: overrides.seed ?? input.seed,
       model: reference('model', input.model, '/model'),
-      images: {
-        count: Math.min(images.count, overrides.limit ?? Infinity),
-        offset: images.offset ?? 0,
-        ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
-      },
-      operators: plain('operator', input.operators, '/operators'),
-      sigmaY: [input.sigmaY].flat(),
+      images: { ...shown, count: Math.min(images.count, overrides.limit ?? Infinity) },
+      ...(input.tune === undefined ? {} : { tune: resolveTune(input.tune, { shown, metrics, dataset: (given) => reference('dataset', given, '/tune/images/dataset') }, where) }),
+      operators,
+      sigmaY,
       methods: checkLabels(methods, `${where} /methods`, 'methods'),
       scheduler: scheduler(input.scheduler, '/scheduler'),
       engine: reference('engine', engine, '/engine'),
-      metrics: plain('metric', input.metrics, '/metrics'),
+      metrics,
       samples: overrides.samples ?? input.samples,
       impossible: input.impossible,
       ...(input.trace === undefined ? {} : { trace: input.trace }),

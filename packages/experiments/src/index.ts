@@ -6,6 +6,7 @@ export { type Experiment, type Labelled, type Method, type Overrides, type Refer
 export { type ExperimentSource, chunkFor } from './workbench.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions, type PlannedRow } from './plan.ts';
 export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
+export { tune, type Tuned, type TuneOptions, type TuneResult } from './tune/tune.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
 export { restore, type Restored, type RestoreOptions } from './restore.ts';
 export { type Cell, openStore, type Score, type Store } from './store.ts';

@@ -1,4 +1,5 @@
 import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
+import { entryOn } from './per-problem.ts';
 import { openWorkbench, type ExperimentSource, type MethodPart, type OperatorPart, type Workbench } from './workbench.ts';
 import { estimateSeconds } from './estimate.ts';
 import { tablesOf } from './run-index.ts';
@@ -95,18 +96,35 @@ export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Gu
 };
 
 /** Every (operator, sigmaY, method) in the order in which they run. */
-export const planRows = ({ experiment, registry, model, operators, methods }: Workbench): readonly PlannedRow[] => {
-  const modelManifest = registry.find('model', experiment.model.id);
-  return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((method): PlannedRow => {
-    const manifest = registry.find('guidance', method.reference.id);
-    const impossible = conflict(
-      { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance },
-      { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
-    );
-    const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-    const cost = method.guidance.cost?.({ model, operator: operator.operator, scheduler: method.scheduler }, method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
-    return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
+export const planRows = (bench: Workbench): readonly PlannedRow[] => {
+  const { experiment, operators, methods } = bench;
+  return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((row): PlannedRow => {
+    const own = entryOn(row.perProblem, operator.reference.label, sigmaY);
+    const planned = planRow(bench, operator, sigmaY, own?.part ?? row);
+    if (own === undefined && planned.impossible === undefined && row.perProblem.some(({ part }) => part.reference.found !== undefined)) refuseUntuned(bench, planned);
+    return planned;
   })));
+};
+
+/** A row that was tuned on other problems would show options that were not. */
+const refuseUntuned = ({ recipe }: Workbench, { operator, sigmaY, method }: PlannedRow): never => {
+  throw new ConfigError(
+    recipe.where, `method ${JSON.stringify(method.reference.label)} has tuned options, but none for operator ${JSON.stringify(operator.reference.label)} at sigmaY ${sigmaY}.`,
+    'Run tweedie tune again, which replaces its rows, or add the options under perProblem.',
+  );
+};
+
+/** One method on one operator and noise level. */
+export const planRow = ({ experiment, registry, model }: Workbench, operator: OperatorPart, sigmaY: number, method: MethodPart): PlannedRow => {
+  const modelManifest = registry.find('model', experiment.model.id);
+  const manifest = registry.find('guidance', method.reference.id);
+  const impossible = conflict(
+    { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance },
+    { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
+  );
+  const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
+  const cost = method.guidance.cost?.({ model, operator: operator.operator, scheduler: method.scheduler }, method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+  return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
 };
 
 /** Throws where rows are impossible and the recipe does not say `impossible: skip`. */
