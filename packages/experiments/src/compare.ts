@@ -76,8 +76,8 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
 
 /** The same folder for the same question: methods, metrics, and the number of images and samples may be added to. */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
-  const { model, images, operators, sigmaY, scheduler, engine, seed } = experiment;
-  const question = { model, dataset: images.dataset, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, scheduler, engine, seed, chunk };
+  const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
+  const question = { model, dataset: images.dataset, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };
   return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
 };
 

@@ -1,4 +1,5 @@
 import { bindGuidance, canonicalJson, disposeProblem, disposeTree, makeProblem, sampleBatch, stackProblems, type Engine } from '@tweedie/core';
+import { noiseOf } from './experiment.ts';
 import type { PlannedRow } from './plan.ts';
 import { cleanImage } from './problem-files.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -11,7 +12,7 @@ const STEPS = 4;
 const estimateRow = async (bench: Workbench, engine: Engine, { operator, method, sigmaY }: PlannedRow, x0: Float32Array): Promise<number> => {
   const { experiment, model, chunk } = bench;
   const { imageShape } = model;
-  const problem = makeProblem({ name: 'estimate', x0, imageShape, operator: operator.operator, operatorKey: canonicalJson(operator.reference), sigmaY, seed: experiment.seed });
+  const problem = makeProblem({ name: 'estimate', x0, imageShape, operator: operator.operator, operatorKey: canonicalJson(operator.reference), sigmaY: noiseOf(experiment, sigmaY), seed: experiment.seed });
   const batch = stackProblems(Array.from({ length: chunk }, () => problem));
   const bound = await bindGuidance(method.guidance, { engine, model, operator: operator.operator, scheduler: method.scheduler });
   try {

@@ -1,4 +1,4 @@
-import { ConfigError, resolveOptions, type JsonSchema, type Kind, type PluginReference, type Registry } from '@tweedie/core';
+import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type NoiseLevel, type PluginReference, type Registry } from '@tweedie/core';
 import { resolvePerProblem } from './per-problem.ts';
 import type { Found, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
@@ -34,6 +34,8 @@ export type Experiment = {
   readonly tune?: Tune;
   readonly operators: readonly Labelled[];
   readonly sigmaY: readonly number[];
+  /** Rate of Poisson noise; sigmaY is then what methods are told, and operators say it in their labels. */
+  readonly poisson?: number;
   readonly methods: readonly Method[];
   /** Of the rows that name none of their own. */
   readonly scheduler: Reference;
@@ -57,6 +59,9 @@ export type Overrides = {
   readonly engine?: string;
   readonly seed?: number;
 };
+
+/** The noise of a problem of this experiment. */
+export const noiseOf = ({ poisson }: Experiment, sigmaY: number): NoiseLevel => (poisson === undefined ? sigmaY : { poisson });
 
 const asObject = (input: MethodInput): Exclude<MethodInput, string> => (typeof input === 'string' ? { id: input } : input);
 
@@ -116,8 +121,11 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     };
     const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
       reference('scheduler', given, at, steps === undefined ? {} : { steps });
-    const operators = plain('operator', input.operators, '/operators');
-    const sigmaY = [input.sigmaY].flat();
+    const noise = input.sigmaY;
+    const poisson = typeof noise === 'object' && 'poisson' in noise ? noise.poisson : undefined;
+    const operators = plain('operator', input.operators, '/operators')
+      .map((row) => (poisson === undefined ? row : { ...row, label: `${row.label}, Poisson noise of rate ${poisson}` }));
+    const sigmaY = [noise].flat().map(sigmaOf);
     const metrics = plain('metric', input.metrics, '/metrics');
     const methods = input.methods.flatMap((given, i) => {
       const at = `/methods/${i}`;
@@ -139,6 +147,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       ...(input.tune === undefined ? {} : { tune: resolveTune(input.tune, { shown, metrics, dataset: (given) => reference('dataset', given, '/tune/images/dataset') }, where) }),
       operators,
       sigmaY,
+      ...(poisson === undefined ? {} : { poisson }),
       methods: checkLabels(methods, `${where} /methods`, 'methods'),
       scheduler: scheduler(input.scheduler, '/scheduler'),
       engine: reference('engine', engine, '/engine'),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   canonicalJson, decodeProblem, disposeProblem, drawFromMixture, encodeProblem, keyedRandom, makeProblem, type Problem,
 } from '@tweedie/core';
+import { noiseOf } from './experiment.ts';
 import type { OperatorPart, Workbench } from './workbench.ts';
 import { writeWhole } from './write.ts';
 
@@ -27,7 +28,7 @@ export const storeProblem = (folder: string, { experiment, model }: Workbench, {
     imageShape: model.imageShape,
     operator,
     operatorKey: canonicalJson({ id: reference.id, options: reference.options }),
-    sigmaY,
+    sigmaY: noiseOf(experiment, sigmaY),
     seed: experiment.seed,
   });
   const path = pathOf(folder, problem.hash);

@@ -47,7 +47,7 @@ export type ExperimentInput = {
   readonly model: ReferenceInput;
   readonly images: ImageSource & { readonly count: number; readonly offset?: number };
   readonly operators: readonly LabelledInput[];
-  readonly sigmaY: number | readonly number[];
+  readonly sigmaY: number | readonly number[] | { readonly poisson: number };
   readonly methods: readonly MethodInput[];
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;

@@ -1,5 +1,5 @@
 import { extname, resolve } from 'node:path';
-import { ConfigError, showShape, type Container, type ImageShape, type Operator, type SampleFailure, type ScoreModel } from '@tweedie/core';
+import { ConfigError, showShape, type Container, type ImageShape, type NoiseLevel, type Operator, type SampleFailure, type ScoreModel } from '@tweedie/core';
 import { encodePng } from './images.ts';
 import type { Watch } from './progress.ts';
 import type { ReferenceInput } from './recipe.ts';
@@ -14,7 +14,7 @@ export type RestoreOptions = Watch & {
   readonly method: ReferenceInput;
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;
-  readonly sigmaY: number;
+  readonly sigmaY: NoiseLevel;
   /** Mask picture for inpainting, white = known. */
   readonly mask?: string;
   /** Degrade the picture first, after fitting it to the model's size. */

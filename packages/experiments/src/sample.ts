@@ -1,6 +1,6 @@
 import {
-  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sha256, showShape, stackProblems,
-  stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
+  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sha256, showShape, sigmaOf, stackProblems,
+  stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
 import { createFiles } from './files.ts';
@@ -23,8 +23,8 @@ export type SampleOptions = Watch & {
   readonly engine?: ReferenceInput | Engine;
   /** A problem, or what makes one from the image shape. */
   readonly problem: SampleProblem | ((parts: { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container }) => Promise<SampleProblem>);
-  /** Standard deviation of the measurement noise, in the units of A's output. */
-  readonly sigmaY: number;
+  /** Standard deviation of the measurement noise, in the units of A's output; or Poisson noise. */
+  readonly sigmaY: NoiseLevel;
   /** Posterior samples; default 1. */
   readonly samples?: number;
   readonly seed?: number;
@@ -103,7 +103,7 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
     const key = keyOf(registry, options.operator);
     const problem = 'x0' in given
       ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
-      : measured(given.y, imageShape, operator, key, sigmaY, seed);
+      : measured(given.y, imageShape, operator, key, sigmaOf(sigmaY), seed);
     const size = Math.min(count, chunkFor(imageShape));
     const batch = stackProblems(Array.from({ length: size }, () => problem));
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });

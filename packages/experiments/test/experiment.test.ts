@@ -45,6 +45,14 @@ describe('an experiment', () => {
     expect(experiment.methods[0]).toMatchObject({ id: 'exact', label: 'exact' });
   });
 
+  it('takes Poisson noise by its rate, tells methods sigmaY at mid-grey and says so in the labels', () => {
+    const { operators, sigmaY, poisson } = resolve({ sigmaY: { poisson: 0.5 } });
+    expect([operators.map(({ label }) => label), poisson]).toEqual([['identity, Poisson noise of rate 0.5'], 0.5]);
+    expect(sigmaY).toEqual([Math.sqrt(4 / 255)]);
+    expect(resolve().poisson).toBeUndefined();
+    expect(messageOf(yaml('operators: [identity]\nsigmaY: { poisson: 0 }\nmethods: [exact]'))).toBe('ConfigError: [bad.yaml:4 /sigmaY/poisson] must be > 0, got 0.');
+  });
+
   it('makes a row of each value of a sweep, and says so in the label', () => {
     const { methods } = resolve({ methods: [{ id: 'dps', label: 'DPS', options: { scale: [0.3, 1], form: ['norm', 'squared'] } }] });
     expect(methods.map(({ label }) => label)).toEqual([
