@@ -30,7 +30,7 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
 };
 
 const otherColumns: readonly Column[] = [
-  { title: 'misfit', cell: ({ misfit }) => (misfit ? showNumber(misfit.mean) : '-') },
+  { title: 'misfit', cell: ({ misfit }) => (misfit ? misfit.mean.toFixed(2) : '-') },
   { title: 'forwards', cell: ({ cost }) => (cost ? showNumber(cost.forwards) : '-') },
   { title: 'vjps', cell: ({ cost }) => (cost ? showNumber(cost.vjps) : '-') },
   { title: 'A calls', cell: ({ cost }) => (cost ? showNumber(cost.operatorCalls) : '-') },

@@ -14,7 +14,7 @@ export const resolvePerProblem = (
   const labels = operators.map(({ label }) => label);
   for (const [i, { operator, sigmaY }] of entries.entries()) {
     if (!labels.includes(operator)) throw new ConfigError(`${where} ${at}/${i}/operator`, `no operator is called ${JSON.stringify(operator)}.`, suggest(operator, labels));
-    if (sigmaY !== undefined && !levels.includes(sigmaY)) throw new ConfigError(`${where} ${at}/${i}/sigmaY`, `the experiment has no noise level ${sigmaY}, it has ${levels.join(', ')}.`, 'Take the entry out, or tune again.');
+    if (sigmaY !== undefined && !levels.includes(sigmaY)) throw new ConfigError(`${where} ${at}/${i}/sigmaY`, `the experiment has no noise level ${sigmaY}, it has ${levels.join(', ')}.`, 'Correct it, or take the entry out.');
   }
   for (const operator of labels) {
     for (const sigmaY of levels) {

@@ -93,6 +93,7 @@ table.scores th, table.scores td { padding-top: 4px; padding-bottom: 4px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 8px 40px; margin: 24px 0 0; }
 figure { margin: 0; }
 .figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: 18px 28px; margin-top: 12px; }
+.signal-name { margin: 22px 0 0; color: var(--muted); }
 .legend { display: inline-flex; flex-wrap: wrap; gap: 2px 14px; margin-left: 10px; font-weight: 400; color: var(--muted); }
 .legend i { display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle; border-radius: 2px; }
 .figures figcaption { font-size: 13px; font-weight: 600; }

@@ -1,6 +1,6 @@
 import type { ReportCost, ReportData, ReportFailure, ReportMetric, ReportRow, ReportScore } from './data.ts';
 import { html, type Html } from './html.ts';
-import { count, decimalsFor, durationDecimals, fixed, short, signed } from './numbers.ts';
+import { count, decimalsFor, durationDecimals, fixed, signed } from './numbers.ts';
 import { problemTitle, referenceLabel, type ProblemRows } from './problems.ts';
 
 /** Decimals of one metric on one problem, so that a column lines up. */
@@ -44,7 +44,7 @@ ${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` 
     ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.reason ?? 'no reason given'}</td>`
     : [
       columns.map(({ metric, decimals, reference }) => scoreCells(row, row.metrics[metric.id], decimals, reference)),
-      hasMisfit ? html`<td data-value="${row.misfit?.mean}" class="first">${row.misfit ? short(row.misfit.mean) : '–'}</td>` : null,
+      hasMisfit ? html`<td data-value="${row.misfit?.mean}" class="first">${row.misfit ? fixed(row.misfit.mean, 2) : '–'}</td>` : null,
       costColumns.map(({ key }, index) => html`<td data-value="${row.cost?.[key]}"${index === 0 ? html` class="first"` : null}>${row.cost ? show(key, row.cost[key]) : '–'}</td>`),
     ]}</tr>
 `)}</tbody>
