@@ -15,9 +15,12 @@ export type Tune = {
   readonly seed: number;
 };
 
-type Rest = { readonly shown: Images; readonly metrics: readonly Labelled[]; readonly dataset: (given: ReferenceInput) => Reference };
-
 const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset + count - 1}`;
+
+/** The validation images, as readers are told. */
+export const showImages = ({ images }: Tune): string => `${images.dataset?.id ?? 'prior'} ${showSlice(images)}`;
+
+type Rest = { readonly shown: Images; readonly metrics: readonly Labelled[]; readonly dataset: (given: ReferenceInput) => Reference };
 
 /** Checks and completes the key `tune`: the metric exists, and no image is both chosen on and shown. */
 export const resolveTune = ({ images, budget, metric, seed = 0 }: TuneInput, { shown, metrics, dataset }: Rest, where: string): Tune => {

@@ -1,9 +1,9 @@
 import type { Experiment } from '../experiment.ts';
 import { showNumber, textTable } from '../text-table.ts';
 import type { Range } from './candidates.ts';
-import type { Tune } from './settings.ts';
+import { showImages, type Tune } from './settings.ts';
 import type { Scored, TuneResult } from './tune.ts';
-import { differenceTo, showImages } from './tuned-recipe.ts';
+import { differenceTo } from './tuned-recipe.ts';
 
 /** The nearest candidates on both sides of the chosen value of an option; undefined: there is none, the best is at the edge of what was tried. */
 const neighbours = ({ tried, chosen }: TuneResult, { option }: Range): readonly [below: Scored | undefined, above: Scored | undefined] => {

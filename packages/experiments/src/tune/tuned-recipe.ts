@@ -4,7 +4,7 @@ import type { Found, MethodInput } from '../recipe.ts';
 import { mean } from '../statistics.ts';
 import type { MethodRow, Workbench } from '../workbench.ts';
 import { untunedRows } from './search.ts';
-import type { Tune } from './settings.ts';
+import { showImages, type Tune } from './settings.ts';
 import type { Scored, TuneResult } from './tune.ts';
 
 /** Mean difference to another candidate on the images that both have; null where one failed. */
@@ -14,8 +14,6 @@ export const differenceTo = (chosen: Scored, { perImage }: Scored): number | nul
 };
 
 const short = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(4)));
-
-export const showImages = ({ images: { dataset, count, offset } }: Tune): string => `${dataset?.id ?? 'prior'} ${offset} to ${offset + count - 1}`;
 
 const foundOf = ({ metric, better, chosen, tried, ranges, spent }: TuneResult, tune: Tune): Found => ({
   metric,
