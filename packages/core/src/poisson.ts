@@ -22,8 +22,8 @@ export function poissonCount(mean: number, u: number): number {
   return count;
 }
 
-/** The standard deviation of Poisson noise at mid-grey, u = 1/2 of 4 u / (255 rate): what methods are told as sigmaY. */
-export const poissonSigma = (rate: number): number => Math.sqrt(2 / (WHITE * rate));
+/** The standard deviation of Poisson noise at mid-grey, u = 1/2 of 4 u / (255 rate): what methods are told as sigmaY. Three digits: tables show it. */
+export const poissonSigma = (rate: number): number => Number(Math.sqrt(2 / (WHITE * rate)).toPrecision(3));
 
 /**
  * y = 2 N / (255 rate) - 1, N ~ Poisson(255 rate u), u = (clean + 1) / 2; u and y are clipped to their range. Its variance is 4 u / (255 rate).

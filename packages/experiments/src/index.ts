@@ -9,6 +9,7 @@ export type { PlannedRow } from './plan.ts';
 export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
 export { tune, type Tuned, type TuneOptions, type TuneResult } from './tune/tune.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
+export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
 export { restore, type Restored, type RestoreOptions } from './restore.ts';
 export { type Cell, openStore, type Score, type Store } from './store.ts';
 export {

@@ -1,6 +1,6 @@
 import {
-  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sha256, showShape, sigmaOf, stackProblems,
-  stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
+  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sha256, showShape, sigmaOf, stackProblems,
+  stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type KeyedRandom, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
 import { createFiles } from './files.ts';
@@ -59,13 +59,19 @@ const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
   return canonicalJson({ id, options: resolveOptions(registry.find('operator', id), options) });
 };
 
+/** For operators of a given measurement: what they would draw is not what it was measured with. */
+const unknowable = (): never => {
+  throw new ConfigError('sample', 'the operator draws its parameters at random, and those that the measurement was made with are not known.', 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.');
+};
+const nothingToDraw: KeyedRandom = { normal: unknowable, uniform: unknowable, permutation: unknowable };
+
 /** A measurement as a problem; the truth is not known and stands as zeros. */
-const measured = (y: Float32Array, imageShape: ImageShape, operator: Operator, key: string, sigmaY: number, seed: number): Problem => {
+const measured = (y: Float32Array, imageShape: ImageShape, operator: Operator, key: string, sigmaY: number): Problem => {
   const size = operator.measurementShape.reduce((product, axis) => product * axis, 1);
   if (y.length !== size) {
     throw new ConfigError('sample', `the measurement has ${y.length} numbers, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
   }
-  const drawn = operator.draw(keyedRandom(`problem ${seed} given ${key}`));
+  const drawn = operator.draw(nothingToDraw);
   // Methods rely on zeros where a mask operator hides the image.
   const shaped = tf.tidy(() => {
     const batch = tf.tensor(y, [1, ...operator.measurementShape]);
@@ -103,7 +109,7 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
     const key = keyOf(registry, options.operator);
     const problem = 'x0' in given
       ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
-      : measured(given.y, imageShape, operator, key, sigmaOf(sigmaY), seed);
+      : measured(given.y, imageShape, operator, key, sigmaOf(sigmaY));
     const size = Math.min(count, chunkFor(imageShape));
     const batch = stackProblems(Array.from({ length: size }, () => problem));
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });

@@ -48,7 +48,7 @@ describe('an experiment', () => {
   it('takes Poisson noise by its rate, tells methods sigmaY at mid-grey and says so in the labels', () => {
     const { operators, sigmaY, poisson } = resolve({ sigmaY: { poisson: 0.5 } });
     expect([operators.map(({ label }) => label), poisson]).toEqual([['identity, Poisson noise of rate 0.5'], 0.5]);
-    expect(sigmaY).toEqual([Math.sqrt(4 / 255)]);
+    expect(sigmaY).toEqual([0.125]); // sqrt(2 / (255 * 0.5))
     expect(resolve().poisson).toBeUndefined();
     expect(messageOf(yaml('operators: [identity]\nsigmaY: { poisson: 0 }\nmethods: [exact]'))).toBe('ConfigError: [bad.yaml:4 /sigmaY/poisson] must be > 0, got 0.');
   });

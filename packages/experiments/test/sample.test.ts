@@ -73,6 +73,25 @@ describe('restore', () => {
     expect(distance(await read(written[1] ?? ''), pixels(-0.8))).toBeGreaterThan(0.7);
   });
 
+  it('takes a picture of the size of the measurement', async () => {
+    const small = await encodePng(Float32Array.from([0.8, -0.8, 0.8, -0.8]), [2, 2, 1]);
+    const image = join(folder, 'low.png');
+    writeFileSync(image, small);
+    const operator = (kernel: string) => ({ id: 'super-resolution', options: { factor: 2, kernel } });
+    const { written } = await restore({ ...common, image, operator: operator('block') });
+    expect(distance(await read(written[0] ?? ''), pixels(0.8))).toBeLessThan(0.5);
+    await expect(restore({ ...common, image: await write('high.png', pixels(0.8)), operator: operator('bicubic') })).rejects.toThrow(
+      'the picture is 4 high and 4 wide, wanted 2 by 2. Operator "super-resolution" makes pictures of that size from the model\'s [4, 4, 1]: change its options, the picture or --model.',
+    );
+  });
+
+  it('refuses a measurement by parameters that were drawn', async () => {
+    const image = await write('blurred.png', pixels(0.8));
+    await expect(restore({ ...common, image, operator: { id: 'blur', options: { kernel: 'motion', size: 3 } } })).rejects.toThrow(
+      'the operator draws its parameters at random, and those that the measurement was made with are not known. Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.',
+    );
+  });
+
   it('says what is wrong with the picture', async () => {
     await expect(restore({ ...common, image: join(folder, 'none.png'), operator: 'identity' })).rejects.toThrow('does not exist');
     const image = await write('small.png', pixels(0.8));

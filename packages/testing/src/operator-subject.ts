@@ -16,7 +16,7 @@ export type OperatorSubject = {
   readonly operator: Operator;
   readonly imageShape: ImageShape;
   readonly tolerance: number;
-  readonly truncates: boolean;
+  readonly truncates?: boolean;
   /** Makes it anew. */
   readonly make: () => Promise<Operator>;
   /** One operator per option set: what the manifest provides, one of them has. */
