@@ -1,4 +1,7 @@
-import type { Denoise, Image, ImageShape, Level, Scheduler, StepRandom, StepTensors } from './types.ts';
+import { perSample, sampleNorm } from './gradients.ts';
+import { tf } from './tensorflow.ts';
+import { traced } from './trees.ts';
+import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, StepRandom, StepTensors, Tensor } from './types.ts';
 
 /**
  * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one (methods.md 4). The level tells them
@@ -15,4 +18,27 @@ export function reverseStep(scheduler: Scheduler, denoise: Denoise, xt: Image, s
   if (scheduler.advance) return { state: scheduler.advance(denoise, xt, step, noise), x0hat: prediction.x0hat };
   const { mean, std } = scheduler.transition(xt, prediction, step);
   return { state: mean.add(noise.mul(std)), x0hat: prediction.x0hat };
+}
+
+/** Keeps the direction of a vector that is exactly zero finite; the guard of the released DSG code. */
+const DIRECTION_GUARD = 1e-8;
+
+/** Where samples of N(mean, std^2) concentrate: the radius sqrt(sum std^2) over the entries of each image, [B]; sqrt(d) std for a constant std. */
+export const noiseRadius = (std: Tensor, like: Image): Tensor => sampleNorm(std.mul(like.onesLike()));
+
+/** The point at distance `radius` [B] from `center` in the direction of `offset`, per sample; `center` where `offset` is zero. [B, H, W, C] */
+export function onSphere(center: Image, radius: Tensor, offset: Image): Image {
+  const length = radius.div(sampleNorm(offset).add(DIRECTION_GUARD));
+  return center.add<Image>(offset.mul(perSample(length, offset)));
+}
+
+/** Whether a scheduler's steps are random: methods that move within the noise of a step can do nothing in deterministic ones (DDIM, eta 0). */
+export function addsNoise(scheduler: Scheduler, process: NoiseProcess): boolean {
+  const [first] = scheduler.levels(process);
+  if (first === undefined) return false;
+  return tf.tidy(() => {
+    const xt: Image = tf.zeros([1, 1, 1, 1]);
+    const { std } = scheduler.transition(xt, { x0hat: xt, epsilon: xt, varianceFraction: xt }, traced(first));
+    return (std.max().dataSync()[0] ?? 0) > 0;
+  });
 }

@@ -1,5 +1,5 @@
 import {
-  ConfigError, createContainer, openRegistry, showShape, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
+  ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
   type ScoreModel, type Step,
 } from '@tweedie/core';
 import { resolveExperiment, type Experiment, type Labelled, type Method, type Overrides } from './experiment.ts';
@@ -62,7 +62,7 @@ export const checkImages = (images: Images, where: string, at: string, model: Sc
 export const methodPart = async (container: Container, model: ScoreModel, reference: Method): Promise<MethodPart> => {
   const scheduler = await container.plugin('scheduler', reference.scheduler);
   const guidance = await container.plugin('guidance', reference);
-  return { reference, guidance, scheduler, steps: scheduler.levels(model.process) };
+  return { reference, guidance, scheduler, steps: stepsOf(guidance, scheduler, model.process) };
 };
 
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
