@@ -125,12 +125,14 @@ export const runRows = async (run: Run): Promise<void> => {
     return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
   };
   const all = index.rows.map((row) => workOf(row, index));
-  const todo = all.map((work) => work.filter((item) => !isDone(item)));
+  // Rows with the same options, a tuned one that kept its defaults say, share their samples.
+  const first = new Map(all.flat().reverse().map((item) => [item.key, item]));
+  const todo = all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
   // Progress counts steps of samples, so that a long chunk moves too.
   const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * (index.rows[i]?.steps ?? 0), 0);
   const total = steps(all);
   let done = total - steps(todo);
-  const kept = all.flat().length - todo.flat().length;
+  const kept = all.flat().filter(isDone).length;
   watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}) });
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
@@ -138,10 +140,10 @@ export const runRows = async (run: Run): Promise<void> => {
     const [planned, work = []] = [rows[i], todo[i]];
     return planned === undefined || work.length === 0 ? [] : [{ row, planned, work }];
   });
-  for (const first of jobs) {
-    const { operator, method } = first.planned;
+  for (const job of jobs) {
+    const { operator, method } = job.planned;
     const members = jobs.filter(({ planned }) => planned.operator === operator && planned.method === method);
-    if (members[0] !== first) continue;
+    if (members[0] !== job) continue;
     const bound = await bindGuidance(method.guidance, { engine, model: bench.model, operator: operator.operator, scheduler: method.scheduler });
     try {
       for (const { work, ...member } of members) {

@@ -21,7 +21,7 @@ function strip(label: string, option: string, { metric, tried }: ReportFound): H
     html`${caption}<span class="about">${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen one</span>`, `Sensitivity of ${caption}`,
     {
       width: 300, height: 140, marginLeft: 38, marginRight: 10, marginTop: 8, marginBottom: 22,
-      x: { type: spans(values, 10) ? 'log' : 'linear', label: null, ticks: 4, tickSize: 0, tickFormat: short },
+      x: { type: spans(values, 10) ? 'log' : 'linear', label: null, ticks: 4, tickSize: 0, tickFormat: short, inset: 6 },
       y: { label: null, ticks: 4, tickSize: 0, nice: true },
       marks: [
         Plot.gridY({ ticks: 4, stroke: 'var(--line)', strokeOpacity: 1 }),
