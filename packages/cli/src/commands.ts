@@ -9,8 +9,9 @@ import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
+import { Tune } from './commands/tune.ts';
 
 /** Every command by name. Each imports what is heavy when it runs, so that help and listing start at once. */
 export const commands = {
-  bench: Bench, compare: Compare, doctor: Doctor, explain: Explain, info: Info, list: List, new: New, picture: Picture, plan: Plan, report: Report, restore: Restore,
+  bench: Bench, compare: Compare, doctor: Doctor, explain: Explain, info: Info, list: List, new: New, picture: Picture, plan: Plan, report: Report, restore: Restore, tune: Tune,
 };

@@ -5,6 +5,7 @@ import { comparisonTable } from './comparison-table.ts';
 import { completeScores, tryMetrics } from './complete-scores.ts';
 import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './free-energy-run.ts';
 import { identify } from './identity.ts';
+import { misfitMeter } from './misfit.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { prepareRun } from './prepare.ts';
 import type { Watch } from './progress.ts';
@@ -30,6 +31,8 @@ export type ComparisonJson = {
   readonly run: string;
   /** `ci95`: bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
   readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
+  /** || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
+  readonly misfit: readonly (Place & { readonly mean: number })[];
   /** Per sample, padding left out. */
   readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
   readonly failures: readonly ComparisonFailure[];
@@ -53,6 +56,7 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
   run: folder,
   rows: rows.flatMap((row) => [...row.metrics].map(([metric, { n, mean, ci95 }]) =>
     ({ ...placeOf(row), metric, n, mean, ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const) }))),
+  misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
   cost: rows.flatMap((row) => {
     if (!row.cost) return [];
     const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
@@ -97,12 +101,17 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
   const metrics: Metric[] = [];
   for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
   const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
-  const run = { bench, engine, index, rows, metrics, store, watch };
+  const misfit = misfitMeter(engine);
+  const run = { bench, engine, index, rows, metrics, misfit, store, watch };
   await tryMetrics(run);
   writeIndex(store.folder, index);
   await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
-  await runRows(run);
-  await completeScores(run);
+  try {
+    await runRows(run);
+    await completeScores(run);
+  } finally {
+    misfit.dispose();
+  }
   return index;
 };
 

@@ -1,7 +1,9 @@
 import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type NoiseLevel, type PluginReference, type Registry } from '@tweedie/core';
 import type { FreeEnergyOptions } from './free-energy.ts';
-import type { ExperimentInput, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
+import { resolvePerProblem } from './per-problem.ts';
+import type { ExperimentInput, Found, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
+import { resolveTune, type Images, type Tune } from './tune/settings.ts';
 
 /** A plugin with all of its options, defaults included. */
 export type Reference = Required<PluginReference>;
@@ -10,8 +12,18 @@ export type Method = Labelled & {
   /** The scheduler of this row. */
   readonly scheduler: Reference;
   /** The options that the recipe gives, for readers. */
-  readonly given: Readonly<Record<string, unknown>>;
+  readonly given: Options;
+  /** Of a row of a sweep: the label without the swept values, and these. */
+  readonly sweep?: Sweep;
+  /** Other options on single problems. */
+  readonly perProblem: readonly ProblemOptions[];
+  /** How the options were found, of tuned ones. */
+  readonly found?: Found;
 };
+type Options = Readonly<Record<string, unknown>>;
+export type Sweep = { readonly label: string; readonly values: Options };
+/** Without a noise level: on all of them. */
+export type ProblemOptions = { readonly operator: string; readonly sigmaY?: number; readonly options: Options; readonly given: Options; readonly found?: Found };
 
 /** An experiment with nothing left to look up: strings are references, sweeps are rows, defaults are filled in. */
 export type Experiment = {
@@ -19,7 +31,8 @@ export type Experiment = {
   readonly notes?: string;
   readonly seed: number;
   readonly model: Reference;
-  readonly images: { readonly dataset?: Reference; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset: number };
+  readonly images: Images;
+  readonly tune?: Tune;
   readonly operators: readonly Labelled[];
   readonly sigmaY: readonly number[];
   /** Rate of Poisson noise; sigmaY is then what methods are told, and operators say it in their labels. */
@@ -87,7 +100,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     const { id, options = {} } = asObject(given);
     return { id, options: resolveOptions(manifest(kind, id, at), { ...options, ...extra }, where, `${at}/options`) };
   };
-  const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & { given: Readonly<Record<string, unknown>> })[] => {
+  const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & Pick<Method, 'given' | 'sweep'>)[] => {
     const { id, label = id, options = {} } = asObject(given);
     const found = manifest(kind, id, at);
     const empty = emptySweep(options, found.options as JsonSchema);
@@ -97,6 +110,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       label: `${label}${row.suffix}`,
       options: resolveOptions(found, row.options, where, `${at}/options`),
       given: row.options,
+      ...(row.suffix === '' ? {} : { sweep: { label, values: row.swept } }),
     }));
   };
   const plain = (kind: Kind, list: readonly LabelledInput[], at: string): readonly Labelled[] =>
@@ -107,36 +121,48 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     if ([images.from, images.dataset, images.measurements].filter((source) => source !== undefined).length !== 1) {
       throw new ConfigError(`${where} /images`, 'needs one of "from: prior", "dataset" and "measurements".', 'Keep one of them.');
     }
+    const shown: Images = {
+      count: images.count,
+      offset: images.offset ?? 0,
+      ...(images.measurements === undefined ? {} : { measurements: images.measurements }),
+      ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
+    };
     const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
       reference('scheduler', given, at, steps === undefined ? {} : { steps });
+    const noise = input.sigmaY;
+    const poisson = typeof noise === 'object' && 'poisson' in noise ? noise.poisson : undefined;
+    const operators = plain('operator', input.operators, '/operators')
+      .map((row) => (poisson === undefined ? row : { ...row, label: `${row.label}, Poisson noise of rate ${poisson}` }));
+    const sigmaY = [noise].flat().map(sigmaOf);
+    const metrics = plain('metric', input.metrics, '/metrics');
+    if (images.measurements !== undefined && metrics.length > 0) {
+      throw new ConfigError(`${where} /metrics`, 'nothing can be scored: the images behind given measurements are not known.', 'Say "metrics: []".');
+    }
     const methods = input.methods.flatMap((given, i) => {
       const at = `/methods/${i}`;
       const own = asObject(given);
       const chosen = scheduler(own.scheduler ?? input.scheduler, own.scheduler === undefined ? '/scheduler' : `${at}/scheduler`, overrides.steps ?? own.steps);
-      return labelled('guidance', given, at).map((row) => ({ ...row, scheduler: chosen }));
+      return labelled('guidance', given, at).map((row): Method => ({
+        ...row,
+        scheduler: chosen,
+        perProblem: resolvePerProblem(own.perProblem ?? [], row.given, manifest('guidance', own.id, at), { operators, sigmaY }, where, `${at}/perProblem`),
+      }));
     });
-    const noise = input.sigmaY;
-    const poisson = typeof noise === 'object' && 'poisson' in noise ? noise.poisson : undefined;
-    const operators = plain('operator', input.operators, '/operators');
     const engine = overrides.engine === undefined ? input.engine : overrides.engine;
     return checkSize({
       title: input.title ?? name,
       ...(input.notes === undefined ? {} : { notes: input.notes }),
       seed: overrides.seed ?? input.seed,
       model: reference('model', input.model, '/model'),
-      images: {
-        count: Math.min(images.count, overrides.limit ?? Infinity),
-        offset: images.offset ?? 0,
-        ...(images.measurements === undefined ? {} : { measurements: images.measurements }),
-        ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
-      },
-      operators: poisson === undefined ? operators : operators.map((row) => ({ ...row, label: `${row.label}, Poisson noise of rate ${poisson}` })),
-      sigmaY: [noise].flat().map(sigmaOf),
+      images: { ...shown, count: Math.min(images.count, overrides.limit ?? Infinity) },
+      ...(input.tune === undefined ? {} : { tune: resolveTune(input.tune, { shown, metrics, dataset: (given) => reference('dataset', given, '/tune/images/dataset') }, where) }),
+      operators,
+      sigmaY,
       ...(poisson === undefined ? {} : { poisson }),
       methods: checkLabels(methods, `${where} /methods`, 'methods'),
       scheduler: scheduler(input.scheduler, '/scheduler'),
       engine: reference('engine', engine, '/engine'),
-      metrics: plain('metric', input.metrics, '/metrics'),
+      metrics,
       samples: overrides.samples ?? input.samples,
       ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
       impossible: input.impossible,

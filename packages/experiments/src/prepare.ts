@@ -111,6 +111,8 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
         steps: steps.length,
         problems: hashes,
         cells: row.impossible === undefined ? hashes.map((problem) => samples.map((sample) => identify({ row: identity, problem, sample }))) : [],
+        ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
+        ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),
       };
     }),

@@ -6,6 +6,7 @@ import { checkSignal, type Watch } from './progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult, ReportRow, ReportScore } from './report/data.ts';
 import { tablesOf, type RunIndex } from './run-index.ts';
 import type { Cell, Store } from './store.ts';
+import { isSignal, signalsOf } from './report-signals.ts';
 import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
 import { readTrace } from './traces.ts';
 
@@ -97,7 +98,7 @@ const scoreOf = ({ n, mean, ci95, ofMean, difference, best }: MetricSummary): Re
   } : {}),
 });
 
-const rowOf = ({ row, metrics, cost, failed }: RowSummary): ReportRow => ({
+const rowOf = ({ row, metrics, misfit, cost, failed }: RowSummary): ReportRow => ({
   operator: row.operator,
   sigmaY: row.sigmaY,
   label: row.label,
@@ -109,6 +110,9 @@ const rowOf = ({ row, metrics, cost, failed }: RowSummary): ReportRow => ({
   perImage: Object.fromEntries([...metrics].map(([id, { perImage }]) => [id, perImage])),
   ...(cost ? { cost: { forwards: cost.forwards, vjps: cost.vjps, operatorCalls: cost.operatorCalls, secondsPerSample: cost.secondsPerSample } } : {}),
   failures: failed.length,
+  ...(misfit ? { misfit: { mean: misfit.mean, ci95: misfit.ci95 } } : {}),
+  ...(row.sweep ? { sweep: row.sweep } : {}),
+  ...(row.found ? { found: row.found } : {}),
 });
 
 const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<ReportData, 'unfinished'> => {
@@ -129,6 +133,7 @@ export const reportData = async (index: RunIndex, rows: readonly RowSummary[], s
   metrics: index.metrics.map(({ id, title, better, unit }) => ({ id, title, better, ...(unit === undefined ? {} : { unit }) })),
   rows: rows.map(rowOf),
   images: await imagesOf(index, rows, store, watch),
+  ...(isSignal(index.imageShape) ? { signals: await signalsOf(index, rows, store) } : {}),
   failures: rows.flatMap(({ row, failed }) => failed.map(({ image, sample, step, reason }) => ({
     operator: row.operator, sigmaY: row.sigmaY, label: row.label, image: index.images[image] ?? '', sample, step, reason,
   }))),

@@ -3,11 +3,17 @@ import { join } from 'node:path';
 import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
 import type { FreeEnergyIndex } from './free-energy-run.ts';
 import { identify } from './identity.ts';
+import type { Sweep } from './experiment.ts';
+import type { Found } from './recipe.ts';
 import type { ReportMetric, ReportRow } from './report/data.ts';
 import { writeWhole } from './write.ts';
 
 /** A row of the comparison, and where its results are. */
 export type IndexRow = Pick<ReportRow, 'operator' | 'sigmaY' | 'label' | 'method' | 'options' | 'steps'> & {
+  /** Of a row of a sweep. */
+  readonly sweep?: Sweep;
+  /** How its options were found, of tuned ones. */
+  readonly found?: Found;
   /** Why the row was skipped; then it has no cells. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */

@@ -65,8 +65,8 @@ describe('an experiment', () => {
     const schema = { properties: { sizes: { type: 'array' }, either: { oneOf: [{ type: 'number' }, { type: 'array' }] }, scale: { type: 'number' } } };
     const rows = expandSweep({ sizes: [1, 2], either: [3, 4], scale: [5, 6] }, schema);
     expect(rows).toEqual([
-      { options: { sizes: [1, 2], either: [3, 4], scale: 5 }, suffix: ' scale=5' },
-      { options: { sizes: [1, 2], either: [3, 4], scale: 6 }, suffix: ' scale=6' },
+      { options: { sizes: [1, 2], either: [3, 4], scale: 5 }, swept: { scale: 5 }, suffix: ' scale=5' },
+      { options: { sizes: [1, 2], either: [3, 4], scale: 6 }, swept: { scale: 6 }, suffix: ' scale=6' },
     ]);
   });
 
@@ -80,6 +80,19 @@ describe('an experiment', () => {
   it('is changed by the command line', () => {
     expect(resolve({}, { limit: 2, samples: 3, engine: 'eager' })).toMatchObject({ images: { count: 2 }, samples: 3, engine: { id: 'eager' } });
     expect(resolve({}, { limit: 9 }).images.count).toBe(4);
+  });
+
+  it('has options that hold on single problems, over those of the row and its preset', () => {
+    const perProblem = [{ operator: 'identity', sigmaY: 0.1, options: { preset: 'ffhq/inpaint-random', clamp: false } }, { operator: 'half', options: { scale: 2 } }];
+    const { methods } = resolve({ operators: ['identity', { id: 'inpaint', label: 'half' }], sigmaY: [0.1, 0.2], methods: [{ id: 'dps', options: { form: 'squared' }, perProblem }] });
+    expect(methods[0]?.options).toMatchObject({ form: 'squared', scale: 1, clamp: true });
+    expect(methods[0]?.perProblem.map(({ operator, sigmaY, options }) => [operator, sigmaY, options])).toMatchObject([
+      ['identity', 0.1, { form: 'squared', scale: 0.5, clamp: false }], ['half', undefined, { form: 'squared', scale: 2, clamp: true }],
+    ]);
+    const refused = (entries: typeof perProblem | readonly { operator: string; options: object }[]) => () => resolve({ methods: [{ id: 'dps', perProblem: entries as typeof perProblem }] });
+    expect(refused(perProblem)).toThrow('[experiment /methods/0/perProblem/1/operator] no operator is called "half".');
+    expect(refused([{ operator: 'identity', sigmaY: 0.3, options: {} } as never])).toThrow('the experiment has no noise level 0.3, it has 0.1.');
+    expect(refused([{ operator: 'identity', options: {} }, { operator: 'identity', options: {} }])).toThrow('a second entry holds on operator "identity" at sigmaY 0.1.');
   });
 
   it('refuses two rows of one name', () => {

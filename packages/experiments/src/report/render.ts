@@ -3,6 +3,9 @@ import { script } from './client.ts';
 import type { ReportData } from './data.ts';
 import { metricFigures } from './figures.ts';
 import { freeEnergyFigure } from './free-energy.ts';
+import { sensitivityStrips } from './sensitivity.ts';
+import { signalFigures } from './signals.ts';
+import { sweepFigures } from './sweep-figures.ts';
 import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
@@ -27,6 +30,11 @@ export function renderReport(data: ReportData): string {
       (data.freeEnergy ?? []).map(freeEnergyFigure)),
     section('images', 'Images', 'Every method got the same stored measurement. Point at a picture to see its scores.',
       problems.map((problem) => imageGrid(problem, data))),
+    section('signals', 'Signals', 'Every method got the same stored measurement: dots. The clean signal is the dark line, each sample a coloured one.',
+      problems.map((problem) => signalFigures(problem, data))),
+    section('sensitivity', 'Sensitivity to tuned options', html`What the search for options saw on validation images, which are not those above. A dot is a candidate: its mean score minus that of the chosen one
+(the line) on the same images; rings were dropped before they had seen all of them. ${problems.some(({ rows }) => rows.some(({ found }) => found && Object.keys(found.tried.options).length > 1)) ? 'Where several options were searched, candidates differ in the others too: read the upper edge.' : null}`,
+      problems.map(sensitivityStrips)),
     section('path', 'From noise to image', html`The estimate E[<i>x</i><sub>0</sub> | <i>x</i><sub>t</sub>] on the way, at the noise levels below the frames. The slider moves all methods at once.`,
       pathSection(problems, data)),
     section('uncertainty', 'Uncertainty', 'Mean and standard deviation, pixel by pixel, over the samples that a method drew for one measurement. Brighter is less certain.',
@@ -80,6 +88,7 @@ function comparison(problem: ProblemRows, { metrics, imageNames }: ReportData): 
 ${verdicts(problem, metrics)}
 ${summaryTable(problem, metrics)}
 ${metrics.map((metric) => metricFigures(problem, metric, imageNames))}
+${sweepFigures(problem, metrics)}
 </section>
 `;
 }
