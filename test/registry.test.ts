@@ -50,6 +50,16 @@ describe.each(manifests.map((manifest) => ({ name: nameOf(manifest), manifest })
     expect(manifest.costPerStep).toBeDefined();
   });
 
+  it('searches tunable options within what its schema accepts', () => {
+    for (const [name, { from, to, scale }] of Object.entries(manifest.tunable ?? {})) {
+      const { type } = ((options['properties'] ?? {}) as Record<string, JsonSchema>)[name] ?? {};
+      expect(type, name).toBe('number');
+      expect(from, name).toBeLessThan(to);
+      if (scale === 'log') expect(from, name).toBeGreaterThan(0);
+      for (const value of [from, to]) expect(() => resolveOptions(manifest, { [name]: value })).not.toThrow();
+    }
+  });
+
   it('has a README', () => {
     expect(existsSync(join(folder, 'README.md')) || manifest.package === '@tweedie/core').toBe(true);
   });
