@@ -31,7 +31,7 @@ export interface GmmOptions {
  *
  *   cov(x_p, x_q) = std^2 (1 + s) exp(-s),   s = sqrt(3) |p - q| / length        Matern 3/2, p and q pixels of one channel
  *
- Throws ConfigError where sizes do not fit or a covariance is not positive definite.
+ * Throws ConfigError where sizes do not fit or a covariance is not positive definite.
  */
 export const gmm: ModelFactory<GmmOptions> = (options, context) => {
   const inRecipe = (['weights', 'means', 'variances', 'covariances', 'smooth'] as const).find((name) => options[name] !== undefined);

@@ -27,6 +27,17 @@ describe('parameters by value', () => {
     expect(await covarianceOf({ covariances: [[[2, 1], [1, 2]], [[1, 0], [0, 1]]] })).toEqual({ kind: 'full', matrices: Float64Array.of(2, 1, 1, 2, 1, 0, 0, 1) });
   });
 
+  it('smooth: one Gaussian of mean 0, correlated by distance within a channel', async () => {
+    const mixture = (await load({ shape: [1, 3, 2], smooth: { length: Math.sqrt(3), std: 0.5 } })).mixture!();
+    const by = (distance: number) => 0.25 * (1 + distance) * Math.exp(-distance);
+    const row = (...distances: (number | undefined)[]) => distances.map((distance) => (distance === undefined ? 0 : by(distance)));
+    const { covariance } = mixture;
+    if (covariance.kind !== 'full') throw new Error(covariance.kind);
+    expect([...mixture.means]).toEqual(Array.from({ length: 6 }, () => 0));
+    row(0, undefined, 1, undefined, 2, undefined).forEach((value, i) => expect(covariance.matrices[i]).toBeCloseTo(value, 12));
+    row(undefined, 1, undefined, 0, undefined, 1).forEach((value, i) => expect(covariance.matrices[18 + i]).toBeCloseTo(value, 12));
+  });
+
   it('weights are equal by default, and sum to one', async () => {
     expect([...(await load({ shape, means, variances: 1 })).mixture!().weights]).toEqual([0.5, 0.5]);
     expect([...(await load({ shape, means, variances: 1, weights: [1, 3] })).mixture!().weights]).toEqual([0.25, 0.75]);
