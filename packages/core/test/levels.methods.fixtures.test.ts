@@ -49,5 +49,6 @@ const annealing: Readonly<Record<string, () => readonly number[]>> = {
   'daps/annealingLegacy': () => [...polynomialSigmas(100, 0.1, 200, 7), 0],
 };
 for (const name of names.filter((each) => each.startsWith('daps/'))) report.case(name, () => agrees(annealing[name]!(), tensors.get(name)!.data));
-report.awaits('guidance/daps', ['levelMaps/dapsContinuous']);
+// Released DAPS asks the network half an index too high, and above the trained range near the top (methods.md 1.6).
+report.missing('continuous map of levels to timesteps', ['levelMaps/dapsContinuous']);
 report.awaits('guidance/diffpir', ['levelMaps/nearestIndex']);
