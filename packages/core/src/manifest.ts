@@ -60,17 +60,20 @@ const folderOf = (place: string, registry: string, where: string): string => {
   }
 };
 
-/** The manifest of one registry entry, checked. `where` names the entry in messages. */
-export const readManifest = (name: string, place: string, registry: string, where: string): Manifest => {
-  const folder = folderOf(place, registry, where);
+/** The manifest of the plugin in a folder, checked. `place` is its name where it has no package.json. */
+export const readManifest = (folder: string, place: string = folder): Manifest => {
   const path = join(folder, 'plugin.json');
   const { $schema, ...manifest } = validate<Omit<Manifest, 'package' | 'version' | 'folder'> & { $schema?: string }>(manifestSchema, readJson(path), path);
-  if (`${manifest.kind}/${manifest.id}` !== name) {
-    throw new ConfigError(where, `names ${name}, but ${path} is the manifest of ${manifest.kind}/${manifest.id}.`, 'Make the two agree.');
-  }
   const packagePath = join(folder, 'package.json');
   const own = existsSync(packagePath) ? (readJson(packagePath) as { name?: unknown; version?: unknown }) : {};
   return { ...manifest, package: String(own.name ?? place), version: String(own.version ?? '0.0.0'), folder };
+};
+
+/** The manifest of one registry entry, checked. `where` names the entry in messages. */
+export const manifestOfEntry = (name: string, place: string, registry: string, where: string): Manifest => {
+  const manifest = readManifest(folderOf(place, registry, where), place);
+  if (`${manifest.kind}/${manifest.id}` === name) return manifest;
+  throw new ConfigError(where, `names ${name}, but ${join(manifest.folder, 'plugin.json')} is the manifest of ${manifest.kind}/${manifest.id}.`, 'Make the two agree.');
 };
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError } from './errors.ts';
-import { readJson, readManifest, type Manifest } from './manifest.ts';
+import { manifestOfEntry, readJson, readManifest, type Manifest } from './manifest.ts';
 import { suggest } from './nearest.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import type { Kind } from './types.ts';
@@ -20,21 +20,25 @@ export interface Registry {
 
 const schema = readJson(join(import.meta.dirname, '../schemas/registry.schema.json')) as JsonSchema;
 
-/** Registry files as one. Two files may name the same plugin, but not two plugins by the same name. */
-export const loadRegistries = (files: readonly string[]): Registry => {
+/** Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the same name. */
+export const loadRegistries = (files: readonly string[], folders: readonly string[] = []): Registry => {
   const found = new Map<string, { readonly manifest: Manifest; readonly file: string }>();
+  const add = (manifest: Manifest, file: string): void => {
+    const name = `${manifest.kind}/${manifest.id}`;
+    const other = found.get(name);
+    if (other && other.manifest.folder !== manifest.folder) {
+      throw new ConfigError(file, `${name} is ${manifest.package} here and ${other.manifest.package} in ${other.file}.`, 'Remove one of the two entries, or give your plugin another id.');
+    }
+    found.set(name, { manifest, file });
+  };
   const unique = [...new Set(files.map(realPath))];
   for (const file of unique) {
     const { plugins } = validate<{ plugins: Record<string, string> }>(schema, readJson(file), file);
     for (const [name, place] of Object.entries(plugins)) {
-      const manifest = readManifest(name, place, file, `${file} /plugins/${name.replace('/', '~1')}`);
-      const other = found.get(name);
-      if (other && other.manifest.folder !== manifest.folder) {
-        throw new ConfigError(file, `${name} is ${manifest.package} here and ${other.manifest.package} in ${other.file}.`, 'Remove one of the two entries, or give your plugin another id.');
-      }
-      found.set(name, { manifest, file });
+      add(manifestOfEntry(name, place, file, `${file} /plugins/${name.replace('/', '~1')}`), file);
     }
   }
+  for (const folder of folders.map((folder) => realpathSync(folder))) add(readManifest(folder), join(folder, 'plugin.json'));
   const manifests = [...found.values()]
     .map(({ manifest }) => manifest)
     .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || (a.id < b.id ? -1 : 1));
@@ -60,11 +64,16 @@ const ownRegistry = join(import.meta.dirname, '../../../registry.json');
 
 /**
  * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say; by default the working folder) where there is one,
- * and further files.
+ * further files, and the plugins in folders that no registry need name.
  */
-export const openRegistry = ({ folders = [process.cwd()], files = [] }: { folders?: readonly string[]; files?: readonly string[] } = {}): Registry =>
-  loadRegistries([
-    ownRegistry,
-    ...folders.map((folder) => join(resolve(folder), 'registry.json')).filter((file) => existsSync(file)),
-    ...files.map((file) => resolve(file)),
-  ]);
+export const openRegistry = ({
+  folders = [process.cwd()], files = [], plugins = [],
+}: { readonly folders?: readonly string[]; readonly files?: readonly string[]; readonly plugins?: readonly string[] } = {}): Registry =>
+  loadRegistries(
+    [
+      ownRegistry,
+      ...folders.map((folder) => join(resolve(folder), 'registry.json')).filter((file) => existsSync(file)),
+      ...files.map((file) => resolve(file)),
+    ],
+    plugins,
+  );

@@ -1,29 +1,37 @@
-import { type NoiseProcess, type Scheduler, tf, traced } from '@tweedie/core';
+import { type Denoise, epsilonFromX0, type Image, type NoiseProcess, reverseStep, type Scheduler, type Step, tf, traced } from '@tweedie/core';
+
+export type GaussianPrior = { readonly mean: number; readonly variance: number };
+export type Law = { readonly mean: number; readonly variance: number };
+
+/** E[x0 | xt] of the prior N(mean, variance) for every number of an image by itself. */
+export const gaussianDenoiser = ({ mean, variance }: GaussianPrior): Denoise => (xt, level) => {
+  const noise = level.sigma.square();
+  const x0hat = xt.div<Image>(level.signal).mul<Image>(variance).add<Image>(noise.mul(mean)).div<Image>(noise.add(variance));
+  // At sigma 0 both halves of epsilon vanish.
+  return { x0hat, epsilon: epsilonFromX0(xt, x0hat, { ...level, noise: level.noise.maximum(1e-20) }), varianceFraction: tf.fill(xt.shape, 0.5) };
+};
+
+/** The law of a state at a level: N(signal mean, signal^2 variance + noise^2). */
+export const lawAt = ({ mean, variance }: GaussianPrior, { signal, noise }: Step['level']): Law => ({ mean: signal * mean, variance: signal ** 2 * variance + noise ** 2 });
 
 /**
  * Mean and variance of what a scheduler gives after its last step, for the prior N(mean, variance) of one number: the denoiser is affine, so
- * each step maps a Gaussian to a Gaussian, and no sampling is needed. What is left is the discretisation error.
+ * each step maps a Gaussian to a Gaussian, and no sampling is needed. What is left is the discretisation error. `onStep` sees every step's law.
  */
-export function gaussianLaw(scheduler: Scheduler, process: NoiseProcess, prior: { readonly mean: number; readonly variance: number }) {
+export function gaussianLaw(scheduler: Scheduler, process: NoiseProcess, prior: GaussianPrior, onStep: (step: Step, law: Law) => void = () => undefined): Law {
   const steps = scheduler.levels(process);
   const [first] = steps;
   if (first === undefined) throw new Error('gaussianLaw: the schedule has no steps.');
-  let mean = 0;
-  let variance = first.level.signal === 1 ? first.level.noise ** 2 : 1;
+  let law: Law = { mean: 0, variance: first.level.signal === 1 ? first.level.noise ** 2 : 1 };
   for (const step of steps) {
-    const [fromX0 = NaN, fromXt = NaN, std = NaN] = tf.tidy(() => {
-      // The mean of a transition is linear in (x0hat, xt): two rows tell its factors.
-      const xt = tf.tensor4d([0, 1], [2, 1, 1, 1]);
-      const x0hat = tf.tensor4d([1, 0], [2, 1, 1, 1]);
-      const transition = scheduler.transition(xt, { x0hat, epsilon: tf.zerosLike(xt), varianceFraction: tf.fill([2, 1, 1, 1], 0.5) }, traced(step));
-      return [...transition.mean.dataSync(), ...transition.std.dataSync()];
+    // A step is affine in state and noise: three rows tell offset, gain and standard deviation.
+    const [offset = NaN, atOne = NaN, withNoise = NaN] = tf.tidy(() => {
+      const [xt, noise] = [tf.tensor4d([0, 1, 0], [3, 1, 1, 1]), tf.tensor4d([0, 0, 1], [3, 1, 1, 1])];
+      return reverseStep(scheduler, gaussianDenoiser(prior), xt, traced(step), noise).state.dataSync();
     });
-    // x0hat = (variance z + sigma^2 mean) / (variance + sigma^2), z = xt / signal.
-    const { sigma, signal } = step.level;
-    const total = prior.variance + sigma ** 2;
-    const gain = fromXt + (fromX0 * prior.variance) / (total * signal);
-    mean = gain * mean + (fromX0 * sigma ** 2 * prior.mean) / total;
-    variance = gain ** 2 * variance + std ** 2;
+    const gain = atOne - offset;
+    law = { mean: gain * law.mean + offset, variance: gain ** 2 * law.variance + (withNoise - offset) ** 2 };
+    onStep(step, law);
   }
-  return { mean, variance };
+  return law;
 }

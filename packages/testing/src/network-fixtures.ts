@@ -3,8 +3,9 @@ import { type Image, type Level, noiseProcess, type Tensor, tf, traced } from '@
 import { expect } from 'vitest';
 import { testContainer } from './context.ts';
 import { fixtureFolder, fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from './fixtures.ts';
+import type { Options } from './plugin-under-test.ts';
 
-type Network = { readonly config: Readonly<Record<string, unknown>>; readonly io: Readonly<Record<string, { readonly t: readonly number[] }>> };
+type Network = { readonly parameters: number; readonly config: Readonly<Record<string, unknown>>; readonly io: Readonly<Record<string, { readonly t: readonly number[] }>> };
 
 /** The sigma whose position in the table, interpolated in ln sigma, is t. */
 function sigmaAt(table: readonly Level[], t: number): number {
@@ -16,12 +17,20 @@ function sigmaAt(table: readonly Level[], t: number): number {
 
 const largest = (difference: Tensor): number => difference.abs().max().dataSync()[0] ?? NaN;
 
+const readNetworks = () => readFixtureJson<{ models: Readonly<Record<string, Network>> }>('network', 'index.json').models;
+
+/** Options of a model plugin for the smallest of the fixtures' networks whose weights are stored; relative to their folder. */
+export function smallestNetwork(): Options[] {
+  const stored = Object.entries(readNetworks()).filter(([name]) => hasFixture('network', `${name}.safetensors`));
+  const [smallest] = stored.sort(([, a], [, b]) => a.parameters - b.parameters);
+  return smallest ? [{ ...smallest[1].config, weights: `${smallest[0]}.safetensors` }] : [];
+}
+
 /** The tests of a model plugin that reads networks of guided diffusion; its options are the fixtures' configuration and `weights`. */
 export function networkCases(id: string): void {
   const report = fixtureReport('network', id);
   const container = testContainer(fixtureFolder('network'));
-  const { models } = readFixtureJson<{ models: Readonly<Record<string, Network>> }>('network', 'index.json');
-  for (const [name, { config, io }] of Object.entries(models)) {
+  for (const [name, { config, io }] of Object.entries(readNetworks())) {
     if (!hasFixture('network', `${name}.safetensors`)) {
       report.missing('reader of .pt files', Object.keys(io).map((key) => `${name}/${key}`));
       continue;

@@ -69,7 +69,7 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
     size: good.length * cropsPerImage,
     item: async (index) => {
       const copy = index % cropsPerImage;
-      const name = good[Math.floor(index / cropsPerImage)];
+      const name = Number.isInteger(index) ? good[Math.floor(index / cropsPerImage)] : undefined;
       if (name === undefined) throw new ConfigError(where, `there is no image ${index}, ${files.resolve(path)} gives ${good.length * cropsPerImage}.`, 'Ask for fewer images or a smaller offset.');
       return { name: cropsPerImage === 1 ? name : `${name}#${copy}`, x0: await read(name, copy) };
     },

@@ -43,10 +43,6 @@ describe('guidance/dps', () => {
     moved.forEach((value, i) => expect(value / lengths[i]! / 0.3).toBeCloseTo(1, 4));
   });
 
-  it('costs 1 forward, 1 vjp and 2 operator calls a row', async () => {
-    expect((await step('dps', {})).cost).toEqual({ forwards: 2, vjps: 2, operatorCalls: 4 });
-  });
-
   it('a residual of exactly zero gives no step and no NaN', async () => {
     const free = await step('none', {});
     const guidance = await container.plugin('guidance', { id: 'dps' });

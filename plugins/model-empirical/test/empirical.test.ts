@@ -84,26 +84,6 @@ describe('model/empirical', () => {
     model.dispose?.();
   });
 
-  it('rows of a batch do not meet', async () => {
-    const { model } = await make();
-    await model.load?.();
-    const level = traced(model.process.levelAt(0.7));
-    const batch = tf.tensor4d(keyedRandom('states').normal('x', 3 * d), [3, ...imageShape]);
-    const together = model.predict(batch, level).x0hat;
-    for (let row = 0; row < 3; row++) {
-      const alone = model.predict(tf.slice(batch, [row, 0, 0, 0], [1, -1, -1, -1]), level).x0hat;
-      expect(Math.max(...alone.sub(tf.slice(together, [row, 0, 0, 0], [1, -1, -1, -1])).abs().dataSync())).toBeLessThan(1e-6);
-    }
-  });
-
-  it('leaves no tensors behind', async () => {
-    const before = tf.memory().numTensors;
-    const { model } = await make();
-    await model.load?.();
-    await model.load?.();
-    model.dispose?.();
-    expect(tf.memory().numTensors).toBe(before);
-  });
 });
 
 it('its manifest describes the noise process as core does', () => {

@@ -1,27 +1,12 @@
 import { noiseProcess, reverseCoefficients, tf, traced } from '@tweedie/core';
-import { gaussianLaw, testContainer } from '@tweedie/testing';
+import { testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const container = testContainer();
 const make = (options: object = {}) => container.plugin('scheduler', { id: 'ddim', options: { ...options } });
-const prior = { mean: 0.5, variance: 0.09 };
 
 describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
   const process = noiseProcess({ kind });
-
-  it.each([0, 0.5, 1])('eta %f keeps a Gaussian prior, the error falling with the step', async (eta) => {
-    const error = async (steps: number) => {
-      const law = gaussianLaw(await make({ steps, eta }), process, prior);
-      // Without noise the start, N(0, 1) where the exact law has the mean signal * 0.5, is never forgotten.
-      expect(Math.abs(law.mean / prior.mean - 1)).toBeLessThan(eta === 1 ? 1e-4 : 3e-3);
-      return Math.abs(law.variance / prior.variance - 1);
-    };
-    const fine = await error(1000);
-    expect(fine).toBeLessThan(0.03);
-    const ratio = (await error(100)) / fine;
-    expect(ratio).toBeGreaterThan(5);
-    expect(ratio).toBeLessThan(15);
-  });
 
   it('eta 1 is the ancestral step, eta 0 has no noise', async () => {
     const [noisy, still] = [await make({ steps: 20, eta: 1 }), await make({ steps: 20, eta: 0 })];
@@ -47,17 +32,6 @@ describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
       const expected = x0.mul(step.next.signal).add(noise.mul(step.next.noise));
       // epsilon is recomputed from x0hat: at low noise that costs digits, in proportion to what is left of it.
       expect(Math.max(...mean.sub(expected).abs().dataSync())).toBeLessThan(2e-6 * Math.max(1, step.next.noise));
-    }
-  });
-
-  it.each([0, 0.3, 1])('scoreWeight is what one unit of score adds to the mean, eta %f', async (eta) => {
-    const scheduler = await make({ steps: 20, eta });
-    const xt = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
-    for (const step of scheduler.levels(process)) {
-      const { level, scoreWeight } = step;
-      const shift = tf.fill<tf.Rank.R4>([1, 1, 1, 1], level.noise ** 2 / level.signal);
-      const moved = scheduler.transition(xt, { x0hat: shift, epsilon: xt }, traced(step)).mean.dataSync()[0]!;
-      expect(Math.abs(moved - scoreWeight)).toBeLessThan(1e-6 * Math.max(1, level.noise ** 2 / level.signal));
     }
   });
 

@@ -1,0 +1,85 @@
+import { disposeTree, type Problem, sampleBatch, stackProblems, showShape, tf, type Tensor } from '@tweedie/core';
+import { type Check, ensure, short } from './check.ts';
+import type { GuidanceSubject } from './guidance-subject.ts';
+import { bind, type Run, sampleRows } from './sampling.ts';
+
+/** Mean of || y - A(x) ||^2 over a batch of samples. */
+async function misfit(run: Run, problems: readonly Problem[], { parts: { operator }, imageShape }: GuidanceSubject): Promise<number> {
+  const { rows } = await sampleRows(run, problems);
+  const { y, drawn } = stackProblems(problems);
+  const value = tf.tidy(() => {
+    const x = tf.stack(rows.map((row) => tf.tensor3d(row, [...imageShape]))) as tf.Tensor4D;
+    return y.sub(operator.forward(x, drawn)).square().sum().dataSync()[0] ?? NaN;
+  });
+  disposeTree([y, drawn]);
+  return value / problems.length;
+}
+
+/** What comes out of a run. */
+export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
+  {
+    name: 'every step gives finite numbers in the right shapes',
+    async run({ run, problems, imageShape }) {
+      const { bound } = await run();
+      const few = problems.slice(0, 3);
+      const problem = stackProblems(few);
+      const expectShape = (what: string, tensor: Tensor, wanted: readonly number[], step: number) => {
+        const got = showShape(tensor.shape);
+        ensure(got === showShape(wanted), () => `${what} has the shape ${got} in step ${step}, and ${showShape(wanted)} is wanted: three samples of images ${showShape(imageShape)}.`);
+        ensure(tensor.dataSync().every(Number.isFinite), () => `${what} holds a number that is not finite in step ${step} of ${bound.steps.length}.`);
+      };
+      const { x, failures } = await sampleBatch({
+        bound, imageShape, problem, keys: few.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })),
+        onStep({ step, x0hat, scalars = {} }) {
+          if (x0hat) expectShape('x0hat', x0hat, [3, ...imageShape], step.index);
+          for (const [name, values] of Object.entries(scalars)) expectShape(`scalars.${name}`, values, [3], step.index);
+        },
+      });
+      const failure = failures.find((each) => each !== undefined);
+      ensure(failure === undefined, () => `a sample failed in step ${failure?.step} of ${bound.steps.length}: ${failure?.reason}.`);
+      expectShape('the result', x, [3, ...imageShape], 0);
+      disposeTree([x, problem.y, problem.drawn]);
+    },
+  },
+  {
+    name: 'it works on a variance-exploding process too',
+    async run({ guidance, engine, parts, exploding, problems }) {
+      const refusal = guidance.refuses?.({ ...parts, model: exploding });
+      if (refusal !== undefined) return;
+      const run = await bind(guidance, { engine, ...parts, model: exploding });
+      const { failures } = await sampleRows(run, problems.slice(0, 3));
+      run.bound.dispose();
+      const failure = failures.find((each) => each !== undefined);
+      ensure(failure === undefined, () =>
+        `on a VE process a sample failed in step ${failure?.step}: ${failure?.reason}. Its states are sigma times larger: use level.signal and level.noise, and toVe or fromVe, where VP units are assumed.`);
+    },
+  },
+  {
+    name: 'a guided sample fits y better than an unguided one',
+    applies: ({ lowersMisfit = true }) => lowersMisfit,
+    async run(subject) {
+      const { run, unguided, engine, parts, problems } = subject;
+      const free = await bind(unguided, { engine, ...parts });
+      const few = problems.slice(0, 8);
+      const [guided, without] = [await misfit(await run(), few, subject), await misfit(free, few, subject)];
+      free.bound.dispose();
+      ensure(guided < without, () =>
+        `the misfit || y - A(x) ||^2 is ${short(guided)} with guidance and ${short(without)} without, the mean of ${few.length} samples: the step probably has the wrong sign or is too long.`);
+    },
+  },
+  {
+    name: 'a run leaves no tensors behind, and disposing gives back what was bound',
+    async run({ guidance, engine, parts, problems }) {
+      const atFirst = tf.memory().numTensors;
+      const run = await bind(guidance, { engine, ...parts });
+      await sampleRows(run, problems.slice(0, 2));
+      const before = tf.memory().numTensors;
+      await sampleRows(run, problems.slice(2, 4));
+      const left = tf.memory().numTensors - before;
+      ensure(left === 0, () => `a run of ${run.bound.steps.length} steps leaves ${left} tensors behind: something is kept (tf.keep, a variable, a cache). State goes in the returned \`state\`.`);
+      run.bound.dispose();
+      const held = tf.memory().numTensors - atFirst;
+      ensure(held === 0, () => `${held} tensors remain after \`dispose\`: what \`bind\` or a step made and holds is disposed in the sampler's \`dispose\`.`);
+    },
+  },
+];

@@ -1,0 +1,23 @@
+import type { Check } from './check.ts';
+import { compilingEngine } from './engine-of.ts';
+import { modelBehaviourChecks } from './model-behaviour.ts';
+import { modelPredictionChecks } from './model-predictions.ts';
+import { modelSubject, type ModelSettings, type ModelSubject } from './model-subject.ts';
+import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
+
+export const modelChecks: readonly Check<ModelSubject>[] = [...modelPredictionChecks, ...modelBehaviourChecks];
+
+/** What every model must hold; the checks are listed in the README. Called once in the plugin's test. */
+export function describeModel(url: string, settings: KitOptions & ModelSettings = {}): void {
+  const { tolerance = 1e-5 } = settings;
+  describePlugin(
+    url,
+    'model',
+    settings,
+    ({ container, manifest, name }, options) => [{
+      title: titleOf(options),
+      make: async () => modelSubject({ name, manifest, tolerance, make: () => container.plugin('model', { id: manifest.id, options }) }, await compilingEngine(container)),
+    }],
+    modelChecks,
+  );
+}

@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Container, createContainer, type Kind, type Manifest, openRegistry, readManifest, resolveOptions } from '@tweedie/core';
+import { createFiles } from '@tweedie/experiments';
+import { afterAll, describe } from 'vitest';
+import { type Check, describeChecks } from './check.ts';
+
+export type Options = Readonly<Record<string, unknown>>;
+
+/** What every kit may be told. */
+export type KitOptions = {
+  /** Option sets, a block of tests each; `{ preset: name }` is one too. Default: the manifest's defaults alone. */
+  readonly options?: readonly Options[];
+  /** Where relative paths in options start; default: the plugin's folder. */
+  readonly folder?: string;
+};
+
+/** A plugin as its test finds it. */
+export type PluginUnderTest = {
+  readonly manifest: Manifest;
+  /** `guidance/dps` */
+  readonly name: string;
+  /** Makes it, and every other plugin that a registry knows. */
+  readonly container: Container;
+};
+
+/**
+ * The plugin whose folder, or one of its parents, holds the file at `url` (a test's `import.meta.url`): the nearest `plugin.json` above it. No
+ * registry needs to name it. The other plugins are those of Tweedie, of the working folder's `registry.json` and of the plugin's own.
+ */
+export function pluginAt(url: string, kind: Kind, filesFolder?: string): PluginUnderTest {
+  const folder = folderWithManifest(dirname(fileURLToPath(url)));
+  if (folder === undefined) throw new Error(`there is no plugin.json above ${fileURLToPath(url)}: call the kit from a test inside the plugin's folder.`);
+  const manifest = readManifest(folder);
+  const name = `${manifest.kind}/${manifest.id}`;
+  if (manifest.kind !== kind) throw new Error(`the kit is for plugins of kind ${kind}, and ${join(folder, 'plugin.json')} is the manifest of ${name}.`);
+  const registry = openRegistry({ folders: [process.cwd(), folder], plugins: [folder] });
+  return { manifest, name, container: createContainer({ registry, files: createFiles(filesFolder ?? folder), warn: () => undefined }) };
+}
+
+const folderWithManifest = (folder: string): string | undefined => {
+  if (existsSync(join(folder, 'plugin.json'))) return folder;
+  return dirname(folder) === folder ? undefined : folderWithManifest(dirname(folder));
+};
+
+/** `defaults`, `preset enhanced`, `scale 0.3, clamp false`. */
+export const titleOf = (options: Options): string =>
+  Object.entries(options).map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ') || 'defaults';
+
+/** One block of checks: what its title says beside the options, and what the checks get. */
+export type Block<S> = { readonly title: string; readonly make: () => S | Promise<S> };
+
+/** The tests of a plugin: its manifest, then one block per option set and whatever `blocksOf` makes of one. */
+export function describePlugin<S>(
+  url: string,
+  kind: Kind,
+  { options = [{}], folder }: KitOptions,
+  blocksOf: (plugin: PluginUnderTest, options: Options) => readonly Block<S>[],
+  checks: readonly Check<S>[],
+): void {
+  const plugin = pluginAt(url, kind, folder);
+  describe(plugin.name, () => {
+    afterAll(() => plugin.container.dispose());
+    describeChecks('manifest', () => ({ ...plugin, options }), manifestChecks);
+    for (const set of options) {
+      for (const { title, make } of blocksOf(plugin, set)) describeChecks(title, make, checks);
+    }
+  });
+}
+
+type ManifestSubject = PluginUnderTest & { readonly options: readonly Options[] };
+
+export const manifestChecks: readonly Check<ManifestSubject>[] = [
+  {
+    name: 'the options are what its schema accepts',
+    run: ({ manifest, options }) => {
+      for (const set of options) resolveOptions(manifest, set);
+    },
+  },
+];

@@ -1,0 +1,32 @@
+import { noiseProcess } from '@tweedie/core';
+import type { Check } from './check.ts';
+import { compilingEngine } from './engine-of.ts';
+import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { schedulerLawChecks } from './scheduler-law.ts';
+import { schedulerLevelChecks } from './scheduler-levels.ts';
+import { schedulerStepChecks } from './scheduler-steps.ts';
+import type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts';
+
+export const schedulerChecks: readonly Check<SchedulerSubject>[] = [...schedulerLevelChecks, ...schedulerStepChecks, ...schedulerLawChecks];
+
+/** What every scheduler must hold; the checks are listed in the README. Called once in the plugin's test. */
+export function describeScheduler(url: string, settings: KitOptions & SchedulerSettings = {}): void {
+  const { processes = ['vp', 've'], marginalTolerance = 0.1, lastSigma = 0, order } = settings;
+  describePlugin(
+    url,
+    'scheduler',
+    settings,
+    ({ container, manifest, name }, options) =>
+      processes.map((kind) => ({
+        title: `${titleOf(options)}, on a ${kind} process`,
+        async make() {
+          const make = (given: object = {}) => container.plugin('scheduler', { id: manifest.id, options: { ...options, ...given } });
+          return {
+            name, process: noiseProcess({ kind }), marginalTolerance, lastSigma, ...(order !== undefined && { order }),
+            scheduler: await make(), withSteps: (steps) => make({ steps }), engine: () => compilingEngine(container),
+          };
+        },
+      })),
+    schedulerChecks,
+  );
+}

@@ -1,0 +1,111 @@
+/** A method that passes its kit, and what the kit says of it with one fault each. */
+import { type Guidance, type Image, type Manifest, type MeasuredTensors, perSample, sampleNorm, type Scalar, type StepTensors, type Tensor, type TensorTree, tf, valueAndGrad } from '@tweedie/core';
+import { describe, expect, it } from 'vitest';
+import { failuresOf, guidanceChecks, guidanceSubject, testContainer } from '../src/index.ts';
+
+const faults = [
+  'batch norm', 'hidden randomness', 'kept tensor', 'bound tensor', 'second forward', 'compiles per problem', 'draws twice', 'wrong sign', 'scalar of the batch', 'name of the noise', 'not finite',
+] as const;
+type Fault = (typeof faults)[number];
+
+/** DPS with the norm, step by step as a plugin would have it. */
+const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
+  const guidance: Guidance = {
+    bind({ engine, model, operator, scheduler }) {
+      if (fault === 'bound tensor') tf.zeros([1]);
+      const body = (xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, strength: Scalar) => {
+        const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {
+          const predicted = model.predict(fault === 'second forward' ? model.predict(x, step.level).x0hat : x, step.level);
+          const residual = y.sub(operator.forward(predicted.x0hat, drawn));
+          return [fault === 'batch norm' ? sampleNorm(residual).onesLike().mul(residual.square().sum().sqrt()).div(xt.shape[0]) : sampleNorm(residual), predicted];
+        }, xt);
+        const { mean, std } = scheduler.transition(xt, prediction, step);
+        const drawnNoise = fault === 'hidden randomness' ? noise.add<Image>(tf.randomNormal(noise.shape).mul(1e-3)) : noise;
+        const direction = fault === 'wrong sign' ? gradient.neg() : gradient;
+        const moved = mean.add<Image>(drawnNoise.mul(std)).sub<Image>(direction.mul(perSample(strength.mul(norm.onesLike()), xt)));
+        return {
+          state: fault === 'not finite' ? moved.div<Image>(step.next.noise) : moved,
+          x0hat: prediction.x0hat,
+          scalars: { residualNorm: fault === 'scalar of the batch' ? norm.sum() : norm } as Record<string, Tensor>,
+        };
+      };
+      const advance = engine.compile(body);
+      return {
+        async step(xt, step, problem, random) {
+          const run = fault === 'compiles per problem' && step.index === 0 ? engine.compile(body) : advance;
+          const noise = random.normal(fault === 'name of the noise' ? 'my noise' : 'step', xt.shape) as Image;
+          if (fault === 'draws twice') random.normal('step', xt.shape);
+          if (fault === 'kept tensor') tf.keep(tf.zeros([3]));
+          return run(xt, step, problem, noise, scale);
+        },
+      };
+    },
+  };
+  return guidance as Guidance<TensorTree>;
+};
+
+const honest: Pick<Manifest, 'needs' | 'costPerStep'> = { needs: ['model.gradient', 'operator.gradient', 'scheduler.transition'], costPerStep: { forwards: 1, vjps: 1 } };
+const container = testContainer();
+const failing = async (fault?: Fault, manifest = honest) =>
+  failuresOf(guidanceChecks, await guidanceSubject({ name: 'guidance/mine', container, manifest }, { guidance: method(0.5, fault), off: method(0, fault) }, { priorAt: ['A = 0'] }));
+
+it('a method that keeps the rules passes', async () => {
+  expect(await failing()).toEqual([]);
+});
+
+const names = {
+  finite: 'every step gives finite numbers in the right shapes',
+  exploding: 'it works on a variance-exploding process too',
+  misfit: 'a guided sample fits y better than an unguided one',
+  leak: 'a run leaves no tensors behind, and disposing gives back what was bound',
+  mates: 'a step with batch mates that have other images and masks equals the step alone',
+  place: 'at one chunk size a sample has the same bits whatever its neighbours and its place',
+  seed: 'the same seed gives the same bits, another time and in another binding',
+  compilations: 'fifty problems of their own are one compilation',
+  purposes: 'a step draws every purpose once',
+  off: 'switched off it is the unconditional sampler',
+  prior: 'A = 0 gives the prior',
+  cost: 'it costs what it says',
+} as const;
+
+/** All checks that must fail, the telling one first, and what that one says. */
+const expected: Record<Fault, { readonly fails: readonly (keyof typeof names)[]; readonly says: RegExp }> = {
+  'batch norm': {
+    fails: ['mates', 'place'],
+    says: /^sample 3 moved by 0\.\d+ \(relative\) in the step at position 0 when six batch mates were added: a norm, a mean or a maximum is probably taken over the batch\./,
+  },
+  'hidden randomness': {
+    fails: ['seed', 'mates', 'place', 'off', 'prior'],
+    says: /^sample 0 came out [\d.e-]+ \(relative\) away after binding again with the same seed: random numbers are probably drawn elsewhere than from `random`/,
+  },
+  'kept tensor': { fails: ['leak'], says: /^a run of 20 steps leaves 20 tensors behind: something is kept/ },
+  'bound tensor': { fails: ['leak'], says: /^1 tensors remain after `dispose`/ },
+  'second forward': { fails: ['cost', 'off', 'prior'], says: /^the manifest says 20 forwards for a sample of 20 steps, and 40 were counted \(1 and 2 a step\)\. Correct "costPerStep"/ },
+  'compiles per problem': { fails: ['compilations'], says: /^45 more problems took 9 more compilations: engine\.compile is called in `start` or `step`/ },
+  'draws twice': { fails: ['purposes'], says: /^the purpose "step" is drawn 2 times in one step and gives the same numbers each time/ },
+  'wrong sign': { fails: ['misfit'], says: /^the misfit \|\| y - A\(x\) \|\|\^2 is [\d.e+]+ with guidance and [\d.e+]+ without.*the wrong sign/ },
+  'scalar of the batch': { fails: ['finite'], says: /^scalars\.residualNorm has the shape \[\] in step 19, and \[3\] is wanted/ },
+  'name of the noise': { fails: ['off', 'prior'], says: /^switched off, samples differ by [\d.]+ \(relative\) from those of guidance\/none: .*another purpose than "step"/ },
+  'not finite': { fails: ['finite', 'exploding', 'misfit', 'mates', 'off', 'prior'], says: /in step 0 of 20: not a number/ },
+};
+
+describe('the kit catches', () => {
+  it.each(faults)('%s', async (fault) => {
+    const { fails, says } = expected[fault];
+    const found = await failing(fault);
+    expect(found.map(({ name }) => name).toSorted()).toEqual(fails.map((key) => names[key]).toSorted());
+    expect(found.find(({ name }) => fails[0] !== undefined && name === names[fails[0]])?.message).toMatch(says);
+  });
+
+  it('a need that is claimed and not used', async () => {
+    expect(await failing(undefined, { ...honest, needs: [...honest.needs, 'operator.svd'] })).toEqual([
+      { name: 'it uses everything that it says it needs', message: 'the manifest needs operator.svd, which no step of a run used: operators and models without it are refused for nothing. Remove it from "needs".' },
+    ]);
+  });
+
+  it('a need that is not claimed', async () => {
+    expect(await failing(undefined, { ...honest, needs: ['operator.gradient', 'scheduler.transition'] })).toEqual([
+      { name: 'it needs nothing that it does not say', message: 'the manifest needs operator.gradient, scheduler.transition, and with nothing more than that a run fails: a gradient is taken through the model, which has none here. Name it in "needs", or say no in `refuses`.' },
+    ]);
+  });
+});
