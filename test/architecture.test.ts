@@ -111,7 +111,7 @@ describe('imports', () => {
 
   it('of plugins leave files to the context', () => {
     const check = ({ home, isSource, imports }: Source): readonly string[] =>
-      home.startsWith('plugins/') && isSource ? imports.filter((name) => /^(node:)?(fs|child_process|net|http|https)(\/|$)/.test(name)).map((name) => `may not import ${name}`) : [];
+      /^(plugins|templates)\//.test(home) && isSource ? imports.filter((name) => /^(node:)?(fs|child_process|net|http|https)(\/|$)/.test(name)).map((name) => `may not import ${name}`) : [];
     expect(offences(check)).toEqual([]);
   });
 

@@ -2,7 +2,7 @@
 import { fixtureReport, hasFixture, readFixtureJson } from '@tweedie/testing';
 
 const methods = {
-  daps: 'daps', ddnm: 'ddnm', ddrm: 'ddrm', diffpir: 'diffpir', dmap: 'dmap', dsg: 'dsg', fps: 'fps', lgd: 'lgd', mcg: 'mcg',
+  ddnm: 'ddnm', ddrm: 'ddrm', diffpir: 'diffpir', fps: 'fps', lgd: 'lgd', mcg: 'mcg',
   mcgdiff: 'mcgdiff', mpgd: 'mpgd', pgdm: 'pgdm', psplus: 'ps-plus', reddiff: 'red-diff', tmpd: 'tmpd',
 };
 

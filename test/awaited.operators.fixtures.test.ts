@@ -3,11 +3,11 @@ import { fixtureReport, readFixtureJson } from '@tweedie/testing';
 
 type Index = { readonly pictures: Readonly<Record<string, Readonly<Record<string, object>>>> };
 
-const tested = ['image', 'mask'];
-const known = ['bicubic', 'gaussian', 'motion', 'anisotropic-conv', 'anisotropic', 'gray', 'hadamard', 'phase', 'hdr'];
+const tested = [/^(image|mask|gray)$/, /^(bicubic|gaussian|motion|anisotropic|anisotropic-conv)\d+$/];
+const known = ['hadamard', 'phase', 'hdr'];
 const cases = Object.entries(readFixtureJson<Index>('operators', 'index.json').pictures).flatMap(([picture, operators]) =>
   Object.keys(operators)
-    .filter((name) => !tested.includes(name))
+    .filter((name) => !tested.some((pattern) => pattern.test(name)))
     .map((name) => ({ id: `${picture} ${name}`, operator: name.replace(/\d+$/, '') })),
 );
 const report = fixtureReport('operators', 'awaited');

@@ -1,4 +1,4 @@
-/** What docs/write-a-method.md tells its reader to type works as it stands. */
+/** What docs/write-a-plugin.md tells its reader to type works as it stands. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,8 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-it('docs/write-a-method.md: its method runs beside an experiment, outside of the repository', () => {
-  const page = readFileSync(join(root, 'docs/write-a-method.md'), 'utf8');
+it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the repository', () => {
+  const page = readFileSync(join(root, 'docs/write-a-plugin.md'), 'utf8');
   const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
   try {
     const save = (name: string, content: string) => {

@@ -9,6 +9,13 @@ import { describe, expect, it } from 'vitest';
 
 const { plugins } = JSON.parse(readFileSync(new URL('../registry.json', import.meta.url), 'utf8')) as { plugins: Record<string, string> };
 const idsOf = (kind: string) => Object.keys(plugins).flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
+/** Options under which a method that has long runs of its own is quick enough here. */
+const quick: Readonly<Record<string, object>> = { daps: { levels: 20, mcmcSteps: 5 } };
+/**
+ * Methods that follow the direction of a gradient whatever its length: where the noise hides y that direction is rounding, so that samples of two
+ * engines part, and only their distributions are compared, as those of independent samples.
+ */
+const amplifying: readonly string[] = ['dmap', 'dsg'];
 
 const imageShape = [5, 4, 3] as const;
 const container = testContainer();
@@ -51,7 +58,7 @@ const pairs = engines.flatMap((other, position) => engines.slice(position + 1).m
 
 describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, other) => {
   describe.each(idsOf('guidance'))('guidance/%s', async (id) => {
-    const guidance: Guidance = await container.plugin('guidance', { id });
+    const guidance: Guidance = await container.plugin('guidance', { id, options: { ...quick[id] } });
     const operator = [inpaint, identity].find((candidate) => guidance.refuses?.({ model, operator: candidate, scheduler: schedulers.ddpm }) === undefined)!;
     const problems = randomProblems(operator, imageShape, 6, 0.1);
 
@@ -62,7 +69,7 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
         const { bound: { sampler, steps } } = await bind(guidance as never, { engine: recorder, model, operator, scheduler });
         const measured = stackProblems(problems);
         const random = batchRandom(problems.map(({ hash }) => ({ seed: 1, problem: hash, sample: 0 })));
-        for (const position of [0, 30, 60, 90, 98, 99]) {
+        for (const position of new Set([0, 0.3, 0.6, 0.9, 0.98, 0.99].map((share) => Math.floor(share * steps.length)))) {
           const step = steps[position]!;
           // A state at the right noise level, the same for both engines.
           const xt = random(position).normal('state', [problems.length, ...imageShape]).mul(step.level.signal * 0.5 + step.level.noise) as Image;
@@ -76,7 +83,7 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
       got.forEach((call, index) => call.forEach((leaf, position) => expect(relativeDifference(leaf, expected[index]![position]!), `call ${index}, result ${position}`).toBeLessThan(1e-5)));
     });
 
-    it('after 100 steps: the median sample to 1e-4, mean and variance within their Monte Carlo error', async () => {
+    it('after a whole run: the median sample to 1e-4, mean and variance within their Monte Carlo error', async () => {
       const rows = [];
       for (const candidate of [other, engine]) {
         const run = await bind(guidance as never, { engine: candidate, model, operator, scheduler: schedulers.ddpm });
@@ -85,7 +92,8 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
       }
       const [expected, got] = rows as [Float32Array[], Float32Array[]];
       const differences = got.map((row, sample) => relativeDifference(row, expected[sample]!)).sort((a, b) => a - b);
-      expect(differences[30]!).toBeLessThan(1e-4);
+      if (!amplifying.includes(id)) expect(differences[30]!).toBeLessThan(1e-4);
+      const errors = amplifying.includes(id) ? 4 * Math.SQRT2 : 1.96;
 
       const moments = (samples: Float32Array[], entry: number) => {
         const values = samples.map((row) => row[entry]!);
@@ -94,8 +102,8 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
       };
       for (let entry = 0; entry < got[0]!.length; entry++) {
         const [a, b] = [moments(got, entry), moments(expected, entry)];
-        expect(Math.abs(a.mean - b.mean)).toBeLessThan(1.96 * Math.sqrt(b.variance / 60) + 1e-5);
-        expect(Math.abs(a.variance - b.variance)).toBeLessThan(1.96 * b.variance * Math.sqrt(2 / 59) + 1e-5);
+        expect(Math.abs(a.mean - b.mean)).toBeLessThan(errors * Math.sqrt(b.variance / 60) + 1e-5);
+        expect(Math.abs(a.variance - b.variance)).toBeLessThan(errors * Math.max(a.variance, b.variance) * Math.sqrt(2 / 59) + 1e-5);
       }
     });
   });

@@ -1,7 +1,12 @@
 /** Free energies from umbrella windows in a double well, methods.md 6.5: a harmonic restraint is inpainting with one hidden entry. */
-import { type Guidance, keyedRandom, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture, type Problem, tf } from '@tweedie/core';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Guidance, keyedRandom, mixtureModel, noiseProcess, type Problem, tf } from '@tweedie/core';
+import { compare, freeEnergy, freeEnergyTruth, readRecipe } from '@tweedie/experiments';
 import { bind, fixtureReport, readFixtureJson, sampleRows, testContainer } from '@tweedie/testing';
-import { expect } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 type Result = {
   readonly maxWindowMeanError: number;
@@ -61,56 +66,8 @@ async function sampleWindows(method: { readonly id: string; readonly options?: R
   return windows.map((_, window) => rows.slice(window * count, (window + 1) * count).map((row) => row[0]!));
 }
 
-const width = (bins.to - bins.from) / bins.count;
-const centres = Array.from({ length: bins.count }, (_, bin) => bins.from + (bin + 0.5) * width);
-const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-const shifted = (energies: readonly number[], over: (bin: number) => boolean) => {
-  const lowest = Math.min(...energies.filter((_, bin) => over(bin)));
-  return energies.map((energy) => energy - lowest);
-};
-
-/** P(b) = sum_k n_k(b) / sum_k N_k exp(f_k - U_k(b)),  f_k = -ln sum_b P(b) exp(-U_k(b)), until f moves less than 1e-9. Gives -ln P. */
-function wham(counts: readonly number[][]): number[] {
-  const bias = windows.map((centre) => centres.map((x) => Math.exp(-((x - centre) ** 2) / (2 * sigmaY ** 2))));
-  const inside = counts.map(sum);
-  const totals = centres.map((_, bin) => sum(counts.map((window) => window[bin]!)));
-  let f = windows.map(() => 0);
-  for (;;) {
-    const p = totals.map((total, bin) => total / sum(inside.map((n, k) => n * Math.exp(f[k]!) * bias[k]![bin]!)));
-    const next = bias.map((factors) => -Math.log(sum(p.map((value, bin) => value * factors[bin]!))));
-    const normalised = next.map((value) => value - next[0]!);
-    const moved = Math.max(...normalised.map((value, k) => Math.abs(value - f[k]!)));
-    f = normalised;
-    if (moved < 1e-9) return p.map((value) => -Math.log(value));
-  }
-}
-
-function analyse(samples: readonly number[][]): Result {
-  const exact = windows.map((centre) => mixtureMoments(posteriorMixture(prior, Float64Array.of(1, 0), Float64Array.of(centre), sigmaY)));
-  const means = samples.map((values) => sum(values) / values.length);
-  const ratios = samples.map((values, k) => Math.sqrt(sum(values.map((x) => (x - means[k]!) ** 2)) / values.length / exact[k]!.covariance[0]!));
-
-  const counts = samples.map((values) => {
-    const histogram = centres.map(() => 0);
-    for (const x of values) if (x >= bins.from && x < bins.to) histogram[Math.floor((x - bins.from) / width)]!++;
-    return histogram;
-  });
-  const populated = (bin: number) => sum(counts.map((window) => window[bin]!)) > 20;
-  const energy = shifted(wham(counts), populated);
-  const truth = shifted(
-    centres.map((x) => -Math.log(sum(wells.means.map(([m = 0], k) => (wells.weights[k]! / wells.standardDeviations[k]!) * Math.exp(-((x - m) ** 2) / (2 * wells.standardDeviations[k]! ** 2)))))),
-    () => true,
-  );
-  const errors = centres.flatMap((x, bin) => (Math.abs(x) < 3.4 && populated(bin) ? [energy[bin]! - truth[bin]!] : []));
-  return {
-    maxWindowMeanError: Math.max(...means.map((mean, k) => Math.abs(mean - exact[k]!.mean[0]!))),
-    stdRatioMin: Math.min(...ratios),
-    stdRatioMax: Math.max(...ratios),
-    freeEnergyRmse: Math.sqrt(sum(errors.map((error) => error ** 2)) / errors.length),
-    freeEnergyMaxError: Math.max(...errors.map(Math.abs)),
-    barrier: Math.max(...centres.flatMap((x, bin) => (Math.abs(x) < 1.5 && Number.isFinite(energy[bin]) ? [energy[bin]!] : []))),
-  };
-}
+const options = { entry: 0, from: bins.from, to: bins.to, bins: bins.count, errors: [-3.4, 3.4], barrier: [-1.5, 1.5] } as const;
+const truth = freeEnergyTruth(prior, options, windows, sigmaY);
 
 type Ours = { readonly method: { readonly id: string; readonly options?: Record<string, unknown> }; readonly count: number; readonly noisyHidden?: boolean };
 const methods: Readonly<Record<string, Ours>> = {
@@ -140,7 +97,8 @@ for (const [sampler, { mean: stored }] of Object.entries(independentRuns.sampler
     continue;
   }
   report.case(sampler, async () => {
-    const got = analyse(await sampleWindows(ours.method, ours.count, ours.noisyHidden === true));
+    const { rmse: freeEnergyRmse, maxError: freeEnergyMaxError, ...others } = freeEnergy(await sampleWindows(ours.method, ours.count, ours.noisyHidden === true), options, truth, sigmaY);
+    const got: Result = { ...others, freeEnergyRmse, freeEnergyMaxError };
     for (const name of Object.keys(scatter) as (keyof Result)[]) {
       const difference = Math.abs(got[name] - stored[name]);
       expect.soft(difference, `${name} ${got[name]}, stored ${stored[name]}`).toBeLessThan(4 * scatter[name] * Math.sqrt(2000 / ours.count));
@@ -149,3 +107,37 @@ for (const [sampler, { mean: stored }] of Object.entries(independentRuns.sampler
     if (sampler.startsWith('dps-')) expect.soft(got.freeEnergyRmse).toBeGreaterThan(0.5);
   });
 }
+
+describe('recipes/double-well.yaml', () => {
+  const path = fileURLToPath(new URL('../recipes/double-well.yaml', import.meta.url));
+  const { input } = readRecipe(path);
+  const chosen = input.methods.map((method) => (typeof method === 'string' ? { id: method } : method));
+
+  // Other fixtures may hold another problem.
+  it.skipIf(process.env['TWEEDIE_FIXTURES'])('is the problem of the stored numbers, with methods that are checked against them above', () => {
+    expect(input).toMatchObject({
+      model: { options: { shape: [...imageShape], means: wells.means, variances: wells.standardDeviations.map((s) => expect.closeTo(s ** 2, 12)) } },
+      images: { measurements: windows.map((centre) => [centre, 0]) },
+      sigmaY,
+      scheduler: { id: 'ddpm', options: { steps: 1000, variance: 'fixed-small' } },
+      freeEnergy: options,
+    });
+    for (const { id, options = {} } of chosen.filter(({ id }) => ['exact', 'dps', 'dps-w'].includes(id))) expect(Object.values(methods).map(({ method }) => ({ options: {}, ...method }))).toContainEqual({ id, options });
+  });
+
+  it('runs, and sees that DPS is too narrow in its windows', async () => {
+    const out = mkdtempSync(join(tmpdir(), 'tweedie-double-well-'));
+    try {
+      const { json, report: page, failures } = await compare({ recipe: path, overrides: { samples: 20, steps: 50 }, out });
+      expect(failures).toEqual([]);
+      const [{ rows }] = json.freeEnergy as [NonNullable<typeof json.freeEnergy>[number]];
+      expect(rows).toHaveLength(chosen.length);
+      const of = (id: string) => rows.find(({ method }) => method === id)!.result;
+      expect(of('dps').maxWindowMeanError).toBeGreaterThan(of('exact').maxWindowMeanError);
+      expect(of('dps').stdRatioMin).toBeLessThan(of('exact').stdRatioMin);
+      expect(readFileSync(page, 'utf8')).toContain('Free energy −ln p, in kT');
+    } finally {
+      rmSync(out, { recursive: true });
+    }
+  });
+});

@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ['@tweedie/source', 'node'] } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'plugins/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['packages/*/test/**/*.test.ts', 'plugins/*/test/**/*.test.ts', 'templates/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     // ONNX Runtime sessions are safe in processes, not in worker threads.
     pool: 'forks',
     maxWorkers: 2,

@@ -1,11 +1,17 @@
 import { Bench } from './commands/bench.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
+import { Explain } from './commands/explain.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
+import { New } from './commands/new.ts';
+import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
+import { Tune } from './commands/tune.ts';
 
 /** Every command by name. Each imports what is heavy when it runs, so that help and listing start at once. */
-export const commands = { bench: Bench, compare: Compare, doctor: Doctor, info: Info, list: List, plan: Plan, report: Report, restore: Restore };
+export const commands = {
+  bench: Bench, compare: Compare, doctor: Doctor, explain: Explain, info: Info, list: List, new: New, picture: Picture, plan: Plan, report: Report, restore: Restore, tune: Tune,
+};

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { takeTurns } from '../src/bench/measure.ts';
+import { type OverheadBench, showOverheadBench } from '../src/bench/overhead.ts';
 import { showUnetBench } from '../src/bench/show-unet.ts';
 import type { UnetBench, UnetRow } from '../src/bench/unet.ts';
 import { repeatsOf } from '../src/bench/unet-sizes.ts';
@@ -82,4 +83,37 @@ it('measures several batch sizes, each in its own process, and says once why not
   const { code, out, err } = await tweedie(['bench', 'unet', '--batch', '1,2', '--torch', 'no-such-python']);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err.match(/Error: .*/g)).toEqual(['Error: [bench --torch] no-such-python: spawn no-such-python ENOENT. Name a Python that has torch, for example one of a virtual environment.']);
+});
+
+it('sets a step of each method that can work beside the passes that it makes', async () => {
+  const { code, out, err } = await tweedie(['bench', 'overhead', '--methods', 'dps-w,exact', '--repeats', '1', '--json']);
+  expect(code).toBe(0);
+  expect(err).toMatch(/^small, dps-w: compiling, then 1 rounds$/m);
+  const { rows, skipped, repeats } = JSON.parse(out) as OverheadBench;
+  expect(repeats).toBe(1);
+  expect(rows.map(({ method, forwards, vjps }) => [method, forwards, vjps])).toEqual([['dps-w', 2, 1]]);
+  expect(skipped.map(({ method }) => method)).toEqual(['exact']);
+  for (const { seconds, network, overhead } of rows) {
+    expect(Math.min(seconds.best, network.best)).toBeGreaterThan(0);
+    // One round: its share is that of the medians.
+    expect(overhead.seconds).toBeCloseTo(1 - network.median / seconds.median, 6);
+    expect(overhead.cpuSeconds).toBeLessThan(1);
+  }
+});
+
+it('shows the overhead, and who is left out', () => {
+  const shown = showOverheadBench({
+    machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' }, size: 'medium', network: '64x64', threads: 2, repeats: 12,
+    rows: [{ method: 'dps-w', forwards: 2, vjps: 1, seconds: { median: 0.53, best: 0.5 }, network: { median: 0.52, best: 0.5 }, overhead: { seconds: 0.0189, cpuSeconds: -0.001 } }],
+    skipped: [{ method: 'exact', reason: 'no closed form' }],
+  });
+  expect(shown.split('\n').slice(1, 6)).toMatchInlineSnapshot(`
+    [
+      "Some CPU, 2 cores, Node v20.11.0; 2 threads; 12 rounds",
+      "",
+      "       forwards  vjps         ms a step     network alone    overhead  of CPU time",
+      "dps-w         2     1     530.0 (500.0)     520.0 (500.0)       1.9 %       -0.1 %",
+      "exact left out: no closed form",
+    ]
+  `);
 });

@@ -5,7 +5,8 @@ import type { Image, Tensor, TensorTree } from './types.ts';
 /**
  * Value and gradient of a function of one tensor, with whatever else it computed on the way.
  * `fn` gives one number per sample, [B]; since samples do not meet in it, the gradient of the sum is each sample's own gradient.
- * Forward and reverse pass run once each.
+ * Forward and reverse pass run once each. Called again inside of `fn`, on values of this pass and for the same `x`, it gives the gradient of
+ * another value for one more reverse pass alone.
  */
 export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
   fn: (x: X) => readonly [value: Tensor, aux: Aux],

@@ -54,6 +54,7 @@ export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
 export { adjointOf, solveOf } from './linear.ts';
+export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
 export { eager, eagerEngine, onBackend } from './eager.ts';
 export { disposeTree, leavesOf, mapTree, rowsOf, signatureOf, stackTrees, tensorsOf, traced } from './trees.ts';
@@ -61,13 +62,18 @@ export {
   alphaBarsOf,
   cosineBetas,
   geometricProcess,
+  geometricSigmas,
   linearBetas,
   noiseProcess,
   type LevelPair,
+  levelsThrough,
+  polynomialSigmas,
   processSchema,
   type ProcessOptions,
   respacedLevels,
   reverseCoefficients,
+  sigmaRange,
+  type SigmaRange,
   spaceTimesteps,
   veProcess,
   vpProcess,
@@ -104,7 +110,8 @@ export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture } from './posterior.ts';
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
-export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, type StepEvent } from './loop.ts';
-export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type Problem, sha256, stackProblems } from './problems.ts';
-export { initialNoise, reverseStep } from './steps.ts';
+export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
+export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';
+export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type NoiseLevel, type Problem, sha256, sigmaOf, stackProblems } from './problems.ts';
+export { addsNoise, compileSteps, denoiserCalls, initialNoise, noiseRadius, onSphere, reverseStep } from './steps.ts';
 export { combinedLevel, combinedState, posteriorScore } from './denoising.ts';

@@ -68,8 +68,7 @@ export function geometricProcess(sigmaMin: number, sigmaMax: number, count: numb
   if (!(sigmaMin > 0 && sigmaMin < sigmaMax)) {
     throw new ConfigError(where, `sigmaMin ${sigmaMin} and sigmaMax ${sigmaMax} are not 0 < sigmaMin < sigmaMax.`, 'Choose sigmaMin below sigmaMax.');
   }
-  const ratio = Math.log(sigmaMax / sigmaMin);
-  return veProcess(Float64Array.from({ length: count }, (_, t) => sigmaMin * Math.exp((ratio * t) / (count - 1))));
+  return veProcess(geometricSigmas(sigmaMin, sigmaMax, count));
 }
 
 /** Variance exploding, from any rising sigmas. */
@@ -122,16 +121,18 @@ function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<
  * Which entries of a table of `count` a schedule with fewer steps keeps, ascending. methods.md 1.2.
  *  - an integer n: n entries, both ends included, rounded half to even along accumulated floating-point strides;
  *  - 'ddimN': a plain stride that gives exactly N entries (does not reach the last one);
+ *  - 'quadN': N entries, both ends included, the closer the less the noise (methods.md 4.13; Zhu et al. 2023, arXiv:2305.08995, released code);
  *  - a list: the table is cut into equal sections, each spaced like an integer.
  */
 export function spaceTimesteps(count: number, spacing: number | string | readonly number[]): number[] {
   if (typeof spacing === 'string') {
-    const match = /^ddim(\d+)$/.exec(spacing);
+    const match = /^(ddim|quad)(\d+)$/.exec(spacing);
     if (match === null) {
       if (/^\d+(,\d+)*$/.test(spacing)) return spaceTimesteps(count, spacing.split(',').map(Number));
-      throw new ConfigError('schedule', `steps '${spacing}' is not understood.`, "Give a number, 'ddimN', or counts per section such as '10,20,30'.");
+      throw new ConfigError('schedule', `steps '${spacing}' is not understood.`, "Give a number, 'ddimN', 'quadN', or counts per section such as '10,20,30'.");
     }
-    const wanted = Number(match[1]);
+    const wanted = Number(match[2]);
+    if (match[1] === 'quad') return quadraticTimesteps(count, wanted);
     for (let stride = 1; stride < count; stride++) {
       if (Math.ceil(count / stride) === wanted) return Array.from({ length: wanted }, (_, i) => i * stride);
     }
@@ -158,6 +159,16 @@ export function spaceTimesteps(count: number, spacing: number | string | readonl
   return kept;
 }
 
+/** t_i = count - 1 - floor(count sqrt(i / (wanted - 1))), the last one 0: distances in t fall like 1 / i. */
+function quadraticTimesteps(count: number, wanted: number): number[] {
+  const stride = count ** 2 / (wanted - 1);
+  const falling = Array.from({ length: wanted }, (_, i) => (i === 0 ? count - 1 : i === wanted - 1 ? 0 : count - 1 - Math.floor(Math.sqrt(i * stride))));
+  if (wanted < 1 || falling.some((t, i) => i > 0 && t >= (falling[i - 1] ?? count))) {
+    throw new ConfigError('schedule', `'quad${wanted}' over ${count} levels would visit one of them twice.`, `Give 1 to ${Math.floor(count / 2) + 1} steps, or a number without the quad prefix.`);
+  }
+  return falling.reverse();
+}
+
 function roundHalfToEven(value: number): number {
   const down = Math.floor(value);
   const fraction = value - down;
@@ -171,9 +182,33 @@ export type LevelPair = { readonly index: number; readonly level: Level; readonl
 /** The levels a respaced schedule visits, from the most noise to the clean end; methods.md 1.2. `index` counts down to 0. */
 export function respacedLevels(process: NoiseProcess, spacing: number | string | readonly number[]): LevelPair[] {
   const clean = process.levelAt(0);
-  const kept = spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? clean);
-  return kept.map((level, index) => ({ index, level, next: kept[index - 1] ?? clean })).reverse();
+  return pairs(spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? clean), clean);
 }
+
+/** The same through falling noise levels of one's own choice, in the units of the process, and then to the clean end. */
+export const levelsThrough = (process: NoiseProcess, sigmas: readonly number[]): LevelPair[] =>
+  pairs(sigmas.map((sigma) => process.levelAt(sigma)).reverse(), process.levelAt(0));
+
+const pairs = (rising: readonly Level[], clean: Level): LevelPair[] => rising.map((level, index) => ({ index, level, next: rising[index - 1] ?? clean })).reverse();
+
+export type SigmaRange = { readonly sigmaMin: number; readonly sigmaMax: number };
+
+/** The noise levels that a schedule runs between: those given or, where not, `usual` as far as the process's table reaches. Throws ConfigError. */
+export function sigmaRange({ table }: NoiseProcess, given: Partial<SigmaRange>, usual: SigmaRange = { sigmaMin: 0, sigmaMax: Infinity }): SigmaRange {
+  const { sigmaMin = Math.max(usual.sigmaMin, table[0]?.sigma ?? 0), sigmaMax = Math.min(usual.sigmaMax, table.at(-1)?.sigma ?? 0) } = given;
+  if (sigmaMin > 0 && sigmaMin < sigmaMax) return { sigmaMin, sigmaMax };
+  const [low, high] = [sigmaMin, sigmaMax].map((sigma) => Number(sigma.toPrecision(6)));
+  throw new ConfigError('schedule', `sigmaMin ${low} and sigmaMax ${high} are not 0 < sigmaMin < sigmaMax.`, 'Choose sigmaMin below sigmaMax.');
+}
+
+/** `count` noise levels, evenly spaced in ln sigma, both ends included. methods.md 1.4. */
+export const geometricSigmas = (from: number, to: number, count: number): number[] => spaced(count, (u) => from * Math.exp(u * Math.log(to / from)));
+
+/** `count` noise levels, evenly spaced in sigma^(1 / rho), both ends included. methods.md 1.4; Karras et al. 2022, arXiv:2206.00364, Equation 5. */
+export const polynomialSigmas = (from: number, to: number, count: number, rho: number): number[] =>
+  spaced(count, (u) => (from ** (1 / rho) + u * (to ** (1 / rho) - from ** (1 / rho))) ** rho);
+
+const spaced = (count: number, at: (u: number) => number): number[] => Array.from({ length: count }, (_, i) => at(count === 1 ? 0 : i / (count - 1)));
 
 /**
  * Coefficients of q(xNext | xt, x0), the reverse of one noising step, for any process with xt = signal x0 + noise eps; float64.

@@ -4,7 +4,7 @@ import { batchRandom, type SampleKey } from './random.ts';
 import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
 import { tensorsOf } from './trees.ts';
-import type { Compiled, Cost, Engine, Guidance, Image, ImageShape, Measured, Sampler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
+import type { Compiled, Cost, Engine, Guidance, Image, ImageShape, Measured, NoiseProcess, Sampler, Scheduler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
 
 /** A guidance method bound to a setting, with the ledger of everything it compiled. */
 export interface BoundGuidance {
@@ -16,6 +16,10 @@ export interface BoundGuidance {
   readonly compilations: () => number;
   dispose(): void;
 }
+
+/** The levels that a method visits: its own, or the scheduler's. */
+export const stepsOf = (guidance: Pick<Guidance, 'levels'>, scheduler: Scheduler, process: NoiseProcess): readonly Step[] =>
+  guidance.levels?.(process) ?? scheduler.levels(process);
 
 /** Binds a method once for all problems of a setting; network and operator calls are counted from here on. */
 export async function bindGuidance<S extends TensorTree>(guidance: Guidance<S>, setting: Setting): Promise<BoundGuidance> {
@@ -32,7 +36,7 @@ export async function bindGuidance<S extends TensorTree>(guidance: Guidance<S>, 
   const sampler = await guidance.bind({ engine, scheduler, model: meteredModel(setting.model), operator: meteredOperator(setting.operator) });
   return {
     sampler,
-    steps: sampler.levels ?? scheduler.levels(setting.model.process),
+    steps: stepsOf(guidance, scheduler, setting.model.process),
     cost: () => compiled.reduce((sum, { cost }) => addCosts(sum, cost), noCost),
     compilations: () => compiled.reduce((sum, { compilations }) => sum + compilations, 0),
     dispose() {
@@ -124,7 +128,7 @@ const startFromNoise =
     initialNoise(y.shape[0] ?? 1, shape, level, random);
 
 /** Runs an asynchronous piece of work and disposes every tensor it made except those in its result. */
-async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {
+export async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {
   const engine = tf.engine();
   engine.startScope();
   let result: T | undefined;

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
 import { ConfigError } from './errors.ts';
+import { poissonMeasurement, poissonSigma } from './poisson.ts';
 import { keyedRandom } from './random.ts';
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata, type SafetensorsInput } from './safetensors.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree, mapTree, stackTrees } from './trees.ts';
 import type { ImageShape, Measured, Operator, Tensor, TensorTree } from './types.ts';
 
+/** Standard deviation of Gaussian noise in the units of A's output; or Poisson noise (`poissonMeasurement`), of which a white pixel gets 255 rate counts. */
+export type NoiseLevel = number | { readonly poisson: number };
+
+/** The sigmaY that methods are told: Poisson noise has that of mid-grey, sqrt(2 / (255 rate)). */
+export const sigmaOf = (level: NoiseLevel): number => (typeof level === 'number' ? level : poissonSigma(level.poisson));
+
 /**
  * A problem, made once and shared by all methods: the truth, what was drawn for the operator, and the measurement
- * y = A(x0) + sigmaY * noise. No tensor has a batch axis. `hash` is the SHA-256 of its stored bytes.
+ * y = A(x0) + sigmaY * noise, or with Poisson noise. No tensor has a batch axis. `hash` is the SHA-256 of its stored bytes.
  */
 export type Problem = {
   readonly hash: string;
@@ -30,10 +37,14 @@ export function makeProblem(parts: {
   readonly imageShape: ImageShape;
   readonly operator: Operator;
   readonly operatorKey: string;
-  readonly sigmaY: number;
+  readonly sigmaY: NoiseLevel;
   readonly seed: number;
 }): Problem {
-  const { name, imageShape, operator, operatorKey, sigmaY, seed } = parts;
+  const { name, imageShape, operator, operatorKey, sigmaY: level, seed } = parts;
+  if (typeof level !== 'number' && !(level.poisson > 0 && level.poisson < Infinity)) {
+    throw new ConfigError('problem', `the rate of Poisson noise must be a number > 0, got ${level.poisson}.`, 'A white pixel gets 255 rate counts; 1 is the noise of an 8-bit picture.');
+  }
+  const sigmaY = sigmaOf(level);
   if (!(sigmaY >= 0) || !Number.isFinite(sigmaY)) {
     throw new ConfigError('problem', `sigmaY must be a number >= 0, got ${sigmaY}.`, "Give the noise's standard deviation in the units of A's output.");
   }
@@ -43,9 +54,10 @@ export function makeProblem(parts: {
   const y = tf.tidy(() => {
     const batch = stackTrees([drawn]);
     const clean = operator.forward(tf.expandDims(x0), batch);
-    const noise = tf.tensor(random.normal('noise', clean.size), clean.shape);
-    const shaped = operator.shapeNoise?.(noise, batch) ?? noise;
-    return clean.add(shaped.mul(sigmaY)).squeeze([0]);
+    const noise = typeof level === 'number'
+      ? tf.tensor(random.normal('noise', clean.size), clean.shape).mul(level)
+      : poissonMeasurement(clean, level.poisson, random).sub(clean);
+    return clean.add(operator.shapeNoise?.(noise, batch) ?? noise).squeeze([0]);
   });
   const problem = { name, operator: operatorKey, sigmaY, x0, y, drawn };
   return { ...problem, hash: sha256(encodeProblem(problem)) };

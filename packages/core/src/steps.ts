@@ -1,4 +1,7 @@
-import type { Denoise, Image, ImageShape, Level, Scheduler, StepRandom, StepTensors } from './types.ts';
+import { perSample, sampleNorm } from './gradients.ts';
+import { tf } from './tensorflow.ts';
+import { traced } from './trees.ts';
+import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, Step, StepRandom, StepTensors, Tensor } from './types.ts';
 
 /**
  * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one (methods.md 4). The level tells them
@@ -12,7 +15,44 @@ export function initialNoise(batch: number, shape: ImageShape, level: Level, ran
 /** One reverse step with a denoiser in place of the model: what a method does that only changes x0hat. Works with every scheduler. */
 export function reverseStep(scheduler: Scheduler, denoise: Denoise, xt: Image, step: StepTensors, noise: Image): { state: Image; x0hat: Image } {
   const prediction = denoise(xt, step.level);
-  if (scheduler.advance) return { state: scheduler.advance(denoise, xt, step, noise), x0hat: prediction.x0hat };
+  if (scheduler.advance) return { state: scheduler.advance(denoise, xt, prediction, step, noise), x0hat: prediction.x0hat };
   const { mean, std } = scheduler.transition(xt, prediction, step);
   return { state: mean.add(noise.mul(std)), x0hat: prediction.x0hat };
+}
+
+/**
+ * What `compile` makes of the scheduler, to be used in every step; where the scheduler advances (Heun), what it makes of `transition` in the last
+ * one, for which a second look, at sigma 0, would be wasted. A denoiser in `reverseStep` is then called as often as `denoiserCalls` says.
+ */
+export function compileSteps<F>(scheduler: Scheduler, compile: (scheduler: Scheduler) => F): (step: Step) => F {
+  const usual = compile(scheduler);
+  const { advance, ...euler } = scheduler;
+  const last = advance === undefined ? usual : compile(euler);
+  return ({ index }) => (index === 0 ? last : usual);
+}
+
+/** Calls of the denoiser in `steps` steps: one each, and with Heun a second one in all but the last. */
+export const denoiserCalls = ({ advance }: Scheduler, steps: number): number => (advance === undefined ? steps : 2 * steps - 1);
+
+/** Keeps the direction of a vector that is exactly zero finite; the guard of the released DSG code. */
+const DIRECTION_GUARD = 1e-8;
+
+/** Where samples of N(mean, std^2) concentrate: the radius sqrt(sum std^2) over the entries of each image, [B]; sqrt(d) std for a constant std. */
+export const noiseRadius = (std: Tensor, like: Image): Tensor => sampleNorm(std.mul(like.onesLike()));
+
+/** The point at distance `radius` [B] from `center` in the direction of `offset`, per sample; `center` where `offset` is zero. [B, H, W, C] */
+export function onSphere(center: Image, radius: Tensor, offset: Image): Image {
+  const length = radius.div(sampleNorm(offset).add(DIRECTION_GUARD));
+  return center.add<Image>(offset.mul(perSample(length, offset)));
+}
+
+/** Whether a scheduler's steps are random: methods that move within the noise of a step can do nothing in deterministic ones (DDIM, eta 0). */
+export function addsNoise(scheduler: Scheduler, process: NoiseProcess): boolean {
+  const [first] = scheduler.levels(process);
+  if (first === undefined) return false;
+  return tf.tidy(() => {
+    const xt: Image = tf.zeros([1, 1, 1, 1]);
+    const { std } = scheduler.transition(xt, { x0hat: xt, epsilon: xt, varianceFraction: xt }, traced(first));
+    return (std.max().dataSync()[0] ?? 0) > 0;
+  });
 }

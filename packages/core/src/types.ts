@@ -175,7 +175,8 @@ export type Step<C extends Coefficients = Coefficients> = {
   readonly coefficients: C;
 };
 export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
-export type Transition = { readonly mean: Image; readonly std: Tensor }; // std broadcasts against an image
+/** `std` broadcasts against an image; `predictedStd`, where it differs: of a last step, which adds no noise whatever its variance. */
+export type Transition = { readonly mean: Image; readonly std: Tensor; readonly predictedStd?: Tensor };
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
 
 /** Plugin kind `scheduler`. */
@@ -185,8 +186,8 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
   levels(process: NoiseProcess): readonly Step<C>[];
   /** Pure: distribution of xNext given xt and a prediction (whose x0hat may have been guided or clamped). std 0: deterministic. */
   transition(xt: Image, prediction: Prediction, step: StepTensors<C>): Transition;
-  /** Only where a step calls the model more than once (Heun). */
-  advance?(denoise: Denoise, xt: Image, step: StepTensors<C>, noise: Image): Image;
+  /** Only where a step calls the model twice (Heun): with `prediction` at `xt`, and once more at `step.next`. For the last step see `compileSteps`. */
+  advance?(denoise: Denoise, xt: Image, prediction: Prediction, step: StepTensors<C>, noise: Image): Image;
 }
 
 // ----------------------------------------------------------------------------------------------------------------- guidance
@@ -208,16 +209,15 @@ export interface Guidance<S extends TensorTree = Image> {
   refuses?(parts: Omit<Setting, 'engine'>): string | undefined;
   /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
+  /** Its own grid of levels, whatever the scheduler; default: the scheduler's. */
+  levels?(process: NoiseProcess): readonly Step[];
   /** Once per setting (model, operator, shapes), not per problem: compiles what it needs. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
 
 /** A bound method: state in, state out; no state of its own. Every function may be called for any batch of problems of its setting. */
 export interface Sampler<S extends TensorTree = Image> {
-  /** Its own grid of levels; default: the scheduler's. */
-  readonly levels?: readonly Step[];
-  /** Default: pure noise at the first level. `first` is the first step. */
-  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>;
+  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>; // default: pure noise at the first level; `first` is the first step
   step(state: S, step: Step, problem: Measured, random: StepRandom): Promise<Stepped<S>>;
   /** Default: the state. */
   result?(state: S, problem: Measured): Image | Promise<Image>;

@@ -1,4 +1,4 @@
-import { type LevelPair, linearBetas, noiseProcess, respacedLevels, reverseCoefficients, spaceTimesteps } from '@tweedie/core';
+import { type LevelPair, linearBetas, noiseProcess, polynomialSigmas, respacedLevels, reverseCoefficients, spaceTimesteps } from '@tweedie/core';
 import { fixtureReport, readFixtureJson, readFixtureTensors, stepsOfSchedule } from '@tweedie/testing';
 import { expect } from 'vitest';
 
@@ -43,5 +43,11 @@ for (const [steps, expected] of Object.entries(respacing)) {
   report.case(`respacing/${steps}`, () => expect(spaceTimesteps(1000, Number(steps))).toEqual(expected));
 }
 report.case('levelMaps/interpolatedLogSigma', () => agrees(levelMaps.sigma.map((sigma) => process.levelAt(sigma).t), levelMaps.interpolatedLogSigma));
-report.awaits('guidance/daps', [...names.filter((name) => name.startsWith('daps/')), 'levelMaps/dapsContinuous']);
+// methods.md 4.8: the annealing grids of DAPS, spaced like scheduler/edm's.
+const annealing: Readonly<Record<string, () => readonly number[]>> = {
+  'daps/annealingMain': () => [...polynomialSigmas(100, 0.1, 201, 7).slice(0, -1), 0],
+  'daps/annealingLegacy': () => [...polynomialSigmas(100, 0.1, 200, 7), 0],
+};
+for (const name of names.filter((each) => each.startsWith('daps/'))) report.case(name, () => agrees(annealing[name]!(), tensors.get(name)!.data));
+report.awaits('guidance/daps', ['levelMaps/dapsContinuous']);
 report.awaits('guidance/diffpir', ['levelMaps/nearestIndex']);

@@ -138,8 +138,8 @@ describe('the sampling loop', () => {
     type State = { x: Image; moments: readonly Tensor[]; cached: Tensor };
     const starts: number[] = [];
     const guidance: Guidance<State> = {
-      bind: ({ scheduler: s, model: prior }) => ({
-        levels: s.levels(prior.process).slice(0, 2),
+      levels: (process) => scheduler.levels(process).slice(0, 2),
+      bind: () => ({
         start: async ({ y }, first, random) => {
           starts.push(first.index);
           return { x: random.normal('start', y.shape) as Image, moments: [tf.zerosLike(y)], cached: tf.ones([7]) };

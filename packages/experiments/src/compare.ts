@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import { ConfigError, type Metric } from '@tweedie/core';
 import { comparisonTable } from './comparison-table.ts';
 import { completeScores, tryMetrics } from './complete-scores.ts';
+import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './free-energy-run.ts';
 import { identify } from './identity.ts';
+import { misfitMeter } from './misfit.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { prepareRun } from './prepare.ts';
 import type { Watch } from './progress.ts';
@@ -29,9 +31,13 @@ export type ComparisonJson = {
   readonly run: string;
   /** `ci95`: bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
   readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
+  /** || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
+  readonly misfit: readonly (Place & { readonly mean: number })[];
   /** Per sample, padding left out. */
   readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
   readonly failures: readonly ComparisonFailure[];
+  /** Where the recipe asks for it. */
+  readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Path of the HTML report. */
   readonly report: string;
 };
@@ -46,16 +52,18 @@ export type Comparison = {
 
 const placeOf = ({ row: { operator, sigmaY, method, label } }: RowSummary): Place => ({ operator, sigmaY, method, label });
 
-const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[]): ComparisonJson => ({
+const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[], freeEnergy: readonly FreeEnergyTable[]): ComparisonJson => ({
   run: folder,
   rows: rows.flatMap((row) => [...row.metrics].map(([metric, { n, mean, ci95 }]) =>
     ({ ...placeOf(row), metric, n, mean, ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const) }))),
+  misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
   cost: rows.flatMap((row) => {
     if (!row.cost) return [];
     const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
     return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
   }),
   failures: rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: index.images[image] ?? '', ...failure }))),
+  ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
   report,
 });
 
@@ -65,15 +73,17 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
   // The plotting library takes a second to load: only those who draw a report wait for it.
   const { renderReport } = await import('./report/render.ts');
   const path = join(store.folder, 'report.html');
-  writeWhole(path, renderReport(await reportData(index, rows, store, watch)));
-  const json = toJson(store.folder, path, index, rows);
-  return { json, table: comparisonTable(index, rows), report: path, failures: json.failures };
+  const freeEnergy = await freeEnergyTables(index, store);
+  writeWhole(path, renderReport({ ...(await reportData(index, rows, store, watch)), freeEnergy }));
+  const json = toJson(store.folder, path, index, rows, freeEnergy);
+  const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join('\n\n');
+  return { json, table, report: path, failures: json.failures };
 };
 
 /** The same folder for the same question: methods, metrics, and the number of images and samples may be added to. */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
-  const { model, images, operators, sigmaY, scheduler, engine, seed } = experiment;
-  const question = { model, dataset: images.dataset, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, scheduler, engine, seed, chunk };
+  const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
+  const question = { model, dataset: images.dataset, measurements: images.measurements, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };
   return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
 };
 
@@ -91,12 +101,17 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
   const metrics: Metric[] = [];
   for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
   const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
-  const run = { bench, engine, index, rows, metrics, store, watch };
+  const misfit = misfitMeter(engine);
+  const run = { bench, engine, index, rows, metrics, misfit, store, watch };
   await tryMetrics(run);
   writeIndex(store.folder, index);
   await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
-  await runRows(run);
-  await completeScores(run);
+  try {
+    await runRows(run);
+    await completeScores(run);
+  } finally {
+    misfit.dispose();
+  }
   return index;
 };
 

@@ -29,7 +29,8 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
   ];
 };
 
-const costColumns: readonly Column[] = [
+const otherColumns: readonly Column[] = [
+  { title: 'misfit', cell: ({ misfit }) => (misfit ? misfit.mean.toFixed(2) : '-') },
   { title: 'forwards', cell: ({ cost }) => (cost ? showNumber(cost.forwards) : '-') },
   { title: 'vjps', cell: ({ cost }) => (cost ? showNumber(cost.vjps) : '-') },
   { title: 'A calls', cell: ({ cost }) => (cost ? showNumber(cost.operatorCalls) : '-') },
@@ -46,7 +47,7 @@ const showFailures = ({ images }: RunIndex, { row, failed }: RowSummary): readon
 const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
   const [first] = rows;
   const ran = rows.filter(({ row }) => row.skipped === undefined);
-  const columns: readonly Column[] = [{ title: 'method', cell: ({ row }) => row.label }, ...index.metrics.flatMap((metric) => metricColumns(metric, ran)), ...costColumns];
+  const columns: readonly Column[] = [{ title: 'method', cell: ({ row }) => row.label }, ...index.metrics.flatMap((metric) => metricColumns(metric, ran)), ...otherColumns];
   const failed = ran.some((row) => row.failed.length > 0) ? [{ title: 'failed', cell: (row: RowSummary) => String(row.failed.length) }] : [];
   const all = [...columns, ...failed];
   return [
@@ -63,11 +64,12 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
   const { finished, expected } = progressOf(index, rows);
   const { length: images } = index.images;
   return [
-    `${index.title}: ${images} image${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
+    `${index.title}: ${images} ${index.truthUnknown ? 'measurement' : 'image'}${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
     '',
     ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
-    'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.',
-    ...(index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
+    ...(index.metrics.length > 0 ? ['Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.'] : []),
+    ...(index.metrics.length > 0 && index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
+    'misfit: ||y - A(x)|| / (sigmaY sqrt(entries)); 1 is the level of the noise.',
     'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
   ].join('\n');
 };

@@ -1,5 +1,7 @@
-import { disposeProblem, tf, type Image, type Metric } from '@tweedie/core';
+import { disposeProblem, disposeTree, stackProblems, tf, type Image, type Metric, type Problem } from '@tweedie/core';
+import { MISFIT } from './misfit.ts';
 import { loadProblem } from './problem-files.ts';
+import type { PlannedRow } from './plan.ts';
 import { checkSignal } from './progress.ts';
 import { meanCell, rowTitle, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';
@@ -23,36 +25,57 @@ const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: Readon
     return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
   }).filter(({ cell }) => !known.has(cell));
 
-const scoreOf = async ({ cell, samples, problem: hash }: Wanted, metric: Metric, key: string, { index, store }: Run): Promise<Score> => {
+/** One measure of one picture [1, H, W, C]. */
+type Measure = (x: Image, problem: Problem) => Promise<number | undefined>;
+
+const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measure, key: string, { index, store }: Run): Promise<Score> => {
   const problem = loadProblem(store.folder, hash);
   const x = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]) as Image;
-  const reference = tf.expandDims(problem.x0) as Image;
   try {
-    const [value = NaN] = await metric.compare(x, reference);
-    return { cell, metric: key, value };
+    return { cell, metric: key, value: (await measure(x, problem)) ?? NaN };
   } finally {
-    tf.dispose([x, reference]);
+    x.dispose();
     disposeProblem(problem);
   }
 };
 
+const scoreBy = (metric: Metric): Measure => async (x, { x0 }) => {
+  const reference = tf.expandDims(x0) as Image;
+  const [value] = await metric.compare(x, reference);
+  reference.dispose();
+  return value;
+};
+
+const misfitBy = ({ misfit }: Run, { operator: { operator } }: PlannedRow): Measure => async (x, problem) => {
+  const measured = stackProblems([problem]);
+  const [value] = await misfit.measure(operator, x, measured);
+  disposeTree({ y: measured.y, drawn: measured.drawn });
+  return value;
+};
+
 /** Scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
 export const completeScores = async (run: Run): Promise<void> => {
-  const { index, metrics, store, watch } = run;
+  const { index, metrics, rows, store, watch } = run;
   const cells = await store.cells();
-  const jobs = [];
+  const jobs: { row: IndexRow; measure: Measure; key: string; wanted: readonly Wanted[] }[] = [];
   for (const [m, metric] of metrics.entries()) {
     const key = index.metrics[m]?.key ?? '';
     const known = await store.scores(key);
-    jobs.push(...index.rows.map((row) => ({ row, metric, key, wanted: wantedOf(row, cells, known) })));
+    jobs.push(...index.rows.map((row) => ({ row, measure: scoreBy(metric), key, wanted: wantedOf(row, cells, known) })));
+  }
+  const known = await store.scores(MISFIT);
+  for (const [i, row] of index.rows.entries()) {
+    const planned = rows[i];
+    if (planned === undefined || row.sigmaY === 0) continue;
+    jobs.push({ row, measure: misfitBy(run, planned), key: MISFIT, wanted: wantedOf(row, cells, known).filter(({ samples }) => samples.length === 1) });
   }
   const total = jobs.reduce((sum, { wanted }) => sum + wanted.length, 0);
   let done = 0;
-  for (const { row, metric, key, wanted } of jobs) {
+  for (const { row, measure, key, wanted } of jobs) {
     const scores: Score[] = [];
     for (const each of wanted) {
       checkSignal(watch.signal);
-      scores.push(await scoreOf(each, metric, key, run));
+      scores.push(await scoreOf(each, measure, key, run));
       watch.onProgress?.({ phase: 'scores', done: ++done, total, label: rowTitle(row) });
     }
     if (scores.length > 0) await store.save([], scores, index.imageShape);

@@ -1,6 +1,6 @@
-import { bindGuidance, canonicalJson, disposeProblem, disposeTree, makeProblem, sampleBatch, stackProblems, type Engine } from '@tweedie/core';
+import { bindGuidance, disposeProblem, disposeTree, sampleBatch, stackProblems, type Engine } from '@tweedie/core';
 import type { PlannedRow } from './plan.ts';
-import { cleanImage } from './problem-files.ts';
+import { cleanImage, problemOf, type CleanImage } from './problem-files.ts';
 import { stopwatch } from './stopwatch.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -8,10 +8,10 @@ import type { Workbench } from './workbench.ts';
 const STEPS = 4;
 
 /** Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the row. */
-const estimateRow = async (bench: Workbench, engine: Engine, { operator, method, sigmaY }: PlannedRow, x0: Float32Array): Promise<number> => {
+const estimateRow = async (bench: Workbench, engine: Engine, { operator, method, sigmaY }: PlannedRow, image: CleanImage): Promise<number> => {
   const { experiment, model, chunk } = bench;
   const { imageShape } = model;
-  const problem = makeProblem({ name: 'estimate', x0, imageShape, operator: operator.operator, operatorKey: canonicalJson(operator.reference), sigmaY, seed: experiment.seed });
+  const problem = problemOf(bench, operator, sigmaY, image);
   const batch = stackProblems(Array.from({ length: chunk }, () => problem));
   const bound = await bindGuidance(method.guidance, { engine, model, operator: operator.operator, scheduler: method.scheduler });
   try {
@@ -33,8 +33,8 @@ const estimateRow = async (bench: Workbench, engine: Engine, { operator, method,
 export const estimateSeconds = async (bench: Workbench, rows: readonly PlannedRow[]): Promise<readonly (number | undefined)[]> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
   await bench.model.load?.();
-  const { x0 } = await cleanImage(bench, 0);
+  const image = await cleanImage(bench, 0);
   const seconds: (number | undefined)[] = [];
-  for (const row of rows) seconds.push(row.impossible === undefined ? await estimateRow(bench, engine, row, x0) : undefined);
+  for (const row of rows) seconds.push(row.impossible === undefined ? await estimateRow(bench, engine, row, image) : undefined);
   return seconds;
 };

@@ -59,7 +59,7 @@ export async function encodePng(pixels: Float32Array, shape: ImageShape): Promis
   const { default: sharp } = await import('sharp');
   // A clamped array rounds, and clips at 0 and 255.
   const bytes = Uint8ClampedArray.from(pixels, (value) => (value + 1) * 127.5);
-  return sharp(bytes, { raw: { height, width, channels } }).png().toBuffer();
+  return sharp(bytes, { raw: { height, width, channels } }).png({ compressionLevel: 9, adaptiveFiltering: true }).toBuffer();
 }
 
 async function open(bytes: Uint8Array): Promise<Sharp> {

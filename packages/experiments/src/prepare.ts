@@ -1,5 +1,6 @@
 import type { Engine, Metric } from '@tweedie/core';
 import type { Labelled, Reference } from './experiment.ts';
+import { freeEnergyIndex } from './free-energy-run.ts';
 import { identify } from './identity.ts';
 import type { PlannedRow } from './plan.ts';
 import { cleanImage, storeProblem } from './problem-files.ts';
@@ -73,6 +74,7 @@ type Parts = {
 /** Makes the problems and names every cell. The model is loaded. */
 export const prepareRun = async ({ bench, rows, engine, metrics: made, command, watch }: Parts, folder: string): Promise<RunIndex> => {
   const { experiment, model, registry } = bench;
+  const freeEnergy = freeEnergyIndex(bench);
   const code = codeOf(bench);
   const { problems, names } = await makeProblems(bench, folder, watch);
   const metrics = made.flatMap(({ better, unit }, i): IndexMetric[] => {
@@ -91,6 +93,8 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
     imageShape: model.imageShape,
     images: names,
     samples: experiment.samples,
+    ...(experiment.images.measurements === undefined ? {} : { truthUnknown: true }),
+    ...(freeEnergy === undefined ? {} : { freeEnergy }),
     metrics,
     traced: experiment.trace === undefined ? 0 : Math.min(experiment.traceImages, names.length),
     provenance: provenanceOf(bench, engine, code),
@@ -107,6 +111,8 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
         steps: steps.length,
         problems: hashes,
         cells: row.impossible === undefined ? hashes.map((problem) => samples.map((sample) => identify({ row: identity, problem, sample }))) : [],
+        ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
+        ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),
       };
     }),

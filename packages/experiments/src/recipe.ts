@@ -2,11 +2,42 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ConfigError, messageOf, readJson, validate, type JsonSchema } from '@tweedie/core';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import type { FreeEnergyOptions } from './free-energy.ts';
 
 /** How a file, or a program, names a plugin: an id, or an id with options. */
 export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
 export type LabelledInput = string | { readonly id: string; readonly label?: string; readonly options?: Readonly<Record<string, unknown>> };
-export type MethodInput = string | (Exclude<LabelledInput, string> & { readonly steps?: number; readonly scheduler?: ReferenceInput });
+/** How tuned options were found. */
+export type Found = {
+  readonly metric: string;
+  readonly value: number;
+  readonly better: 'higher' | 'lower';
+  readonly images: string;
+  readonly budget: number;
+  readonly spent: number;
+  readonly seed: number;
+  /** Columns with an entry per candidate; `score` is over its `images`, `toChosen` its mean difference to the chosen one on the same images. */
+  readonly tried: {
+    readonly options: Readonly<Record<string, readonly number[]>>;
+    readonly images: readonly number[];
+    readonly score: readonly (number | null)[];
+    readonly toChosen: readonly (number | null)[];
+  };
+};
+export type ProblemOptionsInput = { readonly operator: string; readonly sigmaY?: number; readonly options: Readonly<Record<string, unknown>>; readonly found?: Found };
+export type MethodInput = string | (Exclude<LabelledInput, string> & {
+  readonly steps?: number;
+  readonly scheduler?: ReferenceInput;
+  readonly perProblem?: readonly ProblemOptionsInput[];
+});
+
+type ImageSource = { readonly from?: 'prior'; readonly dataset?: ReferenceInput };
+export type TuneInput = {
+  readonly images: ImageSource & { readonly count: number; readonly offset?: number };
+  readonly budget: number;
+  readonly metric?: string;
+  readonly seed?: number;
+};
 
 /** The content of an experiment file; `schemas/experiment.schema.json` describes every key. */
 export type ExperimentInput = {
@@ -15,17 +46,19 @@ export type ExperimentInput = {
   readonly notes?: string;
   readonly seed?: number;
   readonly model: ReferenceInput;
-  readonly images: { readonly from?: 'prior'; readonly dataset?: ReferenceInput; readonly count: number; readonly offset?: number };
+  readonly images: ImageSource & { readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset?: number };
   readonly operators: readonly LabelledInput[];
-  readonly sigmaY: number | readonly number[];
+  readonly sigmaY: number | readonly number[] | { readonly poisson: number };
   readonly methods: readonly MethodInput[];
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;
   readonly metrics?: readonly LabelledInput[];
   readonly samples?: number;
+  readonly freeEnergy?: Partial<FreeEnergyOptions> & Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>;
   readonly impossible?: 'error' | 'skip';
   readonly trace?: number;
   readonly traceImages?: number;
+  readonly tune?: TuneInput;
   readonly chunk?: number;
 };
 

@@ -6,6 +6,7 @@ import { checkSignal, type Watch } from './progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult, ReportRow, ReportScore } from './report/data.ts';
 import { tablesOf, type RunIndex } from './run-index.ts';
 import type { Cell, Store } from './store.ts';
+import { isSignal, signalsOf } from './report-signals.ts';
 import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
 import { readTrace } from './traces.ts';
 
@@ -69,7 +70,7 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
       const problem = loadProblem(store.folder, hash);
       const [x0, y, yShape] = [problem.x0.dataSync() as Float32Array, problem.y.dataSync() as Float32Array, problem.y.shape];
       disposeProblem(problem);
-      truth ??= await picture(x0, shape);
+      if (!index.truthUnknown) truth ??= await picture(x0, shape);
       const drawn = (await Promise.all(table.map((row) => drawnOf(row, position, cells, store, shape)))).filter((each) => each !== undefined);
       // One grey scale for all methods of a problem, so that their maps can be compared.
       const largestStd = drawn.reduce((largest, { std }) => std?.reduce((high, value) => Math.max(high, value), largest) ?? largest, 1e-6);
@@ -80,7 +81,7 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
         results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape))),
       });
     }
-    if (truth !== undefined) images.push({ name, truth, problems });
+    if (problems.length > 0) images.push({ name, ...(truth === undefined ? {} : { truth }), problems });
     onProgress?.({ phase: 'report', done: position + 1, total: names.length, label: name });
   }
   return images;
@@ -97,7 +98,7 @@ const scoreOf = ({ n, mean, ci95, ofMean, difference, best }: MetricSummary): Re
   } : {}),
 });
 
-const rowOf = ({ row, metrics, cost, failed }: RowSummary): ReportRow => ({
+const rowOf = ({ row, metrics, misfit, cost, failed }: RowSummary): ReportRow => ({
   operator: row.operator,
   sigmaY: row.sigmaY,
   label: row.label,
@@ -109,6 +110,9 @@ const rowOf = ({ row, metrics, cost, failed }: RowSummary): ReportRow => ({
   perImage: Object.fromEntries([...metrics].map(([id, { perImage }]) => [id, perImage])),
   ...(cost ? { cost: { forwards: cost.forwards, vjps: cost.vjps, operatorCalls: cost.operatorCalls, secondsPerSample: cost.secondsPerSample } } : {}),
   failures: failed.length,
+  ...(misfit ? { misfit: { mean: misfit.mean, ci95: misfit.ci95 } } : {}),
+  ...(row.sweep ? { sweep: row.sweep } : {}),
+  ...(row.found ? { found: row.found } : {}),
 });
 
 const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<ReportData, 'unfinished'> => {
@@ -125,9 +129,11 @@ export const reportData = async (index: RunIndex, rows: readonly RowSummary[], s
   provenance: index.provenance,
   imageShape: index.imageShape,
   imageNames: index.images,
+  truthUnknown: index.truthUnknown === true,
   metrics: index.metrics.map(({ id, title, better, unit }) => ({ id, title, better, ...(unit === undefined ? {} : { unit }) })),
   rows: rows.map(rowOf),
   images: await imagesOf(index, rows, store, watch),
+  ...(isSignal(index.imageShape) ? { signals: await signalsOf(index, rows, store) } : {}),
   failures: rows.flatMap(({ row, failed }) => failed.map(({ image, sample, step, reason }) => ({
     operator: row.operator, sigmaY: row.sigmaY, label: row.label, image: index.images[image] ?? '', sample, step, reason,
   }))),

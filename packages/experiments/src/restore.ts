@@ -1,5 +1,5 @@
 import { extname, resolve } from 'node:path';
-import { ConfigError, showShape, type Container, type ImageShape, type Operator, type SampleFailure, type ScoreModel } from '@tweedie/core';
+import { ConfigError, showShape, type Container, type ImageShape, type NoiseLevel, type Operator, type SampleFailure, type ScoreModel } from '@tweedie/core';
 import { encodePng } from './images.ts';
 import type { Watch } from './progress.ts';
 import type { ReferenceInput } from './recipe.ts';
@@ -14,7 +14,7 @@ export type RestoreOptions = Watch & {
   readonly method: ReferenceInput;
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;
-  readonly sigmaY: number;
+  readonly sigmaY: NoiseLevel;
   /** Mask picture for inpainting, white = known. */
   readonly mask?: string;
   /** Degrade the picture first, after fitting it to the model's size. */
@@ -50,6 +50,8 @@ const asShape = (shape: readonly number[], id: string): ImageShape => {
   throw new ConfigError('restore', `measurements ${showShape(shape)} of operator ${JSON.stringify(id)} are no pictures.`, 'Use --degrade with a clean picture.');
 };
 
+const same = (a: ImageShape, b: ImageShape): boolean => a[0] === b[0] && a[1] === b[1];
+
 type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container };
 
 /** The picture as the clean image, or as the measurement at its exact size. */
@@ -62,7 +64,9 @@ const readProblem = async (path: string, degrade: boolean, operatorId: string, {
   const [height, width] = shape;
   const [givenHeight, givenWidth] = await container.files.imageShape(path);
   if (givenHeight !== height || givenWidth !== width) {
-    throw new ConfigError(path, `the picture is ${givenHeight} high and ${givenWidth} wide, wanted ${height} by ${width}.`, 'Give a picture of the size that the model knows, or another --model.');
+    throw new ConfigError(path, `the picture is ${givenHeight} high and ${givenWidth} wide, wanted ${height} by ${width}.`, same(shape, model.imageShape)
+      ? 'Give a picture of the size that the model knows, or another --model.'
+      : `Operator ${JSON.stringify(operatorId)} makes pictures of that size from the model's ${showShape(model.imageShape)}: change its options, the picture or --model.`);
   }
   const pixels = await container.files.readImage(path, { height, width, channels: channelsOf(shape), fit: 'exact' });
   return { y: pixels };

@@ -1,12 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
+import type { FreeEnergyIndex } from './free-energy-run.ts';
 import { identify } from './identity.ts';
+import type { Sweep } from './experiment.ts';
+import type { Found } from './recipe.ts';
 import type { ReportMetric, ReportRow } from './report/data.ts';
 import { writeWhole } from './write.ts';
 
 /** A row of the comparison, and where its results are. */
 export type IndexRow = Pick<ReportRow, 'operator' | 'sigmaY' | 'label' | 'method' | 'options' | 'steps'> & {
+  /** Of a row of a sweep. */
+  readonly sweep?: Sweep;
+  /** How its options were found, of tuned ones. */
+  readonly found?: Found;
   /** Why the row was skipped; then it has no cells. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */
@@ -30,6 +37,9 @@ export type RunIndex = {
   readonly samples: number;
   readonly metrics: readonly IndexMetric[];
   readonly rows: readonly IndexRow[];
+  /** True where only measurements were given: nothing is known of the images. */
+  readonly truthUnknown?: true;
+  readonly freeEnergy?: FreeEnergyIndex;
   /** Images whose x0hat is kept. */
   readonly traced: number;
   readonly provenance: readonly { readonly name: string; readonly value: string }[];

@@ -1,7 +1,8 @@
 import {
-  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Metric, type Problem, type SampleFailure,
+  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
+import { MISFIT, type MisfitMeter } from './misfit.ts';
 import type { PlannedRow } from './plan.ts';
 import { loadProblem } from './problem-files.ts';
 import type { Watch } from './progress.ts';
@@ -21,6 +22,7 @@ export type Run = {
   /** Same order as `index.rows`. */
   readonly rows: readonly PlannedRow[];
   readonly metrics: readonly Metric[];
+  readonly misfit: MisfitMeter;
   readonly store: Store;
   readonly watch: Watch;
 };
@@ -35,8 +37,10 @@ const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): re
 const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 
-/** Scores of the rows of a batch that did not fail. */
-const scoreRows = async ({ metrics, index }: Run, work: readonly Work[], problems: readonly Problem[], x: Image, failures: Drawn['failures']): Promise<Score[]> => {
+type Batch = { readonly operator: Operator; readonly problems: readonly Problem[]; readonly measured: Measured };
+
+/** Scores and misfit of the rows of a batch that did not fail. */
+const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[], { operator, problems, measured }: Batch, x: Image, failures: Drawn['failures']): Promise<Score[]> => {
   const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
   if (sound.length === 0) return [];
   const samples = tf.gather(x, sound);
@@ -47,11 +51,17 @@ const scoreRows = async ({ metrics, index }: Run, work: readonly Work[], problem
     sound.forEach((row, position) => scores.push({ cell: work[row]?.key ?? '', metric: index.metrics[i]?.key ?? '', value: values[position] ?? NaN }));
   }
   tf.dispose([samples, references]);
+  if (measured.sigmaY > 0) {
+    const values = await misfit.measure(operator, x, measured);
+    scores.push(...sound.map((row) => ({ cell: work[row]?.key ?? '', metric: MISFIT, value: values[row] ?? NaN })));
+  }
   return scores;
 };
 
+type Bound = { readonly row: IndexRow; readonly planned: PlannedRow; readonly bound: BoundGuidance };
+
 /** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
-const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
+const runChunk = async (run: Run, { row, planned, bound }: Bound, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
   const { bench, index, store, watch } = run;
   const started = new Date();
   const padded = Array.from({ length: bench.chunk }, (_, i) => work[Math.min(i, work.length - 1)] ?? work[0]).filter((item) => item !== undefined);
@@ -76,7 +86,7 @@ const runChunk = async (run: Run, row: IndexRow, bound: BoundGuidance, work: rea
     const timing = clock.stop();
     const each = (calls: number): number => calls / padded.length;
     const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
-    const drawn = { x: rowsOf(x).slice(0, work.length), failures, scores: await scoreRows(run, work, problems, x, failures) };
+    const drawn = { x: rowsOf(x).slice(0, work.length), failures, scores: await scoreRows(run, work, { operator: planned.operator.operator, problems, measured: batch }, x, failures) };
     x.dispose();
     await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
   } finally {
@@ -115,31 +125,32 @@ export const runRows = async (run: Run): Promise<void> => {
     return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
   };
   const all = index.rows.map((row) => workOf(row, index));
-  const todo = all.map((work) => work.filter((item) => !isDone(item)));
+  // Rows with the same options, a tuned one that kept its defaults say, share their samples.
+  const first = new Map(all.flat().reverse().map((item) => [item.key, item]));
+  const todo = all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
   // Progress counts steps of samples, so that a long chunk moves too.
   const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * (index.rows[i]?.steps ?? 0), 0);
   const total = steps(all);
   let done = total - steps(todo);
-  const kept = all.flat().length - todo.flat().length;
+  const kept = all.flat().filter(isDone).length;
   watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}) });
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
   const jobs = index.rows.flatMap((row, i) => {
     const [planned, work = []] = [rows[i], todo[i]];
-    return planned === undefined || work.length === 0 ? [] : [{ row, planned, work, setting: `${row.operator}\n${row.label}` }];
+    return planned === undefined || work.length === 0 ? [] : [{ row, planned, work }];
   });
-  for (const setting of new Set(jobs.map((job) => job.setting))) {
-    const members = jobs.filter((job) => job.setting === setting);
-    const [first] = members;
-    if (first === undefined) continue;
-    const { operator, method } = first.planned;
+  for (const job of jobs) {
+    const { operator, method } = job.planned;
+    const members = jobs.filter(({ planned }) => planned.operator === operator && planned.method === method);
+    if (members[0] !== job) continue;
     const bound = await bindGuidance(method.guidance, { engine, model: bench.model, operator: operator.operator, scheduler: method.scheduler });
     try {
-      for (const { row, work } of members) {
+      for (const { work, ...member } of members) {
         for (const chunk of chunksOf(work, bench.chunk)) {
-          await runChunk(run, row, bound, chunk, (samples, { done: step, total: last }) => {
+          await runChunk(run, { ...member, bound }, chunk, (samples, { done: step, total: last }) => {
             done += samples;
-            watch.onProgress?.({ phase: 'sampling', done, total, label: `${rowTitle(row)}, step ${step} of ${last}` });
+            watch.onProgress?.({ phase: 'sampling', done, total, label: `${rowTitle(member.row)}, step ${step} of ${last}` });
           });
         }
       }

@@ -1,9 +1,10 @@
 import {
-  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, keyedRandom, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sha256, showShape, stackProblems,
-  stackTrees, tf, type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type Operator, type PluginKinds, type Problem, type Registry, type SampleFailure,
+  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sigmaOf, stackProblems,
+  type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Registry, type SampleFailure,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
 import { createFiles } from './files.ts';
+import { givenProblem } from './given-problem.ts';
 import { conflict } from './plan.ts';
 import type { Progress, Watch } from './progress.ts';
 import type { ReferenceInput } from './recipe.ts';
@@ -23,8 +24,8 @@ export type SampleOptions = Watch & {
   readonly engine?: ReferenceInput | Engine;
   /** A problem, or what makes one from the image shape. */
   readonly problem: SampleProblem | ((parts: { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container }) => Promise<SampleProblem>);
-  /** Standard deviation of the measurement noise, in the units of A's output. */
-  readonly sigmaY: number;
+  /** Standard deviation of the measurement noise, in the units of A's output; or Poisson noise. */
+  readonly sigmaY: NoiseLevel;
   /** Posterior samples; default 1. */
   readonly samples?: number;
   readonly seed?: number;
@@ -59,21 +60,6 @@ const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
   return canonicalJson({ id, options: resolveOptions(registry.find('operator', id), options) });
 };
 
-/** A measurement as a problem; the truth is not known and stands as zeros. */
-const measured = (y: Float32Array, imageShape: ImageShape, operator: Operator, key: string, sigmaY: number, seed: number): Problem => {
-  const size = operator.measurementShape.reduce((product, axis) => product * axis, 1);
-  if (y.length !== size) {
-    throw new ConfigError('sample', `the measurement has ${y.length} numbers, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
-  }
-  const drawn = operator.draw(keyedRandom(`problem ${seed} given ${key}`));
-  // Methods rely on zeros where a mask operator hides the image.
-  const shaped = tf.tidy(() => {
-    const batch = tf.tensor(y, [1, ...operator.measurementShape]);
-    return (operator.shapeNoise?.(batch, stackTrees([drawn])) ?? batch).squeeze([0]);
-  });
-  return { hash: sha256(new Uint8Array(y.buffer, y.byteOffset, y.byteLength)), name: 'given', operator: key, sigmaY, x0: tf.zeros([...imageShape]), y: shaped, drawn };
-};
-
 /** Every part made and checked against the others. */
 const assemble = async (options: SampleOptions, container: Container, registry: Registry) => {
   const model = await make(container, 'model', options.model);
@@ -103,7 +89,7 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
     const key = keyOf(registry, options.operator);
     const problem = 'x0' in given
       ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
-      : measured(given.y, imageShape, operator, key, sigmaY, seed);
+      : givenProblem({ name: 'given', y: given.y, imageShape, operator, operatorKey: key, sigmaY: sigmaOf(sigmaY), where: 'sample' });
     const size = Math.min(count, chunkFor(imageShape));
     const batch = stackProblems(Array.from({ length: size }, () => problem));
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });

@@ -1,3 +1,4 @@
+import { MISFIT } from './misfit.ts';
 import { meanCell, tablesOf, type IndexMetric, type IndexRow, type RunIndex } from './run-index.ts';
 import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from './statistics.ts';
 import type { Cell, Store } from './store.ts';
@@ -32,6 +33,8 @@ export type RowSummary = {
   readonly row: IndexRow;
   /** By metric id; a metric without a finite score is left out. */
   readonly metrics: ReadonlyMap<string, MetricSummary>;
+  /** || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0. */
+  readonly misfit?: Estimate;
   /** Per sample; undefined where nothing has run. */
   readonly cost?: RowCost;
   /** Samples that are there, failed ones included. */
@@ -117,18 +120,23 @@ const costOf = (cells: readonly Cell[]): RowCost | undefined => {
   };
 };
 
+/** Mean score over the samples of each image; null where there is none. */
+export const perImageOf = (index: RunIndex, row: IndexRow, cells: ReadonlyMap<string, Cell>, values: ReadonlyMap<string, number>): readonly (number | null)[] =>
+  index.images.map((_, i) => {
+    const own = (row.cells[i] ?? []).filter((cell) => cells.has(cell)).map((cell) => values.get(cell)).filter(finite);
+    return own.length === 0 ? null : mean(own);
+  });
+
 /** Tables of what is stored, in the order of the index. */
 export const summariseRun = async (index: RunIndex, store: Store): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
+  const misfits = await store.scores(MISFIT);
   const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));
   for (const { id, key, better } of index.metrics) {
     const values = await store.scores(key);
     const scoresOf = (row: IndexRow): Scores => ({
       label: row.label,
-      perImage: index.images.map((_, i) => {
-        const own = (row.cells[i] ?? []).filter((cell) => cells.has(cell)).map((cell) => values.get(cell)).filter(finite);
-        return own.length === 0 ? null : mean(own);
-      }),
+      perImage: perImageOf(index, row, cells, values),
       ofMean: row.cells.map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined)).filter(finite),
     });
     for (const table of tablesOf(index.rows, (row) => row)) {
@@ -144,9 +152,11 @@ export const summariseRun = async (index: RunIndex, store: Store): Promise<reado
       return cell ? [{ cell, image, sample }] : [];
     }));
     const cost = costOf(own.map(({ cell }) => cell));
+    const misfit = perImageOf(index, row, cells, misfits).filter(finite);
     return {
       row,
       metrics: metrics.get(row) ?? new Map(),
+      ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
       ...(cost ? { cost } : {}),
       finished: own.length,
       failed: own.flatMap(({ cell: { failure }, image, sample }) => (failure ? [{ image, sample, ...failure }] : [])),

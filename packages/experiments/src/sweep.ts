@@ -20,15 +20,18 @@ const sweptOptions = (options: Options, schema: JsonSchema): readonly (readonly 
 /** Name of an option that is swept over no value. */
 export const emptySweep = (options: Options, schema: JsonSchema): string | undefined => sweptOptions(options, schema).find(([, values]) => values.length === 0)?.[0];
 
+type SweepRow = { readonly options: Options; readonly swept: Options; readonly suffix: string };
+
 /**
- * One set of options per combination of the values of lists; `suffix` names the combination, ` scale=0.3`. A list is a value like any other
+ * One set of options per combination of the values of lists; `swept` holds the combination and `suffix` names it, ` scale=0.3`. A list is a value like any other
  * where the option's own schema takes one.
  */
-export const expandSweep = (options: Options, schema: JsonSchema): readonly { readonly options: Options; readonly suffix: string }[] =>
-  sweptOptions(options, schema).reduce<{ options: Options; suffix: string }[]>(
+export const expandSweep = (options: Options, schema: JsonSchema): readonly SweepRow[] =>
+  sweptOptions(options, schema).reduce<readonly SweepRow[]>(
     (rows, [name, values]) => rows.flatMap((row) => values.map((value) => ({
       options: { ...row.options, [name]: value },
+      swept: { ...row.swept, [name]: value },
       suffix: `${row.suffix} ${name}=${show(value)}`,
     }))),
-    [{ options, suffix: '' }],
+    [{ options, swept: {}, suffix: '' }],
   );

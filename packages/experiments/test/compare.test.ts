@@ -98,6 +98,24 @@ describe('compare', () => {
     for (const [key, cell] of shared) expect(cell.sampleHash).toBe(cells.get(key)?.sampleHash);
   });
 
+  it('draws what two rows share once', async () => {
+    const folder = newFolder();
+    let last = 0;
+    const { json } = await compare({
+      recipe: { ...recipe, operators: ['identity'], methods: ['exact', { id: 'exact', label: 'the same' }] }, out: folder, onProgress: ({ phase, done, total }) => (phase === 'sampling' ? (last = done / total) : undefined),
+    });
+    expect((await cellsOf(folder)).size).toBe(5 * 2);
+    expect(json.rows.map(({ mean }) => mean)).toEqual(Array(2).fill(json.rows[0]?.mean));
+    expect(json.cost[0]).toEqual({ ...json.cost[1], label: 'exact' });
+    expect(last).toBe(1);
+  });
+
+  it('measures how far samples are from their measurement', () => {
+    const of = (name: string): number[] => whole.json.misfit.filter(({ method }) => method === name).map(({ mean }) => mean);
+    for (const misfit of of('exact')) expect(misfit).toBeLessThan(1.5);
+    of('none').forEach((misfit, i) => expect(misfit).toBeGreaterThan(1.5 * (of('exact')[i] ?? NaN)));
+  });
+
   it('scores samples that were drawn before a metric was named', async () => {
     const more = await compare({ recipe: { ...recipe, metrics: ['psnr', { id: 'psnr', label: 'again' }] }, out });
     expect(await cellsOf(out)).toEqual(cells);

@@ -45,6 +45,14 @@ describe('an experiment', () => {
     expect(experiment.methods[0]).toMatchObject({ id: 'exact', label: 'exact' });
   });
 
+  it('takes Poisson noise by its rate, tells methods sigmaY at mid-grey and says so in the labels', () => {
+    const { operators, sigmaY, poisson } = resolve({ sigmaY: { poisson: 0.5 } });
+    expect([operators.map(({ label }) => label), poisson]).toEqual([['identity, Poisson noise of rate 0.5'], 0.5]);
+    expect(sigmaY).toEqual([0.125]); // sqrt(2 / (255 * 0.5))
+    expect(resolve().poisson).toBeUndefined();
+    expect(messageOf(yaml('operators: [identity]\nsigmaY: { poisson: 0 }\nmethods: [exact]'))).toBe('ConfigError: [bad.yaml:4 /sigmaY/poisson] must be > 0, got 0.');
+  });
+
   it('makes a row of each value of a sweep, and says so in the label', () => {
     const { methods } = resolve({ methods: [{ id: 'dps', label: 'DPS', options: { scale: [0.3, 1], form: ['norm', 'squared'] } }] });
     expect(methods.map(({ label }) => label)).toEqual([
@@ -57,8 +65,8 @@ describe('an experiment', () => {
     const schema = { properties: { sizes: { type: 'array' }, either: { oneOf: [{ type: 'number' }, { type: 'array' }] }, scale: { type: 'number' } } };
     const rows = expandSweep({ sizes: [1, 2], either: [3, 4], scale: [5, 6] }, schema);
     expect(rows).toEqual([
-      { options: { sizes: [1, 2], either: [3, 4], scale: 5 }, suffix: ' scale=5' },
-      { options: { sizes: [1, 2], either: [3, 4], scale: 6 }, suffix: ' scale=6' },
+      { options: { sizes: [1, 2], either: [3, 4], scale: 5 }, swept: { scale: 5 }, suffix: ' scale=5' },
+      { options: { sizes: [1, 2], either: [3, 4], scale: 6 }, swept: { scale: 6 }, suffix: ' scale=6' },
     ]);
   });
 
@@ -72,6 +80,19 @@ describe('an experiment', () => {
   it('is changed by the command line', () => {
     expect(resolve({}, { limit: 2, samples: 3, engine: 'eager' })).toMatchObject({ images: { count: 2 }, samples: 3, engine: { id: 'eager' } });
     expect(resolve({}, { limit: 9 }).images.count).toBe(4);
+  });
+
+  it('has options that hold on single problems, over those of the row and its preset', () => {
+    const perProblem = [{ operator: 'identity', sigmaY: 0.1, options: { preset: 'ffhq/inpaint-random', clamp: false } }, { operator: 'half', options: { scale: 2 } }];
+    const { methods } = resolve({ operators: ['identity', { id: 'inpaint', label: 'half' }], sigmaY: [0.1, 0.2], methods: [{ id: 'dps', options: { form: 'squared' }, perProblem }] });
+    expect(methods[0]?.options).toMatchObject({ form: 'squared', scale: 1, clamp: true });
+    expect(methods[0]?.perProblem.map(({ operator, sigmaY, options }) => [operator, sigmaY, options])).toMatchObject([
+      ['identity', 0.1, { form: 'squared', scale: 0.5, clamp: false }], ['half', undefined, { form: 'squared', scale: 2, clamp: true }],
+    ]);
+    const refused = (entries: typeof perProblem | readonly { operator: string; options: object }[]) => () => resolve({ methods: [{ id: 'dps', perProblem: entries as typeof perProblem }] });
+    expect(refused(perProblem)).toThrow('[experiment /methods/0/perProblem/1/operator] no operator is called "half".');
+    expect(refused([{ operator: 'identity', sigmaY: 0.3, options: {} } as never])).toThrow('the experiment has no noise level 0.3, it has 0.1.');
+    expect(refused([{ operator: 'identity', options: {} }, { operator: 'identity', options: {} }])).toThrow('a second entry holds on operator "identity" at sigmaY 0.1.');
   });
 
   it('refuses two rows of one name', () => {
@@ -96,7 +117,7 @@ describe('a recipe with a mistake', () => {
     ['an unknown id', yaml(`${rest}methods:\n  - exact\n  - dsp`), 'ConfigError: [bad.yaml:7 /methods/1] there is no guidance "dsp". Did you mean "dps"'],
     ['a misspelt option', yaml(`${rest}methods:\n  - id: dps\n    options:\n      scael: 1`), 'ConfigError: [bad.yaml:8 /methods/0/options/scael] "scael" is not a known key. Did you mean "scale"?'],
     ['an option out of range', yaml(`${rest}methods: [{ id: dps, options: { scale: -1 } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] must be >= 0, got -1.'],
-    ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs either "from: prior" or "dataset". Keep one of the two.'],
+    ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs one of "from: prior", "dataset" and "measurements". Keep one of them.'],
     ['a sweep over nothing', yaml(`${rest}methods: [{ id: dps, options: { scale: [] } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] is an empty list, which makes no row. Give at least one value.'],
     ['a seed that loses digits', yaml(`${rest}methods: [exact]\nseed: 1e30`), 'ConfigError: [bad.yaml:6 /seed] must be <= 9007199254740991, got 1e+30.'],
     ['more samples than can be kept', yaml(`${rest}methods: [exact]\nsamples: 100000000`), 'ConfigError: [bad.yaml] asks for 400000000 samples in 1 row, a run holds at most 10000000. Lower the number of images, samples or rows.'],

@@ -56,6 +56,50 @@ describe('renderReport', () => {
     expect(textsOf(document, '.verdicts li')[0]).toMatch(/^PSNR No winner: exact has the best mean, but the paired difference to DPS-w/);
   });
 
+  it('draws quality and misfit against a swept option, a line for each value of what is swept beside it', async () => {
+    const sample = await sampleReport({ pictured: 0 });
+    const [first] = sample.rows;
+    const swept = (scale: number, form: string, misfit: number): ReportRow =>
+      ({ ...first!, label: `DPS scale=${scale} form=${form}`, misfit: { mean: misfit, ci95: 0.1 }, sweep: { label: 'DPS', values: { scale, form } } });
+    const rows = [first!, swept(0.1, 'norm', 30), swept(1, 'norm', 1), swept(10, 'norm', 0.9), swept(0.1, 'paper', 20), swept(1, 'paper', 2)];
+    const document = domOf({ ...sample, rows });
+    const figures = Array.from(document.querySelectorAll('.figures figure')).filter((figure) => textsOf(figure, 'figcaption')[0]?.includes('against scale'));
+    expect(figures.map((figure) => figure.querySelector('svg')!.getAttribute('aria-label'))).toEqual(['PSNR (dB) against scale', 'SSIM against scale', 'misfit against scale']);
+    for (const figure of figures) {
+      expect(textsOf(figure, '.keys > span')).toEqual(['DPS form=norm', 'DPS form=paper']);
+      expect(figure.querySelectorAll('circle')).toHaveLength(5);
+    }
+    expect(textsOf(figures[0]!, 'svg text')).toContain('exact');
+    expect(textsOf(figures[2]!, 'svg text')).toContain('noise');
+    expect(textsOf(document, 'table.summary tbody td')).toContain('30.00');
+    expect(renderReport(sample)).not.toContain('against scale');
+  });
+
+  it('shows what the search for options saw', async () => {
+    const sample = await sampleReport({ pictured: 0 });
+    const tried = { options: { scale: [1, 0.1, 10, 3], order: [2, 1, 2, 1] }, images: [16, 8, 4, 4], score: [25, 24, 11, null], toChosen: [0, -0.7, -14, null] };
+    const rows = sample.rows.map((row, i): ReportRow => (i === 2 ? { ...row, found: { metric: 'psnr', better: 'higher', images: 'prior 16 to 31', spent: 9600, tried } } : row));
+    const document = domOf({ ...sample, rows });
+    const section = document.querySelector('#sensitivity')!;
+    expect(textsOf(section, 'figcaption')).toEqual(['scale 1', 'order 2'].map((option) => `DPS 0.3: ${option}3 tried, 1 more failed; psnr minus that of the chosen one`));
+    expect(textsOf(section, 'circle title')).toContain('scale 0.1: −0.70 on 8 images');
+    expect(textsOf(section, '.hint')[1]).toBe('Validation images prior 16 to 31. Network forwards spent, a vjp counting as two: DPS 0.3 9\u2009600.');
+  });
+
+  it('draws signals as lines', async () => {
+    const sample = await sampleReport({ pictured: 0 });
+    const [{ operator, sigmaY }] = sample.rows as [ReportRow];
+    const results = [{ label: 'DPS-w', samples: [[0, 1, 2, 1], [0, 2, 1, 1]] }, { label: 'exact', samples: [[0, 1, 1, 1]] }];
+    const signals = [{ name: 'prior 0', truth: [0, 1, 1, 1], problems: [{ operator, sigmaY, measurement: [0.5, 1], results }] }];
+    const section = domOf({ ...sample, signals }).querySelector('#signals')!;
+    expect(textsOf(section, 'figcaption')).toEqual(['exact', 'DPS-w']);
+    const [exact, dpsW] = Array.from(section.querySelectorAll('svg'));
+    expect([exact!, dpsW!].map((svg) => svg.querySelectorAll('[aria-label="line"] path').length)).toEqual([2, 3]);
+    // Two numbers over four places: between the first two, and between the last two.
+    const places = Array.from(exact!.querySelectorAll('circle'), (circle) => Number(circle.getAttribute('cx')));
+    expect(places[1]! - places[0]!).toBeCloseTo((2 / 3) * 264, 0);
+  });
+
   it('says why a row was skipped, what failed and where the numbers come from', async () => {
     const document = domOf(await sampleReport({ pictured: 0 }));
     expect(textsOf(document, 'tr.skipped td')).toEqual(['Skipped: guidance/dsg needs model.gradient, which this model does not give.']);

@@ -25,7 +25,7 @@ describe('sample', () => {
     const { samples, measurement } = await sample({ ...options, problem: { y: Float32Array.of(-1, 0.1) } });
     expect([...measurement.data]).toEqual([-1, Math.fround(0.1)]);
     for (const [x = NaN] of samples) expect(x).toBeLessThan(-0.5);
-    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 numbers, the operator's measurements [1, 2, 1] have 2.");
+    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 number, the operator's measurements [1, 2, 1] have 2.");
   });
 
   it('takes an object of your own for any part', async () => {
@@ -71,6 +71,25 @@ describe('restore', () => {
     expect(written).toEqual([out, join(folder, 'out', 'again.measurement.png')]);
     expect(distance(await read(out), pixels(-0.8))).toBeLessThan(0.5);
     expect(distance(await read(written[1] ?? ''), pixels(-0.8))).toBeGreaterThan(0.7);
+  });
+
+  it('takes a picture of the size of the measurement', async () => {
+    const small = await encodePng(Float32Array.from([0.8, -0.8, 0.8, -0.8]), [2, 2, 1]);
+    const image = join(folder, 'low.png');
+    writeFileSync(image, small);
+    const operator = (kernel: string) => ({ id: 'super-resolution', options: { factor: 2, kernel } });
+    const { written } = await restore({ ...common, image, operator: operator('block') });
+    expect(distance(await read(written[0] ?? ''), pixels(0.8))).toBeLessThan(0.5);
+    await expect(restore({ ...common, image: await write('high.png', pixels(0.8)), operator: operator('bicubic') })).rejects.toThrow(
+      'the picture is 4 high and 4 wide, wanted 2 by 2. Operator "super-resolution" makes pictures of that size from the model\'s [4, 4, 1]: change its options, the picture or --model.',
+    );
+  });
+
+  it('refuses a measurement by parameters that were drawn', async () => {
+    const image = await write('blurred.png', pixels(0.8));
+    await expect(restore({ ...common, image, operator: { id: 'blur', options: { kernel: 'motion', size: 3 } } })).rejects.toThrow(
+      'the operator draws its parameters at random, and those that the measurement was made with are not known. Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.',
+    );
   });
 
   it('says what is wrong with the picture', async () => {

@@ -5,12 +5,15 @@ import { inArrayOf, type Value } from './graph.ts';
 import { withModel } from './model-file.ts';
 import { profiled } from './profile.ts';
 import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session.ts';
+import type { SessionPool } from './session-pool.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
 import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './work.ts';
 
 export interface JitOptions extends SessionOptions {
   /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
   readonly sharedFrom?: number;
+  /** Where sessions go when they are disposed of, and come from. */
+  readonly pool?: SessionPool;
 }
 
 /** A compiled function that can be made ready before its first call, and can say what it is made of. */
@@ -37,7 +40,7 @@ type Program = { readonly operations: number; readonly run: (feeds: Feeds) => Pr
  * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says where to add one),
  * reads the numbers of a tensor, or is not synchronous.
  */
-export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, options: JitOptions = {}): Jitted<A, R> {
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, { pool, sharedFrom = SHARED_FROM, ...options }: JitOptions = {}): Jitted<A, R> {
   const programs = new Map<string, Promise<Program>>();
   let cost = noCost;
   let compilations = 0;
@@ -45,14 +48,16 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
 
   const settings = (outputs: readonly Value[]): SessionSettings => ({
     ...options,
-    ...(largestWork(outputs) < (options.sharedFrom ?? SHARED_FROM) && { threads: 1 }),
+    ...(largestWork(outputs) < sharedFrom && { threads: 1 }),
     planMemory: bytesWritten(outputs) < PLANNED_BELOW,
   });
 
   async function compile(args: readonly TensorTree[]): Promise<Program> {
     const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
     compilations++;
-    const session = await withModel({ inputs, outputs }, (model) => createSession(model, settings(outputs)));
+    const model = { inputs, outputs };
+    const make = () => withModel(model, (written) => createSession(written, settings(outputs)));
+    const session = await (pool?.take(model, settings(outputs), make) ?? make());
     return {
       operations: operationsOf(outputs).length,
       async run(feeds) {

@@ -14,6 +14,13 @@ export type AdmModelOptions = AdmConfig & {
   readonly rescale_timesteps?: boolean;
 };
 
+/** What the output of the network says: epsilon and, in its second half where that is learned, v, the fraction (v + 1) / 2 of the log variance. */
+export function admPrediction(output: Image, learned: boolean): { readonly epsilon: Image; readonly varianceFraction?: Image } {
+  if (!learned) return { epsilon: output };
+  const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
+  return { epsilon, varianceFraction: v.add<Image>(1).div(2) };
+}
+
 /**
  * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see it through, with the
  * same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2) (methods.md 1.5, 1.6). With `learn_sigma` the second half of
@@ -36,12 +43,7 @@ export function admModel(options: AdmModelOptions, { files }: Pick<Context, 'fil
     process: kind === 'vp' ? trained : veProcess(trained.table.map(({ sigma }) => sigma)),
     range: [-1, 1],
     weightsHash: () => ready().hash,
-    network(x, t) {
-      const output = ready().unet(x, rescale ? t.mul(1000 / trainingSteps) : t);
-      if (!learned) return { epsilon: output };
-      const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
-      return { epsilon, varianceFraction: v.add<Image>(1).div(2) };
-    },
+    network: (x, t) => admPrediction(ready().unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),
   });
   return {
     ...model,

@@ -29,4 +29,5 @@ export type { KitOptions, Options } from './plugin-under-test.ts';
 export { bind, mixturePrior, randomProblems, relativeDifference, type Run, sampleRows } from './sampling.ts';
 export { describeScheduler, schedulerChecks } from './scheduler-kit.ts';
 export type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts';
+export { largestGap, type OperatorFixture, operatorFixtures } from './operator-fixtures.ts';
 export { type StepCase, stepFixtures } from './step-fixtures.ts';

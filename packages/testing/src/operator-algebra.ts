@@ -66,7 +66,8 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
       const inverse = (y: Measurement): Image => operator.pseudoInverse?.(y, drawn) ?? images('x', { operator, ...subject });
       const measured = operator.forward(images('x', { operator, ...subject }), drawn);
       const image = inverse(measurements('y', { operator, ...subject }));
-      return [[operator.forward(inverse(measured), drawn), measured], [inverse(operator.forward(image, drawn)), image]];
+      const reflexive = [inverse(operator.forward(image, drawn)), image] as const;
+      return subject.truncates ? [reflexive] : [[operator.forward(inverse(measured), drawn), measured], reflexive];
     },
     '`pseudoInverse` is another map, such as the adjoint without its factor.',
   ),

@@ -14,7 +14,7 @@ const SHAPES: readonly ImageShape[] = [[8, 8, 3], [1, 16, 1]];
 
 /** What every operator must hold; the checks are listed in the README. Called in the plugin's test. */
 export function describeOperator(url: string, settings: KitOptions & OperatorSettings = {}): void {
-  const { imageShapes = SHAPES, tolerance = 1e-5, options: sets = [{}] } = settings;
+  const { imageShapes = SHAPES, tolerance = 1e-5, truncates = false, options: sets = [{}] } = settings;
   describePlugin(
     url,
     'operator',
@@ -25,7 +25,7 @@ export function describeOperator(url: string, settings: KitOptions & OperatorSet
         async make() {
           const make = (given = options) => container.plugin('operator', { id: manifest.id, options: given }, { imageShape });
           const siblings = await Promise.all(sets.map(make));
-          return { name, manifest, imageShape, tolerance, operator: await make(), make: () => make(), siblings, engine: () => compilingEngine(container) };
+          return { name, manifest, imageShape, tolerance, truncates, operator: await make(), make: () => make(), siblings, engine: () => compilingEngine(container) };
         },
       })),
     operatorChecks,

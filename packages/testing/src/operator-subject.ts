@@ -5,6 +5,8 @@ export type OperatorSettings = {
   readonly imageShapes?: readonly ImageShape[];
   /** Largest relative difference between the two sides of an equation; default 1e-5. Iterative pseudo-inverses and solves may need more. */
   readonly tolerance?: number;
+  /** The pseudo-inverse counts small singular values as zero: A^+ A A^+ = A^+ is asked of it, A A^+ A = A is not. */
+  readonly truncates?: boolean;
 };
 
 /** What the operator checks look at. */
@@ -14,6 +16,7 @@ export type OperatorSubject = {
   readonly operator: Operator;
   readonly imageShape: ImageShape;
   readonly tolerance: number;
+  readonly truncates?: boolean;
   /** Makes it anew. */
   readonly make: () => Promise<Operator>;
   /** One operator per option set: what the manifest provides, one of them has. */

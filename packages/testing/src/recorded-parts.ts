@@ -73,15 +73,17 @@ export function barestParts({ model, operator, scheduler }: Parts, needs: readon
   };
 }
 
-/** A scheduler that moves by `advance`, as Heun's does; its `transition` is not for methods. */
+/** A scheduler that moves by `advance`, as Heun's does; its `transition` is for the last step (`compileSteps`), and else not for methods. */
 function movingByAdvance(scheduler: Scheduler): Scheduler {
   return {
     ...scheduler,
-    transition() {
+    transition(xt, prediction, step) {
+      // Known here: methods are checked without being compiled.
+      if (step.index.dataSync()[0] === 0) return scheduler.transition(xt, prediction, step);
       throw new Error('scheduler.transition is called, and this scheduler moves by `advance`');
     },
-    advance(denoise, xt, step, noise) {
-      const { mean, std } = scheduler.transition(xt, denoise(xt, step.level), step);
+    advance(_denoise, xt, prediction, step, noise) {
+      const { mean, std } = scheduler.transition(xt, prediction, step);
       return mean.add(noise.mul(std));
     },
   };

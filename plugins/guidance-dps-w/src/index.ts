@@ -5,8 +5,10 @@ import {
   type GuidanceFactory,
   type Image,
   initialNoise,
+  keyedRandom,
   type LevelTensors,
   type MeasuredTensors,
+  type Operator,
   perSample,
   posteriorScore,
   type ReferenceTask,
@@ -16,6 +18,7 @@ import {
   type Scalar,
   type Setting,
   scoreFromEpsilon,
+  stackTrees,
   type Step,
   type StepTensors,
   type Tensor,
@@ -38,6 +41,29 @@ export interface DpsWOptions {
 /** `epsilon` of the combined point when xt no longer matters in it; zeros where no cache is kept. */
 type State = { readonly xt: Image; readonly cached: Image };
 
+/** What yRef holds where the mask hides it. */
+type Known = { readonly x0hat: Image; readonly reference: Image; readonly state: Image; readonly noise: Image; readonly combined: LevelTensors };
+const fills: Record<DpsWOptions['hidden'], (known: Known) => Image> = {
+  x0hat: ({ x0hat }) => x0hat,
+  'x0hat-noise': ({ x0hat, noise, combined }) => x0hat.add(noise.mul(combined.sigma)),
+  measured: ({ reference }) => reference,
+  zero: ({ reference }) => reference.zerosLike(),
+  state: ({ state }) => state,
+};
+
+const taskOf = (operator: Operator, y: Tensor, drawn: MeasuredTensors['drawn']): ReferenceTask => {
+  const task = operator.denoisingReference?.(y, drawn);
+  if (task === undefined) throw new Error('dps-w: the planner admits only operators with a denoising reference.');
+  return task;
+};
+
+/** What one problem tells of all: whether its mask hides entries, and how many gradients a step takes. */
+const traitsOf = (operator: Operator) =>
+  tf.tidy(() => {
+    const { mask, sharesGradient } = taskOf(operator, tf.zeros([1, ...operator.measurementShape]), stackTrees([operator.draw(keyedRandom('dps-w'))]));
+    return { hides: mask.min().dataSync()[0] !== 1, gradients: sharesGradient ? 1 : 2 };
+  });
+
 /**
  * DPS-w: DPS whose weight is the one that makes its direction best match, in least squares, the exact likelihood score of a reference
  * denoising problem at the same xt.
@@ -47,7 +73,8 @@ type State = { readonly xt: Image; readonly cached: Image };
  *   w    = factor (P L . GRef) / (P GRef . GRef)                     per sample; capped
  *   xNext = mean(xt) + std * noise + c w G                           c = scoreWeight of the step
  *
- * yRef, P and factor come from the operator (`denoisingReference`): y and the mask for inpainting, y itself for denoising.
+ * yRef, P and factor come from the operator (`denoisingReference`): y and the mask for inpainting, y brought to the size of the image with
+ * unit gain and the factor of the sides for super-resolution, y itself for the rest.
  * Cost a step: 2 forwards, 1 vjp (2 where GRef differs from G), 2 operator calls; with `cache` about 1 forward. Needs sigmaY.
  * Bellchambers 2025, arXiv:2506.13614, Section 4.3, Equations 12 to 14, Appendices B.2, B.3, D.2.
  * The text applies w to xNext and never writes c; w is fitted on scores, so without c the step is hundreds of times too long.
@@ -58,62 +85,47 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
   return {
     refuses({ operator }) {
       const changes = hidden !== 'zero' && hidden !== 'measured';
-      return cache && changes && operator.identity !== true
+      return cache && changes && traitsOf(operator).hides
         ? `the score cache needs a reference image that stays the same, and hidden '${hidden}' changes it at every step; set hidden to 'zero' or 'measured', or cache to false`
         : undefined;
     },
 
-    cost: (_parts, steps, sigmaY) => ({
+    cost: ({ operator }, steps, sigmaY) => ({
       forwards: steps.length + steps.filter((step) => isFresh(step, sigmaY)).length + (cache ? 1 : 0),
-      vjps: steps.length,
+      vjps: steps.length * (operator.denoisingReference ? traitsOf(operator).gradients : 1),
     }),
 
     bind({ engine, model, operator, scheduler }: Setting) {
       const range = clamp ? model.range : undefined;
-      const task = (y: Tensor, drawn: MeasuredTensors['drawn']): ReferenceTask => {
-        const reference = operator.denoisingReference?.(y, drawn);
-        if (reference === undefined) throw new Error('dps-w: the planner admits only operators with a denoising reference.');
-        return reference;
-      };
-      const fill: Record<DpsWOptions['hidden'], (x0hat: Image, reference: Image, combined: LevelTensors, noise: Image, state: Image) => Image> = {
-        x0hat: (x0hat) => x0hat,
-        'x0hat-noise': (x0hat, _, combined, noise) => x0hat.add(noise.mul(combined.sigma)),
-        measured: (_, reference) => reference,
-        zero: (_, reference) => reference.zerosLike(),
-        state: (_x0hat, _reference, _combined, _noise, state) => state,
-      };
 
       /** `epsilonAt` gives epsilon of the combined point: from the network, or from the cache. */
       const advance = (epsilonAt: (x: Image, combined: LevelTensors, cached: Image) => Image) =>
         engine.compile(
           (xt: Image, cached: Image, step: StepTensors, combined: LevelTensors, { y, sigmaY, drawn }: MeasuredTensors, noise: Image, hiddenNoise: Image, limits: { scale: Scalar; cap: Scalar }) => {
             const { level, scoreWeight } = step;
-            const denoised = (x: Image) => {
-              const prediction = model.predict(x, level);
-              return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
-            };
+            const { reference, mask, factor, entriesPerObserved, sharesGradient } = taskOf(operator, y, drawn);
             const misfit = valueAndGrad((x: Image) => {
-              const prediction = denoised(x);
-              return [sampleSum(y.sub(operator.forward(prediction.x0hat, drawn)).square()), prediction];
+              const raw = model.predict(x, level);
+              const prediction = { ...raw, x0hat: clampTo(range, raw.x0hat) };
+              // A second way back through the same forward.
+              const ofReference = () => valueAndGrad(() => [sampleSum(reference.sub(prediction.x0hat).mul(mask).square()), []], x).gradient;
+              return [sampleSum(y.sub(operator.forward(prediction.x0hat, drawn)).square()), { prediction, others: sharesGradient ? [] : [ofReference()] }];
             }, xt);
-            const { x0hat, epsilon } = misfit.aux;
+            const { prediction, others: [referenceGradient = misfit.gradient] } = misfit.aux;
+            const { x0hat, epsilon } = prediction;
             const direction = misfit.gradient.neg();
 
-            const { reference, mask, factor, entriesPerObserved, sharesGradient } = task(y, drawn);
-            const yRef = reference.mul<Image>(mask).add<Image>(fill[hidden](x0hat, reference, combined, hiddenNoise, toVe(xt, level)).mul(tf.sub(1, mask)));
-            const fitted = sharesGradient
-              ? direction
-              : valueAndGrad((x: Image) => [sampleSum(yRef.sub(denoised(x).x0hat).mul(mask).square()), []], xt).gradient.neg();
-
+            const fill = fills[hidden]({ x0hat, reference, state: toVe(xt, level), noise: hiddenNoise, combined });
+            const yRef = reference.mul<Image>(mask).add<Image>(fill.mul(tf.sub(1, mask)));
             const combinedEpsilon = epsilonAt(combinedState(xt, yRef, level, combined, sigmaY), combined, cached);
             const posterior = posteriorScore(xt, yRef, combinedEpsilon, level, combined, sigmaY).div(level.signal);
             const likelihood = posterior.sub(scoreFromEpsilon(epsilon, level)).mul(mask);
-            const masked = fitted.mul(mask);
-            const fit = tf.divNoNan(sampleDot(likelihood, masked), sampleDot(masked, masked));
+            const fitted = referenceGradient.neg().mul(mask);
+            const fit = tf.divNoNan(sampleDot(likelihood, fitted), sampleDot(fitted, fitted));
             const weight = fit.mul(limits.scale.mul(factor)).mul(enhanced ? entriesPerObserved : tf.onesLike(fit));
             const update = capUnits === 'update' ? weight.mul(scoreWeight).minimum(limits.cap) : weight.minimum(limits.cap).mul(scoreWeight);
 
-            const { mean, std } = scheduler.transition(xt, misfit.aux, step);
+            const { mean, std } = scheduler.transition(xt, prediction, step);
             return {
               state: { xt: mean.add<Image>(noise.mul(std)).add<Image>(direction.mul(perSample(update, xt))), cached },
               x0hat,
@@ -124,7 +136,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
       const fresh = advance((x, combined) => model.predict(x, combined).epsilon);
       const reused = advance((_x, _combined, cached) => cached);
       const atMeasurement = engine.compile((y: Tensor, drawn: MeasuredTensors['drawn'], level: LevelTensors) => {
-        const { reference, mask } = task(y, drawn);
+        const { reference, mask } = taskOf(operator, y, drawn);
         return model.predict((hidden === 'zero' ? reference.mul(mask) : reference).mul<Image>(level.signal), level).epsilon;
       });
 

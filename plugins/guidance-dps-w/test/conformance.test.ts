@@ -1,3 +1,3 @@
 import { describeGuidance } from '@tweedie/testing';
 
-describeGuidance(import.meta.url, { priorAt: ['A = 0'] });
+describeGuidance(import.meta.url, { priorAt: ['A = 0', 'sigmaY to infinity'] });

@@ -14,17 +14,21 @@ import {
 
 export interface DpsOptions {
   readonly scale: number;
-  readonly form: 'norm' | 'paper' | 'squared' | 'likelihood';
+  readonly form: 'norm' | 'paper' | 'squared' | 'likelihood' | 'poisson';
   /** Clamp x0hat to the model's pixel range, where it has one. */
   readonly clamp: boolean;
 }
 
+/** One grey level of an image in [-1, 1]: the released program divides by |y| as it is, which is infinite at 0. */
+const GREY_LEVEL = 2 / 255;
+
 /** What multiplies the gradient of the norm: grad ||r||^2 = 2 ||r|| grad ||r||. */
-const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: StepTensors, sigmaY: Scalar) => Tensor> = {
+const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: StepTensors, measured: MeasuredTensors) => Tensor> = {
   norm: (scale, norm) => scale.mul(norm.onesLike()),
   paper: (scale, norm) => scale.mul(2).mul(norm.onesLike()),
   squared: (scale, norm) => norm.mul(2).mul(scale),
-  likelihood: (scale, norm, { scoreWeight }, sigmaY) => norm.mul(scale.mul(scoreWeight).div(sigmaY.square())),
+  likelihood: (scale, norm, { scoreWeight }, { sigmaY }) => norm.mul(scale.mul(scoreWeight).div(sigmaY.square())),
+  poisson: (scale, _norm, _step, { y }) => scale.mul(y.abs().maximum(GREY_LEVEL).reciprocal().reshape([y.shape[0] ?? 1, -1]).mean(1)),
 };
 
 /**
@@ -38,6 +42,7 @@ const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: S
  *   paper        2 scale               Algorithm 1: (scale / ||r||) grad ||r||^2
  *   squared      2 scale ||r||         a constant weight on grad ||r||^2
  *   likelihood   scale c ||r|| / sigmaY^2   the score of N(y; A x0hat, sigmaY^2) added to the prior's, Equation 6 of arXiv:2506.13614
+ *   poisson      scale mean(1 / |y|)   the released code for Poisson noise; |y| here no less than 2 / 255
  *
  * xt, x0hat [B, H, W, C]; r has the shape of y. Cost a step: 1 forward, 1 vjp, 2 operator calls. Needs a differentiable operator.
  * Chung et al. 2023, arXiv:2209.14687, Algorithm 1. The default differentiates the norm like the released code, not its square like the
@@ -46,14 +51,14 @@ const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: S
 export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
   bind({ engine, model, operator, scheduler }) {
     const range = clamp ? model.range : undefined;
-    const advance = engine.compile((xt: Image, step: StepTensors, { y, sigmaY, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
+    const advance = engine.compile((xt: Image, step: StepTensors, measured: MeasuredTensors, noise: Image, scale: Scalar) => {
       const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {
         const prediction = model.predict(x, step.level);
         const x0hat = clampTo(range, prediction.x0hat);
-        return [sampleNorm(y.sub(operator.forward(x0hat, drawn))), { ...prediction, x0hat }];
+        return [sampleNorm(measured.y.sub(operator.forward(x0hat, measured.drawn))), { ...prediction, x0hat }];
       }, xt);
       const { mean, std } = scheduler.transition(xt, prediction, step);
-      const weight = strength[form](scale, norm, step, sigmaY);
+      const weight = strength[form](scale, norm, step, measured);
       return {
         state: mean.add<Image>(noise.mul(std)).sub<Image>(gradient.mul(perSample(weight, xt))),
         x0hat: prediction.x0hat,

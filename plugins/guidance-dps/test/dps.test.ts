@@ -20,7 +20,7 @@ async function step(id: string, options: object, index = 40, sigmaY = 0.1) {
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 
 describe('guidance/dps', () => {
-  it.each(['norm', 'paper', 'squared', 'likelihood'])('form %s with scale 0 is no guidance', async (form) => {
+  it.each(['norm', 'paper', 'squared', 'likelihood', 'poisson'])('form %s with scale 0 is no guidance', async (form) => {
     expect(distance((await step('dps', { form, scale: 0 })).xNext, (await step('none', {})).xNext)).toBeLessThan(1e-6);
   });
 
@@ -34,6 +34,11 @@ describe('guidance/dps', () => {
     expect(distance(free.sub<Image>((await step('dps', { form: 'squared', scale: 0.3 })).xNext), move.mul<Image>(norms.mul(2)))).toBeLessThan(1e-5);
     const likelihood = (await step('dps', { form: 'likelihood', scale: 0.3 }, 40, 0.1)).xNext;
     expect(distance(free.sub<Image>(likelihood), move.mul<Image>(norms.mul(at.scoreWeight / 0.1 ** 2)))).toBeLessThan(1e-4);
+    // Some of y is within a grey level of 0.
+    const y = image('y', 0.5);
+    expect(y.abs().min().dataSync()[0]).toBeLessThan(2 / 255);
+    const inverse = y.abs().clipByValue(2 / 255, Infinity).reciprocal().mean([1, 2, 3], true);
+    expect(distance(free.sub<Image>((await step('dps', { form: 'poisson', scale: 0.3 })).xNext), move.mul<Image>(inverse))).toBeLessThan(1e-5);
   });
 
   it('moves by scale times the norm of the gradient, down the misfit', async () => {
@@ -50,6 +55,12 @@ describe('guidance/dps', () => {
     const { sampler, steps } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: zero, scheduler });
     const { state } = await sampler.step(image('state'), steps.find(({ index }) => index === 40)!, { y: tf.zeros([2, ...imageShape]), sigmaY: 0.1, drawn: {} }, random);
     expect(distance(state as Image, free.xNext)).toBeLessThan(1e-6);
+  });
+
+  it("form 'likelihood' is no guidance where sigmaY is without bound", async () => {
+    for (const index of [99, 40, 0]) {
+      expect(distance((await step('dps', { form: 'likelihood' }, index, 1e6)).xNext, (await step('none', {}, index)).xNext)).toBeLessThan(1e-6);
+    }
   });
 
   it("form 'likelihood' refuses sigmaY 0", async () => {

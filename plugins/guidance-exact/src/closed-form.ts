@@ -1,4 +1,5 @@
 import {
+  compileSteps,
   ConfigError,
   type Denoised,
   denoiseMixture,
@@ -72,8 +73,10 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
   const { mean, constants } = spectral ? spectralMean(mixture, form, pixels, model) : { mean: denseMean, constants: {} };
 
   const conditional = conditionalPrediction(setting, range);
-  const advance = engine.compile((xt: Image, posterior: TensorTree, step: StepTensors, problem: MeasuredTensors, noise: Image) =>
-    reverseStep(scheduler, (x, level) => conditional(x, mean(x, level, problem, posterior), level), xt, step, noise),
+  const advance = compileSteps(scheduler, (scheduler) =>
+    engine.compile((xt: Image, posterior: TensorTree, step: StepTensors, problem: MeasuredTensors, noise: Image) =>
+      reverseStep(scheduler, (x, level) => conditional(x, mean(x, level, problem, posterior), level), xt, step, noise),
+    ),
   );
 
   const forward = engine.compile((x: Image, drawn: TensorTree) => operator.forward(x, drawn));
@@ -85,7 +88,7 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
       return { xt, posterior: spectral ? {} : await densePosterior(mixture, forward, model.imageShape, problem) };
     },
     async step({ xt, posterior }, step, problem, random) {
-      const { state, x0hat } = await advance(xt, posterior, step, problem, random.normal('step', xt.shape) as Image);
+      const { state, x0hat } = await advance(step)(xt, posterior, step, problem, random.normal('step', xt.shape) as Image);
       return { state: { xt: state, posterior }, x0hat };
     },
     result: ({ xt }) => xt,

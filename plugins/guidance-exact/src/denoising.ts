@@ -2,6 +2,7 @@ import {
   clampTo,
   combinedLevel,
   combinedState,
+  compileSteps,
   type Image,
   type LevelTensors,
   type MeasuredTensors,
@@ -28,18 +29,17 @@ export const conditionalPrediction =
 export function denoisingSampler(setting: Setting, path: 'denoiser' | 'score', range: ScoreModel['range']): Sampler {
   const { engine, model, scheduler } = setting;
   const conditional = conditionalPrediction(setting, range);
-  const advance = engine.compile(
-    (xt: Image, step: StepTensors, combined: { level: LevelTensors; next: LevelTensors }, { y, sigmaY }: MeasuredTensors, noise: Image) => {
+  const advance = compileSteps(scheduler, (scheduler) =>
+    engine.compile((xt: Image, step: StepTensors, combined: { level: LevelTensors; next: LevelTensors }, { y, sigmaY }: MeasuredTensors, noise: Image) => {
       const denoise = (x: Image, level: LevelTensors): Prediction => {
-        // A scheduler asks at the level of the step or, if it calls twice, at the next one.
         const at = level === step.level ? combined.level : level === step.next ? combined.next : undefined;
-        if (at === undefined) throw new Error('guidance/exact: the scheduler asked at a level between those of the step.');
+        if (at === undefined) throw new Error('guidance/exact: the scheduler asked at a level that is not one of the step.');
         const { x0hat, epsilon } = model.predict(combinedState(x, y, level, at, sigmaY), at);
         const mean = path === 'denoiser' ? x0hat : toVe(x, level).add<Image>(posteriorScore(x, y, epsilon, level, at, sigmaY).mul(level.sigma.square()));
         return conditional(x, mean, level);
       };
       return reverseStep(scheduler, denoise, xt, step, noise);
-    },
+    }),
   );
   return {
     step(xt, step, problem, random) {
@@ -47,7 +47,7 @@ export function denoisingSampler(setting: Setting, path: 'denoiser' | 'score', r
         level: combinedLevel(model.process, step.level, problem.sigmaY),
         next: combinedLevel(model.process, step.next, problem.sigmaY),
       };
-      return advance(xt, step, combined, problem, random.normal('step', xt.shape) as Image);
+      return advance(step)(xt, step, combined, problem, random.normal('step', xt.shape) as Image);
     },
   };
 }

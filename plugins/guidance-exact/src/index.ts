@@ -1,4 +1,4 @@
-import { type Guidance, type GuidanceFactory, type Setting, type TensorTree } from '@tweedie/core';
+import { denoiserCalls, type Guidance, type GuidanceFactory, type Setting, type TensorTree } from '@tweedie/core';
 import { closedFormSampler, closedFormRefusal } from './closed-form.ts';
 import { denoisingSampler } from './denoising.ts';
 
@@ -26,7 +26,10 @@ export const exact: GuidanceFactory<ExactOptions, TensorTree> = ({ path, clamp }
       if (chosen(parts) === 'closed-form') return closedFormRefusal(parts);
       return parts.operator.identity === true ? undefined : `path '${path}' is exact only for A = I; use 'closed-form' with a prior in closed form`;
     },
-    cost: (parts, steps) => ({ forwards: (chosen(parts) === 'closed-form' ? 0 : steps.length) + (parts.scheduler.usesVariance === true ? steps.length : 0), vjps: 0 }),
+    cost: (parts, steps) => ({
+      forwards: ((chosen(parts) === 'closed-form' ? 0 : 1) + (parts.scheduler.usesVariance === true ? 1 : 0)) * denoiserCalls(parts.scheduler, steps.length),
+      vjps: 0,
+    }),
     bind: (setting) => {
       const range = clamp ? setting.model.range : undefined;
       const way = chosen(setting);

@@ -1,4 +1,4 @@
-import { clampTo, type GuidanceFactory, type Image, reverseStep, type StepTensors } from '@tweedie/core';
+import { clampTo, compileSteps, denoiserCalls, type GuidanceFactory, type Image, reverseStep, type StepTensors } from '@tweedie/core';
 
 export interface NoneOptions {
   /** Clamp x0hat to the model's pixel range, where it has one. */
@@ -7,23 +7,26 @@ export interface NoneOptions {
 
 /**
  * The scheduler alone: draws from the prior and never looks at y. The baseline that every method must beat, and the check of a scheduler.
- * Cost a step: 1 forward (what the scheduler asks for).
+ * Cost a step: 1 forward; with Heun 2, in the last step 1.
  */
 export const none: GuidanceFactory<NoneOptions> = ({ clamp }) => ({
+  cost: ({ scheduler }, steps) => ({ forwards: denoiserCalls(scheduler, steps.length), vjps: 0 }),
   bind({ engine, model, scheduler }) {
     const range = clamp ? model.range : undefined;
-    const advance = engine.compile((xt: Image, step: StepTensors, noise: Image) =>
-      reverseStep(
-        scheduler,
-        (x, level) => {
-          const prediction = model.predict(x, level);
-          return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
-        },
-        xt,
-        step,
-        noise,
+    const advance = compileSteps(scheduler, (scheduler) =>
+      engine.compile((xt: Image, step: StepTensors, noise: Image) =>
+        reverseStep(
+          scheduler,
+          (x, level) => {
+            const prediction = model.predict(x, level);
+            return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
+          },
+          xt,
+          step,
+          noise,
+        ),
       ),
     );
-    return { step: (xt, step, _problem, random) => advance(xt, step, random.normal('step', xt.shape) as Image) };
+    return { step: (xt, step, _problem, random) => advance(step)(xt, step, random.normal('step', xt.shape) as Image) };
   },
 });

@@ -20,16 +20,21 @@ export interface GmmOptions {
   readonly means?: readonly (readonly number[])[];
   readonly variances?: number | readonly number[] | readonly (readonly number[])[];
   readonly covariances?: readonly (readonly (readonly number[])[])[];
+  readonly smooth?: { readonly length: number; readonly std: number };
   readonly process?: Partial<ProcessOptions>;
 }
 
 /**
  * A Gaussian mixture prior, p(x0) = sum_k w_k N(m_k, C_k), with isotropic, diagonal or full covariances, seen through a VP or VE process.
- * Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is clamped. Parameters come by value or from
- * a safetensors file. Throws ConfigError where sizes do not fit or a covariance is not positive definite.
+ * Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is clamped. Parameters come by value, from
+ * a safetensors file, or for smooth images and signals from a correlation length:
+ *
+ *   cov(x_p, x_q) = std^2 (1 + s) exp(-s),   s = sqrt(3) |p - q| / length        Matern 3/2, p and q pixels of one channel
+ *
+ Throws ConfigError where sizes do not fit or a covariance is not positive definite.
  */
 export const gmm: ModelFactory<GmmOptions> = (options, context) => {
-  const inRecipe = (['weights', 'means', 'variances', 'covariances'] as const).find((name) => options[name] !== undefined);
+  const inRecipe = (['weights', 'means', 'variances', 'covariances', 'smooth'] as const).find((name) => options[name] !== undefined);
   if (options.file !== undefined && inRecipe !== undefined) throw wrong(`both file and ${inRecipe} are given.`, 'Give the parameters by value or in a file.');
   return mixtureModel({
     imageShape: options.shape,
@@ -42,9 +47,21 @@ type Parameters = { count: number; weights: Float64Array | undefined; means: Flo
 
 const wrong = (what: string, remedy: string) => new ConfigError('model/gmm', what, remedy);
 
-function byValue({ weights, means, variances, covariances }: GmmOptions): Parameters {
+/** Each draw is continuous with its slope; unlike the squared exponential's, the matrix is well conditioned. */
+function smoothCovariance([height, width, channels]: ImageShape, { length, std }: NonNullable<GmmOptions['smooth']>): Float64Array {
+  const d = height * width * channels;
+  const place = (i: number) => ({ row: Math.floor(i / (width * channels)), column: Math.floor(i / channels) % width, channel: i % channels });
+  return Float64Array.from({ length: d * d }, (_, k) => {
+    const [p, q] = [place(Math.floor(k / d)), place(k % d)];
+    const s = (Math.sqrt(3) * Math.hypot(p.row - q.row, p.column - q.column)) / length;
+    return p.channel === q.channel ? std ** 2 * (1 + s) * Math.exp(-s) : 0;
+  });
+}
+
+function byValue({ shape, weights, means: given, variances, covariances, smooth }: GmmOptions): Parameters {
+  const means = given ?? (smooth && [Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 0)]);
   if (means === undefined) throw wrong('neither means nor file is given.', 'Give means, one row per component, or a safetensors file.');
-  if ((variances === undefined) === (covariances === undefined)) throw wrong('exactly one of variances and covariances is needed.', 'Give one of them.');
+  if ([variances, covariances, smooth].filter((one) => one !== undefined).length !== 1) throw wrong('exactly one of variances, covariances and smooth is needed.', 'Give one of them.');
   // `flat` would hide rows of different lengths that have the right sum.
   const rows = { means, variances: Array.isArray(variances) ? variances.filter(Array.isArray) : [], covariances: covariances?.flat() ?? [] };
   for (const [name, lists] of Object.entries(rows)) {
@@ -55,6 +72,10 @@ function byValue({ weights, means, variances, covariances }: GmmOptions): Parame
   const flatMeans = Float64Array.from(means.flat());
   const asWeights = weights && Float64Array.from(weights);
   if (covariances !== undefined) return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from(covariances.flat(2)) } };
+  if (smooth !== undefined) {
+    const matrix = smoothCovariance(shape, smooth);
+    return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from({ length: count * matrix.length }, (_, i) => matrix[i % matrix.length] ?? 0) } };
+  }
   if (typeof variances === 'number') {
     return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances) } };
   }

@@ -1,7 +1,7 @@
 import { epsilonFromX0, type Image, respacedLevels, reverseCoefficients, type SchedulerFactory } from '@tweedie/core';
 
 export interface DdimOptions {
-  /** Levels visited: a number, 'ddimN', or counts per section. */
+  /** Levels visited: a number, 'ddimN', 'quadN', or counts per section. */
   readonly steps: number | string;
   /** 0: deterministic; 1: as noisy as ancestral sampling. */
   readonly eta: number;

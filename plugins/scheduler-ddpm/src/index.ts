@@ -1,7 +1,7 @@
 import { type Image, respacedLevels, reverseCoefficients, type SchedulerFactory, ConfigError } from '@tweedie/core';
 
 export interface DdpmOptions {
-  /** Levels visited: a number, 'ddimN', or counts per section. */
+  /** Levels visited: a number, 'ddimN', 'quadN', or counts per section. */
   readonly steps: number | string;
   readonly variance: 'fixed-small' | 'fixed-large' | 'learned-range';
 }
@@ -16,7 +16,7 @@ type DdpmCoefficients = { x0Weight: number; xtWeight: number; std: number; logVa
  *     fixed-large    sqrt(beta)
  *     learned-range  exp((f ln beta + (1 - f) ln small) / 2), f the network's output in [0, 1]; at index 0 `small` is that of index 1
  *
- * The last step (index 0) has std 0 and mean x0hat. Works on VP and VE processes (beta: methods.md 2.4; for VE sigma^2 - sigmaNext^2).
+ * The last step (index 0) has std 0 and mean x0hat, whatever variance the network predicts (`predictedStd`). Works on VP and VE processes (beta: methods.md 2.4; for VE sigma^2 - sigmaNext^2).
  * Cost a step: nothing beyond the prediction. Ho et al. 2020, arXiv:2006.11239, Equations 6, 7; Nichol and Dhariwal 2021, arXiv:2102.09672, Equation 15.
  */
 export const ddpm: SchedulerFactory<DdpmOptions, DdpmCoefficients> = ({ steps, variance }) => ({
@@ -54,6 +54,7 @@ export const ddpm: SchedulerFactory<DdpmOptions, DdpmCoefficients> = ({ steps, v
     }
     const { logVarianceMin, logVarianceMax, noisy } = coefficients;
     const logVariance = varianceFraction.mul(logVarianceMax.sub(logVarianceMin)).add(logVarianceMin);
-    return { mean, std: logVariance.div(2).exp().mul(noisy) };
+    const predictedStd = logVariance.div(2).exp();
+    return { mean, std: predictedStd.mul(noisy), predictedStd };
   },
 });

@@ -9,20 +9,33 @@ export type Contender = { readonly name: string; run(): Promise<void> | void };
 /** Seconds of one call; the first, which may compile, is in neither of the others. */
 export type Seconds = { readonly median: number; readonly best: number; readonly first: number };
 
+/** Of one call: wall clock, and the time that the process had on all cores. */
+export type Turn = { readonly seconds: number; readonly cpuSeconds: number };
+
 /**
  * Times the contenders in turn, so that a machine that changes its speed changes it for all. One that stands in the list several times
- * has as many turns in each round.
+ * has as many turns in each round. All turns of each; those of the first round, which may compile, come first.
  */
-export async function takeTurns(contenders: readonly Contender[], repeats: number): Promise<ReadonlyMap<string, Seconds>> {
-  const times = new Map<string, number[]>();
+export async function turnsOf(contenders: readonly Contender[], repeats: number): Promise<ReadonlyMap<string, readonly Turn[]>> {
+  const turns = new Map<string, Turn[]>();
   for (let round = 0; round <= repeats; round++) {
     for (const { name, run } of contenders) {
-      const started = performance.now();
+      const [started, before] = [performance.now(), process.cpuUsage()];
       await run();
-      times.set(name, [...(times.get(name) ?? []), (performance.now() - started) / 1000]);
+      const { user, system } = process.cpuUsage(before);
+      turns.set(name, [...(turns.get(name) ?? []), { seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 }]);
     }
   }
-  return new Map([...times].map(([name, [first = NaN, ...rest]]) => [name, { median: median(rest), best: Math.min(...rest), first }]));
+  return turns;
+}
+
+/** The same, in seconds. */
+export async function takeTurns(contenders: readonly Contender[], repeats: number): Promise<ReadonlyMap<string, Seconds>> {
+  const turns = await turnsOf(contenders, repeats);
+  return new Map([...turns].map(([name, all]) => {
+    const [first = NaN, ...rest] = all.map(({ seconds }) => seconds);
+    return [name, { median: median(rest), best: Math.min(...rest), first }];
+  }));
 }
 
 export type Machine = { readonly cpu: string; readonly cores: number; readonly node: string };

@@ -62,7 +62,8 @@ const torchModes = {
 export type TorchMode = keyof typeof torchModes;
 
 type Arguments = [x: Image, t: Tensor, cotangent: Image];
-const functions: Readonly<Record<UnetRow['what'], (unet: AdmUnet) => (...args: Arguments) => TensorTree>> = {
+/** The network alone. */
+export const unetCalls: Readonly<Record<UnetRow['what'], (unet: AdmUnet) => (...args: Arguments) => TensorTree>> = {
   'forward+vjp': (unet) => (x, t, cotangent) => ({ ...tf.valueAndGrad((z) => unet(z as Image, t).mul(cotangent).sum())(x) }),
   forward: (unet) => (x, t) => unet(x, t),
 };
@@ -83,7 +84,7 @@ export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch),
   const gflop = (2 * batch * admMultiplyAdds(config)) / 1e9;
   const rows: UnetRow[] = [];
   for (const what of ['forward+vjp', 'forward'] as const) {
-    const compiled = jit(functions[what](unet), { threads });
+    const compiled = jit(unetCalls[what](unet), { threads });
     rows.push({ batch, what, ...(await benchOne({ compiled, args, what, gflop: what === 'forward' ? gflop : 2 * gflop, batch, repeats, threads, python }, (line) => report(`${size}, batch ${batch}, ${what}: ${line}`))) });
     compiled.dispose();
   }

@@ -1,31 +1,35 @@
 import { Args, Command, Flags } from '@oclif/core';
+import type { Container } from '@tweedie/core';
 import { type UnetSizeName, unetSizes } from '../bench/unet-sizes.ts';
 
 /** `tweedie bench`: how fast, against what, on this machine. */
 export class Bench extends Command {
   static override summary = 'Measure speed here, as ratios within one run.';
   static override description = `mixture: DPS on a small Gaussian mixture, 1000 samples, 100 steps; eager TensorFlow.js and, on request, PyTorch beside it.
+overhead: a step of each guidance method, beside the passes of the U-Net that it makes.
 start: how long the command takes to start.
 unet: the ADM U-Net with random weights, forward and with its input gradient, beside convolutions and, on request, PyTorch.`;
   static override examples = [
     '<%= config.bin %> bench mixture',
     '<%= config.bin %> bench mixture --torch ~/venv/bin/python --json',
+    '<%= config.bin %> bench overhead --size medium',
     '<%= config.bin %> bench start',
     '<%= config.bin %> bench unet --size medium --batch 1 --torch ~/venv/bin/python',
   ];
-  static override args = { subject: Args.string({ required: true, options: ['mixture', 'start', 'unet'], description: 'what to measure' }) };
+  static override args = { subject: Args.string({ required: true, options: ['mixture', 'overhead', 'start', 'unet'], description: 'what to measure' }) };
   static override flags = {
-    repeats: Flags.integer({ min: 1, description: 'Timed repetitions of each contender; default 7, for unet 30 to 3 by size and batch.' }),
+    repeats: Flags.integer({ min: 1, description: 'Timed repetitions of each contender; default 7, for unet and overhead 30 to 3 by size and batch.' }),
     torch: Flags.string({ helpValue: 'PYTHON', description: 'A Python with torch: the same in PyTorch; mixture: eager and compiled, unet: eager.' }),
-    size: Flags.option({ options: Object.keys(unetSizes) as UnetSizeName[], default: 'small' as const, description: 'unet: which network; large is for FFHQ 256, imagenet (10 GB) for ImageNet 256.' })(),
+    size: Flags.option({ options: Object.keys(unetSizes) as UnetSizeName[], default: 'small' as const, description: 'unet, overhead: which network; large is for FFHQ 256, imagenet (10 GB) for ImageNet 256.' })(),
     batch: Flags.integer({ min: 1, multiple: true, delimiter: ',', helpValue: '1,4', description: 'unet: images at once; default 1 and 4, small also 16, imagenet 1.' }),
-    threads: Flags.integer({ min: 1, default: 2, description: 'unet: threads, of PyTorch too.' }),
+    methods: Flags.string({ multiple: true, delimiter: ',', helpValue: 'dps,dps-w', description: 'overhead: which guidance plugins; default all.' }),
+    threads: Flags.integer({ min: 1, default: 2, description: 'unet, overhead: threads, of PyTorch too.' }),
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Bench);
-    const [result, text] = await { mixture, start, unet }[args.subject as 'mixture' | 'start' | 'unet'](flags);
+    const [result, text] = await { mixture, overhead, start, unet }[args.subject as 'mixture' | 'overhead' | 'start' | 'unet'](flags);
     this.log(flags.json ? JSON.stringify(result) : text);
   }
 }
@@ -35,19 +39,35 @@ type Given = {
   readonly torch?: string | undefined;
   readonly size: UnetSizeName;
   readonly batch?: readonly number[] | undefined;
+  readonly methods?: readonly string[] | undefined;
   readonly threads: number;
 };
 type Outcome = Promise<readonly [result: object, text: string]>;
 
 async function mixture({ repeats, torch }: Given): Outcome {
-  const { createContainer, openRegistry } = await import('@tweedie/core');
-  const { createFiles } = await import('@tweedie/experiments');
   const { benchMixture, showMixtureBench } = await import('../bench/mixture.ts');
-  const container = createContainer({ registry: openRegistry(), files: createFiles('.') });
-  const result = await benchMixture(container, { repeats, torch });
-  container.dispose();
+  const result = await withPlugins((container) => benchMixture(container, { repeats, torch }));
   return [result, showMixtureBench(result)];
 }
+
+async function overhead({ methods, size, repeats, threads }: Given): Outcome {
+  const { benchOverhead, showOverheadBench } = await import('../bench/overhead.ts');
+  const result = await withPlugins((container) => benchOverhead(container, { methods, size, repeats, threads }, toStandardError));
+  return [result, showOverheadBench(result)];
+}
+
+async function withPlugins<T>(measure: (container: Container) => Promise<T>): Promise<T> {
+  const { createContainer, openRegistry } = await import('@tweedie/core');
+  const { createFiles } = await import('@tweedie/experiments');
+  const container = createContainer({ registry: openRegistry(), files: createFiles('.') });
+  try {
+    return await measure(container);
+  } finally {
+    container.dispose();
+  }
+}
+
+const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function start({ repeats }: Given): Outcome {
   const { benchStart, showStartBench } = await import('../bench/start.ts');
@@ -60,7 +80,7 @@ async function unet({ size, batch = unetSizes[size].batches, ...options }: Given
   const [only, ...others] = batch;
   const result =
     only !== undefined && others.length === 0
-      ? await (await import('../bench/unet.ts')).benchUnet({ size, batch: only, ...options }, (line) => process.stderr.write(`${line}\n`))
+      ? await (await import('../bench/unet.ts')).benchUnet({ size, batch: only, ...options }, toStandardError)
       : (await import('../bench/unet-batches.ts')).benchUnetBatches({ size, ...options }, batch);
   return [result, showUnetBench(result)];
 }

@@ -1,8 +1,7 @@
 import { Args, Command, Flags } from '@oclif/core';
-import { CancelledError } from '@tweedie/core/registry';
 import { overrideFlags, overridesOf } from '../override-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
-import { runLong } from '../run.ts';
+import { runResumable } from '../run.ts';
 
 /** `tweedie compare`: the main job. */
 export class Compare extends Command {
@@ -24,16 +23,10 @@ export class Compare extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Compare);
     const { compare } = await import('@tweedie/experiments');
-    const comparison = await runLong(({ onProgress, signal }) =>
+    const comparison = await runResumable('compare', this.argv, ({ onProgress, signal }) =>
       compare({ recipe: args.recipe, registries: registriesOf(flags), overrides: overridesOf(flags), ...(flags.out !== undefined && { out: flags.out }), onProgress, signal }),
-    ).catch((error: unknown) => {
-      if (error instanceof CancelledError) throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${['compare', ...this.argv].map(quote).join(' ')}`, { cause: error });
-      throw error;
-    });
+    );
     this.log(flags.json ? JSON.stringify(comparison.json) : `${comparison.table}\n\nReport: ${comparison.report}`);
     if (comparison.failures.length > 0) this.exit(1);
   }
 }
-
-/** As a shell wants it. */
-const quote = (argument: string): string => (/^[\w./:=,@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`);

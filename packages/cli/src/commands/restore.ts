@@ -3,10 +3,12 @@ import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { parseReference } from '../reference.ts';
 import { runLong } from '../run.ts';
 
-const sigma = Flags.custom<number>({
+const sigma = Flags.custom<number | { readonly poisson: number }>({
   parse: async (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= 0 && value < Infinity)) throw new Errors.CLIError(`Must be a number of at least 0, got ${text}.`);
+    const [, rate] = /^poisson:(.+)$/.exec(text) ?? [];
+    const value = Number(rate ?? text);
+    if (rate !== undefined && value > 0 && value < Infinity) return { poisson: value };
+    if (rate !== undefined || text.trim() === '' || !(value >= 0 && value < Infinity)) throw new Errors.CLIError(`Must be a number of at least 0, or poisson: and a rate above 0 (poisson:1), got ${text}.`);
     return value;
   },
 });
@@ -19,6 +21,8 @@ export class Restore extends Command {
   static override examples = [
     '<%= config.bin %> restore scratched.png --operator inpaint --mask scratches.png --out restored.png',
     '<%= config.bin %> restore face.png --degrade --operator inpaint:pattern=random,rate=0.7 --method dps:scale=0.3 --samples 4',
+    '<%= config.bin %> restore small.png --operator super-resolution:factor=4 --sigma-y 0.01',
+    '<%= config.bin %> restore grey.png --operator colorize --method dps-w',
     '<%= config.bin %> restore noisy.png --operator identity --sigma-y 0.2 --steps 100',
   ];
   static override args = { image: Args.string({ required: true, description: 'PNG, JPEG or WebP' }) };
@@ -27,7 +31,7 @@ export class Restore extends Command {
     operator: Flags.string({ default: 'inpaint', helpValue: 'ID', description: 'What degraded the picture.' }),
     method: Flags.string({ default: 'dps', helpValue: 'ID', description: 'Guidance method.' }),
     scheduler: Flags.string({ default: 'ddpm', helpValue: 'ID', description: 'Sampling schedule.' }),
-    'sigma-y': sigma({ default: 0.05, helpValue: 'STD', description: 'Noise of the measurement, images being in [-1, 1].' }),
+    'sigma-y': sigma({ default: 0.05, helpValue: 'STD', description: 'Noise of the measurement, images being in [-1, 1]; or poisson:RATE, of which a white pixel gets 255 RATE counts.' }),
     mask: Flags.string({ helpValue: 'FILE', description: 'Mask picture for inpainting: white is known, black is filled in.' }),
     degrade: Flags.boolean({ description: 'The picture is clean: degrade it first.' }),
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),

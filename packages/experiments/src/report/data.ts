@@ -4,6 +4,8 @@
  * resolution (the page enlarges them without smoothing).
  */
 
+import type { FreeEnergyTable } from '../free-energy-run.ts';
+
 /** A picture inside the page: `data:image/png;base64,...`. */
 export type PngDataUri = `data:image/png;base64,${string}`;
 
@@ -20,12 +22,18 @@ export type ReportData = {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   /** Every image of the comparison, in the order of `ReportRow.perImage`. */
   readonly imageNames: readonly string[];
+  /** True where measurements were given and nothing is known of their images. */
+  readonly truthUnknown?: boolean;
   readonly metrics: readonly ReportMetric[];
   /** One per operator, sigmaY and method. Rows of one (operator, sigmaY) make one table; the order is kept. */
   readonly rows: readonly ReportRow[];
   /** Pictures of some or all images; empty where the samples are not pictures (vectors). */
   readonly images: readonly ReportImage[];
+  /** Where samples are signals (images of height 1 with one channel): numbers, drawn as lines. */
+  readonly signals?: readonly ReportSignal[];
   readonly failures: readonly ReportFailure[];
+  /** Free energies from umbrella windows, where the recipe asks for them. */
+  readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Samples that are there, of those that the command asked for; absent where the run has finished. */
   readonly unfinished?: { readonly finished: number; readonly expected: number };
 };
@@ -61,10 +69,33 @@ export type ReportRow = {
   readonly metrics: Readonly<Record<string, ReportScore>>;
   /** Key: id of the metric. Score of each image of `ReportData.imageNames` (mean over its samples); `null`: no score. */
   readonly perImage: Readonly<Record<string, readonly (number | null)[]>>;
+  /** || y - A(x) || in units of the measurement noise; 1 is the noise level. Left out where nothing ran, or without noise. */
+  readonly misfit?: ReportEstimate;
+  /** Of a row of a sweep: the label without the swept values, and these. */
+  readonly sweep?: { readonly label: string; readonly values: Readonly<Record<string, unknown>> };
+  /** How tuned options were found. */
+  readonly found?: ReportFound;
   /** Left out where nothing ran. */
   readonly cost?: ReportCost;
   /** Samples that failed. */
   readonly failures: number;
+};
+
+/** A search for options: what was tried, a column per option and an entry per candidate. */
+export type ReportFound = {
+  readonly metric: string;
+  readonly better: 'higher' | 'lower';
+  /** The validation images. */
+  readonly images: string;
+  /** Network forwards, a vjp counting as two. */
+  readonly spent: number;
+  readonly tried: {
+    readonly options: Readonly<Record<string, readonly number[]>>;
+    /** Images that a candidate was scored on. */
+    readonly images: readonly number[];
+    /** Mean difference to the chosen candidate on the same images; null: a sample failed. */
+    readonly toChosen: readonly (number | null)[];
+  };
 };
 
 /** Mean and half width of its 95 % confidence interval; `null` where one score gives no interval. */
@@ -105,7 +136,8 @@ export type ReportCost = {
 export type ReportImage = {
   /** One of `ReportData.imageNames`. */
   readonly name: string;
-  readonly truth: PngDataUri;
+  /** Left out where only the measurement is known. */
+  readonly truth?: PngDataUri;
   readonly problems: readonly ReportProblem[];
 };
 
@@ -137,6 +169,19 @@ export type ReportTrace = {
   /** Noise level sigma of each frame, largest first. */
   readonly levels: readonly number[];
   readonly frames: readonly PngDataUri[];
+};
+
+/** A signal of `imageShape[1]` numbers with what was made of it. */
+export type ReportSignal = {
+  readonly name: string;
+  readonly truth: readonly number[];
+  readonly problems: readonly {
+    readonly operator: string;
+    readonly sigmaY: number;
+    /** Left out where it is no signal. */
+    readonly measurement?: readonly number[];
+    readonly results: readonly { readonly label: string; readonly samples: readonly (readonly number[])[] }[];
+  }[];
 };
 
 export type ReportFailure = {

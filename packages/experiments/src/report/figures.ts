@@ -1,17 +1,14 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
 import type { ReportMetric, ReportRow, ReportScore } from './data.ts';
-import { html, raw, type Html } from './html.ts';
+import { html, type Html } from './html.ts';
 import { fixed } from './numbers.ts';
+import { accent, faint, ink, plotFigure } from './plot.ts';
 import { referenceLabel, type ProblemRows } from './problems.ts';
 import { isResolved, metricDecimals } from './table.ts';
 
 const width = 560;
 const rowHeight = 30;
 const longestLabel = 22;
-const ink = 'var(--ink)';
-const faint = 'var(--muted)';
-const accent = 'var(--accent)';
 
 type ScoredRow = { readonly row: ReportRow; readonly score: ReportScore };
 
@@ -84,9 +81,8 @@ const shorten = (label: string): string => (label.length > longestLabel ? `${lab
 function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish[]): Html {
   const labels = scored.map(({ row }) => row.label);
   const longest = Math.max(...labels.map((text) => shorten(text).length));
-  const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const svg = Plot.plot({
-    document, width, height: 30 + rowHeight * labels.length, className: 'plot',
+  return plotFigure(label, label, {
+    width, height: 30 + rowHeight * labels.length,
     marginLeft: 20 + 7 * longest, marginRight: 18, marginTop: 6, marginBottom: 22,
     x: { axis: null, insetLeft: 8, insetRight: 8, nice: false },
     y: { axis: null, domain: labels, type: 'band', padding: 0 },
@@ -97,8 +93,4 @@ function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish
       ...marks,
     ],
   });
-  for (const style of svg.querySelectorAll('style')) style.remove();
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', label);
-  return html`<figure><figcaption>${label}</figcaption>${raw(svg.outerHTML)}</figure>`;
 }

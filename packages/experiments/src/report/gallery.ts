@@ -19,6 +19,8 @@ const resultOf = ({ results }: ReportProblem, label: string): ReportResult | und
 
 const picture = (source: string, alt: string): Html => html`<img src="${source}" alt="${alt}" draggable="false">`;
 
+const truthOf = ({ truth, name }: ReportImage): Html => (truth === undefined ? html`<span class="none">not known</span>` : picture(truth, `${name}, ground truth`));
+
 /** Ground truth, measurement and one sample of each method, an image a line. */
 export function imageGrid(problem: ProblemRows, data: ReportData): Html | null {
   const shown = shownOn(problem, data.images);
@@ -28,7 +30,7 @@ export function imageGrid(problem: ProblemRows, data: ReportData): Html | null {
 <div class="scroll"><table class="pictures">
 <thead><tr><th scope="col">ground truth</th><th scope="col">measurement</th>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
 <tbody>
-${shown.map(({ image, problem: { measurement, results } }) => html`<tr><th scope="row"><figure>${picture(image.truth, `${image.name}, ground truth`)}<figcaption>${image.name}</figcaption></figure></th>
+${shown.map(({ image, problem: { measurement, results } }) => html`<tr><th scope="row"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th>
 <td>${measurement ? html`<figure>${picture(measurement, `${image.name}, measurement`)}</figure>` : html`<span class="none">not a picture</span>`}</td>${labels.map((label) => {
     const result = results.find((candidate) => candidate.label === label);
     return html`<td>${result ? scoredPicture(result, image, problem, data) : html`<span class="none">none</span>`}</td>`;
@@ -60,7 +62,7 @@ export function filmStrips(problem: ProblemRows, data: ReportData): Html | null 
   if (shown.length === 0) return null;
   return html`<h3>${problemTitle(problem)}</h3>
 ${shown.map(({ image, problem: { results, measurement } }) => html`<div class="film">
-<div class="film-head">${picture(image.truth, `${image.name}, ground truth`)}${measurement ? picture(measurement, `${image.name}, measurement`) : null}<span>${image.name}<span class="about">ground truth${measurement ? ' and measurement' : ''}</span></span></div>
+<div class="film-head">${truthOf(image)}${measurement ? picture(measurement, `${image.name}, measurement`) : null}<span>${image.name}<span class="about">ground truth${measurement ? ' and measurement' : ''}</span></span></div>
 ${shownLabels(problem, shown).flatMap((label) => {
     const trace = results.find((result) => result.label === label)?.trace;
     return trace && trace.frames.length > 0 ? [strip(label, image.name, trace)] : [];
@@ -90,7 +92,7 @@ export function uncertaintyMaps(problem: ProblemRows, { images }: ReportData): H
 <div class="scroll"><table class="pictures uncertainty">
 <thead><tr><th scope="col">ground truth</th><td></td>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
 ${shown.map(({ image, problem: { results, stdWhite } }) => html`<tbody>
-<tr><th scope="rowgroup" rowspan="2"><figure>${picture(image.truth, `${image.name}, ground truth`)}<figcaption>${image.name}</figcaption></figure></th><th scope="row" class="kind">mean</th>${cells(results, image.name, 'mean', 'mean of the samples')}</tr>
+<tr><th scope="rowgroup" rowspan="2"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th><th scope="row" class="kind">mean</th>${cells(results, image.name, 'mean', 'mean of the samples')}</tr>
 <tr><th scope="row" class="kind">standard deviation${stdWhite === undefined ? null : html`<span class="about">white is ${short(stdWhite)}</span>`}</th>${cells(results, image.name, 'std', 'standard deviation of the samples')}</tr>
 </tbody>`)}
 </table></div>`;

@@ -2,17 +2,15 @@ import { createHash } from 'node:crypto';
 import { script } from './client.ts';
 import type { ReportData } from './data.ts';
 import { metricFigures } from './figures.ts';
+import { freeEnergyFigure } from './free-energy.ts';
+import { sensitivityStrips } from './sensitivity.ts';
+import { signalFigures } from './signals.ts';
+import { sweepFigures } from './sweep-figures.ts';
 import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
-import { html, raw, type Html, type HtmlPart } from './html.ts';
+import { html, type Html, type HtmlPart } from './html.ts';
+import { heading, page } from './page.ts';
 import { problemsOf, problemTitle, type ProblemRows } from './problems.ts';
-import { style } from './style.ts';
 import { failuresTable, imageScoresTable, summaryTable, verdicts } from './table.ts';
-
-/** Nothing is fetched, and no script runs but our own, whatever a label says. */
-const policy = [
-  `default-src 'none'`, `img-src data:`, `style-src 'unsafe-inline'`,
-  `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`, `base-uri 'none'`, `form-action 'none'`,
-].join('; ');
 
 const howToRead = `Tables give means over images with 95 % confidence intervals. A paired difference is taken image by image against the row with the best mean, and a row is marked
 best only where no such interval crosses zero. The papers’ NFE counts forwards only; a vjp (backward pass) costs about two more. In the figures a thin tick is one image, a dot with
@@ -28,46 +26,43 @@ type Section = { readonly id: string; readonly title: string; readonly body: Htm
 export function renderReport(data: ReportData): string {
   const problems = problemsOf(data);
   const sections = [
+    section('free-energy', 'Free energy', 'Samples of all windows, joined by the weighted histogram analysis method, beside the truth in closed form. Errors in kT.',
+      (data.freeEnergy ?? []).map(freeEnergyFigure)),
     section('images', 'Images', 'Every method got the same stored measurement. Point at a picture to see its scores.',
       problems.map((problem) => imageGrid(problem, data))),
+    section('signals', 'Signals', 'Every method got the same stored measurement: dots. The clean signal is the dark line, each sample a coloured one.',
+      problems.map((problem) => signalFigures(problem, data))),
+    section('sensitivity', 'Sensitivity to tuned options', html`What the search for options saw on validation images, which are not those above. A dot is a candidate: its mean score minus that of the chosen one
+(the line) on the same images; rings were dropped before they had seen all of them. ${problems.some(({ rows }) => rows.some(({ found }) => found && Object.keys(found.tried.options).length > 1)) ? 'Where several options were searched, candidates differ in the others too: read the upper edge.' : null}`,
+      problems.map(sensitivityStrips)),
     section('path', 'From noise to image', html`The estimate E[<i>x</i><sub>0</sub> | <i>x</i><sub>t</sub>] on the way, at the noise levels below the frames. The slider moves all methods at once.`,
       pathSection(problems, data)),
     section('uncertainty', 'Uncertainty', 'Mean and standard deviation, pixel by pixel, over the samples that a method drew for one measurement. Brighter is less certain.',
       problems.map((problem) => uncertaintyMaps(problem, data))),
     section('scores', 'Scores of every image', null,
-      data.imageNames.length > 0 ? problems.filter(({ rows }) => rows.some(({ status }) => status === 'done')).map((problem) =>
+      data.imageNames.length > 0 && data.metrics.length > 0 ? problems.filter(({ rows }) => rows.some(({ status }) => status === 'done')).map((problem) =>
         html`<h3>${problemTitle(problem)}</h3>${imageScoresTable(problem, data)}`) : []),
     section('failures', 'Failures', 'Samples that became NaN or diverged. They have no score and are not in the means.',
       data.failures.length > 0 ? [failuresTable(data.failures)] : []),
   ].filter((candidate) => candidate !== null);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${data.title} · Tweedie</title>
-<link rel="icon" href="data:,">
-<style>${raw(style)}:root { --tile: ${tileSize(data)}px; } @media (max-width: 900px) { :root { --tile: ${0.75 * tileSize(data)}px; } }${data.imageShape[0] > 128 ? ' img { image-rendering: auto; }' : null}</style>
-</head>
-<body>
-${header(data, problems)}
+  const body = html`${header(data, problems)}
 <nav aria-label="Contents"><ul>${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[...sections, { id: 'provenance', title: 'Provenance' }].map(({ id, title }) =>
     html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
 <main>
-<p class="hint">${howToRead}</p>
+${data.metrics.length > 0 ? html`<p class="hint">${howToRead}</p>` : null}
 ${problems.map((problem) => comparison(problem, data))}
 ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h2>${body}</section>
 `)}
 <details id="provenance" open><summary><h2>Provenance</h2></summary>
 <dl>${data.provenance.map(({ name, value }) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details>
-</main>
-<script>${raw(script)}</script>
-</body>
-</html>
-`;
-  return page.markup;
+</main>`;
+  const size = tileSize(data);
+  return page({
+    title: data.title,
+    body,
+    css: `:root { --tile: ${size}px; } @media (max-width: 900px) { :root { --tile: ${0.75 * size}px; } }${data.imageShape[0] > 128 ? ' img { image-rendering: auto; }' : ''}`,
+    script: { text: script, hash: createHash('sha256').update(script).digest('base64') },
+  });
 }
 
 /** Small images are enlarged by a whole factor to about 128 pixels, large ones shown at 176; narrow windows take three quarters. */
@@ -78,16 +73,12 @@ function tileSize({ imageShape: [height, width] }: ReportData): number {
 
 function header(data: ReportData, problems: readonly ProblemRows[]): Html {
   const methods = new Set(data.rows.map(({ label }) => label)).size;
-  const facts = [plural(data.imageNames.length, 'image'), `of shape ${data.imageShape.join(' × ')},`, plural(problems.length, 'problem'), 'and', plural(methods, 'method')].join(' ');
+  const facts = [plural(data.imageNames.length, data.truthUnknown ? 'measurement' : 'image'), `of shape ${data.imageShape.join(' × ')},`, plural(problems.length, 'problem'), 'and', plural(methods, 'method')].join(' ');
   const failed = data.failures.length === 0 ? null : html` <a class="alarm" href="#failures">${plural(data.failures.length, 'sample')} failed.</a>`;
   const skipped = data.rows.filter(({ status }) => status === 'skipped').length;
-  return html`<header>
-<p class="eyebrow">Tweedie report · <time datetime="${data.created}">${data.created.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z$/, '$1, $2 UTC')}</time></p>
-<h1>${data.title}</h1>
-<p class="lead">${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${data.unfinished ? ` Unfinished: ${data.unfinished.finished} of ${plural(data.unfinished.expected, 'sample')}.` : null}${failed}</p>
-${(data.notes ?? '').split(/\n\s*\n/).filter((text) => text.trim() !== '').map((text) => html`<p>${text}</p>`)}
-<pre><code>${data.command}</code></pre>
-</header>`;
+  const unfinished = data.unfinished ? ` Unfinished: ${data.unfinished.finished} of ${plural(data.unfinished.expected, 'sample')}.` : null;
+  const lead = html`${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${unfinished}${failed}`;
+  return heading({ kind: 'Tweedie report', created: data.created, title: data.title, lead, ...(data.notes === undefined ? {} : { notes: data.notes }), command: data.command });
 }
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -97,6 +88,7 @@ function comparison(problem: ProblemRows, { metrics, imageNames }: ReportData): 
 ${verdicts(problem, metrics)}
 ${summaryTable(problem, metrics)}
 ${metrics.map((metric) => metricFigures(problem, metric, imageNames))}
+${sweepFigures(problem, metrics)}
 </section>
 `;
 }

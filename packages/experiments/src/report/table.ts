@@ -22,20 +22,21 @@ const costColumns = [
   { key: 'operatorCalls', title: 'operator calls' }, { key: 'secondsPerSample', title: 'seconds' },
 ] as const;
 
-/** Quality, paired difference to the best mean, and cost of every method on one problem. */
+/** Quality, paired difference to the best mean, misfit and cost of every method on one problem. */
 export function summaryTable({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html {
-  const firstCost = 1 + 2 * metrics.length;
+  const hasMisfit = rows.some(({ misfit }) => misfit);
+  const firstCost = 1 + 2 * metrics.length + (hasMisfit ? 1 : 0);
   const better = ({ better }: ReportMetric) => (better === 'higher' ? 'descending' : 'ascending');
   const secondsDecimals = durationDecimals(rows.flatMap(({ cost }) => cost?.secondsPerSample ?? []));
   const show = (key: keyof ReportCost, value: number): string => (key === 'secondsPerSample' ? fixed(value, secondsDecimals) : count(value));
   const columns = metrics.map((metric) => ({ metric, decimals: metricDecimals(rows, metric), reference: referenceLabel(rows, metric) }));
   return html`<div class="scroll"><table class="summary sortable">
 <thead>
-<tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}<th scope="colgroup" colspan="4" class="group">cost per sample</th></tr>
+<tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}${hasMisfit ? html`<th scope="colgroup" class="group">data</th>` : null}<th scope="colgroup" colspan="4" class="group">cost per sample</th></tr>
 <tr>${metrics.map((metric, index) => [
     sortable(1 + 2 * index, better(metric), html`mean ± 95\u00a0%\u00a0CI`),
     sortable(2 + 2 * index, better(metric), html`paired difference`),
-  ])}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}</tr>
+  ])}${hasMisfit ? sortable(firstCost - 1, 'ascending', html`<span title="norm of y - A(x) over that of the noise; 1 is the noise level">misfit</span>`) : null}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}</tr>
 </thead>
 <tbody>
 ${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` : null}>
@@ -43,6 +44,7 @@ ${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` 
     ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.reason ?? 'no reason given'}</td>`
     : [
       columns.map(({ metric, decimals, reference }) => scoreCells(row, row.metrics[metric.id], decimals, reference)),
+      hasMisfit ? html`<td data-value="${row.misfit?.mean}" class="first">${row.misfit ? fixed(row.misfit.mean, 2) : '–'}</td>` : null,
       costColumns.map(({ key }, index) => html`<td data-value="${row.cost?.[key]}"${index === 0 ? html` class="first"` : null}>${row.cost ? show(key, row.cost[key]) : '–'}</td>`),
     ]}</tr>
 `)}</tbody>

@@ -1,0 +1,131 @@
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { CancelledError, ConfigError, loadRegistries, messageOf, nearest, readJson } from '@tweedie/core/registry';
+import { checkId, rename, spellingsOf } from './spellings.ts';
+
+/** Kinds that have a template. */
+export const scaffoldKinds = ['operator', 'guidance', 'scheduler'] as const;
+export type ScaffoldKind = (typeof scaffoldKinds)[number];
+
+/** Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. */
+export const repositoryOf = (folder: string): string => {
+  for (let at = folder; ; at = dirname(at)) {
+    if (['registry.json', 'templates', 'plugins', 'package-lock.json'].every((name) => existsSync(join(at, name)))) return realpathSync(at);
+    if (dirname(at) === at) {
+      throw new ConfigError('tweedie new', `${folder} is not inside Tweedie's repository.`, 'Go to a clone of it. To keep a plugin beside your own experiment, see docs/write-a-plugin.md there.');
+    }
+  }
+};
+
+type Task = { readonly root: string; readonly kind: ScaffoldKind; readonly id: string; readonly signal?: AbortSignal };
+
+/**
+ * Makes `plugins/<kind>-<id>` from `templates/<kind>`, registered and linked as npm would link it, so that it runs at once, offline too.
+ * Gives the folder, relative to `root`. All or nothing: when something fails, or `signal` aborts, everything is as it was before.
+ * Throws ConfigError for an id that cannot be, one that is taken, and a repository that cannot be written; CancelledError.
+ */
+export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string> => {
+  const name = `${kind}/${id}`;
+  const packageName = `@tweedie/${kind}-${id}`;
+  const place = `plugins/${kind}-${id}`;
+  const folder = join(root, place);
+  checkId(kind, id);
+  refuseTaken(root, kind, id, folder);
+  const files = renderTemplate(join(root, 'templates', kind), id);
+  refuseClash(name, id, files);
+
+  const undo: (() => void)[] = [];
+  const next = async (): Promise<void> => {
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+  };
+  try {
+    await next();
+    undo.push(() => rmSync(folder, { recursive: true, force: true }));
+    for (const [path, text] of files) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    await next();
+    undo.push(link(folder, join(root, 'node_modules', packageName)));
+    await next();
+    undo.push(rewrite(join(root, 'package-lock.json'), (lock) => lockWith(lock, place, readJson(join(folder, 'package.json')) as Package)));
+    await next();
+    undo.push(rewrite(join(root, 'registry.json'), (registry) => ({ ...registry, plugins: sorted({ ...(registry['plugins'] as object), [name]: packageName }) })));
+    loadRegistries([join(root, 'registry.json')]);
+    await next();
+  } catch (error) {
+    const state = takeBack(undo);
+    if (signal?.aborted) throw new CancelledError(`Stopped. ${state}`);
+    throw new ConfigError(name, `could not be made: ${messageOf(error).replace(/\.$/, '')}.`, state, { cause: error });
+  }
+  return place;
+};
+
+const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: string): void => {
+  const taken = loadRegistries([join(root, 'registry.json')]).manifests.filter((manifest) => manifest.kind === kind);
+  const other = taken.find((manifest) => manifest.id === id);
+  const near = nearest(id, taken.map((manifest) => manifest.id)).filter((known) => known !== id);
+  if (other) throw new ConfigError(`${kind}/${id}`, `exists already, in ${other.folder}.`, `Choose another id${near.length === 0 ? '' : `; near it there are ${near.join(', ')} too`}.`);
+  if (existsSync(folder)) throw new ConfigError(`${kind}/${id}`, `the folder ${folder} exists already, but registry.json does not name it.`, 'Remove it or choose another id.');
+};
+
+/** Path and text of every file. */
+const renderTemplate = (template: string, id: string): ReadonlyMap<string, string> => {
+  const spellings = spellingsOf(id);
+  const paths = readdirSync(template, { recursive: true, encoding: 'utf8' }).filter((path) => lstatSync(join(template, path)).isFile() && !path.includes('node_modules'));
+  return new Map(paths.map((path) => [join(dirname(path), basename(path).replace(/^example\b/, id)), rename(readFileSync(join(template, path), 'utf8'), spellings)]));
+};
+
+/** The factory may not have the name of something that its file imports. */
+const refuseClash = (name: string, id: string, files: ReadonlyMap<string, string>): void => {
+  const { camel } = spellingsOf(id);
+  const imports = /^import \{([^}]*)\}/m.exec(files.get(join('src', 'index.ts')) ?? '')?.[1] ?? '';
+  if (imports.split(',').some((item) => item.trim().replace(/^type /, '') === camel)) throw new ConfigError(name, `${camel} is the name of something in @tweedie/core that the factory uses.`, 'Choose another id.');
+};
+
+/** Undoes in reverse, as much as can be, and says how that went. */
+const takeBack = (undo: readonly (() => void)[]): string => {
+  const kept = undo.toReversed().flatMap((step) => {
+    try {
+      step();
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  });
+  return kept.length === 0 ? 'Everything is as it was.' : `Not everything could be taken back: ${kept.join('; ')}.`;
+};
+
+/** A link as npm makes it for a workspace; one that a removed folder left behind is put right. Gives what takes it back. */
+const link = (folder: string, from: string): (() => void) => {
+  rmSync(from, { force: true });
+  symlinkSync(relative(dirname(from), folder), from, 'junction');
+  return () => rmSync(from, { force: true });
+};
+
+type Json = Readonly<Record<string, unknown>>;
+type Package = { readonly name: string; readonly version: string; readonly license: string; readonly dependencies: object; readonly engines: object };
+
+/** The lock as `npm install` writes it when the workspace `place` is new. */
+const lockWith = (lock: Json, place: string, { name, version, license, dependencies, engines }: Package): Json => ({
+  ...lock,
+  packages: sorted({
+    ...(lock['packages'] as object),
+    [`node_modules/${name}`]: { resolved: place, link: true },
+    [place]: { name, version, license, dependencies, engines },
+  }),
+});
+
+const sorted = (entries: object): object => Object.fromEntries(Object.entries(entries).sort(([a], [b]) => a.localeCompare(b, 'en')));
+
+/** Changes a JSON file in one move, so that it is never half written, and never by two commands at a time. Gives what takes the change back. */
+const rewrite = (path: string, change: (content: Json) => Json): (() => void) => {
+  const before = readFileSync(path, 'utf8');
+  const replace = (text: string): void => {
+    writeFileSync(`${path}.new`, text, { flag: 'wx' });
+    renameSync(`${path}.new`, path);
+  };
+  replace(`${JSON.stringify(change(JSON.parse(before) as Json), undefined, 2)}\n`);
+  return () => replace(before);
+};

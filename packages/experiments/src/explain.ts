@@ -1,0 +1,119 @@
+import { join, resolve } from 'node:path';
+import { canonicalJson, ConfigError, disposeProblem, type Problem } from '@tweedie/core';
+import { createInstruments, type Instruments } from './explain-instruments.ts';
+import { explainRow, type ExplainedRow } from './explain-row.ts';
+import { explanationTable } from './explain-table.ts';
+import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
+import { cleanImage, problemOf } from './problem-files.ts';
+import type { Watch } from './progress.ts';
+import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './workbench.ts';
+import { writeWhole } from './write.ts';
+
+export type ExplainOptions = ExperimentSource & Watch & {
+  /** Folder of the report; default `runs/explain-<name of the recipe>` in the working folder. */
+  readonly out?: string;
+};
+
+/** What `tweedie explain --json` prints. */
+export type ExplanationJson = {
+  readonly title: string;
+  readonly command: string;
+  readonly images: readonly string[];
+  /** Per image. */
+  readonly samples: number;
+  readonly rows: readonly ExplainedRow[];
+  /** Rows that cannot run. */
+  readonly skipped: readonly { readonly operator: string; readonly sigmaY: number; readonly label: string; readonly reason: string }[];
+};
+
+export type Explanation = {
+  readonly json: ExplanationJson;
+  /** For a terminal. */
+  readonly table: string;
+  /** Path of the HTML report. */
+  readonly report: string;
+};
+
+/** Enough for means over samples; every sample costs about three times what it costs the method. */
+const FEW = { samples: 16, limit: 2 };
+
+/** The same problems as a comparison makes, not stored. */
+const problemsOf = async (bench: Workbench, part: OperatorPart, sigmaY: number): Promise<readonly Problem[]> => {
+  const problems: Problem[] = [];
+  for (let position = 0; position < bench.experiment.images.count; position++) {
+    problems.push(problemOf(bench, part, sigmaY, await cleanImage(bench, position)));
+  }
+  return problems;
+};
+
+const commandOf = ({ recipe, registries = [], overrides = {}, out }: ExplainOptions): string => [
+  'npx tweedie explain', typeof recipe === 'string' ? recipe : '<recipe>',
+  ...Object.entries(overrides).map(([name, value]) => `--${name} ${value}`),
+  ...registries.map((file) => `--registry ${file}`),
+  ...(out === undefined ? [] : [`--out ${out}`]),
+].join(' ');
+
+const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch: Watch): Promise<{ rows: readonly ExplainedRow[]; images: readonly string[] }> => {
+  const engine = await bench.container.plugin('engine', bench.experiment.engine);
+  await bench.model.load?.();
+  const total = rows.reduce((sum, { method }) => sum + method.steps.length, 0) * bench.experiment.images.count;
+  const explained: ExplainedRow[] = [];
+  let images: readonly string[] = [];
+  let done = 0;
+  let instruments: { readonly key: string; readonly made: Instruments } | undefined;
+  try {
+    for (const row of rows) {
+      const { operator: { reference: operator }, method: { reference: method } } = row;
+      const key = canonicalJson({ operator, scheduler: method.scheduler });
+      if (instruments?.key !== key) {
+        instruments?.made.dispose();
+        instruments = { key, made: await createInstruments(bench, row, engine) };
+      }
+      const problems = await problemsOf(bench, row.operator, row.sigmaY);
+      images = problems.map(({ name }) => name);
+      const label = `${operator.label}, sigmaY ${row.sigmaY}, ${method.label}`;
+      const onStep = (): void => watch.onProgress?.({ phase: 'sampling', done: Math.min(++done, total), total, label });
+      try {
+        explained.push(await explainRow(row, { bench, engine, instruments: instruments.made, problems, watch, onStep }));
+      } finally {
+        problems.forEach(disposeProblem);
+      }
+    }
+  } finally {
+    instruments?.made.dispose();
+  }
+  return { rows: explained, images };
+};
+
+/**
+ * Looks into every method of an experiment, step by step: what its guidance is, beside the exact score where that is known. Runs a few samples of a
+ * few images (16 of 2 unless `overrides` says otherwise), all samples of an image at once, and stores nothing but the report.
+ * Throws ConfigError for anything wrong with the experiment, and CancelledError when `signal` aborts.
+ */
+export const explain = async (options: ExplainOptions): Promise<Explanation> => {
+  const { signal, onProgress } = options;
+  const bench = await openWorkbench({ ...options, overrides: { ...FEW, ...options.overrides } });
+  try {
+    const planned = planRows(bench);
+    refuseImpossible(bench, planned);
+    const possible = planned.filter(({ impossible }) => impossible === undefined);
+    if (possible.length === 0) throw new ConfigError(bench.recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
+    const { rows, images } = await explainRows(bench, possible, { signal, onProgress });
+    const json: ExplanationJson = {
+      title: bench.experiment.title,
+      command: commandOf(options),
+      images,
+      samples: bench.experiment.samples,
+      rows,
+      skipped: planned.flatMap(({ operator, sigmaY, method, impossible }) =>
+        impossible === undefined ? [] : [{ operator: operator.reference.label, sigmaY, label: method.reference.label, reason: impossible }]),
+    };
+    const path = join(resolve(options.out ?? join('runs', `explain-${bench.recipe.name}`)), 'report.html');
+    // The plotting library takes a second to load.
+    const { renderExplanation } = await import('./report/explanation.ts');
+    writeWhole(path, renderExplanation(json));
+    return { json, table: explanationTable(json), report: path };
+  } finally {
+    bench.dispose();
+  }
+};

@@ -1,0 +1,35 @@
+import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type ImageShape, type KeyedRandom, type Operator, type Problem } from '@tweedie/core';
+
+/** For operators of a given measurement: what they would draw is not what it was measured with. */
+const nothingToDraw = (where: string): KeyedRandom => {
+  const unknowable = (): never => {
+    throw new ConfigError(where, 'the operator draws its parameters at random, and those that the measurement was made with are not known.', 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.');
+  };
+  return { normal: unknowable, uniform: unknowable, permutation: unknowable };
+};
+
+/** A measurement as a problem; the truth is not known and stands as zeros. Throws ConfigError for another size, and for an operator that draws: what it was measured with is not known. */
+export const givenProblem = (parts: {
+  readonly name: string;
+  readonly y: Float32Array;
+  readonly imageShape: ImageShape;
+  readonly operator: Operator;
+  readonly operatorKey: string;
+  readonly sigmaY: number;
+  /** Who asks, for messages. */
+  readonly where: string;
+}): Problem => {
+  const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;
+  const size = operator.measurementShape.reduce((product, axis) => product * axis, 1);
+  if (y.length !== size) {
+    throw new ConfigError(where, `the measurement has ${y.length} number${y.length === 1 ? '' : 's'}, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
+  }
+  const drawn = operator.draw(nothingToDraw(where));
+  // Methods rely on zeros where a mask operator hides the image.
+  const shaped = tf.tidy(() => {
+    const batch = tf.tensor(y, [1, ...operator.measurementShape]);
+    return (operator.shapeNoise?.(batch, stackTrees([drawn])) ?? batch).squeeze([0]);
+  });
+  const problem = { name, operator: operatorKey, sigmaY, x0: tf.zeros([...imageShape]), y: shaped, drawn };
+  return { ...problem, hash: sha256(encodeProblem(problem)) };
+};

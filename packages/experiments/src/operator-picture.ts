@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import {
+  adjointOf, ConfigError, createContainer, disposeTree, keyedRandom, openRegistry, perSample, sampleNorm, showShape, stackTrees, tf, type Image, type ImageShape, type Operator,
+} from '@tweedie/core';
+import { createFiles } from './files.ts';
+import { encodePng } from './images.ts';
+import type { ReferenceInput } from './recipe.ts';
+import { writeWhole } from './write.ts';
+
+export type OperatorPictureOptions = {
+  readonly operator: ReferenceInput;
+  /** A clean picture; taken at its own size. */
+  readonly image: string;
+  /** PNG to write. */
+  readonly out: string;
+  /** Pixels of the drawing for each pixel of the picture; default 2. */
+  readonly enlarge?: number;
+  readonly seed?: number;
+  readonly registries?: readonly string[];
+};
+
+/** Between panels, in pixels of the drawing. */
+const GAP = 8;
+/** Of the power method; the gain is for the eye. */
+const ITERATIONS = 20;
+
+type Panel = { readonly pixels: Float32Array; readonly shape: readonly number[] };
+
+/** Panels side by side, each stretched pixel by pixel to `height` x `width`. */
+function montage(panels: readonly Panel[], height: number, width: number): { pixels: Float32Array; shape: ImageShape } {
+  const total = panels.length * (width + GAP) - GAP;
+  const pixels = new Float32Array(height * total * 3).fill(1);
+  for (const [position, { pixels: from, shape: [rows = 1, columns = 1, channels = 1] }] of panels.entries()) {
+    for (let i = 0; i < height; i++) {
+      for (let j = 0; j < width; j++) {
+        const place = (Math.floor((i * rows) / height) * columns + Math.floor((j * columns) / width)) * channels;
+        const at = (i * total + position * (width + GAP) + j) * 3;
+        for (let colour = 0; colour < 3; colour++) pixels[at + colour] = from[place + (channels === 3 ? colour : 0)] ?? 0;
+      }
+    }
+  }
+  return { pixels, shape: [height, total, 3] };
+}
+
+/** x, A(x) and A^T A(x) / || A ||^2 as arrays, one problem without noise. */
+function panelsOf(operator: Operator, x0: Float32Array, imageShape: ImageShape, seed: number): readonly Panel[] {
+  const one = operator.draw(keyedRandom(`picture ${seed}`));
+  const drawn = stackTrees([one]);
+  const panels = tf.tidy(() => {
+    const adjoint = adjointOf(operator, imageShape);
+    const normal = (x: Image): Image => adjoint(operator.forward(x, drawn), drawn);
+    const x = tf.tensor4d(x0, [1, ...imageShape]);
+    let vector = tf.tensor4d(keyedRandom('power method').normal('start', x0.length), [1, ...imageShape]) as Image;
+    let gain = sampleNorm(vector);
+    for (let i = 0; i < ITERATIONS; i++) {
+      const next = normal(vector.div(perSample(gain, vector)));
+      [vector, gain] = [next, sampleNorm(next)];
+    }
+    return [x, operator.forward(x, drawn), normal(x).div(perSample(gain, x))].map((panel) => ({ pixels: Float32Array.from(panel.dataSync()), shape: panel.shape.slice(1) }));
+  });
+  disposeTree([one, drawn]);
+  return panels;
+}
+
+/** Writes a PNG of a picture x, its measurement A(x) without noise, and A^T A(x) / || A ||^2, side by side. */
+export async function operatorPicture({ operator: given, image, out, enlarge = 2, seed = 0, registries = [] }: OperatorPictureOptions): Promise<void> {
+  const container = createContainer({ registry: openRegistry({ folders: [process.cwd()], files: registries }), files: createFiles(process.cwd()) });
+  try {
+    const path = resolve(image);
+    const [height, width] = await container.files.imageShape(path);
+    const imageShape = [height, width, 3] as const;
+    const x0 = await container.files.readImage(path, { height, width, channels: 3, fit: 'exact' });
+    const reference = typeof given === 'string' ? { id: given } : given;
+    const operator = await container.plugin('operator', reference, { imageShape });
+    const [, , channels = 0] = operator.measurementShape;
+    const drawable = operator.measurementShape.length === 3 && (channels === 1 || channels === 3);
+    if (!operator.linear || !drawable) {
+      const why = operator.linear ? `its measurements ${showShape(operator.measurementShape)} are no pictures` : 'it is not linear and has no adjoint';
+      throw new ConfigError(`operator/${reference.id}`, `cannot be drawn: ${why}.`, 'Choose another operator.');
+    }
+    const drawing = montage(panelsOf(operator, x0, imageShape, seed), height * enlarge, width * enlarge);
+    writeWhole(resolve(out), await encodePng(drawing.pixels, drawing.shape));
+  } finally {
+    container.dispose();
+  }
+}

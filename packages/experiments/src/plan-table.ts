@@ -1,0 +1,110 @@
+import type { Cost } from '@tweedie/core';
+import { estimateSeconds } from './estimate.ts';
+import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
+import { tablesOf } from './run-index.ts';
+import { showNumber, textTable } from './text-table.ts';
+import { planSearches, type Search } from './tune/search.ts';
+import { showImages } from './tune/settings.ts';
+import { openWorkbench, type ExperimentSource, type Workbench } from './workbench.ts';
+
+export type PlanOptions = ExperimentSource & {
+  /** Reads the weights and times a few steps of every row, to say how long the run would take here. */
+  readonly measure?: boolean;
+};
+
+export type Plan = {
+  readonly title: string;
+  readonly rows: readonly PlannedRow[];
+  readonly images: number;
+  readonly samples: number;
+  readonly chunk: number;
+  /** Network calls of the whole run, padding left out. */
+  readonly total: Omit<Cost, 'operatorCalls'>;
+  /** For a terminal. */
+  readonly table: string;
+  /** What `tweedie plan --json` prints. */
+  readonly json: PlanJson;
+};
+
+export type PlanJson = {
+  readonly title: string;
+  readonly images: number;
+  readonly samples: number;
+  readonly chunk: number;
+  readonly rows: readonly {
+    readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string; readonly steps: number; readonly forwards: number; readonly vjps: number;
+    /** Null: the row can run. */
+    readonly impossible: string | null;
+    /** Of the whole row on this machine; null where it was not measured. */
+    readonly seconds: number | null;
+  }[];
+  readonly total: Omit<Cost, 'operatorCalls'>;
+};
+
+const showDuration = (seconds: number): string =>
+  seconds < 120 ? `${showNumber(seconds, 2)} s` : seconds < 7200 ? `${showNumber(seconds / 60, 2)} min` : `${showNumber(seconds / 3600, 2)} h`;
+
+/** What `tweedie tune` would search, where the recipe says how. */
+const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
+  if (tune === undefined) return [];
+  const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) =>
+    [`${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`, ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '), String(count)]);
+  return [
+    '',
+    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${showNumber(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
+    '',
+    counts.length === 0 ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.' : textTable(['method and problem', 'options', 'candidates'], counts),
+  ];
+};
+
+const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
+  const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
+  const cell = ({ impossible, cost }: PlannedRow): string =>
+    impossible === undefined ? `${showNumber(cost.forwards)} + ${showNumber(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
+  const columns = tablesOf(rows, ({ operator, sigmaY }) => ({ operator: operator.reference.label, sigmaY }));
+  const title = (column: readonly PlannedRow[]): string => `${column[0]?.operator.reference.label}${experiment.sigmaY.length > 1 ? `, ${column[0]?.sigmaY}` : ''}`;
+  const matrix = methods.map(({ reference: { label }, steps }) => {
+    const own = columns.map((column) => column.find((row) => row.method.reference.label === label));
+    return [label, String(steps.length), ...own.map((row) => (row ? cell(row) : ''))];
+  });
+  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+  const { images, samples, sigmaY } = experiment;
+  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  return [
+    `${experiment.title}: ${count(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${count(samples, 'sample')} per image, chunks of ${chunk}`,
+    '',
+    'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
+    '',
+    textTable(['method', 'steps', ...columns.map(title)], matrix),
+    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
+    '',
+    `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
+  ].join('\n');
+};
+
+/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads no weights and runs nothing. */
+export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
+  const bench = await openWorkbench(source);
+  try {
+    const counted = planRows(bench);
+    refuseImpossible(bench, counted);
+    const seconds = measure ? await estimateSeconds(bench, counted) : [];
+    const rows = counted.map((row, i) => ({ ...row, ...(seconds[i] === undefined ? {} : { seconds: seconds[i] }) }));
+    const { title, images, samples } = bench.experiment;
+    const possible = rows.filter(({ impossible }) => impossible === undefined);
+    const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
+    const total = { forwards: sum('forwards'), vjps: sum('vjps') };
+    const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
+    const json = {
+      ...facts,
+      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds }) => ({
+        operator: operator.reference.label, sigmaY, method: reference.id, label: reference.label, steps: steps.length, ...cost, impossible: impossible ?? null,
+        seconds: seconds ?? null,
+      })),
+    };
+    const searches = bench.experiment.tune ? planSearches(bench, bench.experiment.tune) : [];
+    return { ...facts, rows, table: [render(bench, rows, total), ...renderTune(bench, searches)].join('\n'), json };
+  } finally {
+    bench.dispose();
+  }
+};

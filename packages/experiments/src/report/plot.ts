@@ -1,0 +1,26 @@
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import { html, raw, type Html } from './html.ts';
+
+export const ink = 'var(--ink)';
+export const faint = 'var(--muted)';
+export const accent = 'var(--accent)';
+export const paper = 'var(--paper)';
+/** Of lines that are told apart; they hold on light and dark paper. */
+export const lineColors = [accent, '#c8641b', '#2f9160', '#8f63c9', '#b8397f', '#8a8428'] as const;
+
+/** A plot as SVG with its caption above; colours and fonts are the page's. */
+export function plotFigure(caption: Html | string, label: string, options: Plot.PlotOptions): Html {
+  const { document } = parseHTML('<!doctype html><html><body></body></html>');
+  const svg = Plot.plot({ document, className: 'plot', ...options });
+  for (const style of svg.querySelectorAll('style')) style.remove();
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', label);
+  return html`<figure><figcaption>${caption}</figcaption>${raw(svg.outerHTML)}</figure>`;
+}
+
+/** Whether positive values reach over so many times their least. */
+export const spans = (values: readonly number[], times: number): boolean => {
+  const least = Math.min(...values);
+  return least > 0 && Math.max(...values) / least >= times;
+};

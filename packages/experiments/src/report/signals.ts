@@ -1,0 +1,41 @@
+import * as Plot from '@observablehq/plot';
+import type { ReportData, ReportSignal } from './data.ts';
+import { html, type Html } from './html.ts';
+import { accent, faint, ink, plotFigure } from './plot.ts';
+import { problemTitle, type ProblemRows } from './problems.ts';
+
+type Problem = ReportSignal['problems'][number];
+
+/** A signal of fewer entries is spread over the same width. */
+const points = (values: readonly number[], width: number): { x: number; y: number }[] =>
+  values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
+
+function signalFigure({ truth, name }: ReportSignal, { measurement }: Problem, { label, samples }: Problem['results'][number]): Html {
+  const seen = [...truth, ...(measurement ?? [])];
+  const [low, high] = [Math.min(...seen), Math.max(...seen)];
+  const margin = 0.25 * (high - low);
+  const line = { x: 'x', y: 'y', clip: true } as const;
+  return plotFigure(label, `${name}, ${label}`, {
+    width: 300, height: 150, marginLeft: 30, marginRight: 6, marginTop: 6, marginBottom: 20,
+    x: { label: null, ticks: 4, tickSize: 0 },
+    // What diverges leaves the picture: the scale is that of the signal.
+    y: { label: null, ticks: 4, tickSize: 0, domain: [low - margin, high + margin] },
+    marks: [
+      Plot.gridY({ ticks: 4, stroke: 'var(--line)', strokeOpacity: 1 }),
+      ...(measurement ? [Plot.dot(points(measurement, truth.length), { ...line, r: 1.6, fill: faint, fillOpacity: 0.8 })] : []),
+      ...samples.map((sample) => Plot.lineY(points(sample, truth.length), { ...line, stroke: accent, strokeOpacity: samples.length > 1 ? 0.7 : 1, strokeWidth: 1.4 })),
+      Plot.lineY(points(truth, truth.length), { ...line, stroke: ink, strokeWidth: 1.2 }),
+    ],
+  });
+}
+
+/** Each method on each signal of one problem, a signal a line. */
+export function signalFigures({ operator, sigmaY, rows }: ProblemRows, { signals = [] }: ReportData): Html | null {
+  const shown = signals.flatMap((signal) => signal.problems.flatMap((problem) => (problem.operator === operator && problem.sigmaY === sigmaY ? [{ signal, problem }] : [])));
+  if (shown.length === 0) return null;
+  const inOrder = ({ results }: Problem) => rows.flatMap(({ label }) => results.filter((result) => result.label === label));
+  return html`<h3>${problemTitle({ operator, sigmaY })}</h3>
+${shown.map(({ signal, problem }) => html`<p class="signal-name">${signal.name}</p>
+<div class="figures small">${inOrder(problem).map((result) => signalFigure(signal, problem, result))}</div>
+`)}`;
+}

@@ -1,0 +1,74 @@
+import * as Plot from '@observablehq/plot';
+import type { ReportEstimate, ReportMetric, ReportRow } from './data.ts';
+import { html, type Html } from './html.ts';
+import { short } from './numbers.ts';
+import { faint, lineColors, paper, plotFigure, spans } from './plot.ts';
+import type { ProblemRows } from './problems.ts';
+
+type Point = { readonly line: string; readonly value: number; readonly mean: number; readonly low: number; readonly high: number };
+type Swept = ReportRow & { readonly sweep: NonNullable<ReportRow['sweep']> };
+
+/** A line of the figure of an option: the label with the values of what is swept beside it. */
+const lineOf = ({ sweep }: Swept, option: string): string =>
+  [sweep.label, ...Object.entries(sweep.values).filter(([name]) => name !== option).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)].join(' ');
+
+const pointsOf = (rows: readonly Swept[], option: string, estimateOf: (row: ReportRow) => ReportEstimate | undefined): readonly Point[] =>
+  rows.flatMap((row): Point[] => {
+    const value = row.sweep.values[option];
+    const estimate = estimateOf(row);
+    if (typeof value !== 'number' || estimate === undefined) return [];
+    const { mean, ci95 } = estimate;
+    return [{ line: lineOf(row, option), value, mean, low: mean - (ci95 ?? 0), high: mean + (ci95 ?? 0) }];
+  });
+
+type Level = { readonly text: string; readonly mean: number };
+
+function sweepFigure(option: string, title: string, points: readonly Point[], levels: readonly Level[], logY: boolean): Html | null {
+  if (new Set(points.map(({ value }) => value)).size < 2) return null;
+  const lines = [...new Set(points.map(({ line }) => line))];
+  const color = (line: string): string => lineColors[lines.indexOf(line) % lineColors.length] ?? faint;
+  const keys = html`<span class="keys">${lines.map((line) => html`<span><i style="background:${color(line)}"></i>${line}</span>`)}</span>`;
+  const label = `${title} against ${option}`;
+  const last = Math.max(...points.map(({ value }) => value));
+  return plotFigure(html`${label}${keys}`, label, {
+    width: 560, height: 250, marginLeft: 48, marginRight: 18, marginTop: 14, marginBottom: 34,
+    x: { type: spans(points.map(({ value }) => value), 10) ? 'log' : 'linear', label: option, labelArrow: 'none', tickSize: 0, ticks: 6, tickFormat: short },
+    y: { type: logY ? 'log' : 'linear', label: null, tickSize: 0, ticks: 5, tickFormat: short, nice: true },
+    marks: [
+      Plot.gridY({ ticks: 5, stroke: 'var(--line)', strokeOpacity: 1 }),
+      Plot.ruleY(levels, { y: 'mean', stroke: faint, strokeDasharray: '4 3' }),
+      Plot.text(levels, { x: () => last, y: 'mean', text: 'text', textAnchor: 'end', dy: -7, fill: faint, fontSize: 12 }),
+      Plot.areaY(points, { x: 'value', y1: 'low', y2: 'high', z: 'line', fill: ({ line }: Point) => color(line), fillOpacity: 0.14 }),
+      Plot.lineY(points, { x: 'value', y: 'mean', z: 'line', stroke: ({ line }: Point) => color(line), strokeWidth: 1.6 }),
+      Plot.dot(points, {
+        x: 'value', y: 'mean', r: 3.5, fill: ({ line }: Point) => color(line), stroke: paper, strokeWidth: 1,
+        title: ({ line, value, mean, high }: Point) => `${line}, ${option} ${short(value)}: ${short(mean)} ± ${short(high - mean)}`,
+      }),
+    ],
+  });
+}
+
+/** Rows that are not swept are drawn as levels where they are few. */
+const MOST_LEVELS = 4;
+
+/**
+ * What a sweep is for: quality against the option, and beside it the misfit of the data, where 1 is the level of the noise. One pair of
+ * figures for each numeric option; what is swept beside it makes lines.
+ */
+export function sweepFigures({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html | null {
+  const swept = rows.filter((row): row is Swept => row.sweep !== undefined);
+  const others = rows.filter(({ sweep }) => sweep === undefined);
+  const options = [...new Set(swept.flatMap(({ sweep }) => Object.entries(sweep.values).flatMap(([name, value]) => (typeof value === 'number' ? [name] : []))))];
+  const levelsOf = (metric: ReportMetric): readonly Level[] => {
+    const levels = others.flatMap(({ label, metrics: scores }) => (scores[metric.id] ? [{ text: label, mean: scores[metric.id]?.mean ?? 0 }] : []));
+    return levels.length > MOST_LEVELS ? [] : levels;
+  };
+  const figures = options.flatMap((option) => {
+    const misfits = pointsOf(swept, option, ({ misfit }) => misfit).map((point) => ({ ...point, low: Math.max(point.low, point.mean / 2) }));
+    return [
+      ...metrics.map((metric) => sweepFigure(option, `${metric.title}${metric.unit ? ` (${metric.unit})` : ''}`, pointsOf(swept, option, ({ metrics: scores }) => scores[metric.id]), levelsOf(metric), false)),
+      sweepFigure(option, 'misfit', misfits, [{ text: 'noise', mean: 1 }], spans(misfits.map(({ mean }) => mean), 20)),
+    ];
+  }).filter((figure) => figure !== null);
+  return figures.length === 0 ? null : html`<div class="figures">${figures}</div>`;
+}

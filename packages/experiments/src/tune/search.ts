@@ -1,0 +1,79 @@
+import { ConfigError, keyedRandom } from '@tweedie/core';
+import type { Method } from '../experiment.ts';
+import { entryOn } from '../per-problem.ts';
+import { planRow, type PlannedRow } from '../plan.ts';
+import { methodPart, type MethodPart, type MethodRow, type Workbench } from '../workbench.ts';
+import { candidateValues, freeRanges, type Range, type Values } from './candidates.ts';
+import { candidatesFor, samplesFor } from './rounds.ts';
+import type { Tune } from './settings.ts';
+
+/** What is searched: the free options of one row on one operator and noise level. */
+export type Search = {
+  readonly row: MethodRow;
+  /** The row as it is, with the options that it has without tuning. */
+  readonly planned: PlannedRow;
+  readonly ranges: readonly Range[];
+  /** Candidates that the budget allows. */
+  readonly count: number;
+};
+export type Candidate = { readonly values: Values; readonly planned: PlannedRow };
+
+/** Of one sample, in network forwards. A vjp costs about two: it runs the network back once for its input, after running it forward. */
+export const forwardsOf = ({ cost }: PlannedRow): number => cost.forwards + 2 * cost.vjps;
+
+/** Fewer cannot show where an option matters. */
+const FEWEST_PER_OPTION = 4;
+
+const isTuned = ({ perProblem }: MethodRow): boolean => perProblem.some(({ part }) => part.reference.found !== undefined);
+
+/** Rows that are tuned already are left out: a new search replaces them. */
+export const untunedRows = ({ methods }: Workbench): readonly MethodRow[] => methods.filter((row) => !isTuned(row));
+
+const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: PlannedRow, options: number): number => {
+  const each = forwardsOf(planned);
+  const fewest = FEWEST_PER_OPTION * options;
+  const count = each === 0 ? fewest : candidatesFor(Math.floor(budget / each), images.count);
+  if (count >= fewest) return count;
+  const { operator, sigmaY, method: { reference } } = planned;
+  throw new ConfigError(
+    `${recipe.where} /tune/budget`,
+    `${budget} network forwards are too few for ${JSON.stringify(reference.label)} on ${operator.reference.label} at sigmaY ${sigmaY}: a sample costs ${each}, and ${fewest} candidates on ${images.count} images need ${each * samplesFor(fewest, images.count)}.`,
+    'Raise the budget to that, or lower the number of images or steps.',
+  );
+};
+
+/** Every search of an experiment, operator by operator. Impossible pairs have none, nor have rows whose tunable options are all given. */
+export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
+  bench.recipe.locating(() => bench.operators.flatMap((operator) => bench.experiment.sigmaY.flatMap((sigmaY) => untunedRows(bench).flatMap((row): Search[] => {
+    const part = entryOn(row.perProblem, operator.reference.label, sigmaY)?.part ?? row;
+    const planned = planRow(bench, operator, sigmaY, part);
+    const ranges = freeRanges(bench.registry.find('guidance', part.reference.id), part.reference.given);
+    return planned.impossible !== undefined || ranges.length === 0 ? [] : [{ row, planned, ranges, count: countFor(bench, tune, planned, ranges.length) }];
+  }))));
+
+/**
+ * Makes the candidates of all searches. They depend on the seed and the number of free options alone, so every method and problem is
+ * searched at the same places of its ranges; equal options are one object, which is bound once for all noise levels.
+ */
+export const makeCandidates = async (bench: Workbench, { seed }: Tune, searches: readonly Search[]): Promise<readonly (readonly Candidate[])[]> => {
+  const parts = new Map<string, MethodPart>();
+  const partOf = async (reference: Method): Promise<MethodPart> => {
+    const key = JSON.stringify([reference.label, reference.options]);
+    const part = parts.get(key) ?? (await methodPart(bench.container, bench.model, reference));
+    parts.set(key, part);
+    return part;
+  };
+  const all: Candidate[][] = [];
+  for (const { planned: { operator, sigmaY, method: { reference } }, ranges, count } of searches) {
+    const start = keyedRandom(`tune ${seed}`).uniform('candidates', ranges.length);
+    const candidates: Candidate[] = [];
+    for (const values of candidateValues(ranges, reference.options, start, count)) {
+      const label = `${reference.label} ${Object.entries(values).map(([name, value]) => `${name}=${value}`).join(' ')}`;
+      const part = await partOf({ ...reference, label, options: { ...reference.options, ...values }, given: { ...reference.given, ...values } });
+      const planned = planRow(bench, operator, sigmaY, part);
+      if (planned.impossible === undefined) candidates.push({ values, planned });
+    }
+    all.push(candidates);
+  }
+  return all;
+};

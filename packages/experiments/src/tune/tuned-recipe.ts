@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { Document, isMap, isSeq, parseDocument, type YAMLSeq } from 'yaml';
+import type { Found, MethodInput } from '../recipe.ts';
+import { mean } from '../statistics.ts';
+import type { MethodRow, Workbench } from '../workbench.ts';
+import { untunedRows } from './search.ts';
+import { showImages, type Tune } from './settings.ts';
+import type { Scored, TuneResult } from './tune.ts';
+
+/** Mean difference to another candidate on the images that both have; null where one failed. */
+export const differenceTo = (chosen: Scored, { perImage }: Scored): number | null => {
+  const differences = perImage.map((value, i) => (value ?? NaN) - (chosen.perImage[i] ?? NaN));
+  return differences.some(Number.isNaN) ? null : mean(differences);
+};
+
+const short = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(4)));
+
+const foundOf = ({ metric, better, chosen, tried, ranges, spent }: TuneResult, tune: Tune): Found => ({
+  metric,
+  value: short(chosen.score) ?? NaN,
+  better,
+  images: showImages(tune),
+  budget: tune.budget,
+  spent,
+  seed: tune.seed,
+  tried: {
+    options: Object.fromEntries(ranges.map(({ option }) => [option, tried.map(({ values }) => values[option] ?? NaN)])),
+    images: tried.map(({ perImage }) => perImage.length),
+    score: tried.map(({ score }) => short(score)),
+    toChosen: tried.map((each) => short(differenceTo(chosen, each))),
+  },
+});
+
+/** A tuned row as it is written: what the row gives beside its options on each problem. */
+const tunedRow = (row: MethodRow, results: readonly TuneResult[], tune: Tune, steps: Pick<Exclude<MethodInput, string>, 'steps' | 'scheduler'>): MethodInput => {
+  const { id, label, given } = row.reference;
+  return {
+    id,
+    label: `${label} tuned`,
+    ...(Object.keys(given).length > 0 ? { options: given } : {}),
+    ...steps,
+    perProblem: results.map((result) => {
+      const { planned: { operator, sigmaY }, chosen } = result;
+      // Options of the row on this problem that are not those of the row: a preset of the task, say.
+      const own = Object.entries(result.planned.method.reference.given).filter(([name, value]) => given[name] !== value);
+      return { operator: operator.reference.label, sigmaY, options: { ...Object.fromEntries(own), ...chosen.values }, found: foundOf(result, tune) };
+    }),
+  };
+};
+
+/** Values that are lists of numbers, or small maps, stand on one line. */
+const onOneLine = (node: unknown, depth = 0): void => {
+  if (isSeq(node)) {
+    node.flow = node.items.every((item) => !isMap(item));
+    for (const item of node.items) onOneLine(item, depth + 1);
+  }
+  if (isMap(node)) {
+    for (const { key, value } of node.items) {
+      if (isMap(value)) value.flow = String(key) === 'options';
+      onOneLine(value, depth + 1);
+    }
+  }
+};
+
+/** The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is written from its content. */
+export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly TuneResult[], file: string | undefined): string => {
+  const { recipe, experiment } = bench;
+  const document = file === undefined ? new Document(recipe.input) : parseDocument(readFileSync(file, 'utf8'));
+  const methods = document.get('methods') as YAMLSeq;
+  const rows = untunedRows(bench);
+  const isOld = (input: MethodInput): boolean => typeof input !== 'string' && (input.perProblem ?? []).some(({ found }) => found !== undefined);
+  const items = recipe.input.methods.flatMap((input, i): unknown[] => {
+    if (isOld(input)) return [];
+    const { id, label = id, steps, scheduler } = typeof input === 'string' ? { id: input } as Exclude<MethodInput, string> : input;
+    const own = rows.filter(({ reference }) => reference.id === id && (reference.sweep?.label ?? reference.label) === label);
+    const tuned = own.flatMap((row) => {
+      const found = results.filter((result) => result.row === row);
+      return found.length === 0 ? [] : [document.createNode(tunedRow(row, found, tune, { ...(steps === undefined ? {} : { steps }), ...(scheduler === undefined ? {} : { scheduler }) }))];
+    });
+    for (const node of tuned) onOneLine(node);
+    return [methods.items[i], ...tuned];
+  });
+  methods.items = items;
+  document.setIn(['tune', 'images', 'offset'], tune.images.offset);
+  document.commentBefore = [
+    document.commentBefore,
+    ` Tuned by tweedie tune on ${experiment.operators.length * experiment.sigmaY.length} problem(s), images ${showImages(tune)}: the rows "... tuned". A new search replaces them.`,
+  ].filter(Boolean).join('\n');
+  return document.toString({ lineWidth: 0 });
+};

@@ -1,0 +1,189 @@
+import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CancelledError } from '@tweedie/core';
+import { parse } from 'yaml';
+import { compare, encodePng, openStore, plan, tune, type ExperimentInput, type Tuned, type TuneOptions } from '../src/index.ts';
+import { candidateValues, evenPoints } from '../src/tune/candidates.ts';
+import { byScore, candidatesFor, roundSizes, samplesFor, survivors } from '../src/tune/rounds.ts';
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), 'tweedie-tune-'));
+
+describe('the search', () => {
+  it('doubles the images and halves the candidates', () => {
+    expect([roundSizes(16), roundSizes(6), roundSizes(2)]).toEqual([[4, 8, 16], [2, 3, 6], [1, 2]]);
+    expect([0, 1, 2].map((round) => survivors(9, round))).toEqual([9, 5, 3]);
+    expect(samplesFor(9, 16)).toBe(9 * 4 + 5 * 4 + 3 * 8);
+  });
+
+  it('takes the most candidates that a budget allows', () => {
+    for (const samples of [3, 16, 80, 133, 1000]) {
+      const count = candidatesFor(samples, 16);
+      expect(samplesFor(count, 16)).toBeLessThanOrEqual(samples);
+      expect(samplesFor(count + 1, 16)).toBeGreaterThan(samples);
+    }
+  });
+
+  it('puts the best first and what failed last, in both directions', () => {
+    expect([3, null, 5, 4].sort(byScore('higher'))).toEqual([5, 4, 3, null]);
+    expect([3, null, 5, 4].sort(byScore('lower'))).toEqual([3, 4, 5, null]);
+  });
+
+  it.each([1, 2, 3])('covers %i dimensions evenly', (dimension) => {
+    const points = evenPoints(new Float64Array(dimension).fill(0.3), 256);
+    for (let axis = 0; axis < dimension; axis++) {
+      const sorted = points.map((point) => point[axis] ?? NaN).sort((a, b) => a - b);
+      const gaps = sorted.slice(1).map((value, i) => value - (sorted[i] ?? 0));
+      expect(Math.max(...gaps)).toBeLessThan(4 / 256);
+    }
+    // Any box of a sixteenth of the cube holds its share, to a factor of two.
+    const inBox = points.filter((point) => point.every((value) => value < (1 / 16) ** (1 / dimension))).length;
+    expect(inBox).toBeGreaterThan(8);
+    expect(inBox).toBeLessThan(32);
+  });
+
+  it('starts at the values that a row has, stays in the ranges, and rounds whole numbers', () => {
+    const ranges = [{ option: 'scale', from: 0.01, to: 10, scale: 'log', whole: false }, { option: 'inner', from: 1, to: 9, scale: 'linear', whole: true }] as const;
+    const [first, ...others] = candidateValues(ranges, { scale: 1, inner: 3 }, [0.2, 0.7], 12);
+    expect(first).toEqual({ scale: 1, inner: 3 });
+    expect(others).toHaveLength(11);
+    for (const { scale = NaN, inner = NaN } of others) {
+      expect(scale).toBeGreaterThanOrEqual(0.01);
+      expect(scale).toBeLessThanOrEqual(10);
+      expect([1, 2, 3, 4, 5, 6, 7, 8, 9]).toContain(inner);
+    }
+    expect(candidateValues(ranges, { scale: 1 }, [0.2, 0.7], 12)[0]).not.toEqual({ scale: 1, inner: 3 });
+  });
+});
+
+const recipe: ExperimentInput = {
+  title: 'Two wells',
+  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  images: { from: 'prior', count: 3 },
+  tune: { images: { count: 4 }, budget: 200 },
+  operators: ['identity', { id: 'inpaint', label: 'half', options: { rate: 0.5 } }],
+  sigmaY: 0.2,
+  methods: [{ id: 'dps', label: 'DPS' }, { id: 'dps', label: 'fixed', options: { scale: 0.3 } }, 'exact'],
+  scheduler: { id: 'ddpm', options: { steps: 5 } },
+  engine: 'eager',
+};
+const text = `# What the file says stays.
+title: Two wells
+${JSON.stringify({ ...recipe, title: undefined }).slice(1, -1).replaceAll(/,"(images|tune|operators|sigmaY|methods|scheduler|engine)":/g, '\n"$1": ').replace('"model":', '"model": ')}
+`;
+
+describe('tune', () => {
+  const folder = newFolder();
+  const file = join(folder, 'wells.yaml');
+  const run = join(folder, 'run');
+  let tuned: Tuned;
+  beforeAll(async () => {
+    writeFileSync(file, text);
+    tuned = await tune({ recipe: file, run });
+  });
+
+  const cellKeys = async (path: string): Promise<string[]> => {
+    const store = await openStore(path);
+    try {
+      return [...(await store.cells()).keys()].sort();
+    } finally {
+      store.close();
+    }
+  };
+
+  it('writes a recipe with a tuned row under each row that has free options', () => {
+    expect(tuned.recipe).toBe(join(folder, 'wells.tuned.yaml'));
+    const written = readFileSync(tuned.recipe, 'utf8');
+    expect(written).toContain('# What the file says stays.');
+    const { methods, tune: settings } = parse(written) as ExperimentInput;
+    expect(methods.map((method) => (typeof method === 'string' ? method : method.label))).toEqual(['DPS', 'DPS tuned', 'fixed', 'exact']);
+    expect(settings?.images).toEqual({ count: 4, offset: 3 });
+  });
+
+  it('keeps to the budget, and chooses the best of what has seen every image', () => {
+    expect(tuned.results.map(({ planned: { operator, sigmaY } }) => [operator.reference.label, sigmaY])).toEqual([['identity', 0.2], ['half', 0.2]]);
+    for (const { tried, chosen, spent, count } of tuned.results) {
+      expect(spent).toBeLessThanOrEqual(200);
+      expect(spent).toBe(15 * tried.reduce((sum, { perImage }) => sum + perImage.length, 0));
+      expect(tried).toHaveLength(count);
+      const finalists = tried.filter(({ perImage }) => perImage.length === 4);
+      expect(chosen.score).toBe(Math.max(...finalists.map(({ score }) => score ?? -Infinity)));
+    }
+    expect(tuned.table).toMatch(/DPS, half, sigmaY 0.2 +\d+\.\d\d +\d+ +[\d,]+ +scale [\d.]+/);
+  });
+
+  it('is repeated by the same command without drawing anything', async () => {
+    const [before, written] = [await cellKeys(run), readFileSync(tuned.recipe, 'utf8')];
+    const again = await tune({ recipe: file, run });
+    expect(await cellKeys(run)).toEqual(before);
+    expect(again.table).toBe(tuned.table);
+    expect(readFileSync(tuned.recipe, 'utf8')).toBe(written);
+  });
+
+  it('goes on where it was stopped, to the same end', async () => {
+    const options: TuneOptions = { recipe: file, run: join(folder, 'stopped'), out: join(folder, 'stopped.yaml') };
+    const controller = new AbortController();
+    let seen = 0;
+    await expect(tune({ ...options, signal: controller.signal, onProgress: ({ phase }) => (phase === 'sampling' && ++seen > 30 ? controller.abort() : undefined) })).rejects.toBeInstanceOf(CancelledError);
+    const kept = await cellKeys(join(folder, 'stopped'));
+    expect(kept.length).toBeGreaterThan(0);
+    const resumed = await tune(options);
+    expect(await cellKeys(join(folder, 'stopped'))).toEqual(expect.arrayContaining(kept));
+    expect(resumed.table).toBe(tuned.table);
+  });
+
+  it('is shown by compare beside the untuned row, with the options of each problem and how they were found', async () => {
+    const { json, report } = await compare({ recipe: tuned.recipe, out: join(folder, 'compared') });
+    expect(json.rows.filter(({ operator, sigmaY }) => operator === 'half' && sigmaY === 0.2).map(({ label }) => label)).toEqual(['DPS', 'DPS tuned', 'fixed', 'exact']);
+    const page = readFileSync(report, 'utf8');
+    for (const { chosen } of tuned.results) expect(page).toContain(`dps, scale ${chosen.values['scale']}, 5 steps`);
+    expect(page).toContain('Sensitivity to tuned options');
+  });
+
+  it('replaces its own rows when it is run on what it wrote', async () => {
+    const copy = join(folder, 'again.tuned.yaml');
+    writeFileSync(copy, readFileSync(tuned.recipe));
+    await tune({ recipe: copy, run });
+    expect((parse(readFileSync(copy, 'utf8')) as ExperimentInput).methods).toEqual((parse(readFileSync(tuned.recipe, 'utf8')) as ExperimentInput).methods);
+  });
+
+  it('refuses a tuned row on a problem that it was not tuned for', async () => {
+    const changed = join(folder, 'changed.yaml');
+    writeFileSync(changed, readFileSync(tuned.recipe, 'utf8').replace('"sigmaY": 0.2', 'sigmaY: [0.2, 0.7]'));
+    await expect(plan({ recipe: changed })).rejects.toThrow('method "DPS tuned" has tuned options, but none for operator "identity" at sigmaY 0.7.');
+  });
+
+  const refusal = async (changes: Partial<ExperimentInput>): Promise<string> =>
+    tune({ recipe: { ...recipe, ...changes }, out: join(folder, 'never.yaml'), run: join(folder, 'never') }).then(() => 'no error', (error: Error) => `${error.name}: ${error.message}`);
+
+  it('says what is wrong', async () => {
+    expect(await refusal({ tune: { images: { count: 8, offset: 2 }, budget: 1500 } })).toBe(
+      'ConfigError: [experiment /tune/images] images 2 to 9 are to choose options on, and images 0 to 2 are shown: what is shown must not have been chosen on. Leave offset out, or set it to 3 or more.',
+    );
+    expect(await refusal({ tune: { images: { count: 8 }, budget: 200 } })).toBe(
+      'ConfigError: [experiment /tune/budget] 200 network forwards are too few for "DPS" on identity at sigmaY 0.2: a sample costs 15, and 4 candidates on 8 images need 240. Raise the budget to that, or lower the number of images or steps.',
+    );
+    expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, metric: 'pnsr' } })).toContain('the experiment has no metric "pnsr"');
+    expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, bugdet: 3 } as never })).toContain('bugdet');
+    expect(await refusal({ methods: ['exact', { id: 'dps', options: { scale: 1 } }] })).toContain('has nothing to tune');
+    const { tune: _, ...without } = recipe;
+    await expect(tune({ recipe: without })).rejects.toThrow('does not say how options are to be tuned.');
+  });
+
+  it('sees that two folders hold the same picture', async () => {
+    const pixels = Float32Array.from({ length: 16 }, (_, i) => i / 8 - 1);
+    const folders = ['shown', 'others'].map((name) => join(folder, name));
+    for (const [i, path] of folders.entries()) {
+      mkdirSync(path);
+      writeFileSync(join(path, 'a.png'), await encodePng(pixels, [4, 4, 1]));
+      writeFileSync(join(path, 'b.png'), await encodePng(pixels.map((value) => (i === 0 ? -value : value / 2)), [4, 4, 1]));
+    }
+    const dataset = (path: string) => ({ id: 'folder', options: { path, height: 4, width: 4, channels: 1 } });
+    const [shown = '', others = ''] = folders;
+    expect(await refusal({
+      model: { id: 'gmm', options: { shape: [4, 4, 1], means: [Array.from({ length: 16 }, () => 0)], variances: 1 } },
+      images: { dataset: dataset(shown), count: 2 }, tune: { images: { dataset: dataset(others), count: 2, offset: 0 }, budget: 9000 },
+    })).toContain('that is shown. Choose others: what is shown must not have been chosen on.');
+  });
+});

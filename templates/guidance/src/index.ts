@@ -1,0 +1,35 @@
+import { clampTo, type GuidanceFactory, type Image, type MeasuredTensors, sampleNorm, type Scalar, type StepTensors, valueAndGrad } from '@tweedie/core';
+
+// Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
+export interface ExampleOptions {
+  /** Guidance strength; 0 is no guidance. */
+  readonly scale: number;
+}
+
+// Edit 2 of 3: what it is, in a sentence and as an equation: shapes, cost, needs, source with the place in it and where this differs.
+/**
+ * The scheduler's step, then a step down the misfit, its gradient taken through the denoiser.
+ *
+ *   xNext = mean(xt) + std * noise - scale * d/dxt || y - A(x0hat(xt)) ||_2       (norm per sample)
+ *
+ * xt, x0hat [B, H, W, C]. Cost a step: 1 forward, 1 vjp, 2 operator calls. Needs a differentiable operator.
+ */
+export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
+  bind({ engine, model, operator, scheduler }) {
+    // Edit 3 of 3: the mathematics of one step. All that changes from call to call is an argument; only the model is captured.
+    const advance = engine.compile((xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
+      const { value, gradient, aux: prediction } = valueAndGrad((x: Image) => {
+        const { x0hat, ...rest } = model.predict(x, step.level);
+        const clamped = clampTo(model.range, x0hat);
+        return [sampleNorm(y.sub(operator.forward(clamped, drawn))), { ...rest, x0hat: clamped }];
+      }, xt);
+      const { mean, std } = scheduler.transition(xt, prediction, step);
+      return {
+        state: mean.add<Image>(noise.mul(std)).sub<Image>(gradient.mul(scale)),
+        x0hat: prediction.x0hat,
+        scalars: { residualNorm: value },
+      };
+    });
+    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape) as Image, scale) };
+  },
+});

@@ -1,0 +1,3 @@
+import { describeGuidance } from '@tweedie/testing';
+
+describeGuidance(import.meta.url);

@@ -1,0 +1,3 @@
+import { describeOperator } from '@tweedie/testing';
+
+describeOperator(import.meta.url);

@@ -1,0 +1,3 @@
+import { describeScheduler } from '@tweedie/testing';
+
+describeScheduler(import.meta.url);
