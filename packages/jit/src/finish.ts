@@ -3,7 +3,7 @@ import { MARK } from '@tweedie/core';
 import { createGraph, type Graph, type Operation, reachable, type Value } from './graph.ts';
 import { rematerialized } from './recompute.ts';
 import { type Activations, written } from './swish.ts';
-import { winograd, winogradIn } from './winograd.ts';
+import { type Transformed, winograd, winogradIn } from './winograd.ts';
 
 /** What takes the place of a value, given its inputs in the new graph. */
 type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
@@ -27,9 +27,10 @@ const withoutMarks: Rewriting = (_, __, { op, inputs: [x] }) => (op === MARK ? x
 export function finished(outputs: readonly Value[], activations: Activations): Value[] {
   const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks));
   const wide = activations === 'fast' ? winogradIn(repeated) : new Set<Value>();
+  const known: Transformed = new Map();
   const inFastestForm: Rewriting = (g, value, { op, inputs, attributes }) => {
     const [x, filter] = inputs;
-    if (x !== undefined && filter !== undefined && wide.has(value)) return winograd(g, value, x, filter, attributes['pads'] as readonly number[]);
+    if (x !== undefined && filter !== undefined && wide.has(value)) return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
     return written(g, op, inputs, activations);
   };
   return rewrite(repeated, inFastestForm, createGraph(false));

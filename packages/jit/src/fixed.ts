@@ -45,6 +45,19 @@ const filterOf = ({ source }: Value): Value | undefined => (source.kind === 'ope
 /** True where the value is a constant, a view of one, or the Winograd form of such a filter. */
 export const isFixed = (value: Value): boolean => viewOf(filterOf(value) ?? value) !== undefined;
 
+/**
+ * What a filter [channels out, channels in, 3, 3] is made of: the same text for one turned by 180 degrees with its channel axes swapped, as a
+ * convolution's input gradient takes it, and whether it is that one.
+ */
+export function originOf(filter: Value): { readonly origin: string; readonly turned: boolean } {
+  const view = viewOf(filter);
+  if (view === undefined) throw new Error('jit: not a constant.');
+  const { base, shape: [outputs = 1, inputs = 1, ...kernel], strides: [output = 0, input = 0, ...taps], offset } = view;
+  if (taps.some((stride) => stride > 0)) return { origin: String([base.id, offset, outputs, inputs, output, input, ...taps]), turned: false };
+  const first = taps.reduce((sum, stride, axis) => sum + stride * ((kernel[axis] ?? 1) - 1), offset);
+  return { origin: String([base.id, first, inputs, outputs, input, output, ...taps.map((stride) => -stride)]), turned: true };
+}
+
 /** Memory that is new costs more than the copy. */
 const scratch = { view: new Float32Array(0), filters: new Float32Array(0) };
 function scratchOf(name: keyof typeof scratch, size: number): Float32Array {

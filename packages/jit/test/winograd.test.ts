@@ -32,6 +32,26 @@ describe('wide 3 x 3 convolutions', () => {
     expect(ops.filter((op) => op === 'Concat')).toHaveLength(1);
   });
 
+  it('share one filter with their gradient, which is multiplied by it transposed', () => {
+    const filter = filterOf(160, 192);
+    const both = (x: Tensor): Tensor[] => Object.values(tf.valueAndGrad((z) => conv({ filter })(z).square().sum())(x));
+    const values = tracedValues(both as never, image(32));
+    const ofOp = (op: string) => values.filter(({ source }) => source.kind === 'operation' && source.op === op);
+    const products = ofOp('FusedMatMul');
+    expect(ofOp('WinogradFilter').map(({ shape }) => shape)).toEqual([[36, 192, 160]]);
+    expect(products.map(({ shape }) => shape)).toEqual([[36, 160, 64]]);
+    expect(products[0]?.source).toMatchObject({ inputs: [ofOp('WinogradFilter')[0], {}], attributes: { transA: 1 } });
+  });
+
+  it('of filters that differ do not share', () => {
+    const [one, other] = [filterOf(160, 160), filterOf(160, 160)];
+    const two = (x: Tensor): Tensor => conv({ filter: other })(conv({ filter: one })(x));
+    expect(operations(two as never, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
+    const parts = numbers([3, 3, 160, 320]);
+    const halves = (x: Tensor): Tensor => conv({ filter: parts.slice([0, 0, 0, 160]) as tf.Tensor4D })(conv({ filter: parts.slice([0, 0, 0, 0], [3, 3, 160, 160]) as tf.Tensor4D })(x));
+    expect(operations(halves as never, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
+  });
+
   const others: [string, (x: Tensor) => unknown, tf.Tensor4D][] = [
     ['few channels', conv({ filter: filterOf(64, 64) }), image(32, 64)],
     ['few tiles', conv(), image(16)],
