@@ -14,6 +14,8 @@ import { ofInputs, ofOutputs, PLACES, TAPS, TILE, WINOGRAD_FILTER } from './wino
 const ALL = PLACES ** 2;
 /** Below this many tiles the larger filters cost more than the products save. */
 const ENOUGH_TILES = 64;
+/** Above this many, 128 x 128 pixels, the strips and their union take memory for little time. */
+const MOST_TILES = 1024;
 /** The products save time with inputs times outputs, passes over memory cost it with inputs plus outputs: both meet at a ratio of 64. */
 const ENOUGH_CHANNELS = 80;
 /** Bytes that a graph's constants and the filters in this form may take together; a filter is four times as large in it. */
@@ -31,7 +33,7 @@ function pays(value: Value): boolean {
   const { kernel_shape: kernel, strides, dilations, group } = source.attributes;
   if (filter === undefined || !isFixed(filter) || group !== 1 || !isList(kernel, TAPS) || !isList(strides, 1) || !isList(dilations, 1)) return false;
   const [[outputs = 1, inputs = 1], [down, across]] = [filter.shape, tilesOf(value)];
-  return Number.isInteger(down) && Number.isInteger(across) && down * across >= ENOUGH_TILES && (inputs * outputs) / (inputs + outputs) >= ENOUGH_CHANNELS;
+  return Number.isInteger(down) && Number.isInteger(across) && down * across >= ENOUGH_TILES && down * across <= MOST_TILES && (inputs * outputs) / (inputs + outputs) >= ENOUGH_CHANNELS;
 }
 
 /** The convolutions to compute like this: those of the largest images, where a filter does most, as long as there is room for filters. */

@@ -55,6 +55,7 @@ describe('wide 3 x 3 convolutions', () => {
   const others: [string, (x: Tensor) => unknown, tf.Tensor4D][] = [
     ['few channels', conv({ filter: filterOf(64, 64) }), image(32, 64)],
     ['few tiles', conv(), image(16)],
+    ['too many', conv(), image(132)],
     ['sides that no number of tiles covers', conv(), image(34)],
     ['strides', conv({ strides: 2 }), image(64)],
     ['gaps', conv({ dilations: 2, pad: 'valid' }), image(36)],
