@@ -12,7 +12,7 @@ const IR_VERSION = 8;
 
 /** Operations that ONNX Runtime adds to the standard. */
 const CONTRIBUTED = 'com.microsoft';
-const contributed = new Set(['QuickGelu']);
+const contributed = new Set(['FusedMatMul', 'QuickGelu']);
 
 const elementTypes: { readonly [D in Dtype]: number } = {
   float32: onnx.TensorProto.DataType.FLOAT,

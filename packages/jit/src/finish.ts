@@ -1,10 +1,12 @@
-/** What becomes of a traced graph before it is written: marks go, some results are computed twice, and activations take their fastest form. */
+/** What becomes of a traced graph before it is written: marks go, some results are computed twice, activations and wide convolutions take their fastest form. */
 import { MARK } from '@tweedie/core';
-import { createGraph, type Graph, reachable, type Value } from './graph.ts';
+import { createGraph, type Graph, type Operation, reachable, type Value } from './graph.ts';
 import { rematerialized } from './recompute.ts';
 import { type Activations, written } from './swish.ts';
+import { type Transformed, winograd, winogradIn } from './winograd.ts';
 
-type Rewriting = (g: Graph, op: string, inputs: readonly Value[]) => Value | undefined;
+/** What takes the place of a value, given its inputs in the new graph. */
+type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
 
 /** The same outputs with some operations replaced, simplified again. */
 function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGraph()): Value[] {
@@ -15,14 +17,21 @@ function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGr
     if (source.kind !== 'operation') continue;
     graph.at = at;
     const inputs = source.inputs.map(now);
-    rewritten.set(value, replace(graph, source.op, inputs) ?? graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
+    rewritten.set(value, replace(graph, value, { ...source, inputs }) ?? graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
   }
   return outputs.map(now);
 }
 
-const withoutMarks: Rewriting = (_, op, [x]) => (op === MARK ? x : undefined);
+const withoutMarks: Rewriting = (_, __, { op, inputs: [x] }) => (op === MARK ? x : undefined);
 
 export function finished(outputs: readonly Value[], activations: Activations): Value[] {
   const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks));
-  return rewrite(repeated, (g, op, inputs) => written(g, op, inputs, activations), createGraph(false));
+  const wide = activations === 'fast' ? winogradIn(repeated) : new Set<Value>();
+  const known: Transformed = new Map();
+  const inFastestForm: Rewriting = (g, value, { op, inputs, attributes }) => {
+    const [x, filter] = inputs;
+    if (x !== undefined && filter !== undefined && wide.has(value)) return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
+    return written(g, op, inputs, activations);
+  };
+  return rewrite(repeated, inFastestForm, createGraph(false));
 }

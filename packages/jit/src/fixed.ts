@@ -4,6 +4,7 @@
  * one at a time, so that the weights of a large network do not pile up.
  */
 import { type Data, elements, sameShape, sizeOf, type Shape, type Value } from './graph.ts';
+import { WINOGRAD_FILTER, winogradFilters } from './winograd-filter.ts';
 
 type View = { readonly base: Value; readonly shape: Shape; readonly strides: readonly number[]; readonly offset: number };
 
@@ -38,21 +39,46 @@ function viewOf(value: Value): View | undefined {
   };
 }
 
-/** True where the value is a constant or a view of one. */
-export const isFixed = (value: Value): boolean => viewOf(value) !== undefined;
+/** The one computation on constants: the filter that it is done on. */
+const filterOf = ({ source }: Value): Value | undefined => (source.kind === 'operation' && source.op === WINOGRAD_FILTER ? source.inputs[0] : undefined);
 
-let scratch = new Float32Array(0);
+/** True where the value is a constant, a view of one, or the Winograd form of such a filter. */
+export const isFixed = (value: Value): boolean => viewOf(filterOf(value) ?? value) !== undefined;
 
-/** All elements of a fixed value. With `fleeting` they may be overwritten by the next call: memory that is new costs more than the copy. */
+/**
+ * What a filter [channels out, channels in, 3, 3] is made of: the same text for one turned by 180 degrees with its channel axes swapped, as a
+ * convolution's input gradient takes it, and whether it is that one.
+ */
+export function originOf(filter: Value): { readonly origin: string; readonly turned: boolean } {
+  const view = viewOf(filter);
+  if (view === undefined) throw new Error('jit: not a constant.');
+  const { base, shape: [outputs = 1, inputs = 1, ...kernel], strides: [output = 0, input = 0, ...taps], offset } = view;
+  if (taps.some((stride) => stride > 0)) return { origin: String([base.id, offset, outputs, inputs, output, input, ...taps]), turned: false };
+  const first = taps.reduce((sum, stride, axis) => sum + stride * ((kernel[axis] ?? 1) - 1), offset);
+  return { origin: String([base.id, first, inputs, outputs, input, output, ...taps.map((stride) => -stride)]), turned: true };
+}
+
+/** Memory that is new costs more than the copy. */
+const scratch = { view: new Float32Array(0), filters: new Float32Array(0) };
+function scratchOf(name: keyof typeof scratch, size: number): Float32Array {
+  if (scratch[name].length < size) scratch[name] = new Float32Array(size);
+  return scratch[name].subarray(0, size);
+}
+
+/** All elements of a fixed value. With `fleeting` they may be overwritten by the next call. */
 export function fixedElements(value: Value, fleeting = false): Data {
+  const filter = filterOf(value);
+  if (filter !== undefined) {
+    const size = sizeOf(value.shape);
+    return winogradFilters(fixedElements(filter, true) as Float32Array, fleeting ? scratchOf('filters', size) : new Float32Array(size));
+  }
   const view = viewOf(value);
   if (view === undefined) throw new Error('jit: not a constant.');
   const data = elements(view.base);
   const size = sizeOf(view.shape);
   if (sameShape(view.strides, contiguous(view.shape))) return data.subarray(view.offset, view.offset + size);
   if (!fleeting || !(data instanceof Float32Array)) return copied(data as Float32Array, view, data.slice(0, size) as Float32Array);
-  if (scratch.length < size) scratch = new Float32Array(size);
-  return copied(data, view, scratch.subarray(0, size));
+  return copied(data, view, scratchOf('view', size));
 }
 
 /** Element by element, along the axis whose numbers lie closest in the constant: the copy then reads whole cache lines. */

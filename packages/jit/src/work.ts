@@ -13,7 +13,7 @@ const ELEMENTWISE = 10;
 /** Multiply-adds of a product of matrices or a convolution; undefined for other operations. */
 function multiplyAdds({ op, inputs: [x, y] }: Operation, shape: Shape): number | undefined {
   if (x === undefined || y === undefined) return undefined;
-  if (op === 'MatMul') return sizeOf(shape) * (x.shape.at(-1) ?? 1);
+  if (op === 'MatMul' || op === 'FusedMatMul') return sizeOf(shape) * (y.shape.at(-2) ?? 1);
   if (op === 'Conv') return sizeOf(shape) * sizeOf(y.shape.slice(1));
   return op === 'ConvTranspose' ? sizeOf(x.shape) * sizeOf(y.shape.slice(1)) : undefined;
 }
