@@ -3,9 +3,11 @@ import {
   disposeTree,
   type GuidanceFactory,
   type Image,
+  levelsThrough,
   type LevelTensors,
   type Measured,
   type MeasuredTensors,
+  polynomialSigmas,
   sampleNorm,
   sampleSum,
   perSample,
@@ -37,13 +39,12 @@ const SIGMA_MAX = 100;
 const SIGMA_MIN = 0.1;
 const SIGMA_END = 0.01;
 
-/** `count` points, even in sigma^(1/7). */
-const grid = (from: number, to: number, count: number): number[] =>
-  Array.from({ length: count }, (_, i) => (from ** (1 / 7) + (i / Math.max(1, count - 1)) * (to ** (1 / 7) - from ** (1 / 7))) ** 7);
+const grid = (from: number, to: number, count: number): number[] => polynomialSigmas(from, to, count, 7);
 
 type Convention = {
   /** Factor on the force of the data. */
   readonly force: number;
+  /** Noise levels visited; then to the clean end. */
   readonly annealing: (levels: number) => readonly number[];
   readonly ode: (sigma: number, steps: number) => readonly number[];
   /** Levels over which the step size falls. */
@@ -52,13 +53,13 @@ type Convention = {
 const conventions: Record<DapsOptions['variant'], Convention> = {
   legacy: {
     force: 1,
-    annealing: (levels) => [...grid(SIGMA_MAX, SIGMA_MIN, levels), 0],
+    annealing: (levels) => grid(SIGMA_MAX, SIGMA_MIN, levels),
     ode: (sigma, steps) => [...grid(sigma, SIGMA_END, steps), 0],
     decay: (levels) => levels,
   },
   main: {
     force: 2,
-    annealing: (levels) => [...grid(SIGMA_MAX, SIGMA_MIN, levels + 1).slice(0, -1), 0],
+    annealing: (levels) => grid(SIGMA_MAX, SIGMA_MIN, levels + 1).slice(0, -1),
     ode: (sigma, steps) => grid(sigma, SIGMA_END, steps + 1),
     decay: (levels) => levels + 1,
   },
@@ -122,14 +123,8 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
     return { sigma, tau: noise, eta: (lr ?? stable) * (1 + share * (lrMinRatio - 1)), momentum };
   };
   return {
-    levels(process) {
-      const visited = annealing(levels).map((sigma) => process.levelAt(sigma));
-      const clean = process.levelAt(0);
-      return visited.slice(0, -1).map((level, position) => {
-        const next = visited[position + 1] ?? clean;
-        return { index: levels - 1 - position, level, next, scoreWeight: (next.signal * level.noise ** 2) / level.signal, coefficients: {} };
-      });
-    },
+    levels: (process) =>
+      levelsThrough(process, annealing(levels)).map(({ index, level, next }) => ({ index, level, next, scoreWeight: (next.signal * level.noise ** 2) / level.signal, coefficients: {} })),
     cost: () => ({ forwards: levels * odeSteps, vjps: 0 }),
 
     bind({ engine, model, operator }) {
