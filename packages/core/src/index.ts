@@ -108,10 +108,10 @@ export {
 } from './mixture.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture } from './posterior.ts';
+export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
 export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type NoiseLevel, type Problem, sha256, sigmaOf, stackProblems } from './problems.ts';
-export { addsNoise, compileSteps, denoiserCalls, initialNoise, noiseRadius, onSphere, reverseStep } from './steps.ts';
+export { addsNoise, clampedDenoiser, compileSteps, denoiserCalls, initialNoise, noiseRadius, onSphere, reverseStep } from './steps.ts';
 export { combinedLevel, combinedState, posteriorScore } from './denoising.ts';

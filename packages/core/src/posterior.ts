@@ -94,7 +94,8 @@ export function drawFromMixture(mixture: GaussianMixture, random: KeyedRandom): 
   return { x0, component };
 }
 
-function softmax(logits: Float64Array): Float64Array {
+/** exp(logits) scaled to the sum 1, without overflow. */
+export function softmax(logits: Float64Array): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const exponentials = logits.map((logit) => Math.exp(logit - top));
   const sum = exponentials.reduce((a, b) => a + b, 0);

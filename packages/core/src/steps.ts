@@ -1,7 +1,7 @@
-import { perSample, sampleNorm } from './gradients.ts';
+import { clampTo, perSample, sampleNorm } from './gradients.ts';
 import { tf } from './tensorflow.ts';
 import { traced } from './trees.ts';
-import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, Step, StepRandom, StepTensors, Tensor } from './types.ts';
+import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, ScoreModel, Step, StepRandom, StepTensors, Tensor } from './types.ts';
 
 /**
  * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one (methods.md 4). The level tells them
@@ -11,6 +11,12 @@ export function initialNoise(batch: number, shape: ImageShape, level: Level, ran
   const noise = random.normal('start', [batch, ...shape]) as Image;
   return level.signal === 1 ? noise.mul(level.noise) : noise;
 }
+
+/** The model with x0hat clamped to `range`, where there is one; epsilon stays the network's. */
+export const clampedDenoiser = (model: Pick<ScoreModel, 'predict'>, range: ScoreModel['range']): Denoise => (x, level) => {
+  const prediction = model.predict(x, level);
+  return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
+};
 
 /** One reverse step with a denoiser in place of the model: what a method does that only changes x0hat. Works with every scheduler. */
 export function reverseStep(scheduler: Scheduler, denoise: Denoise, xt: Image, step: StepTensors, noise: Image): { state: Image; x0hat: Image } {

@@ -1,4 +1,4 @@
-import { clampTo, reverseStep, sampleSum, valueAndGrad, type Compiled, type Engine, type Image, type LevelTensors, type Measured, type MeasuredTensors, type Step, type StepTensors } from '@tweedie/core';
+import { clampedDenoiser, reverseStep, sampleSum, valueAndGrad, type Compiled, type Engine, type Image, type LevelTensors, type Measured, type MeasuredTensors, type Step, type StepTensors } from '@tweedie/core';
 import { dataTermOf, exactReference, type ExactReference } from './explain-exact.ts';
 import type { PlannedRow } from './plan.ts';
 import type { Workbench } from './workbench.ts';
@@ -22,10 +22,7 @@ export type Instruments = {
 export const createInstruments = async (bench: Workbench, row: PlannedRow, engine: Engine): Promise<Instruments> => {
   const { model, registry, experiment } = bench;
   const { operator: { operator, reference }, method: { scheduler } } = row;
-  const denoised = (x: Image, level: LevelTensors) => {
-    const prediction = model.predict(x, level);
-    return { ...prediction, x0hat: clampTo(model.range, prediction.x0hat) };
-  };
+  const denoised = clampedDenoiser(model, model.range);
   const predict = engine.compile((xt: Image, level: LevelTensors) => {
     const { x0hat, epsilon } = model.predict(xt, level);
     return { x0hat, epsilon };

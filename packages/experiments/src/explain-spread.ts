@@ -1,5 +1,5 @@
 import {
-  disposeTree, mixtureMoments, posteriorMixture, stackTrees, tf, type GaussianMixture, type Image, type Operator, type Problem, type ScoreModel, type TensorTree,
+  disposeTree, mixtureMoments, posteriorMixture, softmax, stackTrees, tf, type GaussianMixture, type Image, type Operator, type Problem, type ScoreModel, type TensorTree,
 } from '@tweedie/core';
 import { dot, plus } from './explain-vectors.ts';
 
@@ -66,10 +66,7 @@ const spectralTrace = ({ weights, means, covariance }: GaussianMixture, operator
     logWeights[k] = logWeight;
     return mean;
   });
-  const top = logWeights.reduce((a, b) => Math.max(a, b), -Infinity);
-  const unscaled = logWeights.map((value) => Math.exp(value - top));
-  const sum = unscaled.reduce((a, b) => a + b, 0);
-  const shares = unscaled.map((value) => value / sum);
+  const shares = softmax(logWeights);
   const mean = centres.reduce((total, centre, k) => plus(total, centre, shares[k] ?? 0), new Float64Array(d));
   return shares.reduce((trace, share, k) => {
     const offset = plus(centres[k] ?? mean, mean, -1);

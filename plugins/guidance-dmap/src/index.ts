@@ -1,6 +1,6 @@
 import {
   addsNoise,
-  clampTo,
+  clampedDenoiser,
   type GuidanceFactory,
   type Image,
   type LevelTensors,
@@ -56,19 +56,15 @@ export const dmap: GuidanceFactory<DmapOptions> = ({ scale, inner, form, clamp }
     },
 
     bind({ engine, model, operator, scheduler }) {
-      const range = clamp ? model.range : undefined;
+      const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
       const propose = engine.compile((xt: Image, step: StepTensors, noise: Image) => {
-        const prediction = model.predict(xt, step.level);
-        const x0hat = clampTo(range, prediction.x0hat);
-        const { mean, std } = scheduler.transition(xt, { ...prediction, x0hat }, step);
-        return { candidate: mean.add<Image>(noise.mul(std)), mean, radius: noiseRadius(std, mean), x0hat };
+        const prediction = denoise(xt, step.level);
+        const { mean, std } = scheduler.transition(xt, prediction, step);
+        return { candidate: mean.add<Image>(noise.mul(std)), mean, radius: noiseRadius(std, mean), x0hat: prediction.x0hat };
       });
       const improve = engine.compile(
         (candidate: Image, level: LevelTensors, { y, drawn }: MeasuredTensors, sphere: { readonly mean: Image; readonly radius: Tensor }, scale: Scalar) => {
-          const { value: norm, gradient } = valueAndGrad((x: Image) => {
-            const x0hat = clampTo(range, model.predict(x, level).x0hat);
-            return [sampleNorm(y.sub(operator.forward(x0hat, drawn))), []];
-          }, candidate);
+          const { value: norm, gradient } = valueAndGrad((x: Image) => [sampleNorm(y.sub(operator.forward(denoise(x, level).x0hat, drawn))), []], candidate);
           const lowered = candidate.sub<Image>(gradient.mul(perSample(factor[form](norm).mul(scale), candidate)));
           return {
             candidate: onSphere(sphere.mean, sphere.radius, lowered.sub(sphere.mean)),

@@ -1,5 +1,5 @@
 import {
-  clampTo,
+  clampedDenoiser,
   combinedLevel,
   combinedState,
   type GuidanceFactory,
@@ -96,7 +96,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
     }),
 
     bind({ engine, model, operator, scheduler }: Setting) {
-      const range = clamp ? model.range : undefined;
+      const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
 
       /** `epsilonAt` gives epsilon of the combined point: from the network, or from the cache. */
       const advance = (epsilonAt: (x: Image, combined: LevelTensors, cached: Image) => Image) =>
@@ -105,8 +105,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
             const { level, scoreWeight } = step;
             const { reference, mask, factor, entriesPerObserved, sharesGradient } = taskOf(operator, y, drawn);
             const misfit = valueAndGrad((x: Image) => {
-              const raw = model.predict(x, level);
-              const prediction = { ...raw, x0hat: clampTo(range, raw.x0hat) };
+              const prediction = denoise(x, level);
               // A second way back through the same forward.
               const ofReference = () => valueAndGrad(() => [sampleSum(reference.sub(prediction.x0hat).mul(mask).square()), []], x).gradient;
               return [sampleSum(y.sub(operator.forward(prediction.x0hat, drawn)).square()), { prediction, others: sharesGradient ? [] : [ofReference()] }];

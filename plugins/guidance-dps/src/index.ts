@@ -1,5 +1,5 @@
 import {
-  clampTo,
+  clampedDenoiser,
   ConfigError,
   type GuidanceFactory,
   type Image,
@@ -50,12 +50,11 @@ const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: S
  */
 export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
   bind({ engine, model, operator, scheduler }) {
-    const range = clamp ? model.range : undefined;
+    const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
     const advance = engine.compile((xt: Image, step: StepTensors, measured: MeasuredTensors, noise: Image, scale: Scalar) => {
       const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {
-        const prediction = model.predict(x, step.level);
-        const x0hat = clampTo(range, prediction.x0hat);
-        return [sampleNorm(measured.y.sub(operator.forward(x0hat, measured.drawn))), { ...prediction, x0hat }];
+        const prediction = denoise(x, step.level);
+        return [sampleNorm(measured.y.sub(operator.forward(prediction.x0hat, measured.drawn))), prediction];
       }, xt);
       const { mean, std } = scheduler.transition(xt, prediction, step);
       const weight = strength[form](scale, norm, step, measured);

@@ -1,13 +1,11 @@
 import {
   addsNoise,
-  clampTo,
+  clampedDenoiser,
   type GuidanceFactory,
   type Image,
-  type LevelTensors,
   type MeasuredTensors,
   noiseRadius,
   onSphere,
-  type Prediction,
   reverseStep,
   sampleNorm,
   type Scalar,
@@ -59,11 +57,7 @@ export const dsg: GuidanceFactory<DsgOptions> = ({ rate, interval, variant, clam
     cost: (_parts, steps) => ({ forwards: steps.length, vjps: steps.filter(isGuided).length }),
 
     bind({ engine, model, operator, scheduler }) {
-      const range = clamp ? model.range : undefined;
-      const denoise = (x: Image, level: LevelTensors): Prediction => {
-        const prediction = model.predict(x, level);
-        return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
-      };
+      const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
       const free = engine.compile((xt: Image, step: StepTensors, noise: Image) => reverseStep(scheduler, denoise, xt, step, noise));
       const guided = engine.compile((xt: Image, step: StepTensors, noise: Image, { y, drawn }: MeasuredTensors, rate: Scalar) => {
         const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {

@@ -1,4 +1,4 @@
-import { clampTo, compileSteps, denoiserCalls, type GuidanceFactory, type Image, reverseStep, type StepTensors } from '@tweedie/core';
+import { clampedDenoiser, compileSteps, denoiserCalls, type GuidanceFactory, type Image, reverseStep, type StepTensors } from '@tweedie/core';
 
 export interface NoneOptions {
   /** Clamp x0hat to the model's pixel range, where it has one. */
@@ -12,19 +12,10 @@ export interface NoneOptions {
 export const none: GuidanceFactory<NoneOptions> = ({ clamp }) => ({
   cost: ({ scheduler }, steps) => ({ forwards: denoiserCalls(scheduler, steps.length), vjps: 0 }),
   bind({ engine, model, scheduler }) {
-    const range = clamp ? model.range : undefined;
+    const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
     const advance = compileSteps(scheduler, (scheduler) =>
       engine.compile((xt: Image, step: StepTensors, noise: Image) =>
-        reverseStep(
-          scheduler,
-          (x, level) => {
-            const prediction = model.predict(x, level);
-            return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
-          },
-          xt,
-          step,
-          noise,
-        ),
+        reverseStep(scheduler, denoise, xt, step, noise),
       ),
     );
     return { step: (xt, step, _problem, random) => advance(step)(xt, step, random.normal('step', xt.shape) as Image) };

@@ -1,4 +1,4 @@
-import { clampTo, type GuidanceFactory, type Image, type MeasuredTensors, sampleNorm, type Scalar, type StepTensors, valueAndGrad } from '@tweedie/core';
+import { clampedDenoiser, type GuidanceFactory, type Image, type MeasuredTensors, sampleNorm, type Scalar, type StepTensors, valueAndGrad } from '@tweedie/core';
 
 // Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
 export interface ExampleOptions {
@@ -16,12 +16,12 @@ export interface ExampleOptions {
  */
 export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
   bind({ engine, model, operator, scheduler }) {
+    const denoise = clampedDenoiser(model, model.range);
     // Edit 3 of 3: the mathematics of one step. All that changes from call to call is an argument; only the model is captured.
     const advance = engine.compile((xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
       const { value, gradient, aux: prediction } = valueAndGrad((x: Image) => {
-        const { x0hat, ...rest } = model.predict(x, step.level);
-        const clamped = clampTo(model.range, x0hat);
-        return [sampleNorm(y.sub(operator.forward(clamped, drawn))), { ...rest, x0hat: clamped }];
+        const prediction = denoise(x, step.level);
+        return [sampleNorm(y.sub(operator.forward(prediction.x0hat, drawn))), prediction];
       }, xt);
       const { mean, std } = scheduler.transition(xt, prediction, step);
       return {
