@@ -1,17 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError, type Metric } from '@tweedie/core';
+import { commandOf } from './command.ts';
 import { comparisonTable } from './comparison-table.ts';
-import { completeScores, tryMetrics } from './complete-scores.ts';
+import { drawAndScore } from './draw-and-score.ts';
 import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './free-energy-run.ts';
 import { identify } from './identity.ts';
-import { misfitMeter } from './misfit.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { prepareRun } from './prepare.ts';
 import type { Watch } from './progress.ts';
 import { reportData } from './report-data.ts';
 import { readIndex, writeIndex, type RunIndex } from './run-index.ts';
-import { runRows } from './runner.ts';
 import { openStore, type Store } from './store.ts';
 import { summariseRun, type RowSummary } from './summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './workbench.ts';
@@ -87,13 +86,6 @@ const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
 };
 
-const commandOf = ({ recipe, registries = [], overrides = {}, out }: CompareOptions): string => [
-  'npx tweedie compare', typeof recipe === 'string' ? recipe : '<recipe>',
-  ...Object.entries(overrides).map(([name, value]) => `--${name} ${value}`),
-  ...registries.map((file) => `--registry ${file}`),
-  ...(out === undefined ? [] : [`--out ${out}`]),
-].join(' ');
-
 const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], store: Store, command: string, watch: Watch): Promise<RunIndex> => {
   const { container, experiment, model } = bench;
   const engine = await container.plugin('engine', experiment.engine);
@@ -101,17 +93,10 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
   const metrics: Metric[] = [];
   for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
   const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
-  const misfit = misfitMeter(engine);
-  const run = { bench, engine, index, rows, metrics, misfit, store, watch };
-  await tryMetrics(run);
-  writeIndex(store.folder, index);
-  await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
-  try {
-    await runRows(run);
-    await completeScores(run);
-  } finally {
-    misfit.dispose();
-  }
+  await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
+    writeIndex(store.folder, index);
+    await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
+  });
   return index;
 };
 
@@ -128,7 +113,7 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
     refuseImpossible(bench, rows);
     const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
     try {
-      const index = await runExperiment(bench, rows, store, commandOf(options), watch);
+      const index = await runExperiment(bench, rows, store, commandOf('compare', options), watch);
       return await present(index, store, watch);
     } finally {
       store.close();

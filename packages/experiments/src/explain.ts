@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { canonicalJson, ConfigError, disposeProblem, type Problem } from '@tweedie/core';
+import { commandOf } from './command.ts';
 import { createInstruments, type Instruments } from './explain-instruments.ts';
 import { explainRow, type ExplainedRow } from './explain-row.ts';
 import { explanationTable } from './explain-table.ts';
@@ -45,13 +46,6 @@ const problemsOf = async (bench: Workbench, part: OperatorPart, sigmaY: number):
   }
   return problems;
 };
-
-const commandOf = ({ recipe, registries = [], overrides = {}, out }: ExplainOptions): string => [
-  'npx tweedie explain', typeof recipe === 'string' ? recipe : '<recipe>',
-  ...Object.entries(overrides).map(([name, value]) => `--${name} ${value}`),
-  ...registries.map((file) => `--registry ${file}`),
-  ...(out === undefined ? [] : [`--out ${out}`]),
-].join(' ');
 
 const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch: Watch): Promise<{ rows: readonly ExplainedRow[]; images: readonly string[] }> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
@@ -101,7 +95,7 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
     const { rows, images } = await explainRows(bench, possible, { signal, onProgress });
     const json: ExplanationJson = {
       title: bench.experiment.title,
-      command: commandOf(options),
+      command: commandOf('explain', options),
       images,
       samples: bench.experiment.samples,
       rows,

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
-import { html, raw, type Html } from './html.ts';
+import { html, type Html } from './html.ts';
 import { short } from './numbers.ts';
+import { plotFigure } from './plot.ts';
 
 export type Line = {
   readonly name: string;
@@ -52,9 +52,8 @@ export function lineFigure(figure: LineFigure): Html | null {
   const { label, x, y, rule, named } = figure;
   const values = lines.flatMap(({ points }) => points.map((point) => point.y));
   const ticks = (y?.log ? decades(rule === undefined ? values : [...values, rule]) : undefined) ?? 5;
-  const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const svg = Plot.plot({
-    document, width, height, className: 'plot', marginLeft: 54, marginRight: 14, marginTop: 12, marginBottom: 36,
+  return plotFigure(label, label, {
+    width, height, marginLeft: 54, marginRight: 14, marginTop: 12, marginBottom: 36,
     x: { type: x.log ? 'log' : 'linear', reverse: x.reverse ?? false },
     y: { type: y?.log ? 'log' : 'linear' },
     marks: [
@@ -65,11 +64,7 @@ export function lineFigure(figure: LineFigure): Html | null {
       ...lines.map(({ points, style, name }) =>
         Plot.line([...points], { x: 'x', y: 'y', stroke: colourOf(style), strokeWidth: 1.9, ...(dashOf(style) === '' ? {} : { strokeDasharray: dashOf(style) }), title: () => name })),
     ],
-  });
-  for (const style of svg.querySelectorAll('style')) style.remove();
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', label);
-  return html`<figure><figcaption>${label}</figcaption>${raw(svg.outerHTML)}${named ? legend(lines) : null}</figure>`;
+  }, named ? legend(lines) : null);
 }
 
 /** Which colour is which. */

@@ -9,14 +9,14 @@ export const paper = 'var(--paper)';
 /** Of lines that are told apart; they hold on light and dark paper. */
 export const lineColors = [accent, '#c8641b', '#2f9160', '#8f63c9', '#b8397f', '#8a8428'] as const;
 
-/** A plot as SVG with its caption above; colours and fonts are the page's. */
-export function plotFigure(caption: Html | string, label: string, options: Plot.PlotOptions): Html {
+/** A plot as SVG with its caption above, and what may stand below; colours and fonts are the page's. */
+export function plotFigure(caption: Html | string, label: string, options: Plot.PlotOptions, below: Html | null = null): Html {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = Plot.plot({ document, className: 'plot', ...options });
   for (const style of svg.querySelectorAll('style')) style.remove();
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', label);
-  return html`<figure><figcaption>${caption}</figcaption>${raw(svg.outerHTML)}</figure>`;
+  return html`<figure><figcaption>${caption}</figcaption>${raw(svg.outerHTML)}${below}</figure>`;
 }
 
 /** Whether positive values reach over so many times their least. */

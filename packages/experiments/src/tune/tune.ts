@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
-import { completeScores, tryMetrics } from '../complete-scores.ts';
+import { drawAndScore } from '../draw-and-score.ts';
 import { identify } from '../identity.ts';
-import { misfitMeter } from '../misfit.ts';
 import { planRows, refuseImpossible } from '../plan.ts';
 import { prepareRun } from '../prepare.ts';
 import { cleanImage } from '../problem-files.ts';
 import type { Watch } from '../progress.ts';
-import { runRows } from '../runner.ts';
 import { mean } from '../statistics.ts';
 import { openStore, type Store } from '../store.ts';
 import { perImageOf } from '../summary.ts';
@@ -80,15 +78,7 @@ const evaluate = async ({ bench, engine, metric, store, command, watch }: Parts,
   const reduced = { ...bench, experiment: { ...experiment, images: { ...experiment.images, count: images } } };
   const rows = candidates.map(({ planned }) => planned);
   const index = await prepareRun({ bench: reduced, rows, engine, metrics: [metric], command, watch }, store.folder);
-  const misfit = misfitMeter(engine);
-  const run = { bench: reduced, engine, index, rows, metrics: [metric], misfit, store, watch };
-  try {
-    await tryMetrics(run);
-    await runRows(run);
-    await completeScores(run);
-  } finally {
-    misfit.dispose();
-  }
+  await drawAndScore({ bench: reduced, engine, index, rows, metrics: [metric], store, watch });
   const [cells, values] = [await store.cells(), await store.scores(index.metrics[0]?.key ?? '')];
   return candidates.map((candidate, i) => {
     const row = index.rows[i];
