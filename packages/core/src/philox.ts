@@ -1,32 +1,26 @@
+/** `philox.wat`, assembled. */
+export const assembled =
+  'AGFzbQEAAAABCwFgB39/f39/f38AAwIBAAUDAQABBxECBm1lbW9yeQIABGZpbGwAAArHAQHEAQYEfwF+AX8BfgF/An4DQCAArSELIAIhDCADrSENIAQhDiAFIQkgBiEKQQohCANAIAtC077Ekg1+IQ' +
+  '8gDULXmvrsDH4hECAQQiCIpyAMcyAJc60hCyAPQiCIpyAOcyAKc60hDSAQpyEMIA+nIQ4gCUG5893xeWohCSAKQYXdntt7aiEKIAhBAWsiCA0ACyAHIAunNgIAIAcgDDYCBCAHIA2nNgIIIAcgDjYC' +
+  'DCAHQRBqIQcgAEEBaiEAIAFBAWsiAQ0ACws=';
+/** What is used of the global of this name; TypeScript has its types only beside those of a browser. */
+declare const WebAssembly: { Module: new (bytes: Uint8Array) => object; Instance: new (module: object) => { readonly exports: unknown } };
+
+const { memory, fill } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(assembled, 'base64'))).exports as {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly fill: (first: number, blocks: number, c1: number, c2: number, c3: number, k0: number, k1: number) => void;
+};
+const words = new Uint32Array(memory.buffer);
+
+/** As many words as `philox` writes at most. */
+export const PHILOX_WORDS = words.length;
+
 /**
  * Philox 4x32-10, a counter-based generator: four 32-bit words from a 128-bit counter and a 64-bit key, no state.
  * Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3; the constants are those of the Random123 library.
- * Writes words `out[at..at+3]`.
+ * Gives the words of `blocks` counters (c0, c1, c2, c3), (c0 + 1, c1, c2, c3), ..., 1 to PHILOX_WORDS / 4 of them, valid until the next call.
  */
-export function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: Uint32Array, at: number): void {
-  for (let round = 0; round < 10; round++) {
-    const low0 = Math.imul(c0, 0xd2511f53);
-    const low2 = Math.imul(c2, 0xcd9e8d57);
-    const high0 = multiplyHigh(c0, 0xd251, 0x1f53);
-    const high2 = multiplyHigh(c2, 0xcd9e, 0x8d57);
-    c0 = high2 ^ c1 ^ k0;
-    c1 = low2;
-    c2 = high0 ^ c3 ^ k1;
-    c3 = low0;
-    k0 = (k0 + 0x9e3779b9) | 0;
-    k1 = (k1 + 0xbb67ae85) | 0;
-  }
-  out[at] = c0;
-  out[at + 1] = c1;
-  out[at + 2] = c2;
-  out[at + 3] = c3;
-}
-
-/** The upper 32 bits of a 32 x 32 bit product, from 16-bit halves. Every sum stays below 2^32, so 32-bit integer arithmetic is exact. */
-function multiplyHigh(a: number, bHigh: number, bLow: number): number {
-  const aHigh = a >>> 16;
-  const aLow = a & 0xffff;
-  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
-  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
-  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
+export function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, blocks: number): Uint32Array {
+  fill(c0, blocks, c1, c2, c3, k0, k1);
+  return words;
 }

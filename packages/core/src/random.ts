@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { normalQuantile } from './normal-quantile.ts';
-import { philox } from './philox.ts';
+import { philox, PHILOX_WORDS } from './philox.ts';
 import { tf } from './tensorflow.ts';
 import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
 
@@ -21,40 +21,44 @@ function purposeWord(purpose: string): number {
   return word;
 }
 
-type Fill = (target: Float32Array | Float64Array, from: number, count: number, k0: number, k1: number, c1: number, c2: number, c3: number) => void;
-const words = new Uint32Array(4);
+type Stream = readonly [k0: number, k1: number, c1: number, c2: number, c3: number];
+/** Makes numbers of `count` words, into `target` from `at` on. */
+type Convert = (words: Uint32Array, target: Float32Array | Float64Array, at: number, count: number) => void;
 
 /** The largest float32 below 1: what is nearer to 1 would round to it. */
 const BELOW_ONE = 1 - 2 ** -24;
 
 /** Uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. Number i of a stream is word i. */
-const fillUniform: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
-  for (let i = 0; i < count; i++) {
-    if ((i & 3) === 0) philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
-    target[from + i] = Math.min(((words[i & 3] ?? 0) + 0.5) * 2 ** -32, BELOW_ONE);
-  }
+const toUniform: Convert = (words, target, at, count) => {
+  for (let i = 0; i < count; i++) target[at + i] = Math.min(((words[i] ?? 0) + 0.5) * 2 ** -32, BELOW_ONE);
 };
 
 /** Standard normal by inversion, one word a number. */
-const fillNormal: Fill = (target, from, count, k0, k1, c1, c2, c3) => {
-  for (let i = 0; i < count; i++) {
-    if ((i & 3) === 0) philox(i >>> 2, c1, c2, c3, k0, k1, words, 0);
-    target[from + i] = normalQuantile(((words[i & 3] ?? 0) + 0.5) * 2 ** -32);
-  }
+const toNormal: Convert = (words, target, at, count) => {
+  for (let i = 0; i < count; i++) target[at + i] = normalQuantile(((words[i] ?? 0) + 0.5) * 2 ** -32);
 };
+
+/** The first `count` numbers of a stream, to `target` from `at` on. */
+function fill(convert: Convert, target: Float32Array | Float64Array, at: number, count: number, [k0, k1, c1, c2, c3]: Stream): void {
+  for (let from = 0; from < count; from += PHILOX_WORDS) {
+    const some = Math.min(count - from, PHILOX_WORDS);
+    convert(philox(from >>> 2, c1, c2, c3, k0, k1, (some + 3) >>> 2), target, at + from, some);
+  }
+}
 
 /** Numbers for what is made once: an operator's mask, the noise of a measurement, a draw from a prior. */
 export function keyedRandom(key: string): KeyedRandom {
   const [k0, k1] = keyWords(key);
+  const stream = (purpose: string): Stream => [k0, k1, 0, 0, purposeWord(purpose)];
   const uniform = (purpose: string, count: number) => {
     const values = new Float64Array(count);
-    fillUniform(values, 0, count, k0, k1, 0, 0, purposeWord(purpose));
+    fill(toUniform, values, 0, count, stream(purpose));
     return values;
   };
   return {
     normal(purpose, count) {
       const values = new Float32Array(count);
-      fillNormal(values, 0, count, k0, k1, 0, 0, purposeWord(purpose));
+      fill(toNormal, values, 0, count, stream(purpose));
       return values;
     },
     uniform,
@@ -72,19 +76,19 @@ export function keyedRandom(key: string): KeyedRandom {
 export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepRandom {
   const streams = keys.map(({ seed, problem, sample }) => ({ words: keyWords(`samples ${seed} ${problem}`), sample }));
   return (step) => {
-    const draw = (fill: Fill, purpose: string, shape: readonly number[]): Tensor => {
+    const draw = (convert: Convert, purpose: string, shape: readonly number[]): Tensor => {
       if (shape[0] !== streams.length) {
         throw new RangeError(`random numbers '${purpose}': the first axis of [${shape.join(', ')}] is not the batch of ${streams.length}.`);
       }
       const each = shape.slice(1).reduce((product, size) => product * size, 1);
       const values = new Float32Array(each * streams.length);
       const c3 = purposeWord(purpose);
-      streams.forEach(({ words: [k0, k1], sample }, row) => fill(values, row * each, each, k0, k1, step, sample, c3));
+      streams.forEach(({ words: [k0, k1], sample }, row) => fill(convert, values, row * each, each, [k0, k1, step, sample, c3]));
       return tf.tensor(values, [...shape]);
     };
     return {
-      normal: (purpose, shape) => draw(fillNormal, purpose, shape),
-      uniform: (purpose, shape) => draw(fillUniform, purpose, shape),
+      normal: (purpose, shape) => draw(toNormal, purpose, shape),
+      uniform: (purpose, shape) => draw(toUniform, purpose, shape),
     };
   };
 }

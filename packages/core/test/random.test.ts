@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { batchRandom, keyedRandom } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
+import wabt from 'wabt';
 import { normalQuantile } from '../src/normal-quantile.ts';
-import { philox } from '../src/philox.ts';
+import { assembled, philox } from '../src/philox.ts';
 
 describe('Philox 4x32-10', () => {
   // Known answers published with Random123 1.14 (file kat_vectors, philox4x32 10).
@@ -10,9 +12,19 @@ describe('Philox 4x32-10', () => {
     [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], '408f276d 41c83b0e a20bc7c6 6d5451fd'],
     [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], 'd16cfe09 94fdcceb 5001e420 24126ea1'],
   ])('counter %j, key %j', ([c0, c1, c2, c3], [k0, k1], expected) => {
-    const out = new Uint32Array(4);
-    philox(c0! | 0, c1! | 0, c2! | 0, c3! | 0, k0! | 0, k1! | 0, out, 0);
-    expect(Array.from(out, (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(expected);
+    expect(Array.from(philox(c0!, c1!, c2!, c3!, k0!, k1!, 1).slice(0, 4), (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(expected);
+  });
+
+  it('counts on from one block to the next', () => {
+    const together = philox(0xfffffffe, 5, 6, 7, 8, 9, 3).slice(0, 12);
+    const apart = [0xfffffffe, 0xffffffff, 0].flatMap((c0) => [...philox(c0, 5, 6, 7, 8, 9, 1).slice(0, 4)]);
+    expect([...together]).toEqual(apart);
+  });
+
+  it('runs what philox.wat says', async () => {
+    const source = await readFile(new URL('../src/philox.wat', import.meta.url), 'utf8');
+    const { buffer } = (await wabt()).parseWat('philox.wat', source).toBinary({});
+    expect(assembled).toBe(Buffer.from(buffer).toString('base64'));
   });
 });
 

@@ -24,7 +24,7 @@ const rigid: [string, (a: Tensor, b: Tensor) => Tensor][] = [
   ['maximum', tf.maximum], ['minimum', tf.minimum], ['squaredDifference', tf.squaredDifference], ['where', (a, b) => tf.where(tf.greater(tf.tensor2d([[1], [3], [2]]), 2), a.mul(2), b)],
 ];
 const flat: [string, (a: Tensor, b: Tensor) => Tensor][] = [...rigid, ['divNoNan', tf.divNoNan], ['mod, negative', (a, b) => tf.mod(a, b.neg())], ['floorDiv', tf.floorDiv], ['atan2, negative', (a, b) => tf.atan2(a, b.neg())]];
-const broadcasts = [[[3, 4], [3, 4]], [[2, 3, 4], [4]], [[2, 1, 4], [3, 1]], [[], [3, 3]], [[3, 5], []]] as const;
+const broadcasts = [[[3, 4], [3, 4]], [[384, 3, 3], [384, 3, 1]], [[2, 3, 4], [4]], [[2, 1, 4], [3, 1]], [[], [3, 3]], [[3, 5], []]] as const;
 
 describe('elementwise kernels agree with the cpu backend, and so do their gradients', () => {
   it.each(unaries)('%s', async (_, fn, low = -2, high = 2) => {

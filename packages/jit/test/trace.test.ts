@@ -32,6 +32,13 @@ describe('what a trace leaves out', () => {
     expect(operations(fn, tf.ones([1, 4, 4, 3]), tf.ones([1, 1, 3]))).toEqual(['Mul', 'Exp', 'Add']);
   });
 
+  it('broadcasting along few channels: what has one of them is repeated once for all its uses', () => {
+    const masked = (v: Tensor, mask: Tensor) => v.mul(mask).exp().mul(mask);
+    expect(operations(masked, tf.ones([1, 32, 32, 3]), tf.ones([32, 32, 1]))).toEqual(['Concat', 'Mul', 'Exp', 'Mul']);
+    expect(operations(masked, tf.ones([1, 32, 32, 8]), tf.ones([32, 32, 1]))).toEqual(['Mul', 'Exp', 'Mul']);
+    expect(operations(masked, tf.ones([1, 16, 16, 3]), tf.ones([16, 16, 1]))).toEqual(['Mul', 'Exp', 'Mul']);
+  });
+
   it('nothing of the value: a constant that is not one stays', () => {
     expect(operations((v: Tensor) => v.mul(tf.tensor1d([1, 1, 2])), x)).toEqual(['Mul']);
     expect(operations((v: Tensor) => v.add(tf.ones([2, 4, 3])), x)).toEqual(['Add', 'Expand']);

@@ -65,6 +65,9 @@ const conventions: Record<DapsOptions['variant'], Convention> = {
   },
 };
 
+/** Steps of a chain in one compiled call: what calls cost is then small beside the arithmetic, and compiling takes no longer than a second. */
+const STEPS_PER_CALL = 10;
+
 /** `velocity` moves with HMC only; 0 otherwise. */
 type Chain = { readonly x: Image; readonly velocity: Tensor };
 type Draws = { readonly noise: Image; readonly uniform: Tensor };
@@ -134,12 +137,12 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
         return x0hat.mul<Image>(next.signal).add<Image>(epsilon.mul(next.noise));
       });
       const move = engine.compile(
-        (chain: Chain, x0hat: Image, { y, drawn }: MeasuredTensors, numbers: { sigma: Scalar; tau: Scalar; eta: Scalar; momentum: Scalar }, draws: Draws) => {
+        (start: Chain, x0hat: Image, { y, drawn }: MeasuredTensors, numbers: { sigma: Scalar; tau: Scalar; eta: Scalar; momentum: Scalar }, draws: readonly Draws[]) => {
           const { sigma, tau, eta, momentum } = numbers;
           const weight = tau.square().mul(2).reciprocal().mul(sampler === 'mh' ? 1 : factor);
           const energy = (x: Image) =>
             sampleSum(y.sub(operator.forward(x, drawn)).square()).mul(weight).add(sampleSum(x.sub(x0hat).square()).div(sigma.square().mul(2)));
-          return moves[sampler](chain, draws, { energy, eta, momentum });
+          return draws.reduce((chain, each) => moves[sampler](chain, each, { energy, eta, momentum }), start);
         },
       );
       const renoise = engine.compile((x: Image, x0hat: Image, next: LevelTensors, { y, drawn }: MeasuredTensors, noise: Image) => ({
@@ -160,11 +163,14 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
             x0hat = await flow(x0hat, level, i === odeSteps - 1 ? { signal: 1, noise: next.sigma } : { signal: next.signal, noise: next.noise });
           }
           let chain: { x: Image; velocity: Tensor | number } = { x: x0hat, velocity: sampler === 'hmc' ? draw('velocity') : 0 };
-          for (let i = 0; i < mcmcSteps; i++) {
-            const draws = { noise: draw(`mcmc ${i}`), uniform: sampler === 'mh' ? random.uniform(`accept ${i}`, [xt.shape[0]]) : 0 };
+          for (let done = 0; done < mcmcSteps; done += STEPS_PER_CALL) {
+            const draws = Array.from({ length: Math.min(STEPS_PER_CALL, mcmcSteps - done) }, (_, i) => ({
+              noise: draw(`mcmc ${done + i}`),
+              uniform: sampler === 'mh' ? random.uniform(`accept ${done + i}`, [xt.shape[0]]) : 0,
+            }));
             const before = chain;
             chain = await move(before, x0hat, problem, numbers, draws);
-            disposeTree(i === 0 ? draws : [draws, before]);
+            disposeTree(done === 0 ? draws : [draws, before]);
           }
           return renoise(chain.x, x0hat, step.next, problem, draw('renoise'));
         },
