@@ -24,8 +24,12 @@ const complaint = ({ keyword, instancePath: at, params, data, message, parentSch
       const known = Object.keys((parentSchema?.['properties'] ?? {}) as object);
       return { at: `${at}/${segment(key)}`, what: `${JSON.stringify(key)} is not a known key. ${suggest(key, known)}` };
     }
-    case 'required':
-      return { at, what: `${JSON.stringify(params['missingProperty'])} is missing.` };
+    case 'required': {
+      const key = String(params['missingProperty']);
+      const properties = (parentSchema?.['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
+      const [meaning = ''] = String(properties[key]?.['description'] ?? '').split(/(?<=\.) /);
+      return { at, what: `${JSON.stringify(key)} is missing. ${meaning === '' ? 'Add it.' : `Add it: ${meaning}`}` };
+    }
     case 'enum': {
       const allowed = params['allowedValues'] as readonly unknown[];
       const meant = nearest(String(data), allowed.map(String))[0];

@@ -81,7 +81,7 @@ describe('loadRegistries', () => {
     plugin('d/typo', { titel: 'x' });
     expect(load({ 'guidance/mine': './typo' })).toMatchInlineSnapshot(`"[/d/typo/plugin.json /titel] "titel" is not a known key. Did you mean "title"?"`);
     plugin('d/undescribed', { options: { ...manifest.options, properties: { scale: { type: 'number' } } } });
-    expect(load({ 'guidance/mine': './undescribed' })).toMatchInlineSnapshot(`"[/d/undescribed/plugin.json /options/properties/scale] "description" is missing."`);
+    expect(load({ 'guidance/mine': './undescribed' })).toMatchInlineSnapshot(`"[/d/undescribed/plugin.json /options/properties/scale] "description" is missing. Add it."`);
   });
 
   it('says what is wrong with a registry file', () => {
@@ -89,7 +89,7 @@ describe('loadRegistries', () => {
     expect(messageOf(() => loadRegistries([write('e/registry.json', '{ "plugins": ')]))).toMatchInlineSnapshot(`"[/e/registry.json] cannot be read: Unexpected end of JSON input."`);
     expect(messageOf(() => loadRegistries([write('e/registry.json', { plugin: {} })]))).toMatchInlineSnapshot(`
       "[/e/registry.json /plugin] "plugin" is not a known key. Did you mean "plugins"?
-      [/e/registry.json] "plugins" is missing."
+      [/e/registry.json] "plugins" is missing. Add it: From kind/id to the name of an installed package, or to a folder that starts with ./ or ../ (relative to this file)."
     `);
   });
 
@@ -135,7 +135,7 @@ describe('validate', () => {
     const schema = { type: 'object', properties: { method: { oneOf: [{ type: 'string' }, reference] } } };
     expect(messageOf(() => validate(schema, { method: { ID: 'x' } }, 'file'))).toMatchInlineSnapshot(`
       "[file /method/ID] "ID" is not a known key. Did you mean "id"?
-      [file /method] "id" is missing."
+      [file /method] "id" is missing. Add it."
     `);
     expect(messageOf(() => validate(schema, { method: 3 }, 'file'))).toMatchInlineSnapshot(`"[file /method] must be string or object, got 3."`);
     expect(messageOf(() => validate({ oneOf: [{ minimum: 1 }, { maximum: 5 }] }, 3, 'file'))).toMatchInlineSnapshot(`"[file] must match exactly one schema in oneOf, got 3."`);

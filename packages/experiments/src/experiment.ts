@@ -145,7 +145,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       return labelled('guidance', given, at).map((row): Method => ({
         ...row,
         scheduler: chosen,
-        perProblem: resolvePerProblem(own.perProblem ?? [], row.given, manifest('guidance', own.id, at), { operators, sigmaY }, where, `${at}/perProblem`),
+        perProblem: resolvePerProblem(own.perProblem ?? [], row, manifest('guidance', own.id, at), { operators, sigmaY }, where, `${at}/perProblem`),
       }));
     });
     const engine = overrides.engine === undefined ? input.engine : overrides.engine;

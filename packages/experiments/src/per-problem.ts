@@ -9,7 +9,7 @@ const holdsOn = (entry: Pick<ProblemOptions, 'operator' | 'sigmaY'>, operator: s
 
 /** Checks and completes the options that a row has on single problems; `at` is their place in the recipe. */
 export const resolvePerProblem = (
-  entries: readonly ProblemOptionsInput[], given: Method['given'], manifest: Manifest, { operators, sigmaY: levels }: Problems, where: string, at: string,
+  entries: readonly ProblemOptionsInput[], { given, sweep }: Pick<Method, 'given' | 'sweep'>, manifest: Manifest, { operators, sigmaY: levels }: Problems, where: string, at: string,
 ): readonly ProblemOptions[] => {
   const labels = operators.map(({ label }) => label);
   for (const [i, { operator, sigmaY }] of entries.entries()) {
@@ -21,6 +21,10 @@ export const resolvePerProblem = (
       const [, second] = entries.flatMap((entry, i) => (holdsOn(entry, operator, sigmaY) ? [i] : []));
       if (second !== undefined) throw new ConfigError(`${where} ${at}/${second}`, `a second entry holds on operator ${JSON.stringify(operator)} at sigmaY ${sigmaY}.`, 'Keep one.');
     }
+  }
+  for (const [i, { options }] of entries.entries()) {
+    const swept = Object.keys(options).find((name) => name in (sweep?.values ?? {}));
+    if (swept !== undefined) throw new ConfigError(`${where} ${at}/${i}/options/${swept}`, `the row has a list for ${swept}, and its rows are named after the values.`, 'Leave it out here, or give the row one value.');
   }
   return entries.map(({ operator, sigmaY, options, found }, i) => {
     const all = { ...given, ...options };

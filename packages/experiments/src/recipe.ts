@@ -42,6 +42,7 @@ export type TuneInput = {
 /** The content of an experiment file; `schemas/experiment.schema.json` describes every key. */
 export type ExperimentInput = {
   readonly $schema?: string;
+  readonly folder?: string;
   readonly title?: string;
   readonly notes?: string;
   readonly seed?: number;
@@ -113,14 +114,14 @@ const parse = (file: string, text: string): Recipe => {
     }
   };
   const input = locating(() => validate<CheckedExperiment>(schema, document.toJS(), file));
-  return { input, name: basename(file, extname(file)), folder: dirname(resolve(file)), where: file, locating };
+  return { input, name: basename(file, extname(file)), folder: resolve(dirname(file), input.folder ?? '.'), where: file, locating };
 };
 
 /** Reads an experiment from a YAML or JSON file, or takes it as an object. */
 export const readRecipe = (recipe: string | ExperimentInput): Recipe => {
   if (typeof recipe !== 'string') {
     const input = validate<CheckedExperiment>(schema, recipe, 'experiment');
-    return { input, name: 'experiment', folder: process.cwd(), where: 'experiment', locating: (check) => check() };
+    return { input, name: 'experiment', folder: resolve(input.folder ?? '.'), where: 'experiment', locating: (check) => check() };
   }
   let text: string;
   try {

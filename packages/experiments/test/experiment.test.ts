@@ -89,6 +89,8 @@ describe('an experiment', () => {
     expect(methods[0]?.perProblem.map(({ operator, sigmaY, options }) => [operator, sigmaY, options])).toMatchObject([
       ['identity', 0.1, { form: 'squared', scale: 0.5, clamp: false }], ['half', undefined, { form: 'squared', scale: 2, clamp: true }],
     ]);
+    const sweptToo = () => resolve({ methods: [{ id: 'dps', options: { scale: [0.1, 1] }, perProblem: [{ operator: 'identity', options: { scale: 5 } }] }] });
+    expect(sweptToo).toThrow('[experiment /methods/0/perProblem/0/options/scale] the row has a list for scale, and its rows are named after the values. Leave it out here, or give the row one value.');
     const refused = (entries: typeof perProblem | readonly { operator: string; options: object }[]) => () => resolve({ methods: [{ id: 'dps', perProblem: entries as typeof perProblem }] });
     expect(refused(perProblem)).toThrow('[experiment /methods/0/perProblem/1/operator] no operator is called "half".');
     expect(refused([{ operator: 'identity', sigmaY: 0.3, options: {} } as never])).toThrow('the experiment has no noise level 0.3, it has 0.1.');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError } from '@tweedie/core';
 import { parse } from 'yaml';
-import { compare, encodePng, openStore, plan, tune, type ExperimentInput, type Tuned, type TuneOptions } from '../src/index.ts';
+import { compare, encodePng, openStore, plan, readRecipe, tune, type ExperimentInput, type Tuned, type TuneOptions } from '../src/index.ts';
 import { candidateValues, evenPoints } from '../src/tune/candidates.ts';
 import { byScore, candidatesFor, roundSizes, samplesFor, survivors } from '../src/tune/rounds.ts';
 
@@ -119,6 +119,14 @@ describe('tune', () => {
     expect(await cellKeys(run)).toEqual(before);
     expect(again.table).toBe(tuned.table);
     expect(readFileSync(tuned.recipe, 'utf8')).toBe(written);
+  });
+
+  it('written elsewhere, starts relative paths where they started', async () => {
+    const { recipe: elsewhere } = await tune({ recipe: file, run, out: join(folder, 'results', 'wells.yaml') });
+    expect(parse(readFileSync(elsewhere, 'utf8'))).toMatchObject({ folder: '..' });
+    expect(readRecipe(elsewhere).folder).toBe(folder);
+    const { recipe: back } = await tune({ recipe: elsewhere, run, out: join(folder, 'back.yaml') });
+    expect(parse(readFileSync(back, 'utf8'))).not.toHaveProperty('folder');
   });
 
   it('goes on where it was stopped, to the same end', async () => {

@@ -155,7 +155,7 @@ export const tune = async ({ recipe: source, out, run: folder, registries = [], 
       await store.begin({ command, experiment: recipe.input });
       const parts = { bench: { ...validation, experiment: { ...validation.experiment, metrics: decides } }, engine, metric, store, command, watch };
       const results = await searchAll(parts, searches, settings);
-      writeWhole(resolve(target), tunedRecipe(bench, settings, results, existsSync(recipe.where) ? recipe.where : undefined));
+      writeWhole(resolve(target), tunedRecipe(bench, settings, results, { file: existsSync(recipe.where) ? recipe.where : undefined, target: resolve(target) }));
       return { recipe: target, run: store.folder, results, table: tuneTable(experiment, settings, results) };
     } finally {
       store.close();

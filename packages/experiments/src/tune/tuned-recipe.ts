@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import { Document, isMap, isSeq, parseDocument, type YAMLSeq } from 'yaml';
 import type { Found, MethodInput } from '../recipe.ts';
 import { mean } from '../statistics.ts';
@@ -62,8 +63,17 @@ const onOneLine = (node: unknown, depth = 0): void => {
   }
 };
 
+/** Relative paths start where they started, from whatever folder they are written. */
+const keepFolder = (document: Document, folder: string, target: string): void => {
+  const path = relative(dirname(target), folder).replaceAll('\\', '/');
+  if (path === '') document.delete('folder');
+  else document.set('folder', path);
+};
+
+type Written = { readonly file: string | undefined; readonly target: string };
+
 /** The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is written from its content. */
-export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly TuneResult[], file: string | undefined): string => {
+export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly TuneResult[], { file, target }: Written): string => {
   const { recipe, experiment } = bench;
   const document = file === undefined ? new Document(recipe.input) : parseDocument(readFileSync(file, 'utf8'));
   const methods = document.get('methods') as YAMLSeq;
@@ -82,6 +92,7 @@ export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly Tune
   });
   methods.items = items;
   document.setIn(['tune', 'images', 'offset'], tune.images.offset);
+  keepFolder(document, recipe.folder, target);
   document.commentBefore = [
     document.commentBefore,
     ` Tuned by tweedie tune on ${experiment.operators.length * experiment.sigmaY.length} problem(s), images ${showImages(tune)}: the rows "... tuned". A new search replaces them.`,
