@@ -89,9 +89,9 @@ export const freeEnergyTables = async (index: RunIndex, store: Store): Promise<r
 /** Where some bin holds no sample the free energy there is infinite, and so are its errors. */
 const shown = (value: number): string => (Number.isFinite(value) ? value.toFixed(2) : 'empty bins');
 
-export const freeEnergyColumns = ['method', 'F rmse', 'F max error', 'barrier', 'window mean error', 'window std / exact'] as const;
+export const freeEnergyColumns = ['method', 'F rmse', 'F max error', 'barrier', 'bins', 'window mean error', 'window std / exact'] as const;
 export const freeEnergyCells = ({ label, result }: FreeEnergyRow): readonly string[] => [
-  label, shown(result.rmse), shown(result.maxError), shown(result.barrier), result.maxWindowMeanError.toFixed(2), `${result.stdRatioMin.toFixed(2)} to ${result.stdRatioMax.toFixed(2)}`,
+  label, shown(result.rmse), shown(result.maxError), shown(result.barrier), `${result.bins.compared} of ${result.bins.wanted}`, result.maxWindowMeanError.toFixed(2), `${result.stdRatioMin.toFixed(2)} to ${result.stdRatioMax.toFixed(2)}`,
 ];
 
 /** For a terminal. */

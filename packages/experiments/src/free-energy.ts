@@ -27,6 +27,8 @@ export type FreeEnergyTruth = {
 export type FreeEnergyResult = {
   /** F at the bins' centres, its lowest value 0; null where no sample fell. */
   readonly energy: readonly (number | null)[];
+  /** Bins that hold enough samples to be compared, of those in the range of errors: a sampler far too narrow leaves most of them empty. */
+  readonly bins: { readonly compared: number; readonly wanted: number };
   readonly rmse: number;
   readonly maxError: number;
   readonly barrier: number;
@@ -121,6 +123,7 @@ export const freeEnergy = (samples: readonly (readonly number[])[], options: Fre
   const ratios = samples.map((window, k) => Math.sqrt(sum(window.map((x) => (x - (means[k] ?? NaN)) ** 2)) / window.length) / (truth.windows[k]?.std ?? NaN));
   return {
     energy,
+    bins: { compared: errors.length, wanted: centres.filter((x) => within(x, errorRange)).length },
     rmse: Math.sqrt(sum(errors.map((error) => error ** 2)) / errors.length),
     maxError: highest(errors.map(Math.abs)),
     barrier: highest(energy.flatMap((value, bin) => (value !== null && within(centres[bin] ?? NaN, barrierRange) ? [value] : []))),

@@ -44,6 +44,8 @@ describe('the mathematics', () => {
     expect(shifted.maxWindowMeanError).toBeGreaterThan(0.49);
     expect(shifted.stdRatioMin).toBeCloseTo(1, 3);
     expect(shifted.rmse).toBeGreaterThan(0.5);
+    const narrow = freeEnergy(truth.windows.map(({ mean }) => new Array<number>(400).fill(mean)), options, truth, sigmaY);
+    expect(narrow.bins).toEqual({ compared: 7, wanted: 30 });
   });
 });
 

@@ -12,7 +12,7 @@ export function freeEnergyFigure(table: FreeEnergyTable): Html {
   return html`<h3>${problemTitle(table)}</h3>
 <div class="scroll"><table><thead><tr>${freeEnergyColumns.map((title) => html`<th>${title}</th>`)}</tr></thead>
 <tbody>${table.rows.map((row) => html`<tr>${freeEnergyCells(row).map((text, i) => (i === 0 ? html`<th scope="row"><span class="label">${text}</span></th>` : html`<td>${text}</td>`))}</tr>`)}
-<tr><th scope="row">truth</th><td>0</td><td>0</td><td>${table.barrier.toFixed(2)}</td><td>0</td><td>1</td></tr></tbody></table></div>
+<tr><th scope="row">truth</th><td>0</td><td>0</td><td>${table.barrier.toFixed(2)}</td><td>all</td><td>0</td><td>1</td></tr></tbody></table></div>
 ${legend(lines)}
 <div class="figures">${lineFigure({ label: 'Free energy −ln p, in kT', x: { label: 'restrained entry' }, lines })}${figures}</div>`;
 }
