@@ -7,7 +7,7 @@ import type { Kind } from './types.ts';
 
 export type Capability =
   | 'model.gradient' | 'model.mixture' | 'operator.linear' | 'operator.adjoint' | 'operator.pseudoInverse' | 'operator.svd' | 'operator.reference'
-  | 'operator.gradient' | 'scheduler.transition';
+  | 'operator.gradient' | 'scheduler.transition' | 'noise.gaussian';
 
 /** What a plugin says about itself in `plugin.json`; no plugin code is needed to read it. */
 export type Manifest = {

@@ -2,6 +2,7 @@ import {
   adjointOf, bindGuidance, ConfigError, disposeTree, scoped, tf, toVe, type BoundGuidance, type Engine, type Image, type ImageShape, type LevelTensors, type Measured, type MeasuredTensors,
   type Operator, type Step, type StepRandom,
 } from '@tweedie/core';
+import { noiseOf } from './experiment.ts';
 import { withImage } from './explain-state.ts';
 import { conflict, type PlannedRow } from './plan.ts';
 import type { Workbench } from './workbench.ts';
@@ -17,9 +18,9 @@ export type ExactReference = { start(problem: Measured): Promise<ExactPosterior>
 /** Neither the start's state nor a step's x0hat depends on the noise drawn. */
 const silence: StepRandom = { normal: (_, shape) => tf.zeros([...shape]), uniform: (_, shape) => tf.fill([...shape], 0.5) };
 
-const bindExact = async ({ container, registry, experiment, model }: Workbench, { operator: { reference, operator }, method: { scheduler } }: PlannedRow, engine: Engine): Promise<BoundGuidance | string> => {
+const bindExact = async ({ container, registry, experiment, model }: Workbench, { operator: { reference, operator }, method: { scheduler }, sigmaY }: PlannedRow, engine: Engine): Promise<BoundGuidance | string> => {
   const guidance = await container.plugin('guidance', { id: 'exact', options: { clamp: false } });
-  const reason = conflict({ model, operator, scheduler, guidance }, {
+  const reason = conflict({ model, operator, scheduler, guidance, noise: noiseOf(experiment, sigmaY) }, {
     model: registry.find('model', experiment.model.id), operator: registry.find('operator', reference.id), guidance: registry.find('guidance', 'exact'),
   });
   if (reason !== undefined) return reason;

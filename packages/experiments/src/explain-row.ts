@@ -70,8 +70,9 @@ const explainProblem = async ({ bench, bound, probe, instruments, measures, scal
   }
 };
 
-const diversityOf = ({ model }: Workbench, { operator: { operator } }: PlannedRow, problems: readonly Problem[], drawn: readonly (readonly Float64Array[])[]): Diversity | string => {
+const diversityOf = ({ model, experiment }: Workbench, { operator: { operator } }: PlannedRow, problems: readonly Problem[], drawn: readonly (readonly Float64Array[])[]): Diversity | string => {
   if (drawn.some((samples) => samples.length < 2)) return 'it needs several samples of every image';
+  if (experiment.poisson !== undefined) return 'the posterior of Poisson noise has no closed form';
   const posterior: number[] = [];
   for (const problem of problems) {
     const trace = posteriorTrace(model, operator, problem);

@@ -1,4 +1,5 @@
-import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
+import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type NoiseLevel, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
+import { noiseOf } from './experiment.ts';
 import { entryOn } from './per-problem.ts';
 import type { MethodPart, OperatorPart, Workbench } from './workbench.ts';
 
@@ -14,12 +15,12 @@ export type PlannedRow = {
   readonly seconds?: number;
 };
 
-type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler };
+type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler; readonly noise: NoiseLevel };
 /** Manifests of the parts; a part given as an object has none, and is believed to have a gradient. */
 type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Manifest | undefined };
 
 /** Whether the parts have what a capability names. */
-const has = (capability: Capability, { model, operator }: Parts, manifests: Manifests): boolean => {
+const has = (capability: Capability, { model, operator, noise }: Parts, manifests: Manifests): boolean => {
   switch (capability) {
     case 'model.mixture':
       return model.mixture !== undefined;
@@ -36,6 +37,8 @@ const has = (capability: Capability, { model, operator }: Parts, manifests: Mani
     case 'scheduler.transition':
       // Every scheduler has one; with Heun's it is the Euler step.
       return true;
+    case 'noise.gaussian':
+      return typeof noise === 'number';
     case 'model.gradient':
       return manifests.model?.provides.includes(capability) ?? true;
     case 'operator.gradient':
@@ -52,6 +55,7 @@ export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Gu
   if (absent.length === 0) return guidance.refuses?.(parts)?.replace(/\.$/, '');
   const lacks = absent.map((capability) => {
     const [kind = '', what = ''] = capability.split('.');
+    if (kind === 'noise') return "the noise is Poisson's";
     const manifest = kind === 'model' || kind === 'operator' ? manifests[kind] : undefined;
     return `${manifest ? `${manifest.kind}/${manifest.id}` : `the ${kind}`} has no ${what}`;
   });
@@ -82,7 +86,7 @@ export const planRow = ({ experiment, registry, model }: Workbench, operator: Op
   const modelManifest = registry.find('model', experiment.model.id);
   const manifest = registry.find('guidance', method.reference.id);
   const impossible = conflict(
-    { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance },
+    { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance, noise: noiseOf(experiment, sigmaY) },
     { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
   );
   const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };

@@ -68,7 +68,7 @@ const assemble = async (options: SampleOptions, container: Container, registry: 
   const scheduler = await make(container, 'scheduler', options.scheduler ?? 'ddpm');
   const idOf = (kind: Kind, part: ReferenceInput | object) => (isReference(part) ? registry.find(kind, asReference(part).id) : undefined);
   const reason = conflict(
-    { model, operator, scheduler, guidance },
+    { model, operator, scheduler, guidance, noise: options.sigmaY },
     { model: idOf('model', options.model), operator: idOf('operator', options.operator), guidance: idOf('guidance', options.method) },
   );
   if (reason !== undefined) throw new ConfigError('sample', `the method cannot work here: ${reason}.`, 'Choose another method or operator.');

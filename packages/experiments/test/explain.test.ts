@@ -84,6 +84,17 @@ describe('explain', () => {
   });
 });
 
+it('Poisson noise has no exact score and no diversity, and it is said', async () => {
+  const { json: { rows: [dps], skipped }, table } = await explain({
+    out: out(), recipe: { ...recipe, sigmaY: { poisson: 1 }, operators: ['identity'], methods: ['dps', 'exact'], images: { from: 'prior', count: 1 }, impossible: 'skip' }, overrides: { samples: 2 },
+  });
+  expect(dps).toMatchObject({ diversity: null, absent: { 'exact score': "it needs noise.gaussian; the noise is Poisson's", diversity: 'the posterior of Poisson noise has no closed form' } });
+  expect(dps?.measures.guidanceNorm).toBeDefined();
+  expect(dps?.measures.cosine).toBeUndefined();
+  expect(skipped).toMatchObject([{ label: 'exact', reason: "it needs noise.gaussian; the noise is Poisson's" }]);
+  expect(table).toContain("no exact score: it needs noise.gaussian; the noise is Poisson's");
+});
+
 it('weights: DPS-w at A = I fits 1 / (2 (v + sigmaY^2)) of a Gaussian prior, and uses it; DPS uses scale / (2 ||r||)', async () => {
   const { json: { rows } } = await explain({
     out: out(),

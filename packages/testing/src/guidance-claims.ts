@@ -13,8 +13,8 @@ async function runOnce(guidance: Guidance<TensorTree>, parts: Parts, { problems 
   }
 }
 
-/** No call tells whether a method relies on A being linear. */
-const observable = (capability: Capability): boolean => capability !== 'operator.linear';
+/** No call tells whether a method relies on A being linear, or on the law of the noise. */
+const observable = (capability: Capability): boolean => capability !== 'operator.linear' && capability !== 'noise.gaussian';
 
 const perStep = (value: number, steps: number): string => (steps === 0 ? '0' : Number((value / steps).toFixed(2)).toString());
 

@@ -60,7 +60,7 @@ export async function benchOverhead(container: Container, { methods, size, repea
   for (const manifest of manifests) {
     const method = manifest.id;
     const guidance = await container.plugin('guidance', { id: method });
-    const reason = conflict({ ...setting, guidance }, { guidance: manifest });
+    const reason = conflict({ ...setting, guidance, noise: sigmaY }, { guidance: manifest });
     if (reason !== undefined) {
       skipped.push({ method, reason });
       continue;
