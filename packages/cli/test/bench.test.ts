@@ -93,7 +93,9 @@ it('sets a step of each method that can work beside the passes that it makes', a
   expect(repeats).toBe(1);
   expect(rows.map(({ method, forwards, vjps }) => [method, forwards, vjps])).toEqual([['dps-w', 2, 1]]);
   expect(skipped.map(({ method }) => method)).toEqual(['exact']);
-  for (const { seconds, network, overhead } of rows) {
+  for (const { seconds, network, overhead, outside } of rows) {
+    expect(outside).toBeGreaterThan(0);
+    expect(outside).toBeLessThan(0.5);
     expect(Math.min(seconds.best, network.best)).toBeGreaterThan(0);
     // One round: its share is that of the medians.
     expect(overhead.seconds).toBeCloseTo(1 - network.median / seconds.median, 6);
@@ -104,15 +106,15 @@ it('sets a step of each method that can work beside the passes that it makes', a
 it('shows the overhead, and who is left out', () => {
   const shown = showOverheadBench({
     machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' }, size: 'medium', network: '64x64', threads: 2, repeats: 12,
-    rows: [{ method: 'dps-w', forwards: 2, vjps: 1, seconds: { median: 0.53, best: 0.5 }, network: { median: 0.52, best: 0.5 }, overhead: { seconds: 0.0189, cpuSeconds: -0.001 } }],
+    rows: [{ method: 'dps-w', forwards: 2, vjps: 1, seconds: { median: 0.53, best: 0.5 }, network: { median: 0.52, best: 0.5 }, overhead: { seconds: 0.0189, cpuSeconds: -0.001 }, outside: 0.012 }],
     skipped: [{ method: 'exact', reason: 'no closed form' }],
   });
   expect(shown.split('\n').slice(1, 6)).toMatchInlineSnapshot(`
     [
       "Some CPU, 2 cores, Node v20.11.0; 2 threads; 12 rounds",
       "",
-      "       forwards  vjps         ms a step     network alone    overhead  of CPU time",
-      "dps-w         2     1     530.0 (500.0)     520.0 (500.0)       1.9 %       -0.1 %",
+      "       forwards  vjps         ms a step     network alone    overhead  of CPU time     outside",
+      "dps-w         2     1     530.0 (500.0)     520.0 (500.0)       1.9 %       -0.1 %       1.2 %",
       "exact left out: no closed form",
     ]
   `);

@@ -1,6 +1,6 @@
 /** What a step costs beside the network: guided steps through the sampling loop, and the passes of the U-Net that they make, compiled alone. */
 import {
-  bindGuidance, type Container, type Cost, disposeTree, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
+  bindGuidance, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
   type Setting, stackProblems, tf,
 } from '@tweedie/core';
 import { conflict } from '@tweedie/experiments';
@@ -23,6 +23,8 @@ export type OverheadRow = {
   readonly network: Both;
   /** The share of a step that is not the network's, of wall-clock time and of the time on all cores; medians over rounds. */
   readonly overhead: { readonly seconds: number; readonly cpuSeconds: number };
+  /** The share of a step outside the compiled calls that contain the network, by the clock within the step; median over rounds. */
+  readonly outside: number;
 };
 
 export type OverheadBench = {
@@ -106,10 +108,37 @@ function barePasses({ engine, model: { imageShape: [height, width, channels] } }
   };
 }
 
+/** An engine that adds up the seconds of the calls in which the network runs. */
+function watched(engine: Engine): { readonly engine: Engine; readonly takeSeconds: () => number } {
+  let seconds = 0;
+  return {
+    engine: {
+      ...engine,
+      compile(fn) {
+        const compiled = engine.compile(fn);
+        return new Proxy(compiled, {
+          async apply(_, self, args) {
+            const [started, before] = [performance.now(), compiled.cost.forwards];
+            const result: unknown = await Reflect.apply(compiled, self, args);
+            if (compiled.cost.forwards > before) seconds += (performance.now() - started) / 1000;
+            return result;
+          },
+        });
+      },
+    },
+    takeSeconds() {
+      const taken = seconds;
+      seconds = 0;
+      return taken;
+    },
+  };
+}
+
 type Task = { readonly setting: Setting; readonly problem: Problem; readonly passes: Passes; readonly repeats: number };
 
 async function benchOne(guidance: Guidance, { setting, problem, passes, repeats }: Task): Promise<Omit<OverheadRow, 'method'>> {
-  const bound = await bindGuidance(guidance, setting);
+  const { engine, takeSeconds } = watched(setting.engine);
+  const bound = await bindGuidance(guidance, { ...setting, engine });
   const from = bound.steps.length >> 1;
   const steps = bound.steps.slice(from, from + STEPS);
   const batch = stackProblems([problem]);
@@ -121,7 +150,13 @@ async function benchOne(guidance: Guidance, { setting, problem, passes, repeats 
   };
   const cost = await sampled();
   if (cost.vjps > cost.forwards) throw new Error('bench overhead: passes back without one forward cannot be timed alone.');
-  const contenders: readonly Contender[] = [{ name: 'step', run: async () => void (await sampled()) }, { name: 'network', run: () => passes.run(cost) }];
+  const within: number[] = [];
+  const step = async (): Promise<void> => {
+    takeSeconds();
+    await sampled();
+    within.push(takeSeconds());
+  };
+  const contenders: readonly Contender[] = [{ name: 'step', run: step }, { name: 'network', run: () => passes.run(cost) }];
   const turns = await turnsOf(contenders, repeats);
   bound.dispose();
   disposeTree([batch.y, batch.drawn]);
@@ -138,6 +173,7 @@ async function benchOne(guidance: Guidance, { setting, problem, passes, repeats 
     seconds: perStep(whole),
     network: perStep(alone),
     overhead: { seconds: overhead('seconds'), cpuSeconds: overhead('cpuSeconds') },
+    outside: median(whole.map(({ seconds }, round) => 1 - (within[round + 1] ?? NaN) / seconds)),
   };
 }
 
@@ -150,13 +186,14 @@ export function showOverheadBench({ machine, size, network, threads, repeats, ro
     `A step beside the passes of the network that it makes: inpainting, ddpm, one image; U-Net ${size}: ${network}; random weights`,
     `${showMachine(machine)}; ${threads} threads; ${repeats} rounds`,
     '',
-    `${''.padEnd(width)}  forwards  vjps${'ms a step'.padStart(18)}${'network alone'.padStart(18)}${'overhead'.padStart(12)}${'of CPU time'.padStart(13)}`,
-    ...rows.map(({ method, forwards, vjps, seconds, network: alone, overhead }) =>
-      `${method.padEnd(width)}${String(forwards).padStart(10)}${String(vjps).padStart(6)}${milliseconds(seconds)}${milliseconds(alone)}${percent(overhead.seconds)} ${percent(overhead.cpuSeconds)}`),
+    `${''.padEnd(width)}  forwards  vjps${'ms a step'.padStart(18)}${'network alone'.padStart(18)}${'overhead'.padStart(12)}${'of CPU time'.padStart(13)}${'outside'.padStart(12)}`,
+    ...rows.map(({ method, forwards, vjps, seconds, network: alone, overhead, outside }) =>
+      `${method.padEnd(width)}${String(forwards).padStart(10)}${String(vjps).padStart(6)}${milliseconds(seconds)}${milliseconds(alone)}${percent(overhead.seconds)} ${percent(overhead.cpuSeconds)}${percent(outside)}`),
     ...skipped.map(({ method, reason }) => `${method} left out: ${reason}`),
     '',
     'Median (best). Step and network take turns; the overhead is the share of a step that the network alone does not take: random numbers, the',
     'method and the scheduler in the graph, the watch for NaN, copies; median over rounds. Other programs disturb the time on all cores less than',
-    'the wall clock. A share near 0 is below what a shared machine lets one see, and may be negative.',
+    'the wall clock. A share near 0 is below what a shared machine lets one see, and may be negative. outside: the share of a step outside the',
+    'compiled calls in which the network runs, by the clock within the step, which other programs hardly disturb.',
   ].join('\n');
 }
