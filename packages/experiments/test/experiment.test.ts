@@ -127,6 +127,7 @@ describe('a recipe with a mistake', () => {
     ['no keys', 'hello', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods". Start from recipes/quickstart.yaml.'],
     ['nothing in it', '', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".'],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
+    ['an alias without an anchor', 'model: *prior', 'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases'],
   ])('%s: one message with the line', (_, text, message) => {
     expect(messageOf(text).slice(0, message.length)).toBe(message);
   });
