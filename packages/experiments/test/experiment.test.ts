@@ -128,6 +128,7 @@ describe('a recipe with a mistake', () => {
     ['nothing in it', '', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".'],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
     ['an alias without an anchor', 'model: *prior', 'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases'],
+    ['a number that is none', yaml('operators: [identity]\nmethods: [dps]\nsigmaY: .inf'), 'ConfigError: [bad.yaml:5 /sigmaY] must be number or array or object, got Infinity.'],
   ])('%s: one message with the line', (_, text, message) => {
     expect(messageOf(text).slice(0, message.length)).toBe(message);
   });
