@@ -11,7 +11,8 @@ type Complaint = { readonly at: string; readonly what: string };
 
 /** A value as messages show it: JSON, cut where it is long. */
 const show = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON would say null for what YAML writes as .nan and .inf.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 };
 

@@ -100,6 +100,15 @@ const withLines = (error: unknown, file: string, lineAt: (pointer: string) => nu
   return error;
 };
 
+/** Aliases are followed here, not while parsing: one without an anchor, or that many that memory would not do, shows only now. */
+const contentOf = (document: Document, file: string): unknown => {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(file, `is not valid YAML: ${messageOf(error)}.`, 'Correct its aliases (*name); each needs its anchor (&name) above it.', { cause: error });
+  }
+};
+
 const parse = (file: string, text: string): Recipe => {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
@@ -113,7 +122,7 @@ const parse = (file: string, text: string): Recipe => {
       throw withLines(error, file, (pointer) => lineOf(document, lines, pointer));
     }
   };
-  const input = locating(() => validate<CheckedExperiment>(schema, document.toJS(), file));
+  const input = locating(() => validate<CheckedExperiment>(schema, contentOf(document, file), file));
   return { input, name: basename(file, extname(file)), folder: resolve(dirname(file), input.folder ?? '.'), where: file, locating };
 };
 

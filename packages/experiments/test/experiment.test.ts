@@ -127,6 +127,9 @@ describe('a recipe with a mistake', () => {
     ['no keys', 'hello', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods". Start from recipes/quickstart.yaml.'],
     ['nothing in it', '', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".'],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
+    ['an alias without an anchor', 'model: *prior', 'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases'],
+    ['a number that is none', yaml('operators: [identity]\nmethods: [dps]\nsigmaY: .inf'), 'ConfigError: [bad.yaml:5 /sigmaY] must be number or array or object, got Infinity.'],
+    ['a blur wider than any kernel', yaml('operators: [{ id: blur, options: { std: 1.0e+99 } }]\nmethods: [dps]\nsigmaY: 0.1'), 'ConfigError: [bad.yaml:3 /operators/0/options/std] must be <= 1023, got 1e+99.'],
   ])('%s: one message with the line', (_, text, message) => {
     expect(messageOf(text).slice(0, message.length)).toBe(message);
   });
