@@ -59,7 +59,7 @@ const pairs = engines.flatMap((other, position) => engines.slice(position + 1).m
 describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, other) => {
   describe.each(idsOf('guidance'))('guidance/%s', async (id) => {
     const guidance: Guidance = await container.plugin('guidance', { id, options: { ...quick[id] } });
-    const operator = [inpaint, identity].find((candidate) => guidance.refuses?.({ model, operator: candidate, scheduler: schedulers.ddpm }) === undefined)!;
+    const operator = [inpaint, identity].find((candidate) => guidance.refuses?.({ model, operator: candidate, scheduler: schedulers.ddpm }, 0.1) === undefined)!;
     const problems = randomProblems(operator, imageShape, 6, 0.1);
 
     it.each(Object.entries(schedulers))('per step and compiled function, scheduler %s', async (_name, scheduler) => {

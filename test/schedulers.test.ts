@@ -21,7 +21,7 @@ describe.each(['vp', 've'] as const)('on a %s model', async (kind) => {
     it.each(idsOf('guidance'))('runs guidance/%s', async (id) => {
       const scheduler = await container.plugin('scheduler', { id: schedulerId, options: { steps: 8 } });
       const guidance = await container.plugin('guidance', { id });
-      const refusals = operators.map((operator) => guidance.refuses?.({ model, operator, scheduler }));
+      const refusals = operators.map((operator) => guidance.refuses?.({ model, operator, scheduler }, 0.1));
       const operator = operators[refusals.indexOf(undefined)];
       // A method may refuse a scheduler, with a reason: those that live from a step's noise, a deterministic one.
       if (operator === undefined) return expect(refusals.join()).toMatch(/\w+ \w+/);

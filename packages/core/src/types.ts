@@ -205,8 +205,8 @@ export interface Setting {
 
 /** Plugin kind `guidance`. */
 export interface Guidance<S extends TensorTree = Image> {
-  /** Why this method with these options cannot work with these parts, or undefined. Asked at plan time, before weights are read. */
-  refuses?(parts: Omit<Setting, 'engine'>): string | undefined;
+  /** Why this method with these options cannot work with these parts at this noise, or undefined. Asked at plan time, before weights are read. */
+  refuses?(parts: Omit<Setting, 'engine'>, sigmaY: number): string | undefined;
   /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** Its own grid of levels, whatever the scheduler; default: the scheduler's. */

@@ -1,4 +1,4 @@
-import { ConfigError, type Capability, type Cost, type Guidance, type Manifest, type NoiseLevel, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
+import { ConfigError, sigmaOf, type Capability, type Cost, type Guidance, type Manifest, type NoiseLevel, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
 import { noiseOf } from './experiment.ts';
 import { entryOn } from './per-problem.ts';
 import type { MethodPart, OperatorPart, Workbench } from './workbench.ts';
@@ -52,7 +52,7 @@ export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Gu
     return 'its scheduler uses the variance that a network predicts, and the model predicts none';
   }
   const absent = (manifests.guidance?.needs ?? []).filter((capability) => !has(capability, parts, manifests));
-  if (absent.length === 0) return guidance.refuses?.(parts)?.replace(/\.$/, '');
+  if (absent.length === 0) return guidance.refuses?.(parts, sigmaOf(parts.noise))?.replace(/\.$/, '');
   const lacks = absent.map((capability) => {
     const [kind = '', what = ''] = capability.split('.');
     if (kind === 'noise') return "the noise is Poisson's";

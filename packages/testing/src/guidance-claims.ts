@@ -1,6 +1,6 @@
 import { type Capability, ConfigError, eagerEngine, type Guidance, type TensorTree } from '@tweedie/core';
 import { type Check, ensure } from './check.ts';
-import type { GuidanceSubject } from './guidance-subject.ts';
+import { type GuidanceSubject, SIGMA_Y } from './guidance-subject.ts';
 import { barestParts, type Parts, recordedParts } from './recorded-parts.ts';
 import { bind, sampleRows } from './sampling.ts';
 
@@ -33,7 +33,7 @@ export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
     name: 'it needs nothing that it does not say',
     async run(subject) {
       const parts = barestParts(subject.parts, subject.manifest.needs);
-      if (subject.guidance.refuses?.(parts) !== undefined) return;
+      if (subject.guidance.refuses?.(parts, SIGMA_Y) !== undefined) return;
       try {
         await runOnce(subject.guidance, parts, subject);
       } catch (error) {

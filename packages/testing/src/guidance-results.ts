@@ -1,6 +1,6 @@
 import { disposeTree, type Problem, sampleBatch, stackProblems, showShape, tf, type Tensor } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import type { GuidanceSubject } from './guidance-subject.ts';
+import { type GuidanceSubject, SIGMA_Y } from './guidance-subject.ts';
 import { bind, type Run, sampleRows } from './sampling.ts';
 
 /** Mean of || y - A(x) ||^2 over a batch of samples. */
@@ -44,7 +44,7 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
   {
     name: 'it works on a variance-exploding process too',
     async run({ guidance, engine, parts, exploding, problems }) {
-      const refusal = guidance.refuses?.({ ...parts, model: exploding });
+      const refusal = guidance.refuses?.({ ...parts, model: exploding }, SIGMA_Y);
       if (refusal !== undefined) return;
       const run = await bind(guidance, { engine, ...parts, model: exploding });
       const { failures } = await sampleRows(run, problems.slice(0, 3));

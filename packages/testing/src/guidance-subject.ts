@@ -46,7 +46,7 @@ export type GuidanceSubject = Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' 
   readonly run: () => Promise<Run>;
 };
 
-const SIGMA_Y = 0.1;
+export const SIGMA_Y = 0.1;
 
 /** A setting in which a method works, around a prior in closed form: 20 Gaussians of standard deviation 0.2. */
 export async function guidanceSubject(
@@ -63,7 +63,7 @@ export async function guidanceSubject(
   for (const reference of operators) {
     const operator = await container.plugin('operator', reference, { imageShape });
     const parts = { model, operator, scheduler };
-    const refusal = methods.guidance.refuses?.(parts);
+    const refusal = methods.guidance.refuses?.(parts, SIGMA_Y);
     if (refusal !== undefined) {
       refusals.push(`${reference.id}: ${refusal}`);
       continue;

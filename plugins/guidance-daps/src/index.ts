@@ -1,5 +1,4 @@
 import {
-  ConfigError,
   disposeTree,
   type GuidanceFactory,
   type Image,
@@ -113,14 +112,13 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
  * Both are released; f = 1 is the posterior for measurement noise tau, f = 2 that for tau / sqrt(2). eta = lr (1 + ratio (lrMinRatio - 1)), ratio the share of
  * levels done. Where the published code fixes tau = 0.01 and lr = 1e-4 whatever the noise, the defaults follow it: tau = sigmaY, and lr the largest step
  * that is stable for || A || <= 1, which for tau = 0.01 is 1e-4; the presets hold the published ones. The scheduler is not used, x0hat not clamped.
- * Cost a level: `odeSteps` forwards, no vjp, 2 `mcmcSteps` + 1 operator calls. xt, x0hat [B, H, W, C]. Throws ConfigError where tau is absent and sigmaY is 0.
+ * Cost a level: `odeSteps` forwards, no vjp, 2 `mcmcSteps` + 1 operator calls. xt, x0hat [B, H, W, C]. Refuses sigmaY 0 where tau is absent.
  * Zhang et al. 2025, arXiv:2407.01521, Algorithm 1. A chain that leaves the numbers fails its sample, where the released code returns a black image.
  */
 export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, sampler, mcmcSteps, lr, lrMinRatio, tau, momentum }) => {
   const { force: factor, annealing, ode, decay } = conventions[variant];
   const numbersOf = ({ index, level: { sigma } }: Step, { sigmaY }: Measured) => {
     const noise = tau ?? sigmaY;
-    if (!(noise > 0)) throw new ConfigError('guidance/daps', 'tau is sigmaY by default, and sigmaY is 0.', 'Give tau, for instance 0.01.');
     const share = (levels - 1 - index) / decay(levels);
     const stable = (sigma * noise) ** 2 / (sigma ** 2 + noise ** 2);
     return { sigma, tau: noise, eta: (lr ?? stable) * (1 + share * (lrMinRatio - 1)), momentum };
@@ -128,6 +126,7 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
   return {
     levels: (process) =>
       levelsThrough(process, annealing(levels)).map(({ index, level, next }) => ({ index, level, next, scoreWeight: (next.signal * level.noise ** 2) / level.signal, coefficients: {} })),
+    refuses: (_, sigmaY) => (tau === undefined && sigmaY === 0 ? 'tau is sigmaY by default, and sigmaY is 0; give tau, for instance 0.01' : undefined),
     cost: () => ({ forwards: levels * odeSteps, vjps: 0 }),
 
     bind({ engine, model, operator }) {

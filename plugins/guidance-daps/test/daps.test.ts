@@ -2,7 +2,7 @@
  * With a Gaussian prior and A = I every step of DAPS is affine: its law is known without sampling, a mean and a variance per pixel, computed here in
  * float64 from the formulas of the method alone.
  */
-import { ConfigError, eagerEngine, type GaussianMixture, keyedRandom, mixtureModel, noiseProcess, type ProcessOptions, type ScoreModel } from '@tweedie/core';
+import { eagerEngine, type GaussianMixture, keyedRandom, mixtureModel, noiseProcess, type ProcessOptions, type ScoreModel } from '@tweedie/core';
 import { bind, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -152,8 +152,9 @@ describe('guidance/daps', async () => {
 
   it('sigmaY 0 needs a tau', async () => {
     const exact = { ...problem, sigmaY: 0 };
-    await expect(sample({}, exact)).rejects.toThrow(ConfigError);
-    await expect(sample({}, exact)).rejects.toThrow('[guidance/daps] tau is sigmaY by default, and sigmaY is 0. Give tau, for instance 0.01.');
+    const refusals = async (options: object) => [0, sigmaY].map(async (noise) => (await method(options)).refuses?.({ model: await gaussian(), operator, scheduler }, noise));
+    expect(await Promise.all(await refusals({}))).toEqual(['tau is sigmaY by default, and sigmaY is 0; give tau, for instance 0.01', undefined]);
+    expect(await Promise.all(await refusals({ tau: 0.1 }))).toEqual([undefined, undefined]);
     expect((await sample({ tau: 0.1 }, exact)).failures).toEqual([undefined, undefined]);
   });
 });

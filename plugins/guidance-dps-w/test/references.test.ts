@@ -34,7 +34,7 @@ describe.each([['bicubic', 2], ['box', 2], ['gray', 2], ['identity', 1]] as cons
   });
 
   it('the reference stays the same, so its score may be cached', async () => {
-    expect((await container.plugin('guidance', { id: 'dps-w', options: { cache: true } })).refuses!(parts)).toBeUndefined();
+    expect((await container.plugin('guidance', { id: 'dps-w', options: { cache: true } })).refuses!(parts, 0.1)).toBeUndefined();
   });
 });
 

@@ -117,7 +117,7 @@ describe('the score cache', () => {
 
   it('is refused where the reference image changes from step to step', async () => {
     const model = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => gaussian });
-    const refusal = async (options: object, a: Operator) => (await container.plugin('guidance', { id: 'dps-w', options: { ...options } })).refuses?.({ model, operator: a, scheduler: ddpm });
+    const refusal = async (options: object, a: Operator) => (await container.plugin('guidance', { id: 'dps-w', options: { ...options } })).refuses?.({ model, operator: a, scheduler: ddpm }, 0.1);
     expect(await refusal({ cache: true }, inpaint)).toBe(
       "the score cache needs a reference image that stays the same, and hidden 'x0hat' changes it at every step; set hidden to 'zero' or 'measured', or cache to false",
     );

@@ -80,10 +80,10 @@ describe('guidance/dsg', () => {
 
   it('refuses a deterministic scheduler', async () => {
     const guidance = await container.plugin('guidance', { id: 'dsg' });
-    expect(guidance.refuses!({ model, operator, scheduler: await schedulerOf('ddim', { eta: 0 }) })).toBe(
+    expect(guidance.refuses!({ model, operator, scheduler: await schedulerOf('ddim', { eta: 0 }) }, 0.1)).toBe(
       "it turns the noise of the scheduler's steps, and they have none; use ddpm, or ddim with eta above 0",
     );
-    expect(guidance.refuses!({ model, operator, scheduler: learned })).toBeUndefined();
+    expect(guidance.refuses!({ model, operator, scheduler: learned }, 0.1)).toBeUndefined();
   });
 
   it.each([[1, 20], [3, 7], [20, 1]])('interval %d over 20 steps: %d vjps a sample, as it says', async (interval, vjps) => {

@@ -87,7 +87,7 @@ describe('refusals, at plan time', () => {
   const mixture = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => Promise.reject(new Error('weights are not read')) });
   const { mixture: _, ...network } = mixture;
   const refusal = async (options: object, model: ScoreModel, a: Operator) =>
-    (await container.plugin('guidance', { id: 'exact', options: { ...options } })).refuses?.({ model, operator: a, scheduler: schedulers['ddpm']! });
+    (await container.plugin('guidance', { id: 'exact', options: { ...options } })).refuses?.({ model, operator: a, scheduler: schedulers['ddpm']! }, 0.1);
 
   it('a network and a mask have no closed form', async () => {
     expect(await refusal({}, network, inpaint)).toBe('no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)');
