@@ -74,7 +74,7 @@ async function standardised(settings: Settings, truth: ReturnType<typeof law>, m
 }
 
 const short = { ...defaults, levels: 12, mcmcSteps: 8, odeSteps: 4 };
-const settings: readonly Settings[] = [short, { ...short, variant: 'main' }, { ...short, sampler: 'hmc', lr: 1e-3, momentum: 0.5 }, { ...short, variant: 'main', sampler: 'hmc', lr: 5e-4, tau: 0.05 }];
+const settings: readonly Settings[] = [short, { ...short, variant: 'main' }, { ...short, sampler: 'hmc', lr: 1e-3, momentum: 0.5 }, { ...short, variant: 'main', sampler: 'hmc', lr: 5e-4, tau: 0.05 }, { ...short, levels: 4, sampler: 'hmc', mcmcSteps: 23, momentum: 0.95 }];
 
 describe.each([{ kind: 'vp' }, { kind: 've' }] as const)('on a Gaussian prior, %o', async (process) => {
   const model = await gaussian(process);
