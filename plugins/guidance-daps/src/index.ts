@@ -25,7 +25,7 @@ export interface DapsOptions {
   readonly odeSteps: number;
   readonly sampler: 'langevin' | 'hmc' | 'mh';
   readonly mcmcSteps: number;
-  /** Step size at the first level; absent: what is stable, sigma^2 tau^2 / (sigma^2 + tau^2). */
+  /** Step size at the first level; absent: what is stable, sigma^2 tau^2 / (f sigma^2 + tau^2). */
   readonly lr?: number;
   readonly lrMinRatio: number;
   /** Standard deviation of the measurement noise as the method sees it; absent: sigmaY. */
@@ -72,17 +72,17 @@ type Chain = { readonly x: Image; readonly velocity: Tensor };
 type Draws = { readonly noise: Image; readonly uniform: Tensor };
 type Target = { readonly energy: (x: Image) => Tensor; readonly eta: Scalar; readonly momentum: Scalar };
 
-const force = (x: Image, { energy }: Target): Image => valueAndGrad((at: Image) => [energy(at), []], x).gradient.neg();
+const downhill = (x: Image, { energy }: Target): Image => valueAndGrad((at: Image) => [energy(at), []], x).gradient.neg();
 
 /** One step of a chain whose target is exp(-energy). */
 const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target: Target) => Chain> = {
   langevin: ({ x, velocity }, { noise }, target) => ({
-    x: x.add<Image>(force(x, target).mul(target.eta)).add<Image>(noise.mul(target.eta.mul(2).sqrt())),
+    x: x.add<Image>(downhill(x, target).mul(target.eta)).add<Image>(noise.mul(target.eta.mul(2).sqrt())),
     velocity,
   }),
   hmc({ x, velocity: before }, { noise }, target) {
     const { eta, momentum } = target;
-    const velocity = before.mul(momentum).add(force(x, target).mul(eta.sqrt())).add(noise.mul(tf.sub(1, momentum).mul(2).sqrt()));
+    const velocity = before.mul(momentum).add(downhill(x, target).mul(eta.sqrt())).add(noise.mul(tf.sub(1, momentum).mul(2).sqrt()));
     return { x: x.add<Image>(velocity.mul(eta.sqrt())), velocity };
   },
   mh({ x, velocity }, { noise, uniform }, { energy, eta }) {
@@ -110,17 +110,20 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
  *   main       2   100 to 0.1, the last replaced by 0     at 0.01
  *
  * Both are released; f = 1 is the posterior for measurement noise tau, f = 2 that for tau / sqrt(2). eta = lr (1 + ratio (lrMinRatio - 1)), ratio the share of
- * levels done. Where the published code fixes tau = 0.01 and lr = 1e-4 whatever the noise, the defaults follow it: tau = sigmaY, and lr the largest step
- * that is stable for || A || <= 1, which for tau = 0.01 is 1e-4; the presets hold the published ones. The scheduler is not used, x0hat not clamped.
+ * levels done. Where the published code fixes tau = 0.01 and lr = 1e-4 whatever the noise, the defaults follow it: tau = sigmaY, and lr
+ * sigma^2 tau^2 / (f sigma^2 + tau^2), stable for || A ||^2 <= 2, which for f = 1 and tau = 0.01 is 1e-4; the presets hold the published ones.
+ * The scheduler is not used, x0hat not clamped. The network is asked at the table's own index of a level (methods.md 1.6), where the released code
+ * asks half an index higher and more.
  * Cost a level: `odeSteps` forwards, no vjp, 2 `mcmcSteps` + 1 operator calls. xt, x0hat [B, H, W, C]. Refuses sigmaY 0 where tau is absent.
  * Zhang et al. 2025, arXiv:2407.01521, Algorithm 1. A chain that leaves the numbers fails its sample, where the released code returns a black image.
  */
 export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, sampler, mcmcSteps, lr, lrMinRatio, tau, momentum }) => {
-  const { force: factor, annealing, ode, decay } = conventions[variant];
+  const { force, annealing, ode, decay } = conventions[variant];
+  const factor = sampler === 'mh' ? 1 : force;
   const numbersOf = ({ index, level: { sigma } }: Step, { sigmaY }: Measured) => {
     const noise = tau ?? sigmaY;
     const share = (levels - 1 - index) / decay(levels);
-    const stable = (sigma * noise) ** 2 / (sigma ** 2 + noise ** 2);
+    const stable = (sigma * noise) ** 2 / (factor * sigma ** 2 + noise ** 2);
     return { sigma, tau: noise, eta: (lr ?? stable) * (1 + share * (lrMinRatio - 1)), momentum };
   };
   return {
@@ -138,7 +141,7 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
       const move = engine.compile(
         (start: Chain, x0hat: Image, { y, drawn }: MeasuredTensors, numbers: { sigma: Scalar; tau: Scalar; eta: Scalar; momentum: Scalar }, draws: readonly Draws[]) => {
           const { sigma, tau, eta, momentum } = numbers;
-          const weight = tau.square().mul(2).reciprocal().mul(sampler === 'mh' ? 1 : factor);
+          const weight = tau.square().mul(2).reciprocal().mul(factor);
           const energy = (x: Image) =>
             sampleSum(y.sub(operator.forward(x, drawn)).square()).mul(weight).add(sampleSum(x.sub(x0hat).square()).div(sigma.square().mul(2)));
           return draws.reduce((chain, each) => moves[sampler](chain, each, { energy, eta, momentum }), start);

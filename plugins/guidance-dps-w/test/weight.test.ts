@@ -1,5 +1,5 @@
 import { bindGuidance, eagerEngine, type GaussianMixture, type Image, keyedRandom, type Measured, mixtureModel, noiseProcess, type Operator, type ProcessOptions, type Step, type StepRandom, tf } from '@tweedie/core';
-import { testContainer } from '@tweedie/testing';
+import { mixturePrior, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
@@ -67,6 +67,38 @@ describe('masks', () => {
   });
 });
 
+describe('what yRef holds on hidden entries', async () => {
+  // Components tie the entries together, so that hidden ones matter; on VP `state` is not the state itself.
+  const model = await mixturePrior({ imageShape, components: 5, variances: 0.1 });
+  const drawn = { mask: tf.expandDims((inpaint.draw(keyedRandom('mask')) as { mask: tf.Tensor }).mask) };
+  const step = ddpm.levels(model.process).find(({ index }) => index === 40)!;
+  const xt = image('state');
+  const y = image('y', 0.7);
+  const after = async (options: object, measured: Image) => {
+    const guidance = await container.plugin('guidance', { id: 'dps-w', options: { ...options } });
+    const { sampler } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: inpaint, scheduler: ddpm });
+    const problem = { y: measured, sigmaY: 3, drawn };
+    const { cached } = (await sampler.start!(problem, step, random)) as State;
+    const { state, scalars, x0hat } = await sampler.step({ xt, cached }, step, problem, random);
+    return { xNext: (state as State).xt, weight: (scalars as Scalars)['weight']!.dataSync()[0]!, x0hat: x0hat! };
+  };
+  const filled = (fill: Image): Image => y.mul<Image>(drawn.mask).add<Image>(fill.mul(tf.sub(1, drawn.mask)));
+
+  it.each(['zero', 'state', 'x0hat'])('%s is what y itself could have held', async (hidden) => {
+    const { weight, xNext, x0hat } = await after({ hidden }, y);
+    const fills: Record<string, Image> = { zero: tf.zerosLike(xt), state: xt.div(step.level.signal), x0hat };
+    const expected = await after({ hidden: 'measured' }, filled(fills[hidden]!));
+    expect(weight / expected.weight).toBeCloseTo(1, 4);
+    expect(distance(xNext, expected.xNext)).toBeLessThan(1e-5);
+    expect(Math.abs(weight / (await after({ hidden: 'measured' }, y)).weight - 1)).toBeGreaterThan(1e-3);
+  });
+
+  it('the cached score of zero does not look at what y holds there', async () => {
+    const options = { hidden: 'zero', cache: true, refresh: 1 };
+    expect((await after(options, y)).xNext.dataSync()).toEqual((await after(options, filled(tf.zerosLike(xt)))).xNext.dataSync());
+  });
+});
+
 describe('limits', () => {
   it('sigmaY of 1e6 leaves no guidance', async () => {
     const [guided, prior] = [await bound({}), await bound({}, { id: 'none' })];
@@ -92,6 +124,17 @@ describe('limits', () => {
     expect((await half({ cap: update / 2 })) / update).toBeCloseTo(0.5, 5);
     expect((await half({ cap: update * 2 })) / update).toBeCloseTo(1, 5);
     expect((await half({ cap: scalars['weight']!.dataSync()[0]! / 2, capUnits: 'score' })) / update).toBeCloseTo(0.5, 5);
+  });
+
+  it('a cap bounds the enhanced weight, not the one before', async () => {
+    const drawn = { mask: tf.expandDims((inpaint.draw(keyedRandom('mask')) as { mask: tf.Tensor }).mask) };
+    const cap = 1e-6;
+    for (const capUnits of ['update', 'score']) {
+      const capped = await bound({ enhanced: true, cap, capUnits }, { operator: inpaint });
+      const step = capped.steps.find(({ index }) => index === 20)!;
+      const [update = NaN] = (await stepWith(capped, step, 0.1, drawn)).scalars['updateWeight']!.dataSync();
+      expect(update / (capUnits === 'update' ? cap : cap * step.scoreWeight)).toBeCloseTo(1, 5);
+    }
   });
 });
 

@@ -74,6 +74,22 @@ describe('closed form', () => {
     expect(spectral.cost.forwards).toBe(0);
   });
 
+  it.each([['colorize', 3], ['super-resolution', 4], ['blur', 4]] as const)('in a basis that is not pixels, with other singular values than 0 and 1: %s', async (id, side) => {
+    const shape = [side, side, 3] as const;
+    const model = await mixturePrior({ imageShape: shape, components: 4, variances: 0.1 });
+    const one = await container.plugin('operator', { id, options: id === 'super-resolution' ? { factor: 2 } : {} }, { imageShape: shape });
+    const { svd: _, ...withoutForm } = one;
+    const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', numbers.reduce((a, b) => a * b)), [1, ...numbers]);
+    const xNext = async (a: Operator) => {
+      const { sampler, steps } = await bindGuidance((await container.plugin('guidance', { id: 'exact' })) as never, { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
+      const same: StepRandom = { normal: (purpose) => normal(purpose, shape), uniform: () => tf.zeros([1]) };
+      const problem: Measured = { y: normal('y', one.measurementShape).mul(0.5), sigmaY: 0.1, drawn: {} };
+      const at = steps.find(({ index }) => index === 15)!;
+      return (((await sampler.step((await sampler.start!(problem, at, same)) as never, at, problem, same)).state as { xt: Image }).xt);
+    };
+    expect(distance(await xNext(one), await xNext(withoutForm))).toBeLessThan(1e-4);
+  });
+
   it('a measurement without noise is x0hat', async () => {
     const model = await mixturePrior({ imageShape, components: 4, variances: 0.1 });
     for (const path of ['denoiser', 'score', 'closed-form']) {

@@ -23,6 +23,11 @@ describe('the bicubic matrix', () => {
     for (let i = 0; i < outputs; i++) expect(values.slice(i * length, (i + 1) * length).reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 12);
   });
 
+  it.each([[30, 4], [31, 2.5], [5, 4]])('is centred where the factor does not divide: length %d, factor %d, turned around it is the same', (length, factor) => {
+    const { values } = bicubic(length, factor);
+    values.toReversed().forEach((value, k) => expect(value).toBeCloseTo(values[k]!, 10));
+  });
+
   it('is the identity for a factor of 1, and shows every pixel equally where the factor divides', () => {
     bicubic(7, 1).values.forEach((value, k) => expect(value).toBeCloseTo(k % 8 === 0 ? 1 : 0, 12));
     const { values, outputs, inputs } = bicubic(64, 4);
