@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, messageOf } from './errors.ts';
@@ -50,9 +50,16 @@ const folderOf = (place: string, registry: string, where: string): string => {
     if (existsSync(join(folder, 'plugin.json'))) return realpathSync(folder);
     throw new ConfigError(where, `the folder ${folder} has no plugin.json.`, 'Correct the path (it is relative to the registry file).');
   }
+  const { resolve: find } = createRequire(registry);
   try {
-    return dirname(createRequire(registry).resolve(`${place}/plugin.json`));
+    return dirname(find(`${place}/plugin.json`));
   } catch (error) {
+    const link = find.paths(place)?.map((modules) => join(modules, place)).find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink());
+    // npm links a workspace; a link that leads nowhere is what remains when its folder is deleted, and the registry of npm does not have it.
+    if (link && !existsSync(link)) {
+      const folder = resolve(dirname(link), readlinkSync(link));
+      throw new ConfigError(where, `the folder of the package ${place}, ${folder}, is gone.`, 'Remove the entry and run npm install, or bring the folder back.', { cause: error });
+    }
     const hidden = (error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
     throw hidden
       ? new ConfigError(where, `the package ${place} does not export "./plugin.json".`, 'Add it to "exports" in its package.json.', { cause: error })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -74,6 +74,9 @@ describe('loadRegistries', () => {
     expect(load({ 'guidance/mine': './mine' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] names guidance/mine, but /d/mine/plugin.json is the manifest of metric/mine. Make the two agree."`);
     expect(load({ 'guidance/mine': './nothing' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] the folder /d/nothing has no plugin.json. Correct the path (it is relative to the registry file)."`);
     expect(load({ 'guidance/mine': 'not-installed' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] the package not-installed is not installed. Run npm install not-installed, or remove the entry."`);
+    mkdirSync(join(root, 'd/node_modules'));
+    symlinkSync(join('..', 'deleted'), join(root, 'd/node_modules/linked'), 'junction');
+    expect(load({ 'guidance/linked': 'linked' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1linked] the folder of the package linked, /d/deleted, is gone. Remove the entry and run npm install, or bring the folder back."`);
     expect(load({ 'guide/mine': './mine' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins] must match pattern "^(engine|model|operator|guidance|scheduler|metric|dataset)/[a-z0-9]+(-[a-z0-9]+)*$", got "guide/mine"."`);
     expect(load({ 'guidance/mine': 3 })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] must be string, got 3."`);
     write('d/node_modules/closed/package.json', { name: 'closed', exports: './index.js' });

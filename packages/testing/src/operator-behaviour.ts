@@ -28,7 +28,10 @@ const present: Readonly<Partial<Record<Capability, (operator: Operator) => boole
   'operator.reference': ({ denoisingReference }) => denoisingReference !== undefined,
 };
 
-/** An operator as a batched, pure, seeded map with the capabilities that its manifest names. */
+/**
+ * An operator as a batched, pure, seeded map with the capabilities that its manifest names. Randomness comes first: whatever is random fails other
+ * checks too, with reasons that mislead.
+ */
 export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
   {
     name: 'results have the right shapes and finite numbers',
@@ -48,34 +51,8 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
         const shape = wanted[name] ?? [];
         const fits = result.shape.length === shape.length && result.shape.every((size, axis) => size === shape[axis] || (size === 1 && broadcast.includes(name)));
         ensure(fits, () => `${name} gives ${showShape(result.shape)} for ${ROWS} images ${showShape(imageShape)} and measurements ${showShape(operator.measurementShape)}; ${showShape(shape)} is wanted.`);
-        ensure(result.dataSync().every(Number.isFinite), () => `${name} gives numbers that are not finite.`);
-      }
-    }),
-  },
-  {
-    name: 'a row is what it is alone, whatever was drawn for its batch mates',
-    run: (subject) => tf.tidy(() => {
-      const [x, y, c, drawn] = [images('x', subject), measurements('y', subject), coefficients('c', subject), drawnRows(subject)];
-      const together = outputsOf(subject.operator, x, y, c, drawn);
-      for (let row = 0; row < ROWS; row++) {
-        const alone = outputsOf(subject.operator, rowOf(x, row) as Image, rowOf(y, row), rowOf(c, row), treeRow(drawn, row));
-        for (const [name, result] of Object.entries(alone)) {
-          const moved = relativeGap(rowOf(together[name] ?? result, row), result);
-          ensure(moved < 1e-5, () =>
-            `row ${row} of ${name} moved by ${short(moved)} (relative) when batch mates were added: something is taken over the batch, or the parameters of another row are used. ` +
-            'Drawn tensors have a leading batch axis there.');
-        }
-      }
-    }),
-  },
-  {
-    name: 'the same input gives the same bits',
-    run: (subject) => tf.tidy(() => {
-      const again = everything(subject);
-      for (const [name, result] of Object.entries(everything(subject))) {
-        const other = again[name];
-        ensure(other !== undefined && numbersOf(other) === numbersOf(result), () =>
-          `${name} gives other numbers for the same input (${short(relativeGap(result, other ?? result))} relative): it is random or has a state. Draw in \`draw\`; measurement noise is not the operator's.`);
+        ensure(result.dataSync().every(Number.isFinite), () =>
+          `${name} gives numbers that are not finite. The images and measurements here are standard normal numbers: methods leave the range -1 to 1 too, so clip or extend where a root or a logarithm ends.`);
       }
     }),
   },
@@ -96,6 +73,33 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
       ensure(first?.asked !== true || others.some(({ numbers }) => numbers !== first.numbers), () => 'random numbers are asked for, but eight keys give the same draw: a purpose is probably used as if it were a seed, or the numbers are not used.');
       ensure((first?.extra ?? 0) <= 0, () => `\`draw\` leaves ${first?.extra} tensors behind beside those that it returns. Put tf.tidy around it.`);
     },
+  },
+  {
+    name: 'the same input gives the same bits',
+    run: (subject) => tf.tidy(() => {
+      const again = everything(subject);
+      for (const [name, result] of Object.entries(everything(subject))) {
+        const other = again[name];
+        ensure(other !== undefined && numbersOf(other) === numbersOf(result), () =>
+          `${name} gives other numbers for the same input (${short(relativeGap(result, other ?? result))} relative): it is random or has a state. Draw in \`draw\`; measurement noise is not the operator's.`);
+      }
+    }),
+  },
+  {
+    name: 'a row is what it is alone, whatever was drawn for its batch mates',
+    run: (subject) => tf.tidy(() => {
+      const [x, y, c, drawn] = [images('x', subject), measurements('y', subject), coefficients('c', subject), drawnRows(subject)];
+      const together = outputsOf(subject.operator, x, y, c, drawn);
+      for (let row = 0; row < ROWS; row++) {
+        const alone = outputsOf(subject.operator, rowOf(x, row) as Image, rowOf(y, row), rowOf(c, row), treeRow(drawn, row));
+        for (const [name, result] of Object.entries(alone)) {
+          const moved = relativeGap(rowOf(together[name] ?? result, row), result);
+          ensure(moved < 1e-5, () =>
+            `row ${row} of ${name} moved by ${short(moved)} (relative) when batch mates were added: something is taken over the batch, or the parameters of another row are used. ` +
+            'Drawn tensors have a leading batch axis there.');
+        }
+      }
+    }),
   },
   {
     name: 'it leaves no tensors behind',

@@ -79,6 +79,12 @@ const cases: readonly { readonly fault: string; readonly make: () => Operator; r
     says: /^forward gives other numbers for the same input/,
   },
   {
+    fault: 'a draw from Math.random',
+    make: () => pairs(() => ({ draw: () => ({ gain: tf.tensor1d([1 + 0.05 * Math.random()]) }) })),
+    fails: ['draws are fixed by the key, and differ between keys', 'the same input gives the same bits'],
+    says: /^two draws with the same key differ: draw only from the `random` that is given/,
+  },
+  {
     fault: 'the gain of the first row for all',
     make: () => pairs(({ forward }) => ({ forward: (x, { gain }) => forward(x, { gain: gain.slice([0], [1]) }) })),
     fails: ['a row is what it is alone, whatever was drawn for its batch mates', DOT, GRADIENT, 'A A^+ A = A and A^+ A A^+ = A^+', '(A A^T + ridge I) solve(y) = y', 'A V = U diag(q)'],
@@ -134,7 +140,13 @@ describe('the kit catches', () => {
   it.each(cases)('$fault', async ({ make, fails, says }) => {
     const found = await failing(make);
     expect(found.map(({ name }) => name).toSorted()).toEqual(fails.toSorted());
-    expect(found.find(({ name }) => name === fails[0])?.message).toMatch(says);
+    expect(found[0]?.name).toBe(fails[0]);
+    expect(found[0]?.message).toMatch(says);
+  });
+
+  it('a root of what may be negative, and says what the images are', async () => {
+    const [first] = await failing(() => pairs(({ forward }) => ({ linear: false, forward: (x, drawn) => forward(x, drawn).sqrt() })));
+    expect(first?.message).toMatch(/^forward gives numbers that are not finite. .* standard normal numbers: methods leave the range -1 to 1 too, so clip/);
   });
 
   it('a capability that the manifest does not name, and one that is not there', async () => {
