@@ -78,6 +78,7 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
         operator: first.row.operator,
         sigmaY: first.row.sigmaY,
         measurement: isPicture(yShape) ? await picture(y, yShape) : null,
+        ...(drawn.some(({ std }) => std) ? { stdWhite: largestStd } : {}),
         results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape))),
       });
     }
