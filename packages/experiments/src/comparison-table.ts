@@ -1,6 +1,6 @@
 import { tablesOf, type IndexMetric, type RunIndex } from './run-index.ts';
 import { progressOf, type Estimate, type MetricSummary, type RowSummary } from './summary.ts';
-import { showNumber, textTable } from './text-table.ts';
+import { plural, showNumber, textTable } from './text-table.ts';
 
 /** One number of decimals for a column: three where all values are small, else two. */
 const decimalsOf = (values: readonly number[]): number => (values.every((value) => Math.abs(value) < 2) ? 3 : 2);
@@ -62,9 +62,8 @@ const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
 /** The comparison for a terminal: one block per operator and noise level. */
 export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): string => {
   const { finished, expected } = progressOf(index, rows);
-  const { length: images } = index.images;
   return [
-    `${index.title}: ${images} ${index.truthUnknown ? 'measurement' : 'image'}${images === 1 ? '' : 's'}, ${index.samples} sample${index.samples === 1 ? '' : 's'} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
+    `${index.title}: ${plural(index.images.length, index.truthUnknown ? 'measurement' : 'image')}, ${plural(index.samples, 'sample')} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
     '',
     ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
     ...(index.metrics.length > 0 ? ['Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.'] : []),

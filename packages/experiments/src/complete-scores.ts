@@ -5,7 +5,7 @@ import type { PlannedRow } from './plan.ts';
 import { checkSignal } from './progress.ts';
 import { meanCell, rowTitle, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';
-import type { Cell, Score } from './store.ts';
+import { soundOf, type Cell, type Score } from './store.ts';
 
 export const meanOf = (samples: readonly Float32Array[]): Float32Array => {
   const [first] = samples;
@@ -15,13 +15,11 @@ export const meanOf = (samples: readonly Float32Array[]): Float32Array => {
 /** What there is to score: one picture made of stored samples. */
 type Wanted = { readonly cell: string; readonly samples: readonly string[]; readonly problem: string };
 
-const isSound = (cell: Cell | undefined): boolean => cell !== undefined && cell.failure === undefined;
-
 /** What a row has no score of yet. */
 const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: ReadonlyMap<string, number>): readonly Wanted[] =>
   row.cells.flatMap((samples, position): Wanted[] => {
     const problem = row.problems[position] ?? '';
-    const single = samples.filter((cell) => isSound(cells.get(cell))).map((cell) => ({ cell, samples: [cell], problem }));
+    const single = soundOf(samples, cells).map((cell) => ({ cell, samples: [cell], problem }));
     return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
   }).filter(({ cell }) => !known.has(cell));
 

@@ -2,7 +2,7 @@ import type { ExplanationJson } from './explain.ts';
 import type { ExplainedRow } from './explain-row.ts';
 import type { MeasureName } from './explain-vectors.ts';
 import { tablesOf } from './run-index.ts';
-import { textTable } from './text-table.ts';
+import { plural, textTable } from './text-table.ts';
 
 /** Steps shown of each method. */
 const SHOWN = 8;
@@ -34,7 +34,7 @@ const block = ({ label, sigma, measures, diversity, absent, reading, failed, sam
 
 /** The explanation for a terminal: a block per method, eight of its steps in each. */
 export const explanationTable = ({ title, images, samples, rows, skipped }: ExplanationJson): string => [
-  `${title}: ${images.length} image${images.length === 1 ? '' : 's'}, ${samples} sample${samples === 1 ? '' : 's'} each`,
+  `${title}: ${plural(images.length, 'image')}, ${plural(samples, 'sample')} each`,
   '',
   ...tablesOf(rows, (row) => row).flatMap((table) => [`${table[0]?.operator}, sigmaY ${table[0]?.sigmaY}`, '', ...table.map(block)]),
   ...skipped.map(({ operator, sigmaY, label, reason }) => `${operator}, sigmaY ${sigmaY}, ${label}: skipped, ${reason}`),

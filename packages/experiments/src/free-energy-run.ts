@@ -1,7 +1,7 @@
 import { ConfigError, keyedRandom, stackTrees, tf, type Image, type ImageShape, type Operator } from '@tweedie/core';
 import { binCentres, freeEnergy, freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyResult, type FreeEnergyTruth } from './free-energy.ts';
 import { tablesOf, type RunIndex } from './run-index.ts';
-import type { Store } from './store.ts';
+import { soundOf, type Store } from './store.ts';
 import { textTable } from './text-table.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -73,8 +73,7 @@ export const freeEnergyTables = async (index: RunIndex, store: Store): Promise<r
     for (const { operator, sigmaY, label, method, cells: windows } of rows) {
       const samples: number[][] = [];
       for (const keys of windows) {
-        const sound = keys.filter((key) => cells.get(key)?.failure === undefined && cells.has(key));
-        samples.push((await Promise.all(sound.map((key) => store.readSample(key)))).map((x) => x[options.entry] ?? NaN));
+        samples.push((await Promise.all(soundOf(keys, cells).map((key) => store.readSample(key)))).map((x) => x[options.entry] ?? NaN));
       }
       if (samples.length > 0 && samples.every((window) => window.length > 0)) analysed.push({ operator, sigmaY, label, method, result: freeEnergy(samples, options, table.truth, sigmaY) });
     }

@@ -2,7 +2,7 @@ import type { Cost } from '@tweedie/core';
 import { estimateSeconds } from './estimate.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { tablesOf } from './run-index.ts';
-import { showNumber, textTable } from './text-table.ts';
+import { plural, showNumber, textTable } from './text-table.ts';
 import { planSearches, type Search } from './tune/search.ts';
 import { showImages } from './tune/settings.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './workbench.ts';
@@ -67,11 +67,10 @@ const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly
     const own = columns.map((column) => column.find((row) => row.method.reference.label === label));
     return [label, String(steps.length), ...own.map((row) => (row ? cell(row) : ''))];
   });
-  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
   const { images, samples, sigmaY } = experiment;
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
-    `${experiment.title}: ${count(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${count(samples, 'sample')} per image, chunks of ${chunk}`,
+    `${experiment.title}: ${plural(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',

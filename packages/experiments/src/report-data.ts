@@ -5,7 +5,7 @@ import { loadProblem } from './problem-files.ts';
 import { checkSignal, type Watch } from './progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult, ReportRow, ReportScore } from './report/data.ts';
 import { tablesOf, type RunIndex } from './run-index.ts';
-import type { Cell, Store } from './store.ts';
+import { soundOf, type Cell, type Store } from './store.ts';
 import { isSignal, signalsOf } from './report-signals.ts';
 import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
 import { readTrace } from './traces.ts';
@@ -26,10 +26,10 @@ const deviation = (samples: readonly Float32Array[], [height, width, channels]: 
   return Float32Array.from({ length: height * width }, (_, i) => each.slice(i * channels, (i + 1) * channels).reduce((sum, value) => sum + value, 0) / channels);
 };
 
-type Drawn = { readonly label: string; readonly samples: readonly Float32Array[]; readonly traced?: string; readonly scores: Readonly<Record<string, number>>; readonly std?: Float32Array };
+type Drawn = { readonly label: string; readonly samples: readonly Float32Array[]; readonly traced: string; readonly scores: Readonly<Record<string, number>>; readonly std?: Float32Array };
 
 const drawnOf = async ({ row, metrics }: RowSummary, position: number, cells: ReadonlyMap<string, Cell>, store: Store, shape: ImageShape): Promise<Drawn | undefined> => {
-  const sound = (row.cells[position] ?? []).filter((key) => cells.get(key)?.failure === undefined && cells.has(key));
+  const sound = soundOf(row.cells[position] ?? [], cells);
   const [first] = sound;
   if (first === undefined) return undefined;
   const samples = await Promise.all(sound.map((key) => store.readSample(key)));
@@ -42,7 +42,7 @@ const drawnOf = async ({ row, metrics }: RowSummary, position: number, cells: Re
 
 const resultOf = async (drawn: Drawn, largestStd: number, store: Store, shape: ImageShape): Promise<ReportResult> => {
   const { label, samples, std, traced, scores } = drawn;
-  const trace = traced === undefined ? undefined : await readTrace(store.folder, traced);
+  const trace = await readTrace(store.folder, traced);
   const [height, width] = shape;
   return {
     label,
@@ -78,6 +78,7 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
         operator: first.row.operator,
         sigmaY: first.row.sigmaY,
         measurement: isPicture(yShape) ? await picture(y, yShape) : null,
+        ...(drawn.some(({ std }) => std) ? { stdWhite: largestStd } : {}),
         results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape))),
       });
     }

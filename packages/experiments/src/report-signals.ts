@@ -2,7 +2,7 @@ import { disposeProblem, type ImageShape } from '@tweedie/core';
 import { loadProblem } from './problem-files.ts';
 import type { ReportSignal } from './report/data.ts';
 import { tablesOf, type RunIndex } from './run-index.ts';
-import type { Store } from './store.ts';
+import { soundOf, type Store } from './store.ts';
 import type { RowSummary } from './summary.ts';
 
 /** Signals drawn in a report, and samples of each. */
@@ -31,7 +31,7 @@ export const signalsOf = async (index: RunIndex, rows: readonly RowSummary[], st
       disposeProblem(problem);
       const results = [];
       for (const { row } of table) {
-        const sound = (row.cells[position] ?? []).filter((key) => cells.has(key) && cells.get(key)?.failure === undefined).slice(0, SAMPLES);
+        const sound = soundOf(row.cells[position] ?? [], cells).slice(0, SAMPLES);
         if (sound.length > 0) results.push({ label: row.label, samples: (await Promise.all(sound.map((key) => store.readSample(key)))).map(numbers) });
       }
       problems.push({ operator: first.row.operator, sigmaY: first.row.sigmaY, ...(measurement ? { measurement } : {}), results });

@@ -31,6 +31,12 @@ export type Cell = {
   readonly failure?: { readonly step: number; readonly reason: string };
 };
 export type NewCell = Omit<Cell, 'sampleHash'> & { readonly x?: Float32Array };
+/** The keys of those cells that are there and did not fail. */
+export const soundOf = (keys: readonly string[], cells: ReadonlyMap<string, Cell>): readonly string[] =>
+  keys.filter((key) => {
+    const cell = cells.get(key);
+    return cell !== undefined && cell.failure === undefined;
+  });
 /** A score of a cell by the metric whose identity hashes to `metric`. */
 export type Score = { readonly cell: string; readonly metric: string; readonly value: number };
 

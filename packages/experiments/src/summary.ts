@@ -116,7 +116,7 @@ const costOf = (cells: readonly Cell[]): RowCost | undefined => {
     vjps: over(({ cost }) => cost.vjps),
     operatorCalls: over(({ cost }) => cost.operatorCalls),
     secondsPerSample: over(({ seconds }) => seconds),
-    peakMemory: Math.max(...cells.map(({ peakMemory }) => peakMemory)),
+    peakMemory: cells.reduce((most, { peakMemory }) => Math.max(most, peakMemory), 0),
   };
 };
 
@@ -128,7 +128,7 @@ export const perImageOf = (index: RunIndex, row: IndexRow, cells: ReadonlyMap<st
   });
 
 /** Tables of what is stored, in the order of the index. */
-export const summariseRun = async (index: RunIndex, store: Store): Promise<readonly RowSummary[]> => {
+export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' | 'scores'>): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);
   const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));

@@ -170,6 +170,12 @@ describe('compare', () => {
     expect(kept[0]?.frames.map((frame) => frame.length)).toEqual([2, 2, 2]);
     expect([...(kept[0]?.levels ?? [])].sort((a, b) => b - a)).toEqual(kept[0]?.levels);
   });
+
+  it('says how much uncertainty is white', async () => {
+    const model = { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } };
+    const pictured = await compare({ recipe: { ...recipe, model, images: { from: 'prior', count: 1 }, methods: ['exact'], operators: ['identity'] }, out: newFolder() });
+    expect(readFileSync(pictured.report, 'utf8')).toMatch(/white is 0\.\d+/);
+  });
 });
 
 describe('a run folder that cannot be used', () => {

@@ -66,7 +66,7 @@ describe('renderReport', () => {
     const figures = Array.from(document.querySelectorAll('.figures figure')).filter((figure) => textsOf(figure, 'figcaption')[0]?.includes('against scale'));
     expect(figures.map((figure) => figure.querySelector('svg')!.getAttribute('aria-label'))).toEqual(['PSNR (dB) against scale', 'SSIM against scale', 'misfit against scale']);
     for (const figure of figures) {
-      expect(textsOf(figure, '.keys > span')).toEqual(['DPS form=norm', 'DPS form=paper']);
+      expect(textsOf(figure, '.legend li')).toEqual(['DPS form=norm', 'DPS form=paper']);
       expect(figure.querySelectorAll('circle')).toHaveLength(5);
     }
     expect(textsOf(figures[0]!, 'svg text')).toContain('exact');

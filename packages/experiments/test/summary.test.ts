@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compareRows } from '../src/summary.ts';
+import type { RunIndex } from '../src/run-index.ts';
+import type { Cell, Store } from '../src/store.ts';
+import { compareRows, summariseRun } from '../src/summary.ts';
 
 const row = (label: string, perImage: (number | null)[]) => ({ label, perImage, ofMean: [] });
 const base = [20, 25, 30, 22, 28, 24];
@@ -54,4 +56,19 @@ describe('rows of one table', () => {
   it('leaves out rows without scores', () => {
     expect(compareRows([row('a', [null, null]), row('b', [1, 2])], 'higher')[0]).toBeUndefined();
   });
+});
+
+it('takes a row of more samples than a call has arguments', async () => {
+  const keys = Array.from({ length: 200_000 }, (_, i) => String(i));
+  const cell: Cell = {
+    key: '', problem: '', image: 'a', operator: 'identity', sigmaY: 1, label: 'none', method: 'none', sample: 0, started: new Date(0), finished: new Date(0), seconds: 1,
+    cost: { forwards: 1, vjps: 0, operatorCalls: 0 }, compileSeconds: 0, chunk: 1, peakMemory: 5,
+  };
+  const index: RunIndex = {
+    title: '', command: '', imageShape: [1, 1, 1], images: ['a'], samples: keys.length, metrics: [], traced: 0, provenance: [],
+    rows: [{ operator: 'identity', sigmaY: 1, label: 'none', method: 'none', options: '', steps: 1, problems: ['p'], cells: [keys] }],
+  };
+  const store: Pick<Store, 'cells' | 'scores'> = { cells: async () => new Map(keys.map((key) => [key, cell])), scores: async () => new Map() };
+  const [summary] = await summariseRun(index, store);
+  expect(summary).toMatchObject({ finished: keys.length, cost: { peakMemory: 5 } });
 });

@@ -3,6 +3,7 @@ import type { ExplainedRow } from '../explain-row.ts';
 import type { StepSeries } from '../explain-series.ts';
 import type { MeasureName } from '../explain-vectors.ts';
 import { tablesOf } from '../run-index.ts';
+import { plural } from '../text-table.ts';
 import { html, type Html } from './html.ts';
 import { legend, lineFigure, type Line, type LineFigure } from './lines.ts';
 import { short } from './numbers.ts';
@@ -72,7 +73,7 @@ function diversityTable(rows: readonly ExplainedRow[]): Html | null {
 /** The explanation as one HTML file that needs nothing else. */
 export function renderExplanation(data: ExplanationJson): string {
   const tables = tablesOf(data.rows, (row) => row);
-  const lead = `${data.images.length} image${data.images.length === 1 ? '' : 's'}, ${data.samples} sample${data.samples === 1 ? '' : 's'} of each.`;
+  const lead = `${plural(data.images.length, 'image')}, ${plural(data.samples, 'sample')} of each.`;
   const sections = tables.flatMap((rows, i) => {
     const [first] = rows;
     if (first === undefined) return [];

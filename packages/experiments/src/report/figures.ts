@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import type { ReportMetric, ReportRow, ReportScore } from './data.ts';
 import { html, type Html } from './html.ts';
 import { fixed } from './numbers.ts';
-import { accent, faint, ink, plotFigure } from './plot.ts';
+import { accent, faint, ink, paper, plotFigure } from './plot.ts';
 import { referenceLabel, type ProblemRows } from './problems.ts';
 import { isResolved, metricDecimals } from './table.ts';
 
@@ -36,7 +36,7 @@ function scoresFigure(scored: readonly ScoredRow[], metric: ReportMetric, imageN
     Plot.ruleY(intervals(scored.map(({ row, score }) => ({ row, estimate: score }))), intervalStyle),
     Plot.dot(scored, {
       y: ({ row }: ScoredRow) => row.label, x: ({ score }: ScoredRow) => score.mean, r: 5,
-      fill: ({ score }: ScoredRow) => (score.best ? accent : ink), stroke: 'var(--paper)', strokeWidth: 1.5,
+      fill: ({ score }: ScoredRow) => (score.best ? accent : ink), stroke: paper, strokeWidth: 1.5,
       title: ({ row, score }: ScoredRow) => `${row.label}: ${describe(score, decimals)}`,
     }),
   ]);
@@ -55,11 +55,11 @@ function differencesFigure(scored: readonly ScoredRow[], reference: ScoredRow, m
     Plot.ruleY(intervals(estimates), intervalStyle),
     Plot.dot(estimates, {
       y: ({ row }: (typeof estimates)[number]) => row.label, x: ({ estimate }: (typeof estimates)[number]) => estimate.mean, r: 5,
-      fill: ({ estimate }: (typeof estimates)[number]) => (isResolved(estimate) ? ink : 'var(--paper)'),
-      stroke: ({ estimate }: (typeof estimates)[number]) => (isResolved(estimate) ? 'var(--paper)' : ink), strokeWidth: 1.5,
+      fill: ({ estimate }: (typeof estimates)[number]) => (isResolved(estimate) ? ink : paper),
+      stroke: ({ estimate }: (typeof estimates)[number]) => (isResolved(estimate) ? paper : ink), strokeWidth: 1.5,
       title: ({ row, estimate }: (typeof estimates)[number]) => `${row.label}: ${describe(estimate, decimals)}`,
     }),
-    Plot.dot([reference.row.label], { y: (text: string) => text, x: () => 0, r: 5, fill: accent, stroke: 'var(--paper)', strokeWidth: 1.5, title: (text: string) => `${text}: the reference` }),
+    Plot.dot([reference.row.label], { y: (text: string) => text, x: () => 0, r: 5, fill: accent, stroke: paper, strokeWidth: 1.5, title: (text: string) => `${text}: the reference` }),
   ]);
 }
 

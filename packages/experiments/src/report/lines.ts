@@ -28,7 +28,9 @@ const height = 260;
 const colours = ['#2f7ed8', '#d9661f', '#1d9a6c', '#b04fc4', '#b38600', '#d6336c', '#5c7d99', '#7a5230'] as const;
 const dashes = ['', '7 4', '2 3', '9 3 2 3'] as const;
 const dashOf = (style: number): string => dashes[Math.floor(style / colours.length) % dashes.length] ?? '';
-const colourOf = (style: number): string => colours[style % colours.length] ?? colours[0];
+export const colourOf = (style: number): string => colours[style % colours.length] ?? colours[0];
+/** Colour and dash of a line, for a mark of Plot. */
+export const strokeOf = (style: number) => ({ stroke: colourOf(style), ...(dashOf(style) === '' ? {} : { strokeDasharray: dashOf(style) }) });
 
 const shown = ({ lines, y }: LineFigure): readonly Line[] => {
   const sound = (value: number): boolean => Number.isFinite(value) && (y?.log !== true || value > 0);
@@ -62,7 +64,7 @@ export function lineFigure(figure: LineFigure): Html | null {
       Plot.axisY({ ticks, tickSize: 0, label: null, fontSize: 12, fill: 'var(--muted)', tickFormat: short }),
       ...(rule === undefined ? [] : [Plot.ruleY([rule], { stroke: 'var(--muted)', strokeDasharray: '2 4' })]),
       ...lines.map(({ points, style, name }) =>
-        Plot.line([...points], { x: 'x', y: 'y', stroke: colourOf(style), strokeWidth: 1.9, ...(dashOf(style) === '' ? {} : { strokeDasharray: dashOf(style) }), title: () => name })),
+        Plot.line([...points], { x: 'x', y: 'y', ...strokeOf(style), strokeWidth: 1.9, title: () => name })),
     ],
   }, named ? legend(lines) : null);
 }

@@ -6,8 +6,6 @@ export const ink = 'var(--ink)';
 export const faint = 'var(--muted)';
 export const accent = 'var(--accent)';
 export const paper = 'var(--paper)';
-/** Of lines that are told apart; they hold on light and dark paper. */
-export const lineColors = [accent, '#c8641b', '#2f9160', '#8f63c9', '#b8397f', '#8a8428'] as const;
 
 /** A plot as SVG with its caption above, and what may stand below; colours and fonts are the page's. */
 export function plotFigure(caption: Html | string, label: string, options: Plot.PlotOptions, below: Html | null = null): Html {

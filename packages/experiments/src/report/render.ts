@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { plural } from '../text-table.ts';
 import { script } from './client.ts';
 import type { ReportData } from './data.ts';
 import { metricFigures } from './figures.ts';
@@ -80,8 +81,6 @@ function header(data: ReportData, problems: readonly ProblemRows[]): Html {
   const lead = html`${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${unfinished}${failed}`;
   return heading({ kind: 'Tweedie report', created: data.created, title: data.title, lead, ...(data.notes === undefined ? {} : { notes: data.notes }), command: data.command });
 }
-
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 function comparison(problem: ProblemRows, { metrics, imageNames }: ReportData): Html {
   return html`<section id="${problem.id}"><h2>${problemTitle(problem)}</h2>

@@ -97,8 +97,6 @@ figure { margin: 0; }
 .absent { margin: 10px 0 0; padding-left: 18px; color: var(--muted); font-size: 13px; max-width: 92ch; }
 .figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: 18px 28px; margin-top: 12px; }
 .signal-name { margin: 22px 0 0; color: var(--muted); }
-.keys { display: inline-flex; flex-wrap: wrap; gap: 2px 14px; margin-left: 10px; font-weight: 400; color: var(--muted); }
-.keys i { display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle; border-radius: 2px; }
 .figures figcaption { font-size: 13px; font-weight: 600; }
 .plot { display: block; width: 100%; max-width: 620px; height: auto; margin-top: 4px; font-family: var(--sans); overflow: visible; color: var(--ink); }
 

@@ -1,8 +1,9 @@
 import * as Plot from '@observablehq/plot';
 import type { ReportEstimate, ReportMetric, ReportRow } from './data.ts';
 import { html, type Html } from './html.ts';
+import { colourOf, legend, strokeOf } from './lines.ts';
 import { short } from './numbers.ts';
-import { faint, lineColors, paper, plotFigure, spans } from './plot.ts';
+import { faint, paper, plotFigure, spans } from './plot.ts';
 import type { ProblemRows } from './problems.ts';
 
 type Point = { readonly line: string; readonly value: number; readonly mean: number; readonly low: number; readonly high: number };
@@ -26,11 +27,10 @@ type Level = { readonly text: string; readonly mean: number };
 function sweepFigure(option: string, title: string, points: readonly Point[], levels: readonly Level[], logY: boolean): Html | null {
   if (new Set(points.map(({ value }) => value)).size < 2) return null;
   const lines = [...new Set(points.map(({ line }) => line))];
-  const color = (line: string): string => lineColors[lines.indexOf(line) % lineColors.length] ?? faint;
-  const keys = html`<span class="keys">${lines.map((line) => html`<span><i style="background:${color(line)}"></i>${line}</span>`)}</span>`;
+  const color = ({ line }: Point): string => colourOf(lines.indexOf(line));
   const label = `${title} against ${option}`;
   const last = Math.max(...points.map(({ value }) => value));
-  return plotFigure(html`${label}${keys}`, label, {
+  return plotFigure(label, label, {
     width: 560, height: 250, marginLeft: 48, marginRight: 18, marginTop: 14, marginBottom: 34,
     x: { type: spans(points.map(({ value }) => value), 10) ? 'log' : 'linear', label: option, labelArrow: 'none', tickSize: 0, ticks: 6, tickFormat: short },
     y: { type: logY ? 'log' : 'linear', label: null, tickSize: 0, ticks: 5, tickFormat: short, nice: true },
@@ -38,14 +38,14 @@ function sweepFigure(option: string, title: string, points: readonly Point[], le
       Plot.gridY({ ticks: 5, stroke: 'var(--line)', strokeOpacity: 1 }),
       Plot.ruleY(levels, { y: 'mean', stroke: faint, strokeDasharray: '4 3' }),
       Plot.text(levels, { x: () => last, y: 'mean', text: 'text', textAnchor: 'end', dy: -7, fill: faint, fontSize: 12 }),
-      Plot.areaY(points, { x: 'value', y1: 'low', y2: 'high', z: 'line', fill: ({ line }: Point) => color(line), fillOpacity: 0.14 }),
-      Plot.lineY(points, { x: 'value', y: 'mean', z: 'line', stroke: ({ line }: Point) => color(line), strokeWidth: 1.6 }),
+      Plot.areaY(points, { x: 'value', y1: 'low', y2: 'high', z: 'line', fill: color, fillOpacity: 0.14 }),
+      ...lines.map((line, style) => Plot.lineY(points.filter((point) => point.line === line), { x: 'value', y: 'mean', ...strokeOf(style), strokeWidth: 1.9 })),
       Plot.dot(points, {
-        x: 'value', y: 'mean', r: 3.5, fill: ({ line }: Point) => color(line), stroke: paper, strokeWidth: 1,
+        x: 'value', y: 'mean', r: 3.5, fill: color, stroke: paper, strokeWidth: 1,
         title: ({ line, value, mean, high }: Point) => `${line}, ${option} ${short(value)}: ${short(mean)} ± ${short(high - mean)}`,
       }),
     ],
-  });
+  }, legend(lines.map((name, style) => ({ name, style }))));
 }
 
 /** Rows that are not swept are drawn as levels where they are few. */
