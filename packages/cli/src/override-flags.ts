@@ -5,15 +5,17 @@ export const overrideFlags = {
   steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of every method.' }),
   samples: Flags.integer({ min: 1, helpValue: 'N', description: 'Samples per image.' }),
   limit: Flags.integer({ min: 1, helpValue: 'N', description: 'Only the first N images.' }),
+  seed: Flags.integer({ min: 0, helpValue: 'N', description: 'Seed of every random number.' }),
   engine: Flags.string({ helpValue: 'ID', description: 'What computes: onnxruntime, tensorflow, or eager for debugging.' }),
 };
 
-type Given = { readonly steps?: number | undefined; readonly samples?: number | undefined; readonly limit?: number | undefined; readonly engine?: string | undefined };
+type Given = { readonly steps?: number | undefined; readonly samples?: number | undefined; readonly limit?: number | undefined; readonly seed?: number | undefined; readonly engine?: string | undefined };
 
 /** Those that were given. */
-export const overridesOf = ({ steps, samples, limit, engine }: Given) => ({
+export const overridesOf = ({ steps, samples, limit, seed, engine }: Given) => ({
   ...(steps !== undefined && { steps }),
   ...(samples !== undefined && { samples }),
   ...(limit !== undefined && { limit }),
+  ...(seed !== undefined && { seed }),
   ...(engine !== undefined && { engine }),
 });

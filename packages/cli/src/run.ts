@@ -6,14 +6,12 @@ import { progressOn } from './progress.ts';
 /** What long work gets: where to tell progress, and when to stop. */
 export type Running = { readonly onProgress: (progress: Progress) => void; readonly signal: AbortSignal };
 
-/** As a shell wants it. */
-const quote = (argument: string): string => (/^[\w./:=,@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`);
-
 /** Runs long work that the same command resumes, with progress and Ctrl-C. */
 export const runResumable = async <T>(command: string, argv: readonly string[], work: (running: Running) => Promise<T>): Promise<T> =>
-  runLong(work).catch((error: unknown) => {
-    if (error instanceof CancelledError) throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${[command, ...argv].map(quote).join(' ')}`, { cause: error });
-    throw error;
+  runLong(work).catch(async (error: unknown) => {
+    if (!(error instanceof CancelledError)) throw error;
+    const { quote } = await import('@tweedie/experiments');
+    throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${[command, ...argv].map(quote).join(' ')}`, { cause: error });
   });
 
 /** Runs long work with progress and Ctrl-C. */

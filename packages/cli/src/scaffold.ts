@@ -63,6 +63,7 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
 };
 
 const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: string): void => {
+  if (id.startsWith(`${kind}-`)) throw new ConfigError(`${kind}/${id}`, 'repeats its kind.', `Say tweedie new ${kind} ${id.slice(kind.length + 1)}.`);
   const taken = loadRegistries([join(root, 'registry.json')]).manifests.filter((manifest) => manifest.kind === kind);
   const other = taken.find((manifest) => manifest.id === id);
   const near = nearest(id, taken.map((manifest) => manifest.id)).filter((known) => known !== id);

@@ -105,6 +105,7 @@ describe('what it refuses', () => {
     ['example', '[operator/example] is the name of the template. Choose another id.'],
     ['delete', '[operator/delete] the factory is named after the id, and JavaScript keeps this word to itself. Choose another id.'],
     ['tf', '[operator/tf] tf is the name of something in @tweedie/core that the factory uses. Choose another id.'],
+    ['operator-mine', '[operator/operator-mine] repeats its kind. Say tweedie new operator mine.'],
     ['inpaint', `[operator/inpaint] exists already, in ${join(original, 'plugins/operator-inpaint')}. Choose another id.`],
   ])('the id %j', async (id, message) => {
     await expect(attempt(id)).rejects.toMatchObject({ name: 'ConfigError', message });

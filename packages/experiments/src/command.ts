@@ -1,9 +1,12 @@
 import type { ExperimentSource } from './workbench.ts';
 
+/** An argument as a shell wants it. */
+export const quote = (argument: string): string => (/^[\w./:=,@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`);
+
 /** The command line that does the same. */
 export const commandOf = (verb: string, { recipe, registries = [], overrides = {}, out }: ExperimentSource & { readonly out?: string }): string => [
-  `npx tweedie ${verb}`, typeof recipe === 'string' ? recipe : '<recipe>',
-  ...Object.entries(overrides).map(([name, value]) => `--${name} ${value}`),
-  ...registries.map((file) => `--registry ${file}`),
-  ...(out === undefined ? [] : [`--out ${out}`]),
+  `npx tweedie ${verb}`, typeof recipe === 'string' ? quote(recipe) : '<recipe>',
+  ...Object.entries(overrides).map(([name, value]) => `--${name} ${quote(String(value))}`),
+  ...registries.map((file) => `--registry ${quote(file)}`),
+  ...(out === undefined ? [] : [`--out ${quote(out)}`]),
 ].join(' ');

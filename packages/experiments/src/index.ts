@@ -6,6 +6,7 @@ export { type Experiment, type Labelled, type Method, type Overrides, type Refer
 export { type ExperimentSource, chunkFor } from './workbench.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions } from './plan-table.ts';
 export { conflict, type PlannedRow } from './plan.ts';
+export { quote } from './command.ts';
 export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
 export { tune, type Tuned, type TuneOptions, type TuneResult } from './tune/tune.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
@@ -42,19 +43,3 @@ export {
 export { wilcoxon, type Wilcoxon } from './wilcoxon.ts';
 export { kolmogorovSmirnov, type KolmogorovSmirnov } from './kolmogorov.ts';
 export { normalCdf, studentCritical, studentTwoSided } from './special.ts';
-export type {
-  PngDataUri,
-  ReportCost,
-  ReportData,
-  ReportDifference,
-  ReportEstimate,
-  ReportFact,
-  ReportFailure,
-  ReportImage,
-  ReportMetric,
-  ReportProblem,
-  ReportResult,
-  ReportRow,
-  ReportScore,
-  ReportTrace,
-} from './report/data.ts';

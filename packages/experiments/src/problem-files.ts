@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  canonicalJson, decodeProblem, disposeProblem, drawFromMixture, encodeProblem, keyedRandom, makeProblem, type Problem,
+  canonicalJson, ConfigError, decodeProblem, disposeProblem, drawFromMixture, encodeProblem, keyedRandom, makeProblem, type Problem,
 } from '@tweedie/core';
 import { noiseOf } from './experiment.ts';
 import { givenProblem } from './given-problem.ts';
@@ -45,5 +45,6 @@ export const storeProblem = (folder: string, bench: Workbench, part: OperatorPar
 /** Reads a stored problem; throws where the file is no longer what it was. The caller disposes it. */
 export const loadProblem = (folder: string, hash: string): Problem => {
   const path = pathOf(folder, hash);
+  if (!existsSync(path)) throw new ConfigError(path, 'is gone from the run folder.', 'Run the command of the run again: it makes what is missing anew.');
   return decodeProblem(new Uint8Array(readFileSync(path)), path, hash);
 };

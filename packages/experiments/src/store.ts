@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, type Cost, type ImageShape } from '@tweedie/core';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
@@ -192,7 +191,8 @@ export const openStore = async (folder: string): Promise<Store> => {
     },
     async readSample(key) {
       const file = samplePath(key);
-      const entry = decodeSafetensors(await readFile(file), file).get('x');
+      // One file after the other: opened at once, some thousands are more than a process may hold.
+      const entry = decodeSafetensors(readFileSync(file), file).get('x');
       if (entry?.dtype === 'F32') return entry.data;
       throw new ConfigError(file, 'holds no float32 tensor "x".', 'Delete the file and run the same command again.');
     },

@@ -43,7 +43,7 @@ export function closedFormRefusal({ model, operator }: Parts): string | undefine
   if (model.mixture === undefined) return 'no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)';
   if (!operator.linear) return 'no closed form: the operator is not linear';
   if (operator.svd === undefined && entriesOf(model) > DENSE_LIMIT) {
-    return `no closed form: the operator has no spectral form, and images of ${entriesOf(model)} entries exceed the dense limit of ${DENSE_LIMIT}`;
+    return `no closed form: the operator has no svd, and images of ${entriesOf(model)} entries exceed the dense limit of ${DENSE_LIMIT}`;
   }
   return undefined;
 }

@@ -122,7 +122,7 @@ describe('refusals, at plan time', () => {
     expect(await refusal({}, mixture, { ...inpaint, linear: false })).toBe('no closed form: the operator is not linear');
     const large = { ...mixture, imageShape: [32, 32, 3] as const };
     const { svd: _svd, ...withoutForm } = inpaint;
-    expect(await refusal({}, large, withoutForm)).toBe('no closed form: the operator has no spectral form, and images of 3072 entries exceed the dense limit of 1024');
+    expect(await refusal({}, large, withoutForm)).toBe('no closed form: the operator has no svd, and images of 3072 entries exceed the dense limit of 1024');
     expect(await refusal({}, large, inpaint)).toBeUndefined();
   });
 });

@@ -41,7 +41,7 @@ const optionsOf = {
  *   motion       the path of a shaken camera, drawn for each problem and stored with it, [size, size] (`motionKernel`)
  * A^+, (A A^T + ridge I)^-1 and spectral form: separable kernels with every border (`separable` of core), the others with a circular one
  * (`convolution`); else core's conjugate gradients solve. A^+ counts singular values up to `cutoff` times the largest as zero (of each axis
- * where the kernel is separable), 0.03 as in DDRM. Reference of DPS-w: y itself.
+ * where the kernel is separable; DDRM's 0.03 is absolute). Reference of DPS-w: y itself.
  * methods.md 5.4. DPS calls the identity the transpose of its blurs, and DDRM's matrices lack the last tap; neither is repeated here.
  * Throws ConfigError for an even size, an option of another kernel, and images of one pixel.
  */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
+import { quote } from '../command.ts';
 import { drawAndScore } from '../draw-and-score.ts';
 import { identify } from '../identity.ts';
 import { planRows, refuseImpossible } from '../plan.ts';
@@ -151,7 +152,7 @@ export const tune = async ({ recipe: source, out, run: folder, registries = [], 
     const question = { model: experiment.model, images: settings.images, operators: experiment.operators.map(({ id, options }) => ({ id, options })), engine: experiment.engine, seed: experiment.seed };
     const store = await openStore(resolve(folder ?? join('runs', `${recipe.name}-tune-${identify(question).slice(0, 8)}`)));
     try {
-      const command = `npx tweedie tune ${recipe.where}`;
+      const command = `npx tweedie tune ${quote(recipe.where)}`;
       await store.begin({ command, experiment: recipe.input });
       const parts = { bench: { ...validation, experiment: { ...validation.experiment, metrics: decides } }, engine, metric, store, command, watch };
       const results = await searchAll(parts, searches, settings);
