@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError } from '@tweedie/core';
+import { commandOf } from '../src/command.ts';
 import { compare, openStore, report, type Cell, type Comparison, type CompareOptions, type ExperimentInput } from '../src/index.ts';
 
 const recipe: ExperimentInput = {
@@ -178,6 +179,10 @@ describe('compare', () => {
   });
 });
 
+it('the command that is shown is one that a shell takes', () => {
+  expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe("npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'");
+});
+
 describe('a run folder that cannot be used', () => {
   const messageOf = async (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
 
@@ -232,6 +237,16 @@ describe('a run folder that cannot be used', () => {
     const resumed = await compare({ recipe, out: folder });
     expect(resumed.json.failures).toEqual([]);
     expect((await cellsOf(folder)).size).toBe(4 * 5 * 2);
+  });
+
+  it('says that a stored problem is gone, and makes it anew', async () => {
+    const folder = newFolder();
+    const pictured = { ...recipe, model: { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } } };
+    const before = await compare({ recipe: pictured, out: folder });
+    rmSync(join(folder, 'problems'), { recursive: true });
+    expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*\.safetensors\] is gone from the run folder\. Run the command of the run again: it makes what is missing anew\.$/);
+    expect(numbers(await compare({ recipe: pictured, out: folder }))).toEqual(numbers(before));
+    await report(folder);
   });
 
   it('says that a stored problem was changed', async () => {
