@@ -26,7 +26,7 @@ export const signalsOf = async (index: RunIndex, rows: readonly RowSummary[], st
       const hash = first?.row.problems[position];
       if (first === undefined || hash === undefined) continue;
       const problem = loadProblem(store.folder, hash);
-      truth = numbers(problem.x0.dataSync());
+      if (!index.truthUnknown) truth = numbers(problem.x0.dataSync());
       const measurement = isSignal(problem.y.shape) ? numbers(problem.y.dataSync()) : undefined;
       disposeProblem(problem);
       const results = [];
@@ -36,7 +36,7 @@ export const signalsOf = async (index: RunIndex, rows: readonly RowSummary[], st
       }
       problems.push({ operator: first.row.operator, sigmaY: first.row.sigmaY, ...(measurement ? { measurement } : {}), results });
     }
-    signals.push({ name, truth, problems });
+    signals.push({ name, ...(index.truthUnknown ? {} : { truth }), problems });
   }
   return signals;
 };

@@ -100,6 +100,18 @@ describe('renderReport', () => {
     expect(places[1]! - places[0]!).toBeCloseTo((2 / 3) * 264, 0);
   });
 
+  it('draws no clean signal where only measurements were given, and scales by the samples', async () => {
+    const sample = await sampleReport({ pictured: 0 });
+    const [{ operator, sigmaY }] = sample.rows as [ReportRow];
+    const results = [{ label: 'exact', samples: [[1, 2]] }, { label: 'DPS-w', samples: [[-1, 0]] }];
+    const signals = [{ name: 'measurement 1', problems: [{ operator, sigmaY, measurement: [0, 0], results }] }];
+    const section = domOf({ ...sample, truthUnknown: true, signals }).querySelector('#signals')!;
+    expect(section.textContent).toContain('The clean signal is not known');
+    const figures = Array.from(section.querySelectorAll('svg'));
+    expect(figures.map((svg) => svg.querySelectorAll('[aria-label="line"] path').length)).toEqual([1, 1]);
+    expect(figures.map((svg) => svg.querySelector('[aria-label="y-axis tick label"]')?.textContent)).toEqual(['−1012', '−1012']);
+  });
+
   it('says why a row was skipped, what failed and where the numbers come from', async () => {
     const document = domOf(await sampleReport({ pictured: 0 }));
     expect(textsOf(document, 'tr.skipped td')).toEqual(['Skipped: guidance/dsg needs model.gradient, which this model does not give.']);

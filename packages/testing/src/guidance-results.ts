@@ -1,4 +1,4 @@
-import { disposeTree, type Problem, sampleBatch, stackProblems, showShape, tf, type Tensor } from '@tweedie/core';
+import { type BoundGuidance, disposeTree, type Problem, sampleBatch, signatureOf, stackProblems, showShape, tf, type Tensor } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { type GuidanceSubject, SIGMA_Y } from './guidance-subject.ts';
 import { bind, type Run, sampleRows } from './sampling.ts';
@@ -15,6 +15,22 @@ async function misfit(run: Run, problems: readonly Problem[], { parts: { operato
   return value / problems.length;
 }
 
+/** The same, watched: a state of another shape would fail in the next step, in the operator or the model. */
+const keepingShapes = (bound: BoundGuidance): BoundGuidance => ({
+  ...bound,
+  sampler: {
+    ...bound.sampler,
+    async step(state, step, problem, random) {
+      const stepped = await bound.sampler.step(state, step, problem, random);
+      const [given, returned] = [signatureOf(state), signatureOf(stepped.state)];
+      ensure(given === returned, () =>
+        `step ${step.index} got the state ${given} and returned ${returned}: the state of the next step has the same shapes and the same names. ` +
+        'A state that is more than the image is made in `start`, and `result` names its image.');
+      return stepped;
+    },
+  },
+});
+
 /** What comes out of a run. */
 export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
   {
@@ -29,7 +45,7 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
         ensure(tensor.dataSync().every(Number.isFinite), () => `${what} holds a number that is not finite in step ${step} of ${bound.steps.length}.`);
       };
       const { x, failures } = await sampleBatch({
-        bound, imageShape, problem, keys: few.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })),
+        bound: keepingShapes(bound), imageShape, problem, keys: few.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })),
         onStep({ step, x0hat, scalars = {} }) {
           if (x0hat) expectShape('x0hat', x0hat, [3, ...imageShape], step.index);
           for (const [name, values] of Object.entries(scalars)) expectShape(`scalars.${name}`, values, [3], step.index);

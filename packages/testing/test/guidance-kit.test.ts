@@ -6,7 +6,7 @@ import { failuresOf, guidanceChecks, guidanceSubject, testContainer } from '../s
 const faults = [
   'batch norm', 'hidden randomness', 'kept tensor', 'bound tensor', 'second forward', 'compiles per problem', 'draws twice', 'wrong sign', 'scalar of the batch', 'name of the noise', 'not finite',
 ] as const;
-type Fault = (typeof faults)[number];
+type Fault = (typeof faults)[number] | 'flat state';
 
 /** DPS with the norm, step by step as a plugin would have it. */
 const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
@@ -24,7 +24,7 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
         const direction = fault === 'wrong sign' ? gradient.neg() : gradient;
         const moved = mean.add<Image>(drawnNoise.mul(std)).sub<Image>(direction.mul(perSample(strength.mul(norm.onesLike()), xt)));
         return {
-          state: fault === 'not finite' ? moved.div<Image>(step.next.noise) : moved,
+          state: fault === 'not finite' ? moved.div<Image>(step.next.noise) : fault === 'flat state' ? moved.reshape<Image>([xt.shape[0], -1, 1, 3]) : moved,
           x0hat: prediction.x0hat,
           scalars: { residualNorm: fault === 'scalar of the batch' ? norm.sum() : norm } as Record<string, Tensor>,
         };
@@ -69,7 +69,7 @@ const names = {
 } as const;
 
 /** All checks that must fail, the telling one first, and what that one says. */
-const expected: Record<Fault, { readonly fails: readonly (keyof typeof names)[]; readonly says: RegExp }> = {
+const expected: Record<(typeof faults)[number], { readonly fails: readonly (keyof typeof names)[]; readonly says: RegExp }> = {
   'batch norm': {
     fails: ['mates', 'place'],
     says: /^sample 3 moved by 0\.\d+ \(relative\) in the step at position 0 when six batch mates were added: a norm, a mean or a maximum is probably taken over the batch\./,
@@ -95,6 +95,19 @@ describe('the kit catches', () => {
     const found = await failing(fault);
     expect(found.map(({ name }) => name).toSorted()).toEqual(fails.map((key) => names[key]).toSorted());
     expect(found.find(({ name }) => fails[0] !== undefined && name === names[fails[0]])?.message).toMatch(says);
+  });
+
+  it('numbers drawn elsewhere, before it blames the batch', async () => {
+    expect((await failing('hidden randomness'))[0]?.name).toBe(names.seed);
+  });
+
+  it('a state of another shape, before the operator fails on it', async () => {
+    expect((await failing('flat state'))[0]).toEqual({
+      name: names.finite,
+      message:
+        'step 19 got the state float32[3,6,5,3] and returned float32[3,30,1,3]: the state of the next step has the same shapes and the same names. ' +
+        'A state that is more than the image is made in `start`, and `result` names its image.',
+    });
   });
 
   it('a need that is claimed and not used', async () => {

@@ -174,7 +174,8 @@ export type ReportTrace = {
 /** A signal of `imageShape[1]` numbers with what was made of it. */
 export type ReportSignal = {
   readonly name: string;
-  readonly truth: readonly number[];
+  /** Left out where only the measurement is known. */
+  readonly truth?: readonly number[];
   readonly problems: readonly {
     readonly operator: string;
     readonly sigmaY: number;

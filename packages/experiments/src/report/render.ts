@@ -31,7 +31,7 @@ export function renderReport(data: ReportData): string {
       (data.freeEnergy ?? []).map(freeEnergyFigure)),
     section('images', 'Images', 'Every method got the same stored measurement. Point at a picture to see its scores.',
       problems.map((problem) => imageGrid(problem, data))),
-    section('signals', 'Signals', 'Every method got the same stored measurement: dots. The clean signal is the dark line, each sample a coloured one.',
+    section('signals', 'Signals', `Every method got the same stored measurement: dots. ${data.truthUnknown ? 'The clean signal is not known; each sample is a coloured line.' : 'The clean signal is the dark line, each sample a coloured one.'}`,
       problems.map((problem) => signalFigures(problem, data))),
     section('sensitivity', 'Sensitivity to tuned options', html`What the search for options saw on validation images, which are not those above. A dot is a candidate: its mean score minus that of the chosen one
 (the line) on the same images; rings were dropped before they had seen all of them. ${problems.some(({ rows }) => rows.some(({ found }) => found && Object.keys(found.tried.options).length > 1)) ? 'Where several options were searched, candidates differ in the others too: read the upper edge.' : null}`,

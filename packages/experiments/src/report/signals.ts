@@ -10,21 +10,22 @@ type Problem = ReportSignal['problems'][number];
 const points = (values: readonly number[], width: number): { x: number; y: number }[] =>
   values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
 
-function signalFigure({ truth, name }: ReportSignal, { measurement }: Problem, { label, samples }: Problem['results'][number]): Html {
-  const seen = [...truth, ...(measurement ?? [])];
+function signalFigure({ truth, name }: ReportSignal, { measurement, results }: Problem, { label, samples }: Problem['results'][number]): Html {
+  // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is known.
+  const seen = truth ? [...truth, ...(measurement ?? [])] : results.flatMap((each) => each.samples.flat());
   const [low, high] = [Math.min(...seen), Math.max(...seen)];
-  const margin = 0.25 * (high - low);
+  const margin = 0.25 * (high - low) || 1;
+  const width = (truth ?? samples[0] ?? []).length;
   const line = { x: 'x', y: 'y', clip: true } as const;
   return plotFigure(label, `${name}, ${label}`, {
     width: 300, height: 150, marginLeft: 30, marginRight: 6, marginTop: 6, marginBottom: 20,
     x: { label: null, ticks: 4, tickSize: 0 },
-    // What diverges leaves the picture: the scale is that of the signal.
     y: { label: null, ticks: 4, tickSize: 0, domain: [low - margin, high + margin] },
     marks: [
       Plot.gridY({ ticks: 4, stroke: 'var(--line)', strokeOpacity: 1 }),
-      ...(measurement ? [Plot.dot(points(measurement, truth.length), { ...line, r: 1.6, fill: faint, fillOpacity: 0.8 })] : []),
-      ...samples.map((sample) => Plot.lineY(points(sample, truth.length), { ...line, stroke: accent, strokeOpacity: samples.length > 1 ? 0.7 : 1, strokeWidth: 1.4 })),
-      Plot.lineY(points(truth, truth.length), { ...line, stroke: ink, strokeWidth: 1.2 }),
+      ...(measurement ? [Plot.dot(points(measurement, width), { ...line, r: 1.6, fill: faint, fillOpacity: 0.8 })] : []),
+      ...samples.map((sample) => Plot.lineY(points(sample, width), { ...line, stroke: accent, strokeOpacity: samples.length > 1 ? 0.7 : 1, strokeWidth: 1.4 })),
+      ...(truth ? [Plot.lineY(points(truth, width), { ...line, stroke: ink, strokeWidth: 1.2 })] : []),
     ],
   });
 }
