@@ -110,6 +110,8 @@ describe('bad parameters', () => {
     [{ means, variances: -1 }, /variances/],
     [{ means, variances: 1, weights: [0, 1] }, /weights/],
     [{ means, variances: 1, process: { kind: 'vp', sigmaMin: 0 } }, /sigmaMin/],
+    // Ran for more than 40 s, without a word.
+    [{ means, variances: 1, process: { trainingSteps: 1e9 } }, /trainingSteps/],
     [{ means, variances: 1, variance: 2 }, /variance/],
   ])('%j does not fit the schema', async (options, message) => {
     await expect(make({ shape, ...options })).rejects.toThrow(message);
