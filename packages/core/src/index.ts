@@ -53,7 +53,7 @@ export type {
 export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
-export { adjointOf, solveOf } from './linear.ts';
+export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
 export { eager, eagerEngine, onBackend } from './eager.ts';

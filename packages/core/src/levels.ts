@@ -22,7 +22,7 @@ export const processSchema = {
   properties: {
     kind: { enum: ['vp', 've'], default: 'vp', description: 'variance preserving or variance exploding' },
     schedule: { enum: ['linear', 'cosine'], default: 'linear', description: 'table of betas (VP only)' },
-    trainingSteps: { type: 'integer', minimum: 2, default: 1000, description: 'entries of the table' },
+    trainingSteps: { type: 'integer', minimum: 2, maximum: 100_000, default: 1000, description: 'entries of the table' },
     sigmaMin: { type: 'number', exclusiveMinimum: 0, default: 0.01, description: 'smallest sigma (VE only)' },
     sigmaMax: { type: 'number', exclusiveMinimum: 0, default: 157, description: 'largest sigma (VE only)' },
   },

@@ -47,3 +47,12 @@ export function solveOf<P extends TensorTree>(
     return solution;
   };
 }
+
+/** Unit images, [count, H, W, C]: the images in which entry `from`, `from + 1`, ... alone is 1. A linear operator of them gives columns of its matrix. */
+export const unitImages = (from: number, count: number, imageShape: ImageShape): Image =>
+  tf.tidy(() => {
+    const entries = imageShape.reduce((product, size) => product * size, 1);
+    // Not tf.oneHot, which refuses images of one entry.
+    const columns = tf.range(from, from + count, 1, 'int32').expandDims(1);
+    return tf.equal(columns, tf.range(0, entries, 1, 'int32')).cast('float32').reshape<Image>([count, ...imageShape]);
+  });

@@ -1,4 +1,4 @@
-import { adjointOf, eagerEngine, type Image, keyedRandom, meteredOperator, type Operator, solveOf, tf, type Tensor } from '@tweedie/core';
+import { adjointOf, eagerEngine, type Image, keyedRandom, meteredOperator, type Operator, solveOf, tf, type Tensor, unitImages } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 4, 1] as const;
@@ -55,4 +55,11 @@ describe('solveOf', () => {
     (await compiled(v, drawn.gain)).dispose();
     expect(compiled.cost.operatorCalls).toBe(3 * 3 * 2);
   });
+});
+
+it.each([[1, 1, 1], [2, 2, 1]] as const)('unitImages of %i x %i x %i are rows of the unit matrix', (...shape) => {
+  const entries = shape[0] * shape[1];
+  expect(unitImages(0, entries, shape).shape).toEqual([entries, ...shape]);
+  expect([...unitImages(0, entries, shape).dataSync()]).toEqual([...tf.eye(entries).dataSync()]);
+  expect([...unitImages(entries - 1, 1, shape).dataSync()]).toEqual([...new Array<number>(entries - 1).fill(0), 1]);
 });

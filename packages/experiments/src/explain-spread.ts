@@ -1,5 +1,5 @@
 import {
-  disposeTree, mixtureMoments, posteriorMixture, softmax, stackTrees, tf, type GaussianMixture, type Image, type Operator, type Problem, type ScoreModel, type TensorTree,
+  disposeTree, mixtureMoments, posteriorMixture, softmax, stackTrees, tf, unitImages, type GaussianMixture, type Operator, type Problem, type ScoreModel, type TensorTree,
 } from '@tweedie/core';
 import { dot, plus } from './explain-vectors.ts';
 
@@ -81,7 +81,7 @@ const denseTrace = (prior: GaussianMixture, operator: Operator, imageShape: Shap
   if (count * (m ** 3 / 3 + 2 * m * d ** 2) > DENSE_LIMIT) return `the posterior of ${count} components with ${d} entries is too large to be formed for this operator`;
   const matrix = new Float64Array(m * d);
   for (let column = 0; column < d; column++) {
-    const unit = tf.oneHot(tf.tensor1d([column], 'int32'), d, 1, 0, 'float32').reshape<Image>([1, ...imageShape]);
+    const unit = unitImages(column, 1, imageShape);
     operator.forward(unit, drawn).dataSync().forEach((value, row) => (matrix[row * d + column] = value));
   }
   const { covariance } = mixtureMoments(posteriorMixture(prior, matrix, Float64Array.from(y.dataSync()), sigmaY));

@@ -95,6 +95,13 @@ it('Poisson noise has no exact score and no diversity, and it is said', async ()
   expect(table).toContain("no exact score: it needs noise.gaussian; the noise is Poisson's");
 });
 
+it('an image of one entry', async () => {
+  const model = { id: 'gmm', options: { shape: [1, 1, 1], smooth: { length: 2 } } };
+  const { json: { rows: [exact] } } = await explain({ out: out(), recipe: { ...recipe, model, operators: ['identity'], methods: ['exact'], images: { from: 'prior', count: 1 } }, overrides: { samples: 2, steps: 5 } });
+  for (const error of finite(exact?.measures.relativeError)) expect(error).toBeLessThan(1e-3);
+  expect(exact?.diversity).not.toBeNull();
+});
+
 it('weights: DPS-w at A = I fits 1 / (2 (v + sigmaY^2)) of a Gaussian prior, and uses it; DPS uses scale / (2 ||r||)', async () => {
   const { json: { rows } } = await explain({
     out: out(),

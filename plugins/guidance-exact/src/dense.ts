@@ -14,6 +14,7 @@ import {
   type Tensor,
   type TensorTree,
   tf,
+  unitImages,
 } from '@tweedie/core';
 
 /** A compiled: calls outside a compiled function would not be counted. */
@@ -60,7 +61,7 @@ async function matrixOf(forward: Forward, drawn: TensorTree, imageShape: ImageSh
   const matrix = new Float64Array(m * d);
   for (let from = 0; from < d; from += COLUMNS_AT_ONCE) {
     const count = Math.min(COLUMNS_AT_ONCE, d - from);
-    const units = tf.tidy(() => tf.oneHot(tf.range(from, from + count, 1, 'int32'), d, 1, 0, 'float32').reshape<Image>([count, ...imageShape]));
+    const units = unitImages(from, count, imageShape);
     const repeated = tf.tidy(() => mapTree(drawn, (leaf) => (typeof leaf === 'number' ? leaf : leaf.tile([count, ...leaf.shape.slice(1).map(() => 1)]))) as tf.TensorContainer);
     const measured = await forward(units, repeated as TensorTree);
     const columns = await measured.data();

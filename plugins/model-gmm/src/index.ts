@@ -47,9 +47,15 @@ type Parameters = { count: number; weights: Float64Array | undefined; means: Flo
 
 const wrong = (what: string, remedy: string) => new ConfigError('model/gmm', what, remedy);
 
+/** Entries and standard deviations beyond this are infinite in float32 when squared and summed. */
+const LARGEST = 1e12;
+/** A full covariance of more entries has numbers beyond what an array holds, or takes hours to rotate. */
+const MOST_DENSE = 4096;
+
 /** Each draw is continuous with its slope; unlike the squared exponential's, the matrix is well conditioned. */
 function smoothCovariance([height, width, channels]: ImageShape, { length, std }: NonNullable<GmmOptions['smooth']>): Float64Array {
   const d = height * width * channels;
+  if (d > MOST_DENSE) throw wrong(`smooth needs a matrix of ${d} x ${d} numbers for the shape ${showShape([height, width, channels])}.`, `Choose a shape of at most ${MOST_DENSE} entries.`);
   const place = (i: number) => ({ row: Math.floor(i / (width * channels)), column: Math.floor(i / channels) % width, channel: i % channels });
   return Float64Array.from({ length: d * d }, (_, k) => {
     const [p, q] = [place(Math.floor(k / d)), place(k % d)];
@@ -110,6 +116,10 @@ function checked({ count, weights, means, covariance }: Parameters, shape: Image
   const expect = (name: string, length: number, wanted: number) => {
     if (length !== wanted) throw wrong(`${name} has ${length} numbers, ${count} components of ${d} entries need ${wanted}.`, 'Make the sizes agree.');
   };
+  const large = means.find((value) => !(Math.abs(value) <= LARGEST));
+  if (large !== undefined) throw wrong(`${large} in means is too large for float32.`, `Scale the prior to entries of at most ${LARGEST}.`);
+  const spread = (covariance.kind === 'full' ? covariance.matrices : covariance.variances).find((value) => !(Math.abs(value) <= LARGEST ** 2));
+  if (spread !== undefined) throw wrong(`the variance or covariance ${spread} is too large for float32.`, `Scale the prior to standard deviations of at most ${LARGEST}.`);
   expect('weights', weights?.length ?? count, count);
   if (covariance.kind === 'full') {
     expect('covariances', covariance.matrices.length, count * d * d);
@@ -132,5 +142,6 @@ function checked({ count, weights, means, covariance }: Parameters, shape: Image
   const badWeight = weights?.find((weight) => !(weight > 0));
   if (badWeight !== undefined) throw wrong(`weight ${badWeight} is not positive.`, 'Give weights above 0.');
   const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? count;
+  if (total === Infinity) throw wrong('the weights add up to infinity.', 'Give smaller weights; only their ratios matter.');
   return { weights: (weights ?? new Float64Array(count).fill(1)).map((weight) => weight / total), means, covariance };
 }

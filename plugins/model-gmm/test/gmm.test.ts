@@ -95,6 +95,11 @@ describe('bad parameters', () => {
     [{ means, variances: 1, covariances: [[[1, 0], [0, 1]]] }, '[model/gmm] exactly one of variances, covariances and smooth is needed. Give one of them.'],
     [{ variances: 1 }, '[model/gmm] neither means nor file is given. Give means, one row per component, or a safetensors file.'],
     [{ means, covariances: [[[1, 2], [2, 1]], [[1, 0], [0, 1]]] }, '[model/gmm] covariance 0 is not positive definite. Give a symmetric positive definite matrix.'],
+    [{ means: [[1e99, 0]], variances: 1 }, '[model/gmm] 1e+99 in means is too large for float32. Scale the prior to entries of at most 1000000000000.'],
+    [{ means, variances: 1e99 }, '[model/gmm] the variance or covariance 1e+99 is too large for float32. Scale the prior to standard deviations of at most 1000000000000.'],
+    [{ smooth: { length: 1, std: 1e200 } }, '[model/gmm] the variance or covariance Infinity is too large for float32. Scale the prior to standard deviations of at most 1000000000000.'],
+    [{ means, variances: 1, weights: [1e308, 1e308] }, '[model/gmm] the weights add up to infinity. Give smaller weights; only their ratios matter.'],
+    [{ shape: [256, 256, 3], smooth: { length: 2 } }, '[model/gmm] smooth needs a matrix of 196608 x 196608 numbers for the shape [256, 256, 3]. Choose a shape of at most 4096 entries.'],
     [{ means, covariances: [[[1, 0], [0, 1]], [[1, 0.9], [0, 1]]] }, '[model/gmm] covariance 1 is not symmetric. Give a symmetric positive definite matrix.'],
   ])('%j', async (options, message) => {
     await expect(load({ shape, ...options })).rejects.toThrow(ConfigError);
@@ -105,6 +110,8 @@ describe('bad parameters', () => {
     [{ means, variances: -1 }, /variances/],
     [{ means, variances: 1, weights: [0, 1] }, /weights/],
     [{ means, variances: 1, process: { kind: 'vp', sigmaMin: 0 } }, /sigmaMin/],
+    // Ran for more than 40 s, without a word.
+    [{ means, variances: 1, process: { trainingSteps: 1e9 } }, /trainingSteps/],
     [{ means, variances: 1, variance: 2 }, /variance/],
   ])('%j does not fit the schema', async (options, message) => {
     await expect(make({ shape, ...options })).rejects.toThrow(message);
