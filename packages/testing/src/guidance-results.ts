@@ -58,6 +58,16 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
     },
   },
   {
+    name: 'a measurement without noise gives finite samples, or is refused',
+    async run({ guidance, parts, run, problems }) {
+      if (guidance.refuses?.(parts, 0) !== undefined) return;
+      const { failures } = await sampleRows(await run(), problems.slice(0, 3).map((problem) => ({ ...problem, sigmaY: 0 })));
+      const failure = failures.find((each) => each !== undefined);
+      ensure(failure === undefined, () =>
+        `at sigmaY 0 a sample failed in step ${failure?.step}: ${failure?.reason}. Something is divided by sigmaY: write it so that it has a limit, or say no in \`refuses\`.`);
+    },
+  },
+  {
     name: 'it works on a variance-exploding process too',
     async run({ guidance, engine, parts, exploding, problems }) {
       const refusal = guidance.refuses?.({ ...parts, model: exploding }, SIGMA_Y);

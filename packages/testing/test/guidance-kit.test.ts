@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { failuresOf, guidanceChecks, guidanceSubject, testContainer } from '../src/index.ts';
 
 const faults = [
-  'batch norm', 'hidden randomness', 'kept tensor', 'bound tensor', 'second forward', 'compiles per problem', 'draws twice', 'wrong sign', 'scalar of the batch', 'name of the noise', 'not finite',
+  'batch norm', 'hidden randomness', 'kept tensor', 'bound tensor', 'second forward', 'compiles per problem', 'draws twice', 'wrong sign', 'scalar of the batch', 'name of the noise', 'not finite', 'no limit',
 ] as const;
 type Fault = (typeof faults)[number] | 'flat state';
 
@@ -13,7 +13,7 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
   const guidance: Guidance = {
     bind({ engine, model, operator, scheduler }) {
       if (fault === 'bound tensor') tf.zeros([1]);
-      const body = (xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, strength: Scalar) => {
+      const body = (xt: Image, step: StepTensors, { y, drawn, sigmaY }: MeasuredTensors, noise: Image, strength: Scalar) => {
         const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {
           const predicted = model.predict(fault === 'second forward' ? model.predict(x, step.level).x0hat : x, step.level);
           const residual = y.sub(operator.forward(predicted.x0hat, drawn));
@@ -21,7 +21,7 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
         }, xt);
         const { mean, std } = scheduler.transition(xt, prediction, step);
         const drawnNoise = fault === 'hidden randomness' ? noise.add<Image>(tf.randomNormal(noise.shape).mul(1e-3)) : noise;
-        const direction = fault === 'wrong sign' ? gradient.neg() : gradient;
+        const direction = fault === 'wrong sign' ? gradient.neg() : fault === 'no limit' ? gradient.div(sigmaY).mul(sigmaY) : gradient;
         const moved = mean.add<Image>(drawnNoise.mul(std)).sub<Image>(direction.mul(perSample(strength.mul(norm.onesLike()), xt)));
         return {
           state: fault === 'not finite' ? moved.div<Image>(step.next.noise) : fault === 'flat state' ? moved.reshape<Image>([xt.shape[0], -1, 1, 3]) : moved,
@@ -55,6 +55,7 @@ it('a method that keeps the rules passes', async () => {
 
 const names = {
   finite: 'every step gives finite numbers in the right shapes',
+  noiseless: 'a measurement without noise gives finite samples, or is refused',
   exploding: 'it works on a variance-exploding process too',
   misfit: 'a guided sample fits y better than an unguided one',
   leak: 'a run leaves no tensors behind, and disposing gives back what was bound',
@@ -86,7 +87,8 @@ const expected: Record<(typeof faults)[number], { readonly fails: readonly (keyo
   'wrong sign': { fails: ['misfit'], says: /^the misfit \|\| y - A\(x\) \|\|\^2 is [\d.e+]+ with guidance and [\d.e+]+ without.*the wrong sign/ },
   'scalar of the batch': { fails: ['finite'], says: /^scalars\.residualNorm has the shape \[\] in step 19, and \[3\] is wanted/ },
   'name of the noise': { fails: ['off', 'prior'], says: /^switched off, samples differ by [\d.]+ \(relative\) from those of guidance\/none: .*another purpose than "step"/ },
-  'not finite': { fails: ['finite', 'exploding', 'misfit', 'mates', 'off', 'prior'], says: /in step 0 of 20: not a number/ },
+  'not finite': { fails: ['finite', 'noiseless', 'exploding', 'misfit', 'mates', 'off', 'prior'], says: /in step 0 of 20: not a number/ },
+  'no limit': { fails: ['noiseless'], says: /^at sigmaY 0 a sample failed in step 19: not a number.*Something is divided by sigmaY/ },
 };
 
 describe('the kit catches', () => {

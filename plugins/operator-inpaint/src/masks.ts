@@ -21,10 +21,14 @@ export function randomMask([height, width]: Size, { rate, maxRate }: RandomMask)
   };
 }
 
-/** A hidden box whose top left corner is uniform in [margin, side - margin - box), the upper end excluded. */
+/**
+ * A hidden box whose top left corner is uniform in [margin, side - margin - box), the upper end excluded. An axis of length 1, as of a signal
+ * [1, W, 1], has no place for a margin: the box spans it.
+ */
 export function boxMask([height, width]: Size, { boxHeight, boxWidth, margin }: BoxMask): DrawMask {
-  const places = [height - 2 * margin - boxHeight, width - 2 * margin - boxWidth] as const;
-  if (Math.min(...places) < 1) {
+  const along = (side: number, box: number) => (side === 1 ? { first: 0, box: 1, places: 1 } : { first: margin, box, places: side - 2 * margin - box });
+  const [vertically, horizontally] = [along(height, boxHeight), along(width, boxWidth)];
+  if (Math.min(vertically.places, horizontally.places) < 1 || height * width === 1) {
     throw new ConfigError(
       where,
       `a box of ${boxHeight} by ${boxWidth} with a margin of ${margin} has no place in images of ${height} by ${width}.`,
@@ -33,10 +37,10 @@ export function boxMask([height, width]: Size, { boxHeight, boxWidth, margin }: 
   }
   return (random) => {
     const [vertical = 0, horizontal = 0] = random.uniform('corner', 2);
-    const top = margin + Math.floor(vertical * places[0]);
-    const left = margin + Math.floor(horizontal * places[1]);
+    const top = vertically.first + Math.floor(vertical * vertically.places);
+    const left = horizontally.first + Math.floor(horizontal * horizontally.places);
     const mask = new Float32Array(height * width).fill(1);
-    for (let row = top; row < top + boxHeight; row++) mask.fill(0, row * width + left, row * width + left + boxWidth);
+    for (let row = top; row < top + vertically.box; row++) mask.fill(0, row * width + left, row * width + left + horizontally.box);
     return mask;
   };
 }

@@ -83,6 +83,12 @@ describe('box masks', () => {
     expect(hidden(await maskOf(await make({ pattern: 'box', box: 5 })))).toBe(25);
   });
 
+  it.each([[1, 9, 1], [9, 1, 2]] as const)('hide an interval of a signal [%i, %i, %i]', async (...imageShape) => {
+    const signal = await make({ pattern: 'box', box: 4, margin: 1 }, imageShape);
+    const shown = [...(await maskOf(signal))].join('');
+    expect(shown).toMatch(/^1+0000(?=1)1+$/);
+  });
+
   it('refuse a box without a place', async () => {
     await expect(make({ pattern: 'box', box: 12, margin: 2 })).rejects.toThrow(
       '[operator/inpaint] a box of 12 by 12 with a margin of 2 has no place in images of 16 by 24. Box plus twice the margin must be smaller than the image.',
