@@ -22,9 +22,15 @@ const lazy = <T>(make: () => T): (() => T) => {
   return () => (made ??= { value: make() }).value;
 };
 
-/** What the operator needs of one axis. Tensors are made at each use: one made while a function is traced belongs to that trace. */
+/**
+ * What the operator needs of one axis. Tensors are made at each use: one made while a function is traced belongs to that trace. Their numbers
+ * are made once: a graph with the same array is known to be the same, and takes over the session of one that is not used any more.
+ */
 function axis({ outputs, inputs, values }: AxisMatrix, cutoff: number) {
-  const tensor = (numbers: Float64Array, rows: number): Tensor => tf.tensor2d(Float32Array.from(numbers), [rows, inputs]);
+  const tensor = (numbers: () => Float64Array, rows: number): (() => Tensor) => {
+    const rounded = lazy(() => Float32Array.from(numbers()));
+    return () => tf.tensor2d(rounded(), [rows, inputs]);
+  };
   /** M = U diag(q) V^T with V [inputs, inputs] orthogonal and U [outputs, inputs]. */
   const decomposed = lazy(() => {
     // Rows of zeros make M square; what they add to U is cut off again.
@@ -39,12 +45,12 @@ function axis({ outputs, inputs, values }: AxisMatrix, cutoff: number) {
   });
   return {
     inputs,
-    matrix: () => tensor(values, outputs),
-    u: () => tensor(decomposed().u, outputs),
-    v: () => tensor(decomposed().v, inputs),
+    matrix: tensor(() => values, outputs),
+    u: tensor(() => decomposed().u, outputs),
+    v: tensor(() => decomposed().v, inputs),
     q: (): Tensor => tf.tensor1d(Float32Array.from(decomposed().q)),
     /** The transpose of M^+. */
-    inverse: () => tensor(decomposed().inverse, outputs),
+    inverse: tensor(() => decomposed().inverse, outputs),
   };
 }
 

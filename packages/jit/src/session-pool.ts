@@ -14,14 +14,15 @@ export interface SessionPool {
    * something new has moved on, and memory holds the sessions of one method at a time. Its `dispose` makes it idle.
    */
   take(model: Model, settings: SessionSettings, make: () => Promise<Session>): Promise<Session>;
-  /** Releases the idle sessions. */
+  /** Releases the idle sessions, and from then on every session at its `dispose`. */
   dispose(): void;
 }
 
 export function sessionPool(): SessionPool {
   const idle: { readonly key: string; readonly session: Session }[] = [];
   let made = 0;
-  const dispose = (): void => {
+  let closed = false;
+  const release = (): void => {
     for (const { session } of idle.splice(0)) session.dispose();
   };
   return {
@@ -32,11 +33,14 @@ export function sessionPool(): SessionPool {
       const key = `${JSON.stringify(settings)}\n${keyOf(model)}`;
       const position = idle.findIndex((kept) => kept.key === key);
       const [kept] = position < 0 ? [] : idle.splice(position, 1);
-      if (kept === undefined) dispose();
+      if (kept === undefined) release();
       const session = kept?.session ?? (made++, await make());
-      return { ...session, dispose: () => void idle.push({ key, session }) };
+      return { ...session, dispose: () => (closed ? session.dispose() : void idle.push({ key, session })) };
     },
-    dispose,
+    dispose() {
+      closed = true;
+      release();
+    },
   };
 }
 

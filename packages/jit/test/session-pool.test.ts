@@ -1,4 +1,4 @@
-import { type Scalar, type Tensor, tf } from '@tweedie/core';
+import { axisMatrix, type Image, type Scalar, separable, type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { jit, sessionPool } from '../src/index.ts';
 
@@ -54,5 +54,33 @@ describe('a pool of sessions', () => {
     // What was compiled before something else is gone.
     await scaled(pool, 1, 3).run(x);
     expect(pool.made).toBe(4);
+  });
+
+  it('knows an operator that treats rows and columns one after the other', async () => {
+    const pool = sessionPool();
+    const shorter = axisMatrix(16, 64, (output) => [[4 * output, 0.5], [4 * output + 1, 0.5]]);
+    const { forward, solve, pseudoInverse } = separable(shorter, shorter, 1);
+    for (const ridge of [1, 2]) {
+      const compiled = jit((x: Image, by: Scalar) => pseudoInverse(solve(forward(x, {}), by, {}), {}).sum(), { pool });
+      // Half the pixel rows and columns of ones are seen: y is 1, its solution 1 / (1 / 4 + ridge), and the sum of its pseudo-inverse 32^2 times as much.
+      expect(numbers(await compiled(tf.ones([1, 64, 64, 1]), ridge))[0]).toBeCloseTo(32 ** 2 / (1 / 4 + ridge), 1);
+      compiled.dispose();
+      await new Promise(setImmediate);
+    }
+    expect(pool.made).toBe(1);
+    pool.dispose();
+  });
+
+  it('keeps nothing once it was disposed of, though a function may give its session back later', async () => {
+    const pool = sessionPool();
+    let released = 0;
+    const take = (name: string) => pool.take({ inputs: [], outputs: [], names: [name] }, {}, async () => ({ run: async () => [], endProfiling: () => undefined, dispose: () => void released++ }));
+    const [idle, used] = [await take('idle'), await take('used')];
+    idle.dispose();
+    expect(released).toBe(0);
+    pool.dispose();
+    expect(released).toBe(1);
+    used.dispose();
+    expect(released).toBe(2);
   });
 });

@@ -164,7 +164,8 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
             // Where it ends the state is taken for the image, so that signal is 1.
             x0hat = await flow(x0hat, level, i === odeSteps - 1 ? { signal: 1, noise: next.sigma } : { signal: next.signal, noise: next.noise });
           }
-          let chain: { x: Image; velocity: Tensor | number } = { x: x0hat, velocity: sampler === 'hmc' ? draw('velocity') : 0 };
+          // A tensor in any case: a number would be another signature, and the first call of a level another compilation.
+          let chain: Chain = { x: x0hat, velocity: sampler === 'hmc' ? draw('velocity') : tf.scalar(0) };
           for (let done = 0; done < mcmcSteps; done += STEPS_PER_CALL) {
             const draws = Array.from({ length: Math.min(STEPS_PER_CALL, mcmcSteps - done) }, (_, i) => ({
               noise: draw(`mcmc ${done + i}`),

@@ -144,6 +144,13 @@ describe('guidance/daps', async () => {
     expect(claimed).toEqual({ forwards: 36, vjps: 0 });
   });
 
+  it.each(['langevin', 'hmc', 'mh'])('compiles the chain of %s once', async (sampler) => {
+    const run = await bind((await method({ sampler, levels: 2, mcmcSteps: 20 })) as never, { engine: eagerEngine(), model: await gaussian(), operator, scheduler });
+    await sampleRows(run, [problem]);
+    // The flow, ten steps of the chain, and new noise.
+    expect(run.bound.compilations()).toBe(3);
+  });
+
   it('visits its own levels, and a chain that diverges fails its samples', async () => {
     const { failures } = await sample({ lr: 1, tau: 0.01 });
     failures.forEach((failure) => expect(failure?.reason).toMatch(/diverged|not a number/));

@@ -1,6 +1,5 @@
 import {
   clampedDenoiser,
-  ConfigError,
   type GuidanceFactory,
   type Image,
   type MeasuredTensors,
@@ -49,6 +48,8 @@ const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: S
  * paper's line; norms are per sample, where the released code takes one over the batch.
  */
 export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
+  refuses: (_, sigmaY) => (form === 'likelihood' && sigmaY === 0 ? "form 'likelihood' divides by sigmaY^2, and sigmaY is 0; use form 'norm'" : undefined),
+
   bind({ engine, model, operator, scheduler }) {
     const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
     const advance = engine.compile((xt: Image, step: StepTensors, measured: MeasuredTensors, noise: Image, scale: Scalar) => {
@@ -64,13 +65,6 @@ export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
         scalars: { residualNorm: norm, gradientNorm: sampleNorm(gradient) },
       };
     });
-    return {
-      async step(xt, step, problem, random) {
-        if (form === 'likelihood' && problem.sigmaY === 0) {
-          throw new ConfigError('guidance/dps', "form 'likelihood' divides by sigmaY^2, and sigmaY is 0.", "Use form 'norm'.");
-        }
-        return advance(xt, step, problem, random.normal('step', xt.shape) as Image, scale);
-      },
-    };
+    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape) as Image, scale) };
   },
 });

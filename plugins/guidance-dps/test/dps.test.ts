@@ -1,4 +1,4 @@
-import { bindGuidance, ConfigError, eagerEngine, type Image, keyedRandom, type Step, type StepRandom, tf } from '@tweedie/core';
+import { bindGuidance, eagerEngine, type Image, keyedRandom, type Step, type StepRandom, tf } from '@tweedie/core';
 import { mixturePrior, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -63,8 +63,9 @@ describe('guidance/dps', () => {
     }
   });
 
-  it("form 'likelihood' refuses sigmaY 0", async () => {
-    await expect(step('dps', { form: 'likelihood' }, 40, 0)).rejects.toThrow(ConfigError);
-    await expect(step('dps', { form: 'likelihood' }, 40, 0)).rejects.toThrow("[guidance/dps] form 'likelihood' divides by sigmaY^2, and sigmaY is 0. Use form 'norm'.");
+  it("form 'likelihood' refuses sigmaY 0 when planned, the others take it", async () => {
+    const refusal = async (form: string, sigmaY: number) => (await container.plugin('guidance', { id: 'dps', options: { form } })).refuses?.({ model, operator, scheduler }, sigmaY);
+    expect(await refusal('likelihood', 0)).toBe("form 'likelihood' divides by sigmaY^2, and sigmaY is 0; use form 'norm'");
+    expect([await refusal('likelihood', 0.1), await refusal('norm', 0), await refusal('poisson', 0)]).toEqual([undefined, undefined, undefined]);
   });
 });

@@ -30,12 +30,10 @@ import {
   toVe,
 } from '@tweedie/core';
 import { conditionalPrediction } from './denoising.ts';
-import { densePosterior } from './dense.ts';
+import { densePosterior, VARIANCE_FLOOR } from './dense.ts';
 
 /** Up to this many entries the posterior is formed with dense float64 matrices. */
 const DENSE_LIMIT = 1024;
-/** Keeps 0 / 0 out of the noiseless case: far below any sigmaY^2 that float32 images can show. */
-const VARIANCE_FLOOR = 1e-12;
 
 type Parts = Pick<Setting, 'model' | 'operator'>;
 

@@ -20,6 +20,9 @@ import {
 /** A compiled: calls outside a compiled function would not be counted. */
 type Forward = (x: Image, drawn: TensorTree) => Promise<Measurement>;
 
+/** Of y. Keeps 0 / 0 out of the noiseless case, and A C A^T regular where A hides entries: far below any sigmaY^2 that float32 images can show. */
+export const VARIANCE_FLOOR = 1e-12;
+
 /** Rows of the identity that go through the operator at once when its matrix is formed. */
 const COLUMNS_AT_ONCE = 128;
 
@@ -31,6 +34,7 @@ export async function densePosterior(prior: GaussianMixture, forward: Forward, i
   const matrices = new Map<string, Float64Array>();
   const posteriors = new Map<string, MixtureTensors>();
   const order: string[] = [];
+  const std = Math.max(sigmaY, Math.sqrt(VARIANCE_FLOOR));
   for (let row = 0; row < (y.shape[0] ?? 1); row++) {
     const own = mapTree(drawn, (leaf) => (typeof leaf === 'number' ? leaf : rowOf(leaf, row)));
     const measured = rowOf(y, row);
@@ -39,7 +43,7 @@ export async function densePosterior(prior: GaussianMixture, forward: Forward, i
     if (!posteriors.has(key)) {
       const matrix = matrices.get(operatorKey) ?? (await matrixOf(forward, own, imageShape, measured.size));
       matrices.set(operatorKey, matrix);
-      posteriors.set(key, mixtureTensors(posteriorMixture(prior, matrix, Float64Array.from(measured.dataSync()), sigmaY)));
+      posteriors.set(key, mixtureTensors(posteriorMixture(prior, matrix, Float64Array.from(measured.dataSync()), std)));
     }
     disposeTree([own, measured]);
     order.push(key);

@@ -74,6 +74,15 @@ describe('closed form', () => {
     expect(spectral.cost.forwards).toBe(0);
   });
 
+  it('a mask without noise is one step by both ways, and what it shows is x0hat', async () => {
+    const model = await mixturePrior({ imageShape, components: 4, variances: [0.05, 0.1, 0.3, 0.2] });
+    const mask = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 2, 3, 1]);
+    const { svd: _, ...withoutForm } = inpaint;
+    const [spectral, dense] = [inpaint, withoutForm].map((each) => step('exact', {}, { model, operator: each, drawn: { mask }, sigmaY: 0 }));
+    expect(distance((await dense!).xNext, (await spectral!).xNext)).toBeLessThan(1e-4);
+    expect(distance((await dense!).x0hat.mul(mask), image('y', 0.5).mul(mask))).toBeLessThan(1e-5);
+  });
+
   it.each([['colorize', 3], ['super-resolution', 4], ['blur', 4]] as const)('in a basis that is not pixels, with other singular values than 0 and 1: %s', async (id, side) => {
     const shape = [side, side, 3] as const;
     const model = await mixturePrior({ imageShape: shape, components: 4, variances: 0.1 });

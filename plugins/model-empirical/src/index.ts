@@ -9,6 +9,9 @@ export interface EmpiricalOptions {
   readonly process?: Partial<ProcessOptions>;
 }
 
+/** Images that are read at a time: thousands would be more open files than a process may have. */
+const LANES = 4;
+
 /**
  * The empirical mixture over a data set, p(x0) = (1/N) sum_i N(x_i, h^2 I): the exact score of real images, with a known posterior for every
  * linear operator. Its denoiser is the kernel regression x0hat = (sigma^2 sum_i r_i x_i + h^2 z) / (h^2 + sigma^2), z = xt / signal.
@@ -24,8 +27,11 @@ export const empirical: ModelFactory<EmpiricalOptions> = async ({ dataset, bandw
       const [height, width, channels] = images.imageShape;
       const d = height * width * channels;
       const means = new Float32Array(count * d);
-      const items = await Promise.all(Array.from({ length: count }, (_, index) => images.item(index)));
-      items.forEach(({ x0 }, index) => means.set(x0, index * d));
+      const unread = Array.from({ length: count }).keys();
+      const read = async () => {
+        for (const index of unread) means.set((await images.item(index)).x0, index * d);
+      };
+      await Promise.all(Array.from({ length: LANES }, read));
       return {
         weights: new Float64Array(count).fill(1 / count),
         means,

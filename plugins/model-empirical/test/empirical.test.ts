@@ -84,6 +84,22 @@ describe('model/empirical', () => {
     model.dispose?.();
   });
 
+  it('has a few images open at a time, however many there are', async () => {
+    let [open, most] = [0, 0];
+    const dataset: Dataset = {
+      imageShape, size: 100,
+      item: async (index) => {
+        most = Math.max(most, ++open);
+        await new Promise(setImmediate);
+        open--;
+        return { name: `${index}`, x0: new Float32Array(d).fill(index) };
+      },
+    };
+    const model = await empirical({ dataset: 'fake', bandwidth: 0.2 }, { ...testContext(), plugin: async (kind) => dataset as PluginKinds[typeof kind] });
+    await model.load?.();
+    expect(most).toBeLessThanOrEqual(4);
+    expect([...model.mixture!().means].filter((_, i) => i % d === 0)).toEqual(Array.from({ length: 100 }, (_, index) => index));
+  });
 });
 
 it('its manifest describes the noise process as core does', () => {
