@@ -13,7 +13,7 @@ const c2 = 0.03 ** 2;
  *   SSIM = mean of (2 mu_a mu_b + c1)(2 s_ab + c2) / ((mu_a^2 + mu_b^2 + c1)(s_aa + s_bb + c2)),   s_ab = E[a b] - mu_a mu_b
  *
  * where mu and E are averages in an 11 x 11 Gaussian window of standard deviation 1.5 that stays inside the picture; the mean is over
- * positions, then over channels. Pictures larger than 384 pixels on the short side are first averaged over f x f blocks,
+ * positions, then over channels. Pictures of 384 pixels or more on the short side are first averaged over f x f blocks,
  * f = round(short side / 256), ties to even. Two batches [B, H, W, C] of one shape; computed in float64, for in float32 the variances cancel.
  * Throws ConfigError when the shapes differ or a side is shorter than 11.
  * Source: Wang et al. 2004, doi:10.1109/TIP.2003.819861, with the settings of the piq package.

@@ -61,6 +61,15 @@ describe('metric/ssim', () => {
     else expect(score).toBeCloseTo(1, 6);
   });
 
+  it('averages over blocks from 384 pixels on the short side on', async () => {
+    const [x, y] = [noise('x', 384, 390), noise('y', 384, 390)];
+    // Clipped first, so that the mean of clipped numbers is not clipped again.
+    const halved = (image: Image): Image => tf.avgPool(image.clipByValue(-1, 1) as Image, 2, 2, 'valid') as Image;
+    expect((await metric.compare(x, y))[0]).toBeCloseTo((await metric.compare(halved(x), halved(y)))[0]!, 6);
+    const [below, same] = [x, y].map((image) => image.slice<Image>([0, 0, 0, 0], [1, 383, 390, 1]));
+    expect((await metric.compare(below!, same!))[0]).not.toBeCloseTo((await metric.compare(halved(below!), halved(same!)))[0]!, 3);
+  });
+
   it('refuses images smaller than its window and shapes that differ', async () => {
     const small = noise('x', 10, 32);
     await expect(metric.compare(small, small)).rejects.toThrow(
