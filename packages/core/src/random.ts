@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { normalQuantile } from './normal-quantile.ts';
-import { philox, PHILOX_WORDS } from './philox.ts';
+import { normals, philox, type Position, WORDS } from './generator.ts';
 import { tf } from './tensorflow.ts';
 import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
 
@@ -21,44 +20,38 @@ function purposeWord(purpose: string): number {
   return word;
 }
 
-type Stream = readonly [k0: number, k1: number, c1: number, c2: number, c3: number];
-/** Makes numbers of `count` words, into `target` from `at` on. */
-type Convert = (words: Uint32Array, target: Float32Array | Float64Array, at: number, count: number) => void;
+type Stream = Omit<Position, 'c0'>;
+
+/** The first `count` numbers of a stream, in parts as large as the generator's memory. Number i is made of word i. */
+function eachPart<T>(generate: (count: number, position: Position) => T, count: number, stream: Stream, use: (part: T, from: number) => void): void {
+  for (let from = 0; from < count; from += WORDS) use(generate(Math.min(count - from, WORDS), { ...stream, c0: from >>> 2 }), from);
+}
 
 /** The largest float32 below 1: what is nearer to 1 would round to it. */
 const BELOW_ONE = 1 - 2 ** -24;
 
-/** Uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. Number i of a stream is word i. */
-const toUniform: Convert = (words, target, at, count) => {
-  for (let i = 0; i < count; i++) target[at + i] = Math.min(((words[i] ?? 0) + 0.5) * 2 ** -32, BELOW_ONE);
-};
+/** Makes numbers of a stream, into all of `target`. */
+type Fill<T> = (target: T, stream: Stream) => void;
 
-/** Standard normal by inversion, one word a number. */
-const toNormal: Convert = (words, target, at, count) => {
-  for (let i = 0; i < count; i++) target[at + i] = normalQuantile(((words[i] ?? 0) + 0.5) * 2 ** -32);
-};
+/** Uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. */
+const fillUniform: Fill<Float32Array | Float64Array> = (target, stream) =>
+  eachPart(philox, target.length, stream, (words, from) => words.forEach((word, i) => (target[from + i] = Math.min((word + 0.5) * 2 ** -32, BELOW_ONE))));
 
-/** The first `count` numbers of a stream, to `target` from `at` on. */
-function fill(convert: Convert, target: Float32Array | Float64Array, at: number, count: number, [k0, k1, c1, c2, c3]: Stream): void {
-  for (let from = 0; from < count; from += PHILOX_WORDS) {
-    const some = Math.min(count - from, PHILOX_WORDS);
-    convert(philox(from >>> 2, c1, c2, c3, k0, k1, (some + 3) >>> 2), target, at + from, some);
-  }
-}
+const fillNormal: Fill<Float32Array> = (target, stream) => eachPart(normals, target.length, stream, (part, from) => target.set(part, from));
 
 /** Numbers for what is made once: an operator's mask, the noise of a measurement, a draw from a prior. */
 export function keyedRandom(key: string): KeyedRandom {
   const [k0, k1] = keyWords(key);
-  const stream = (purpose: string): Stream => [k0, k1, 0, 0, purposeWord(purpose)];
+  const stream = (purpose: string): Stream => ({ k0, k1, c1: 0, c2: 0, c3: purposeWord(purpose) });
   const uniform = (purpose: string, count: number) => {
     const values = new Float64Array(count);
-    fill(toUniform, values, 0, count, stream(purpose));
+    fillUniform(values, stream(purpose));
     return values;
   };
   return {
     normal(purpose, count) {
       const values = new Float32Array(count);
-      fill(toNormal, values, 0, count, stream(purpose));
+      fillNormal(values, stream(purpose));
       return values;
     },
     uniform,
@@ -76,19 +69,28 @@ export function keyedRandom(key: string): KeyedRandom {
 export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepRandom {
   const streams = keys.map(({ seed, problem, sample }) => ({ words: keyWords(`samples ${seed} ${problem}`), sample }));
   return (step) => {
-    const draw = (convert: Convert, purpose: string, shape: readonly number[]): Tensor => {
+    const draw = (fill: Fill<Float32Array>, purpose: string, shape: readonly number[], donated?: Tensor): Tensor => {
       if (shape[0] !== streams.length) {
         throw new RangeError(`random numbers '${purpose}': the first axis of [${shape.join(', ')}] is not the batch of ${streams.length}.`);
       }
       const each = shape.slice(1).reduce((product, size) => product * size, 1);
-      const values = new Float32Array(each * streams.length);
+      const values = takeMemory(donated, each * streams.length) ?? new Float32Array(each * streams.length);
       const c3 = purposeWord(purpose);
-      streams.forEach(({ words: [k0, k1], sample }, row) => fill(convert, values, row * each, each, [k0, k1, step, sample, c3]));
+      streams.forEach(({ words: [k0, k1], sample }, row) => fill(values.subarray(row * each, (row + 1) * each), { k0, k1, c1: step, c2: sample, c3 }));
       return tf.tensor(values, [...shape]);
     };
     return {
-      normal: (purpose, shape) => draw(toNormal, purpose, shape),
-      uniform: (purpose, shape) => draw(toUniform, purpose, shape),
+      normal: (purpose, shape, donated) => draw(fillNormal, purpose, shape, donated),
+      uniform: (purpose, shape) => draw(fillUniform, purpose, shape),
     };
   };
+}
+
+/** Disposes of a tensor and gives its memory, where nothing else lives in it. */
+function takeMemory(tensor: Tensor | undefined, size: number): Float32Array | undefined {
+  if (tensor === undefined) return undefined;
+  const free = tensor.dtype === 'float32' && tensor.size === size && tf.backend().refCount(tensor.dataId) === 1;
+  const values = free ? (tensor.dataSync() as Float32Array) : undefined;
+  tensor.dispose();
+  return values;
 }

@@ -238,10 +238,10 @@ export interface KeyedRandom {
   permutation(purpose: string, count: number): Int32Array;
 }
 
-/** The numbers of one step of a batch: row b comes from the stream of sample b and does not depend on its neighbours. */
+/** The numbers of one step of a batch, [B, ...]: row b comes from the stream of sample b and does not depend on its neighbours. */
 export interface StepRandom {
-  /** Standard normal numbers of shape [B, ...]; `uniform`: in (0, 1). */
-  normal(purpose: string, shape: readonly number[]): Tensor;
+  /** Standard normal; `uniform`: in (0, 1). `donated`: numbers no longer needed, drawn before and of this shape; disposed of, their memory is taken. */
+  normal(purpose: string, shape: readonly number[], donated?: Tensor): Tensor;
   uniform(purpose: string, shape: readonly number[]): Tensor;
 }
 

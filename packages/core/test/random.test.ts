@@ -3,7 +3,7 @@ import { batchRandom, keyedRandom } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import wabt from 'wabt';
 import { normalQuantile } from '../src/normal-quantile.ts';
-import { assembled, philox } from '../src/philox.ts';
+import { assembled, normals, philox, type Position, WORDS } from '../src/generator.ts';
 
 describe('Philox 4x32-10', () => {
   // Known answers published with Random123 1.14 (file kat_vectors, philox4x32 10).
@@ -12,18 +12,20 @@ describe('Philox 4x32-10', () => {
     [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], '408f276d 41c83b0e a20bc7c6 6d5451fd'],
     [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], 'd16cfe09 94fdcceb 5001e420 24126ea1'],
   ])('counter %j, key %j', ([c0, c1, c2, c3], [k0, k1], expected) => {
-    expect(Array.from(philox(c0!, c1!, c2!, c3!, k0!, k1!, 1).slice(0, 4), (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(expected);
+    expect(Array.from(philox(4, { k0: k0!, k1: k1!, c0: c0!, c1: c1!, c2: c2!, c3: c3! }), (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(expected);
   });
+
+  const at = { k0: 8, k1: 9, c1: 5, c2: 6, c3: 7 };
 
   it('counts on from one block to the next', () => {
-    const together = philox(0xfffffffe, 5, 6, 7, 8, 9, 3).slice(0, 12);
-    const apart = [0xfffffffe, 0xffffffff, 0].flatMap((c0) => [...philox(c0, 5, 6, 7, 8, 9, 1).slice(0, 4)]);
-    expect([...together]).toEqual(apart);
+    const together = [...philox(26, { ...at, c0: 0xfffffffd })];
+    const apart = Array.from({ length: 7 }, (_, i) => [...philox(4, { ...at, c0: (0xfffffffd + i) >>> 0 })]).flat();
+    expect(together).toEqual(apart.slice(0, 26));
   });
 
-  it('runs what philox.wat says', async () => {
-    const source = await readFile(new URL('../src/philox.wat', import.meta.url), 'utf8');
-    const { buffer } = (await wabt()).parseWat('philox.wat', source).toBinary({});
+  it('runs what generator.wat says', async () => {
+    const source = await readFile(new URL('../src/generator.wat', import.meta.url), 'utf8');
+    const { buffer } = (await wabt()).parseWat('generator.wat', source).toBinary({});
     expect(assembled).toBe(Buffer.from(buffer).toString('base64'));
   });
 });
@@ -47,6 +49,31 @@ describe('normal quantile', () => {
     [0.9999999999, 6.361340889697421],
   ])('at %f is %f', (p, expected) => {
     expect(Math.abs(normalQuantile(p) - expected)).toBeLessThan(2e-7 * Math.max(1, Math.abs(expected)));
+  });
+});
+
+describe('normal numbers', () => {
+  const stream = { k0: 1, k1: 2, c1: 0, c3: 0 };
+  const far = (count: number, position: Position) => {
+    const words = philox(count, position).slice();
+    return [...normals(count, position)].filter((value, i) => {
+      const quantile = normalQuantile((words[i]! + 0.5) * 2 ** -32);
+      return !(Math.abs(value - quantile) <= 2e-7 * Math.abs(quantile));
+    });
+  };
+
+  it('are the quantile at each word', () => {
+    for (let c2 = 0; c2 < 8; c2++) expect(far(WORDS, { ...stream, c0: 0, c2 })).toEqual([]);
+  });
+
+  // Where rare words stand was found by a search of 2^33.
+  it.each([
+    [3116, 557606, 0], [1945, 1358191, 0], [860, 89213, 0], [272, 2491654, 0], [191, 7941785, 0], [109, 18755021, 0], [35, 4779392, 0], [18, 76728096, 0],
+    [14, 177905623, 0], [7, 119855536, 3], [3, 18280422, 0], [1, 107909675, 2], [0, 9488422, 2], [2 ** 32 - 4, 243722598, 5], [2 ** 32 - 13, 78634847, 0],
+  ])('are the quantile at the word %i', (word, c0, c2) => {
+    const position = { ...stream, c0, c2 };
+    expect([...philox(4, position)]).toContain(word);
+    expect(far(4, position)).toEqual([]);
   });
 });
 
@@ -79,5 +106,23 @@ describe('keyed numbers', () => {
       batchRandom([key('a', 8)])(12).normal('step', [1, 5]),
     ].map((tensor) => Array.from(tensor.dataSync()));
     for (const other of others) expect(other).not.toEqual(Array.from(alone));
+  });
+
+  it('take the memory of donated ones, unless something else lives in it', () => {
+    const random = batchRandom([{ seed: 3, problem: 'a', sample: 7 }])(12);
+    const fresh = random.normal('second', [1, 5]).dataSync().slice();
+    const first = random.normal('first', [1, 5]);
+    const memory = first.dataSync();
+    const second = random.normal('second', [1, 5], first);
+    expect(first.isDisposed).toBe(true);
+    expect(second.dataSync()).toBe(memory);
+    expect(second.dataSync()).toEqual(fresh);
+
+    const clone = second.clone();
+    expect(random.normal('third', [1, 5], second).dataSync()).not.toBe(memory);
+    expect(clone.dataSync()).toEqual(fresh);
+    const other = random.normal('fourth', [1, 4], clone);
+    expect(other.shape).toEqual([1, 4]);
+    expect(clone.isDisposed).toBe(true);
   });
 });

@@ -156,7 +156,7 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
       return {
         async step(xt, step, problem, random) {
           const numbers = numbersOf(step, problem);
-          const draw = (purpose: string) => random.normal(purpose, xt.shape) as Image;
+          const draw = (purpose: string, donated?: Tensor) => random.normal(purpose, xt.shape, donated) as Image;
           const path = ode(step.level.sigma, odeSteps).map((sigma) => model.process.levelAt(sigma));
           let x0hat = xt;
           for (const [i, level] of path.slice(0, -1).entries()) {
@@ -166,14 +166,15 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
           }
           // A tensor in any case: a number would be another signature, and the first call of a level another compilation.
           let chain: Chain = { x: x0hat, velocity: sampler === 'hmc' ? draw('velocity') : tf.scalar(0) };
+          // Each call's noise lies in the memory of the call before: fresh memory for all of a level costs more than the arithmetic.
+          let noises: Image[] = [];
           for (let done = 0; done < mcmcSteps; done += STEPS_PER_CALL) {
-            const draws = Array.from({ length: Math.min(STEPS_PER_CALL, mcmcSteps - done) }, (_, i) => ({
-              noise: draw(`mcmc ${done + i}`),
-              uniform: sampler === 'mh' ? random.uniform(`accept ${done + i}`, [xt.shape[0]]) : 0,
-            }));
+            const used = noises;
+            noises = Array.from({ length: Math.min(STEPS_PER_CALL, mcmcSteps - done) }, (_, i) => draw(`mcmc ${done + i}`, used[i]));
+            const draws = noises.map((noise, i) => ({ noise, uniform: sampler === 'mh' ? random.uniform(`accept ${done + i}`, [xt.shape[0]]) : 0 }));
             const before = chain;
             chain = await move(before, x0hat, problem, numbers, draws);
-            disposeTree(done === 0 ? draws : [draws, before]);
+            if (done > 0) disposeTree(before);
           }
           return renoise(chain.x, x0hat, step.next, problem, draw('renoise'));
         },
