@@ -33,8 +33,8 @@ export const observed = (bound: BoundGuidance, imageShape: ImageShape, see: (see
       const drawn: Tensor[] = [];
       const watched: StepRandom = {
         uniform: random.uniform,
-        normal(purpose, shape) {
-          const noise = random.normal(purpose, shape);
+        normal(purpose, shape, donated) {
+          const noise = random.normal(purpose, shape, donated);
           if (purpose === 'step') drawn.push(noise.clone());
           return noise;
         },
