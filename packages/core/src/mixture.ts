@@ -28,9 +28,9 @@ export function denoiseMixture(z: Tensor, noiseVariance: Tensor, { logWeights, m
   const offset = z.expandDims(1).sub(means); // [B, K, d]
   const along = basis === undefined ? offset : offset.expandDims(2).matMul(basis).squeeze([2]);
   const total = variances.add(noiseVariance);
-  // log det of C_k + nu against the first component's, so that large common parts never meet in float32.
-  const first = variances.slice([0, 0, 0], [-1, 1, -1]);
-  const logDeterminant = variances.sub(first).div(first.add(noiseVariance)).log1p().mul(tf.onesLike(along)).sum(-1);
+  // log det of C_k + nu against that of the narrowest, so that large common parts never meet in float32 and no quotient rounds to -1.
+  const least = variances.min(1, true);
+  const logDeterminant = variances.sub(least).div(least.add(noiseVariance)).log1p().mul(tf.onesLike(along)).sum(-1);
   const logits = logWeights.sub(along.square().div(total).sum(-1).add(logDeterminant).div(2)); // [B, K]
   const responsibilities = logits.softmax().expandDims(2);
   const scaled = along.div(total);

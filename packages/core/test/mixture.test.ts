@@ -95,6 +95,12 @@ describe('equal isotropic covariances', () => {
   });
 });
 
+it('components whose widths have nothing in common', () => {
+  const mixture: GaussianMixture = { weights: Float64Array.of(0.5, 0.5), means: Float64Array.of(1, 1), covariance: { kind: 'isotropic', variances: Float64Array.of(1, 1e-10) } };
+  const [x0hat] = tf.tidy(() => denoiseMixture(tf.tensor2d([1 + 1e-5], [1, 1]), tf.scalar(1e-12), mixtureTensors(mixture)).x0hat.dataSync());
+  expect(x0hat).toBeCloseTo(1 + 1e-5, 6);
+});
+
 describe('mixture parameters', () => {
   it('unequal variances are not shared', () => expect(sharedVariance(randomMixture('isotropic', 4, d))).toBeUndefined());
 
