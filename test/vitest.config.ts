@@ -13,7 +13,7 @@ export default defineConfig({
     // ONNX Runtime sessions are safe in processes, not in worker threads.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });
