@@ -220,6 +220,17 @@ describe('a run folder that cannot be used', () => {
     }
   });
 
+  it('is read again after its index was damaged', async () => {
+    const folder = newFolder();
+    const before = await compare({ recipe, out: folder });
+    const path = join(folder, 'run.json');
+    writeFileSync(path, readFileSync(path).subarray(0, 100));
+    expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*run\.json\] cannot be read: .*\. Run the same tweedie compare again, which makes this file anew and keeps what had finished\.$/);
+    const cells = await cellsOf(folder);
+    expect(numbers(await compare({ recipe, out: folder }))).toEqual(numbers(before));
+    expect(await cellsOf(folder)).toEqual(cells);
+  });
+
   it('keeps what had finished when writing fails half way', async () => {
     const folder = newFolder();
     let done = 0;
