@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError, messageOf } from '@tweedie/core';
+import { checkSafetensors, ConfigError, messageOf } from '@tweedie/core';
 
 /** What every failed write comes out as; `folder` is the run folder. */
 export const writeError = (path: string, cause: unknown): ConfigError => {
@@ -48,5 +48,23 @@ export const writeWhole = (path: string, content: Uint8Array | string): void => 
       // The first error is the one to tell.
     }
     throw writeError(path, error);
+  }
+};
+
+/** More than the header of any sample or trace takes. */
+const HEAD = 4096;
+
+/** Whether a safetensors file is there and as long as its header says: a power cut may leave it empty or cut. Its numbers are not read. */
+export const isWhole = (path: string): boolean => {
+  if (!existsSync(path)) return false;
+  const file = openSync(path, 'r');
+  try {
+    const head = new Uint8Array(HEAD);
+    checkSafetensors(head.subarray(0, readSync(file, head)), fstatSync(file).size, path);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    closeSync(file);
   }
 };

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError } from '@tweedie/core';
 import { commandOf } from '../src/command.ts';
 import { compare, openStore, report, type Cell, type Comparison, type CompareOptions, type ExperimentInput } from '../src/index.ts';
@@ -250,6 +250,33 @@ describe('a run folder that cannot be used', () => {
     expect((await cellsOf(folder)).size).toBe(4 * 5 * 2);
   });
 
+  it('names a damaged sample or film once, and draws it again', async () => {
+    const folder = newFolder();
+    const traced = { ...recipe, trace: 2, traceImages: 1 };
+    const whole = await compare({ recipe: traced, out: folder });
+    const before = await cellsOf(folder);
+    const [emptied = '', cut = ''] = [...before.keys()].map((key) => join(folder, 'samples', `${key}.safetensors`));
+    writeFileSync(emptied, '');
+    writeFileSync(cut, readFileSync(cut).subarray(0, -4));
+    const [film = ''] = readdirSync(join(folder, 'traces'));
+    writeFileSync(join(folder, 'traces', film), '');
+    const said: string[] = [];
+    const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+    const { table } = await report(folder);
+    expect(table).toContain('(unfinished: 38 of 40 samples)');
+    const message = (path: string): string => `Warning: [${path}] is damaged and counts as not drawn: the command of the run draws this sample again.\n`;
+    expect(said.splice(0).sort()).toEqual([message(emptied), message(cut)].sort());
+    const again = await compare({ recipe: traced, out: folder });
+    expect(said.sort()).toEqual([message(emptied), message(cut)].sort());
+    listen.mockRestore();
+    expect(numbers(again)).toEqual(numbers(whole));
+    const after = await cellsOf(folder);
+    expect([...after].map(([key, { sampleHash }]) => [key, sampleHash]).sort()).toEqual([...before].map(([key, { sampleHash }]) => [key, sampleHash]).sort());
+    const redrawn = [...after.values()].filter(({ key, started }) => Number(before.get(key)?.started) !== Number(started));
+    expect(redrawn.length).toBeLessThanOrEqual(3);
+    expect(readFileSync(join(folder, 'traces', film)).length).toBeGreaterThan(0);
+  });
+
   it('says that a stored problem is gone, and makes it anew', async () => {
     const folder = newFolder();
     const pictured = { ...recipe, model: { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } } };
@@ -263,7 +290,6 @@ describe('a run folder that cannot be used', () => {
   it('says that a stored problem was changed', async () => {
     const folder = newFolder();
     await interruptAfter(6, { recipe, out: folder }).catch(() => undefined);
-    const { readdirSync } = await import('node:fs');
     for (const name of readdirSync(join(folder, 'problems'))) {
       const path = join(folder, 'problems', name);
       const bytes = readFileSync(path);
