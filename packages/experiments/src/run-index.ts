@@ -68,6 +68,15 @@ export const readIndex = (folder: string): RunIndex => {
   throw new ConfigError(folder, 'is not the folder of a run: it has no run.json.', 'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.');
 };
 
+/** The title of the run that the folder holds, where it holds one that can be read. */
+export const titleIn = (folder: string): string | undefined => {
+  try {
+    return readIndex(folder).title;
+  } catch {
+    return undefined;
+  }
+};
+
 /** What the score of the mean of several samples is stored under. */
 export const meanCell = (cells: readonly string[]): string => `mean of ${identify([...cells].sort())}`;
 

@@ -183,6 +183,29 @@ it('the command that is shown is one that a shell takes', () => {
   expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe("npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'");
 });
 
+it('a run folder may hold two recipes: neither is mixed into the other, and the report is of the last', async () => {
+  const folder = newFolder();
+  const small: ExperimentInput = { ...recipe, operators: ['identity'], images: { from: 'prior', count: 2 }, samples: 1 };
+  const other: ExperimentInput = { ...small, title: 'Other', methods: [{ id: 'dps', options: { scale: 0.1 } }], sigmaY: 0.5, seed: 3 };
+  const said: string[] = [];
+  const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  try {
+    const first = await compare({ recipe: small, out: folder });
+    const cells = await cellsOf(folder);
+    const second = await compare({ recipe: other, out: folder });
+    expect(said.splice(0)).toEqual([`Warning: [${folder}] is the run folder of "Two wells". Its samples are kept, but the report there is now that of "Other"; with another --out each has its own.\n`]);
+    expect(numbers(second)).toEqual(numbers(await compare({ recipe: other, out: newFolder() })));
+    expect((await report(folder)).json).toEqual(second.json);
+    const again = await compare({ recipe: small, out: folder });
+    expect(numbers(again)).toEqual(numbers(first));
+    const kept = await cellsOf(folder);
+    expect(kept.size).toBe(2 * cells.size - 2);
+    for (const [key, cell] of cells) expect(kept.get(key)).toEqual(cell);
+  } finally {
+    listen.mockRestore();
+  }
+});
+
 describe('a run folder that cannot be used', () => {
   const messageOf = async (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
 
