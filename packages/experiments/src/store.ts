@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, toStandardError, type Cost, type ImageShape } from '@tweedie/core';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
-import { isWhole, makeFolder, writeError, writeWhole } from './write.ts';
+import { isWhole, makeFolder, OTHER_RUN, writeError, writeWhole } from './write.ts';
 
 /** One finished unit of work: a sample of a problem by a method. */
 export type Cell = {
@@ -83,10 +83,10 @@ const openFile = async (folder: string): Promise<{ instance: DuckDBInstance; con
     const message = messageOf(error);
     const holder = /\(PID (\d+)\)/.exec(message)?.[1];
     if (/lock/i.test(message)) {
-      throw new ConfigError(folder, `another process${holder === undefined ? '' : ` (PID ${holder})`} is using this run folder.`, 'Wait for it to end, or choose another folder with --out.', { cause: error });
+      throw new ConfigError(folder, `another process${holder === undefined ? '' : ` (PID ${holder})`} is using this run folder.`, `Wait for it to end, or ${OTHER_RUN}.`, { cause: error });
     }
     if (/not a valid DuckDB|newer|version/i.test(message)) {
-      throw new ConfigError(path, `cannot be read as results: ${message.replace(/^IO Error: /, '')}`, 'It may come from a newer version of Tweedie. Update, or choose another folder with --out.', { cause: error });
+      throw new ConfigError(path, `cannot be read as results: ${message.replace(/^IO Error: /, '')}`, `It may come from a newer version of Tweedie. Update, or ${OTHER_RUN}.`, { cause: error });
     }
     throw writeError(path, error);
   }
@@ -98,7 +98,7 @@ const checkVersion = async (connection: DuckDBConnection, path: string): Promise
   const rows = await connection.runAndReadAll("SELECT value FROM meta WHERE name = 'version'");
   const version = Number(rows.getRowsJS()[0]?.[0] ?? VERSION);
   if (version <= VERSION) return;
-  throw new ConfigError(path, `was written by a newer version of Tweedie (format ${version}; this one reads up to ${VERSION}).`, 'Update Tweedie, or choose another folder with --out.');
+  throw new ConfigError(path, `was written by a newer version of Tweedie (format ${version}; this one reads up to ${VERSION}).`, `Update Tweedie, or ${OTHER_RUN}.`);
 };
 
 const toCell = (row: Readonly<Record<string, unknown>>): Cell => ({

@@ -213,7 +213,7 @@ describe('a run folder that cannot be used', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tweedie-compare-')), 'file');
     writeFileSync(file, '');
     const message = await messageOf(compare({ recipe, out: join(file, 'run') }));
-    expect(message).toMatch(/^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out/);
+    expect(message).toMatch(/^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out \(of tweedie tune: --run\), and run the same command again: what had finished is kept\.$/);
   });
 
   it('is refused when its results come from a newer version', async () => {
