@@ -17,7 +17,8 @@ export interface Container extends Context {
   dispose(): void;
 }
 
-const toStandardError = (message: string): void => void process.stderr.write(`Warning: ${message}\n`);
+/** Tells the user something that does not stop the work. */
+export const toStandardError = (message: string): void => void process.stderr.write(`Warning: ${message}\n`);
 
 const tokens = {
   factory: Symbol.for('tweedie.factory') as ServiceIdentifier<AnyFactory>,

@@ -20,6 +20,8 @@ export type ReadImageOptions = {
 export interface Files {
   /** The absolute path that `path` stands for. */
   resolve(path: string): string;
+  /** The same without symbolic links: equal for two paths of one thing. */
+  realPath(path: string): Promise<string>;
   readBytes(path: string): Promise<Uint8Array>;
   readText(path: string): Promise<string>;
   /** Bytes of a file, without reading it. */

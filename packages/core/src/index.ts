@@ -92,7 +92,7 @@ export {
   toVe,
 } from './conversions.ts';
 export { canonicalJson } from './canonical-json.ts';
-export { type Container, createContainer } from './container.ts';
+export { type Container, createContainer, toStandardError } from './container.ts';
 export { type Capability, type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
@@ -109,7 +109,7 @@ export {
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
-export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
+export { checkSafetensors, decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
 export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type NoiseLevel, type Problem, sha256, sigmaOf, stackProblems } from './problems.ts';

@@ -64,6 +64,12 @@ export async function openSafetensors(path: string, files: Pick<Files, 'size' | 
   };
 }
 
+/** Throws where a file of `size` bytes is cut or otherwise not sound; `head` is its beginning, the header at least. */
+export function checkSafetensors(head: Uint8Array, size: number, source: string): void {
+  const { header, dataStart } = readHeader(head, source);
+  locateAll(header, size - dataStart, source);
+}
+
 /** The free text fields of a file's header. */
 export function safetensorsMetadata(bytes: Uint8Array, source = 'safetensors'): Readonly<Record<string, string>> {
   const metadata = readHeader(bytes, source).header['__metadata__'] ?? {};

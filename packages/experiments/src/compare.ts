@@ -10,7 +10,7 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { prepareRun } from './prepare.ts';
 import type { Watch } from './progress.ts';
 import { reportData } from './report-data.ts';
-import { readIndex, writeIndex, type RunIndex } from './run-index.ts';
+import { readIndex, titleIn, writeIndex, type RunIndex } from './run-index.ts';
 import { openStore, type Store } from './store.ts';
 import { summariseRun, type RowSummary } from './summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './workbench.ts';
@@ -66,6 +66,13 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
   report,
 });
 
+/** Several recipes may share a folder: samples are kept by what they depend on. But table and report are those of the last one. */
+const tellOther = (folder: string, { title }: RunIndex, warn: (message: string) => void): void => {
+  const before = titleIn(folder);
+  if (before === undefined || before === title) return;
+  warn(`[${folder}] is the run folder of ${JSON.stringify(before)}. Its samples are kept, but the report there is now that of ${JSON.stringify(title)}; with another --out each has its own.`);
+};
+
 /** Tables and report of what is stored. */
 const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Comparison> => {
   const rows = await summariseRun(index, store);
@@ -94,6 +101,7 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
   for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
   const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
   await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
+    tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
     await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
   });

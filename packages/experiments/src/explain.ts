@@ -8,7 +8,7 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
 import { cleanImage, problemOf } from './problem-files.ts';
 import type { Watch } from './progress.ts';
 import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './workbench.ts';
-import { writeWhole } from './write.ts';
+import { checkPlace, writeWhole } from './write.ts';
 
 export type ExplainOptions = ExperimentSource & Watch & {
   /** Folder of the report; default `runs/explain-<name of the recipe>` in the working folder. */
@@ -34,6 +34,8 @@ export type Explanation = {
   /** Path of the HTML report. */
   readonly report: string;
 };
+
+const ELSEWHERE = 'Choose another folder with --out.';
 
 /** Enough for means over samples; every sample costs about three times what it costs the method. */
 const FEW = { samples: 16, limit: 2 };
@@ -92,6 +94,8 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
     refuseImpossible(bench, planned);
     const possible = planned.filter(({ impossible }) => impossible === undefined);
     if (possible.length === 0) throw new ConfigError(bench.recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
+    const path = join(resolve(options.out ?? join('runs', `explain-${bench.recipe.name}`)), 'report.html');
+    checkPlace(path, ELSEWHERE);
     const { rows, images } = await explainRows(bench, possible, { signal, onProgress });
     const json: ExplanationJson = {
       title: bench.experiment.title,
@@ -102,10 +106,9 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
       skipped: planned.flatMap(({ operator, sigmaY, method, impossible }) =>
         impossible === undefined ? [] : [{ operator: operator.reference.label, sigmaY, label: method.reference.label, reason: impossible }]),
     };
-    const path = join(resolve(options.out ?? join('runs', `explain-${bench.recipe.name}`)), 'report.html');
     // The plotting library takes a second to load.
     const { renderExplanation } = await import('./report/explanation.ts');
-    writeWhole(path, renderExplanation(json));
+    writeWhole(path, renderExplanation(json), ELSEWHERE);
     return { json, table: explanationTable(json), report: path };
   } finally {
     bench.dispose();

@@ -1,4 +1,4 @@
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Files, messageOf } from '@tweedie/core';
@@ -18,6 +18,12 @@ export function createFiles(baseFolder: string): Files {
   };
   return {
     resolve: locate,
+    realPath: async (path) => {
+      const absolute = locate(path);
+      return realpath(absolute).catch((cause: unknown) => {
+        throw fileError(absolute, cause);
+      });
+    },
     readBytes,
     size: async (path) => {
       const absolute = locate(path);

@@ -5,7 +5,7 @@ import {
 import { createFiles } from './files.ts';
 import { encodePng } from './images.ts';
 import type { ReferenceInput } from './recipe.ts';
-import { writeWhole } from './write.ts';
+import { OTHER_FILE, writeWhole } from './write.ts';
 
 export type OperatorPictureOptions = {
   readonly operator: ReferenceInput;
@@ -79,7 +79,7 @@ export async function operatorPicture({ operator: given, image, out, enlarge = 2
       throw new ConfigError(`operator/${reference.id}`, `cannot be drawn: ${why}.`, 'Choose another operator.');
     }
     const drawing = montage(panelsOf(operator, x0, imageShape, seed), height * enlarge, width * enlarge);
-    writeWhole(resolve(out), await encodePng(drawing.pixels, drawing.shape));
+    writeWhole(resolve(out), await encodePng(drawing.pixels, drawing.shape), OTHER_FILE);
   } finally {
     container.dispose();
   }

@@ -4,7 +4,7 @@ import { encodePng } from './images.ts';
 import type { Watch } from './progress.ts';
 import type { ReferenceInput } from './recipe.ts';
 import { sample, type SampleProblem } from './sample.ts';
-import { writeWhole } from './write.ts';
+import { checkPlace, OTHER_FILE, writeWhole } from './write.ts';
 
 export type RestoreOptions = Watch & {
   /** PNG, JPEG or WebP: the degraded picture or, with `degrade`, a clean one. */
@@ -85,12 +85,16 @@ export const restore = async ({ image, mask, degrade = false, out, operator: giv
   const { imageShape, samples, failures, measurement } = await sample({
     ...options,
     operator,
-    problem: (parts) => readProblem(resolve(image), degrade, operatorId, parts),
+    problem: async (parts) => {
+      const problem = await readProblem(resolve(image), degrade, operatorId, parts);
+      for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
+      return problem;
+    },
   });
   const paths = pathsOf(image, out, samples.length);
   const written: string[] = [];
   const write = async (path: string, pixels: Float32Array, shape: ImageShape): Promise<void> => {
-    writeWhole(path, await encodePng(pixels, shape));
+    writeWhole(path, await encodePng(pixels, shape), OTHER_FILE);
     written.push(path);
   };
   for (const [i, pixels] of samples.entries()) {

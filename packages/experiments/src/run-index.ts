@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
+import { ConfigError, messageOf, type ImageShape } from '@tweedie/core';
 import type { FreeEnergyIndex } from './free-energy-run.ts';
 import { identify } from './identity.ts';
 import type { Sweep } from './experiment.ts';
@@ -56,11 +56,25 @@ const isIndex = (value: unknown): value is RunIndex =>
 export const readIndex = (folder: string): RunIndex => {
   const path = join(folder, FILE);
   if (existsSync(path)) {
-    const index: unknown = readJson(path);
+    let index: unknown;
+    try {
+      index = JSON.parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, 'Run the same tweedie compare again, which makes this file anew and keeps what had finished.', { cause: error });
+    }
     if (isIndex(index)) return index;
     throw new ConfigError(path, 'is not the index of a run as this version writes it.', 'Run the same tweedie compare again, which keeps what had finished; or update Tweedie, if a newer version wrote it.');
   }
   throw new ConfigError(folder, 'is not the folder of a run: it has no run.json.', 'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.');
+};
+
+/** The title of the run that the folder holds, where it holds one that can be read. */
+export const titleIn = (folder: string): string | undefined => {
+  try {
+    return readIndex(folder).title;
+  } catch {
+    return undefined;
+  }
 };
 
 /** What the score of the mean of several samples is stored under. */

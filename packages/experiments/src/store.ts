@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, type Cost, type ImageShape } from '@tweedie/core';
+import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, toStandardError, type Cost, type ImageShape } from '@tweedie/core';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
-import { makeFolder, writeError, writeWhole } from './write.ts';
+import { isWhole, makeFolder, OTHER_RUN, writeError, writeWhole } from './write.ts';
 
 /** One finished unit of work: a sample of a problem by a method. */
 export type Cell = {
@@ -42,7 +42,7 @@ export type Score = { readonly cell: string; readonly metric: string; readonly v
 /** Results of one run folder. Whoever opens it first keeps it until `close`. */
 export interface Store {
   readonly folder: string;
-  /** Cells whose sample is there (or that failed), by key. */
+  /** Cells whose sample is there (or that failed), by key. One whose sample is damaged is not, which is said once. */
   cells(): Promise<Map<string, Cell>>;
   /** cell key -> value, of one metric. */
   scores(metric: string): Promise<Map<string, number>>;
@@ -83,10 +83,10 @@ const openFile = async (folder: string): Promise<{ instance: DuckDBInstance; con
     const message = messageOf(error);
     const holder = /\(PID (\d+)\)/.exec(message)?.[1];
     if (/lock/i.test(message)) {
-      throw new ConfigError(folder, `another process${holder === undefined ? '' : ` (PID ${holder})`} is using this run folder.`, 'Wait for it to end, or choose another folder with --out.', { cause: error });
+      throw new ConfigError(folder, `another process${holder === undefined ? '' : ` (PID ${holder})`} is using this run folder.`, `Wait for it to end, or ${OTHER_RUN}.`, { cause: error });
     }
     if (/not a valid DuckDB|newer|version/i.test(message)) {
-      throw new ConfigError(path, `cannot be read as results: ${message.replace(/^IO Error: /, '')}`, 'It may come from a newer version of Tweedie. Update, or choose another folder with --out.', { cause: error });
+      throw new ConfigError(path, `cannot be read as results: ${message.replace(/^IO Error: /, '')}`, `It may come from a newer version of Tweedie. Update, or ${OTHER_RUN}.`, { cause: error });
     }
     throw writeError(path, error);
   }
@@ -98,7 +98,7 @@ const checkVersion = async (connection: DuckDBConnection, path: string): Promise
   const rows = await connection.runAndReadAll("SELECT value FROM meta WHERE name = 'version'");
   const version = Number(rows.getRowsJS()[0]?.[0] ?? VERSION);
   if (version <= VERSION) return;
-  throw new ConfigError(path, `was written by a newer version of Tweedie (format ${version}; this one reads up to ${VERSION}).`, 'Update Tweedie, or choose another folder with --out.');
+  throw new ConfigError(path, `was written by a newer version of Tweedie (format ${version}; this one reads up to ${VERSION}).`, `Update Tweedie, or ${OTHER_RUN}.`);
 };
 
 const toCell = (row: Readonly<Record<string, unknown>>): Cell => ({
@@ -124,7 +124,7 @@ const toCell = (row: Readonly<Record<string, unknown>>): Cell => ({
 const sqlTime = (time: Date): string => time.toISOString().replace('T', ' ').replace('Z', '');
 
 /** Opens the results of a run folder, creating both where they are not there. */
-export const openStore = async (folder: string): Promise<Store> => {
+export const openStore = async (folder: string, warn: (message: string) => void = toStandardError): Promise<Store> => {
   makeFolder(folder);
   const path = join(folder, FILE);
   const { instance, connection } = await openFile(folder);
@@ -151,6 +151,19 @@ export const openStore = async (folder: string): Promise<Store> => {
   const [last] = await read('SELECT coalesce(max(run), 0) AS run FROM runs');
   let run = Number(last?.['run'] ?? 0);
   const samplePath = (key: string): string => join(folder, 'samples', `${key}.safetensors`);
+  const whole = new Set<string>();
+  const damaged = new Set<string>();
+  const isThere = (key: string): boolean => {
+    const path = samplePath(key);
+    if (!existsSync(path)) return false;
+    if (whole.has(key)) return true;
+    if (isWhole(path)) whole.add(key);
+    else if (!damaged.has(key)) {
+      damaged.add(key);
+      warn(`[${path}] is damaged and counts as not drawn: the command of the run draws this sample again.`);
+    }
+    return whole.has(key);
+  };
 
   /** All rows as one value: a statement for each would cost more than small samples do. */
   const insert = async <C extends Readonly<Record<string, string>>>(table: string, types: C, rows: readonly RowOf<C>[]): Promise<void> => {
@@ -169,7 +182,7 @@ export const openStore = async (folder: string): Promise<Store> => {
     folder,
     async cells() {
       const rows = (await read('SELECT * FROM cells')).map(toCell);
-      return new Map(rows.filter((cell) => cell.failure !== undefined || existsSync(samplePath(cell.key))).map((cell) => [cell.key, cell]));
+      return new Map(rows.filter((cell) => cell.failure !== undefined || isThere(cell.key)).map((cell) => [cell.key, cell]));
     },
     async scores(metric) {
       const rows = await read('SELECT cell, value FROM scores WHERE metric = $1', [metric]);

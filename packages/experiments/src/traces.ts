@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors, type ImageShape, type StepEvent } from '@tweedie/core';
-import { writeWhole } from './write.ts';
+import { isWhole, writeWhole } from './write.ts';
 
 /** x0hat of one sample on its way: frames [N, H, W, C], levels [N] (sigma, largest first). */
 export type Trace = { readonly levels: readonly number[]; readonly frames: readonly Float32Array[] };
@@ -30,7 +29,7 @@ export const traceRecorder = (rows: readonly number[], count: number) => {
 
 const pathOf = (folder: string, cell: string): string => join(folder, 'traces', `${cell}.safetensors`);
 
-export const hasTrace = (folder: string, cell: string): boolean => existsSync(pathOf(folder, cell));
+export const hasTrace = (folder: string, cell: string): boolean => isWhole(pathOf(folder, cell));
 
 export const writeTrace = (folder: string, cell: string, { levels, frames }: Trace, imageShape: ImageShape): void => {
   const each = imageShape[0] * imageShape[1] * imageShape[2];

@@ -1,14 +1,18 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ConfigError, messageOf } from '@tweedie/core';
+import { checkSafetensors, ConfigError, messageOf } from '@tweedie/core';
 
-/** What every failed write comes out as; `folder` is the run folder. */
-export const writeError = (path: string, cause: unknown): ConfigError => {
+/** How to use another run folder, of the two commands that have one. */
+export const OTHER_RUN = 'choose another folder with --out (of tweedie tune: --run)';
+/** The remedy of commands that write one file. */
+export const OTHER_FILE = 'Choose another file with --out.';
+
+/** What every failed write comes out as. `elsewhere` is the remedy; without it the place is in a run folder, where nothing is lost. */
+export const writeError = (path: string, cause: unknown, elsewhere?: string): ConfigError => {
   if (cause instanceof ConfigError) return cause;
   const full = /ENOSPC|EDQUOT|EFBIG|No space left|disk full|out of disk/i.test(messageOf(cause));
-  const remedy = full
-    ? 'Free some space and run the same command again: what had finished is kept.'
-    : 'Make it writable or choose another folder with --out, and run the same command again: what had finished is kept.';
+  const inRun = `${full ? 'Free some space' : `Make it writable or ${OTHER_RUN}`}, and run the same command again: what had finished is kept.`;
+  const remedy = elsewhere !== undefined && full ? 'Free some space and run the same command again.' : (elsewhere ?? inRun);
   return new ConfigError(path, `cannot be written: ${messageOf(cause).replace(/\.$/, '')}.`, remedy, { cause });
 };
 
@@ -34,9 +38,23 @@ export const makeFolder = (path: string): void => {
   }
 };
 
-/** Writes beside and renames, so that a file is whole or not there. */
-export const writeWhole = (path: string, content: Uint8Array | string): void => {
-  const partial = `${path}.${process.pid}.partial`;
+const partialOf = (path: string): string => `${path}.${process.pid}.partial`;
+
+/** Refuses a place where `writeWhole` would fail, before the work whose result it is to take. Makes its folder. */
+export const checkPlace = (path: string, elsewhere: string): void => {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a folder, a file is wanted');
+    makeFolders(dirname(path));
+    writeFileSync(partialOf(path), '');
+    rmSync(partialOf(path));
+  } catch (error) {
+    throw writeError(path, error, elsewhere);
+  }
+};
+
+/** Writes beside and renames, so that a file is whole or not there. `elsewhere`: see `writeError`. */
+export const writeWhole = (path: string, content: Uint8Array | string, elsewhere?: string): void => {
+  const partial = partialOf(path);
   try {
     makeFolders(dirname(path));
     writeFileSync(partial, content);
@@ -47,6 +65,24 @@ export const writeWhole = (path: string, content: Uint8Array | string): void => 
     } catch {
       // The first error is the one to tell.
     }
-    throw writeError(path, error);
+    throw writeError(path, error, elsewhere);
+  }
+};
+
+/** More than the header of any sample or trace takes. */
+const HEAD = 4096;
+
+/** Whether a safetensors file is there and as long as its header says: a power cut may leave it empty or cut. Its numbers are not read. */
+export const isWhole = (path: string): boolean => {
+  if (!existsSync(path)) return false;
+  const file = openSync(path, 'r');
+  try {
+    const head = new Uint8Array(HEAD);
+    checkSafetensors(head.subarray(0, readSync(file, head)), fstatSync(file).size, path);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    closeSync(file);
   }
 };

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError } from '@tweedie/core';
 import { commandOf } from '../src/command.ts';
 import { compare, openStore, report, type Cell, type Comparison, type CompareOptions, type ExperimentInput } from '../src/index.ts';
@@ -183,6 +183,29 @@ it('the command that is shown is one that a shell takes', () => {
   expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe("npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'");
 });
 
+it('a run folder may hold two recipes: neither is mixed into the other, and the report is of the last', async () => {
+  const folder = newFolder();
+  const small: ExperimentInput = { ...recipe, operators: ['identity'], images: { from: 'prior', count: 2 }, samples: 1 };
+  const other: ExperimentInput = { ...small, title: 'Other', methods: [{ id: 'dps', options: { scale: 0.1 } }], sigmaY: 0.5, seed: 3 };
+  const said: string[] = [];
+  const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  try {
+    const first = await compare({ recipe: small, out: folder });
+    const cells = await cellsOf(folder);
+    const second = await compare({ recipe: other, out: folder });
+    expect(said.splice(0)).toEqual([`Warning: [${folder}] is the run folder of "Two wells". Its samples are kept, but the report there is now that of "Other"; with another --out each has its own.\n`]);
+    expect(numbers(second)).toEqual(numbers(await compare({ recipe: other, out: newFolder() })));
+    expect((await report(folder)).json).toEqual(second.json);
+    const again = await compare({ recipe: small, out: folder });
+    expect(numbers(again)).toEqual(numbers(first));
+    const kept = await cellsOf(folder);
+    expect(kept.size).toBe(2 * cells.size - 2);
+    for (const [key, cell] of cells) expect(kept.get(key)).toEqual(cell);
+  } finally {
+    listen.mockRestore();
+  }
+});
+
 describe('a run folder that cannot be used', () => {
   const messageOf = async (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
 
@@ -190,7 +213,7 @@ describe('a run folder that cannot be used', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tweedie-compare-')), 'file');
     writeFileSync(file, '');
     const message = await messageOf(compare({ recipe, out: join(file, 'run') }));
-    expect(message).toMatch(/^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out/);
+    expect(message).toMatch(/^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out \(of tweedie tune: --run\), and run the same command again: what had finished is kept\.$/);
   });
 
   it('is refused when its results come from a newer version', async () => {
@@ -220,6 +243,17 @@ describe('a run folder that cannot be used', () => {
     }
   });
 
+  it('is read again after its index was damaged', async () => {
+    const folder = newFolder();
+    const before = await compare({ recipe, out: folder });
+    const path = join(folder, 'run.json');
+    writeFileSync(path, readFileSync(path).subarray(0, 100));
+    expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*run\.json\] cannot be read: .*\. Run the same tweedie compare again, which makes this file anew and keeps what had finished\.$/);
+    const cells = await cellsOf(folder);
+    expect(numbers(await compare({ recipe, out: folder }))).toEqual(numbers(before));
+    expect(await cellsOf(folder)).toEqual(cells);
+  });
+
   it('keeps what had finished when writing fails half way', async () => {
     const folder = newFolder();
     let done = 0;
@@ -239,6 +273,33 @@ describe('a run folder that cannot be used', () => {
     expect((await cellsOf(folder)).size).toBe(4 * 5 * 2);
   });
 
+  it('names a damaged sample or film once, and draws it again', async () => {
+    const folder = newFolder();
+    const traced = { ...recipe, trace: 2, traceImages: 1 };
+    const whole = await compare({ recipe: traced, out: folder });
+    const before = await cellsOf(folder);
+    const [emptied = '', cut = ''] = [...before.keys()].map((key) => join(folder, 'samples', `${key}.safetensors`));
+    writeFileSync(emptied, '');
+    writeFileSync(cut, readFileSync(cut).subarray(0, -4));
+    const [film = ''] = readdirSync(join(folder, 'traces'));
+    writeFileSync(join(folder, 'traces', film), '');
+    const said: string[] = [];
+    const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+    const { table } = await report(folder);
+    expect(table).toContain('(unfinished: 38 of 40 samples)');
+    const message = (path: string): string => `Warning: [${path}] is damaged and counts as not drawn: the command of the run draws this sample again.\n`;
+    expect(said.splice(0).sort()).toEqual([message(emptied), message(cut)].sort());
+    const again = await compare({ recipe: traced, out: folder });
+    expect(said.sort()).toEqual([message(emptied), message(cut)].sort());
+    listen.mockRestore();
+    expect(numbers(again)).toEqual(numbers(whole));
+    const after = await cellsOf(folder);
+    expect([...after].map(([key, { sampleHash }]) => [key, sampleHash]).sort()).toEqual([...before].map(([key, { sampleHash }]) => [key, sampleHash]).sort());
+    const redrawn = [...after.values()].filter(({ key, started }) => Number(before.get(key)?.started) !== Number(started));
+    expect(redrawn.length).toBeLessThanOrEqual(3);
+    expect(readFileSync(join(folder, 'traces', film)).length).toBeGreaterThan(0);
+  });
+
   it('says that a stored problem is gone, and makes it anew', async () => {
     const folder = newFolder();
     const pictured = { ...recipe, model: { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } } };
@@ -252,7 +313,6 @@ describe('a run folder that cannot be used', () => {
   it('says that a stored problem was changed', async () => {
     const folder = newFolder();
     await interruptAfter(6, { recipe, out: folder }).catch(() => undefined);
-    const { readdirSync } = await import('node:fs');
     for (const name of readdirSync(join(folder, 'problems'))) {
       const path = join(folder, 'problems', name);
       const bytes = readFileSync(path);

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bindGuidance, combinedLevel, disposeTree, makeProblem, mixtureMoments, posteriorMixture, posteriorScore, sampleBatch, stackProblems, tf, traced, type Image } from '@tweedie/core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { dataTermOf } from '../src/explain-exact.ts';
 import { createInstruments } from '../src/explain-instruments.ts';
 import { createProbe, type Reading } from '../src/explain-probe.ts';
@@ -126,6 +126,16 @@ it('weights: DPS-w at A = I fits 1 / (2 (v + sigmaY^2)) of a Gaussian prior, and
     expect(Math.abs((dps.measures.effectiveUpdate![i]! * 2 * dps.scalars['residualNorm']![i]!) / 0.4 - 1)).toBeLessThan(digits);
     expect(dpsW.measures.fittedUpdate![i]!).toBeCloseTo(dpsW.measures.fittedWeight![i]! * dpsW.scoreWeight[i]!, 10);
   });
+});
+
+it('a place that cannot be written is refused before anything is drawn', async () => {
+  const file = join(out(), 'file');
+  writeFileSync(file, '');
+  const onProgress = vi.fn();
+  for (const place of [file, join(file, 'folder')]) {
+    await expect(explain({ recipe, out: place, onProgress })).rejects.toThrow(/^\[.*report\.html\] cannot be written: E\w+: .*\. Choose another folder with --out\.$/);
+  }
+  expect(onProgress).not.toHaveBeenCalled();
 });
 
 describe('what does not apply is said', () => {

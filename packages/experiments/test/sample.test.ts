@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { tf, type Image, type Operator } from '@tweedie/core';
 import { createFiles, encodePng, restore, sample, type SampleOptions } from '../src/index.ts';
 
@@ -100,5 +100,8 @@ describe('restore', () => {
     await expect(restore({ ...common, image, operator: 'inpaint' })).rejects.toThrow('which pixels of the picture are missing is not said. Give --mask');
     await expect(restore({ ...common, image, operator: 'identity', mask: 'm.png' })).rejects.toThrow('a mask belongs to operator "inpaint"');
     expect(existsSync(join(folder, 'small.restored.png'))).toBe(false);
+    const onProgress = vi.fn();
+    await expect(restore({ ...common, image, operator: 'identity', out: join(image, 'out.png'), onProgress })).rejects.toThrow(/cannot be written: E\w+: .*\. Choose another file with --out\.$/);
+    expect(onProgress).not.toHaveBeenCalled();
   });
 });

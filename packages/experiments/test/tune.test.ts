@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -164,6 +164,17 @@ describe('tune', () => {
 
   const refusal = async (changes: Partial<ExperimentInput>): Promise<string> =>
     tune({ recipe: { ...recipe, ...changes }, out: join(folder, 'never.yaml'), run: join(folder, 'never') }).then(() => 'no error', (error: Error) => `${error.name}: ${error.message}`);
+
+  it('refuses places that cannot be written before anything is drawn, and names the option', async () => {
+    const elsewhere = newFolder();
+    const file = join(elsewhere, 'file');
+    writeFileSync(file, '');
+    for (const out of [elsewhere, join(file, 'tuned.yaml')]) {
+      await expect(tune({ recipe, out, run: join(elsewhere, 'run') })).rejects.toThrow(/^\[.*\] cannot be written: .*\. Choose another file with --out\.$/);
+    }
+    expect(existsSync(join(elsewhere, 'run'))).toBe(false);
+    await expect(tune({ recipe, out: join(elsewhere, 'new/tuned.yaml'), run: file })).rejects.toThrow(/^\[.*file\] cannot be written: .* \(of tweedie tune: --run\)/);
+  });
 
   it('says what is wrong', async () => {
     expect(await refusal({ tune: { images: { count: 8, offset: 2 }, budget: 1500 } })).toBe(

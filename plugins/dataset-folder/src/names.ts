@@ -2,12 +2,19 @@ import type { Files } from '@tweedie/core';
 
 const picture = /\.(png|jpe?g|webp)$/i;
 
-/** Pictures of a folder as paths inside it, sorted by code unit. Hidden files are not looked at. */
+/** Pictures of a folder as paths inside it, sorted by code unit. Hidden files are not looked at. Links are followed, but each folder is visited once, by its shortest path. */
 export async function pictureNames(folder: string, recursive: boolean, files: Files): Promise<readonly string[]> {
-  const inside = async (prefix: string): Promise<string[]> => {
+  const pictures: string[] = [];
+  const visited = new Set<string>();
+  // Grows while it is walked.
+  const prefixes = [''];
+  for (const prefix of prefixes) {
+    const real = await files.realPath(`${folder}/${prefix}`);
+    if (visited.has(real)) continue;
+    visited.add(real);
     const names = (await files.list(`${folder}/${prefix}`)).filter((name) => !name.startsWith('.'));
-    const deeper = recursive ? await Promise.all(names.filter((name) => name.endsWith('/')).map((name) => inside(prefix + name))) : [];
-    return [...names.filter((name) => picture.test(name)).map((name) => prefix + name), ...deeper.flat()];
-  };
-  return (await inside('')).sort();
+    pictures.push(...names.filter((name) => picture.test(name)).map((name) => prefix + name));
+    if (recursive) prefixes.push(...names.filter((name) => name.endsWith('/')).map((name) => prefix + name));
+  }
+  return pictures.sort();
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodePng, testContext } from '@tweedie/testing';
@@ -33,6 +33,15 @@ describe('dataset/folder', () => {
     expect(await namesOf({ path: 'names', size: 4 })).toEqual(['C.PNG', 'a.png', 'b.png']);
     expect(await namesOf({ path: join(base, 'names'), size: 4, recursive: true })).toEqual(['C.PNG', 'a.png', 'b.png', 'deep/a.png']);
     expect(await namesOf({ path: 'names', size: 4, limit: 2 })).toEqual(['C.PNG', 'a.png']);
+  });
+
+  it('visits a folder once, however many links lead to it', async () => {
+    for (const name of ['a.png', 'deep/b.png', 'deep/deeper/c.png']) await save(`links/${name}`, await picture(4, 4));
+    await save('apart/d.png', await picture(4, 4));
+    for (const [target, link] of [['links', 'links/deep/up'], ['links/deep', 'links/deep/deeper/again'], ['apart', 'links/deep/apart'], ['links/deep', 'apart/back']] as const) {
+      await symlink(join(base, target), join(base, link), 'junction');
+    }
+    expect(await namesOf({ path: 'links', size: 4, recursive: true })).toEqual(['a.png', 'deep/apart/d.png', 'deep/b.png', 'deep/deeper/c.png']);
   });
 
   it('gives images in [-1, 1] of the shape asked for', async () => {

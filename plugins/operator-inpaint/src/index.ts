@@ -73,6 +73,9 @@ async function maskOf(options: InpaintOptions, { imageShape: [height, width], fi
   if (foreign !== undefined) {
     throw new ConfigError('operator/inpaint', `option ${foreign} does not belong to pattern ${pattern}.`, `Its options are ${optionsOf[pattern].join(', ')}.`);
   }
+  if (options.box !== undefined && (options.boxHeight ?? options.boxWidth) !== undefined) {
+    throw new ConfigError('operator/inpaint', `box ${options.box} is the side of a square box, and boxHeight or boxWidth is given too.`, 'Give box alone, or boxHeight and boxWidth.');
+  }
   switch (pattern) {
     case 'random':
       if (maxRate > 0 && Math.floor(maxRate * height * width) === 0) {

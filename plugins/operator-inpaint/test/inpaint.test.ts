@@ -58,6 +58,10 @@ describe('random masks', () => {
 });
 
 describe('box masks', () => {
+  it('refuse two sizes of one box', async () => {
+    await expect(make({ pattern: 'box', box: 4, boxHeight: 6 })).rejects.toThrow('[operator/inpaint] box 4 is the side of a square box, and boxHeight or boxWidth is given too. Give box alone, or boxHeight and boxWidth.');
+  });
+
   it('hide one box between the margins, everywhere it may be', async () => {
     const operator = await make({ pattern: 'box', boxHeight: 4, boxWidth: 6, margin: 3 });
     const [tops, lefts] = [new Set<number>(), new Set<number>()];

@@ -17,7 +17,7 @@ import { forwardsOf, makeCandidates, planSearches, type Candidate, type Search }
 import type { Tune } from './settings.ts';
 import { tunedRecipe } from './tuned-recipe.ts';
 import { tuneTable } from './tune-table.ts';
-import { writeWhole } from '../write.ts';
+import { checkPlace, OTHER_FILE, writeWhole } from '../write.ts';
 
 export type TuneOptions = Omit<ExperimentSource, 'overrides'> & Watch & {
   /** The recipe to write; default `<recipe>.tuned.yaml`, beside it. */
@@ -140,6 +140,7 @@ export const tune = async ({ recipe: source, out, run: folder, registries = [], 
     if (searches.length === 0) throw new ConfigError(recipe.where, 'has nothing to tune: its methods declare no tunable options, or the recipe gives all of them.', 'Leave out the options that are to be chosen; tweedie info guidance/dps lists the tunable ones.');
     const target = out ?? (typeof source === 'string' ? tunedPath(source) : undefined);
     if (target === undefined) throw new ConfigError(recipe.where, 'is no file, so there is no place beside it.', 'Say with `out` where to write the tuned recipe.');
+    checkPlace(resolve(target), OTHER_FILE);
     const engine = await container.plugin('engine', experiment.engine);
     await model.load?.();
     const validation = await validationBench(bench, settings);
@@ -156,7 +157,7 @@ export const tune = async ({ recipe: source, out, run: folder, registries = [], 
       await store.begin({ command, experiment: recipe.input });
       const parts = { bench: { ...validation, experiment: { ...validation.experiment, metrics: decides } }, engine, metric, store, command, watch };
       const results = await searchAll(parts, searches, settings);
-      writeWhole(resolve(target), tunedRecipe(bench, settings, results, { file: existsSync(recipe.where) ? recipe.where : undefined, target: resolve(target) }));
+      writeWhole(resolve(target), tunedRecipe(bench, settings, results, { file: existsSync(recipe.where) ? recipe.where : undefined, target: resolve(target) }), OTHER_FILE);
       return { recipe: target, run: store.folder, results, table: tuneTable(experiment, settings, results) };
     } finally {
       store.close();
