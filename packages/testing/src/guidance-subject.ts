@@ -1,4 +1,5 @@
 import { type Engine, type Guidance, type ImageShape, type Manifest, type PluginReference, type Problem, type TensorTree } from '@tweedie/core';
+import { conflict } from '@tweedie/experiments';
 import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
 import type { Options, PluginUnderTest } from './plugin-under-test.ts';
@@ -84,7 +85,8 @@ export async function guidanceSubject(
   for (const reference of operators) {
     const operator = await container.plugin('operator', reference, { imageShape });
     const parts = { model, operator, scheduler };
-    const refusal = methods.guidance.refuses?.(parts, SIGMA_Y);
+    const manifests = { guidance: plugin.manifest, operator: container.registry.find('operator', reference.id) };
+    const refusal = conflict({ ...parts, guidance: methods.guidance, noise: SIGMA_Y }, manifests);
     if (refusal !== undefined) {
       refusals.push(`${reference.id}: ${refusal}`);
       continue;
@@ -104,5 +106,5 @@ export async function guidanceSubject(
       ...(guidance.refuses?.(exploding, SIGMA_Y) === undefined && { exploding: situation(exploding) }),
     };
   }
-  throw new Error(`[${plugin.name}] refuses every operator of its test (${refusals.join('; ')}). Name one that it accepts in \`operators\`.`);
+  throw new Error(`[${plugin.name}] works with no operator of its test (${refusals.join('; ')}). Name one with which it does in \`operators\`.`);
 }

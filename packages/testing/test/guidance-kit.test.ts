@@ -1,5 +1,5 @@
 /** A method that passes its kit, and what the kit says of it with one fault each. */
-import { type Guidance, type Image, type Manifest, type MeasuredTensors, perSample, sampleNorm, type Scalar, type StepTensors, type Tensor, type TensorTree, tf, valueAndGrad } from '@tweedie/core';
+import { type Container, type Guidance, type Image, type Manifest, type MeasuredTensors, perSample, sampleNorm, type Scalar, type StepTensors, type Tensor, type TensorTree, tf, valueAndGrad } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { failuresOf, guidanceChecks, guidanceSubject, testContainer } from '../src/index.ts';
 
@@ -62,6 +62,14 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
 
 const honest: Pick<Manifest, 'needs' | 'costPerStep'> = { needs: ['model.gradient', 'operator.gradient', 'scheduler.transition'], costPerStep: { forwards: 1, vjps: 1 } };
 const container = testContainer();
+/** Its operators have no spectral form. */
+const withoutSvd: Container = {
+  ...container,
+  async plugin(kind, reference, extra) {
+    const made = await container.plugin(kind, reference, extra);
+    return kind === 'operator' ? { ...made, svd: undefined } : made;
+  },
+};
 const failing = async (fault?: Fault, manifest = honest) =>
   failuresOf(guidanceChecks, await guidanceSubject({ name: 'guidance/mine', container, manifest }, { guidance: method(0.5, fault), off: method(0, fault) }, { priorAt: ['A = 0'] }));
 
@@ -140,7 +148,18 @@ describe('the kit catches', () => {
 
   it('a need that is not claimed', async () => {
     expect(await failing(undefined, { ...honest, needs: ['operator.gradient', 'scheduler.transition'] })).toEqual([
-      { name: 'it needs nothing that it does not say', message: 'the manifest needs operator.gradient, scheduler.transition, and with nothing more than that a run fails: a gradient is taken through the model, which has none here. Name it in "needs", or say no in `refuses`.' },
+      { name: 'it needs nothing that it does not say', message: 'the manifest needs operator.gradient, scheduler.transition, and with nothing more than that a run fails: a gradient is taken through the model, which has none here. Name model.gradient in "needs", or say no in `refuses`.' },
     ]);
+    const [none] = await failing(undefined, { ...honest, needs: [] });
+    expect(none?.message).toMatch(/^the manifest needs nothing, .*\. Name operator\.gradient, model\.gradient, scheduler\.transition in "needs", or say no in `refuses`\.$/);
+  });
+
+  it('a need that no operator of the test has', async () => {
+    const manifest = { ...honest, needs: [...honest.needs, 'operator.svd'] } as const;
+    const subject = guidanceSubject({ name: 'guidance/mine', container: withoutSvd, manifest }, { guidance: method(0.5) }, { operators: [{ id: 'inpaint' }, { id: 'identity' }] });
+    await expect(subject).rejects.toThrow(
+      '[guidance/mine] works with no operator of its test (inpaint: it needs operator.svd; operator/inpaint has no svd; identity: it needs operator.svd; operator/identity has no svd). ' +
+      'Name one with which it does in `operators`.',
+    );
   });
 });
