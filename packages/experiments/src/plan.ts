@@ -17,7 +17,7 @@ export type PlannedRow = {
 
 type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler; readonly noise: NoiseLevel };
 /** Manifests of the parts; a part given as an object has none, and is believed to have a gradient. */
-type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Manifest | undefined };
+type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Pick<Manifest, 'needs'> | undefined };
 
 /** Whether the parts have what a capability names. */
 const has = (capability: Capability, { model, operator, noise }: Parts, manifests: Manifests): boolean => {
@@ -47,7 +47,7 @@ const has = (capability: Capability, { model, operator, noise }: Parts, manifest
 };
 
 /** Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the method. */
-export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Guidance }, manifests: Manifests): string | undefined => {
+export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Pick<Guidance, 'refuses'> }, manifests: Manifests): string | undefined => {
   if (parts.scheduler.usesVariance === true && parts.model.predictsVariance !== true) {
     return 'its scheduler uses the variance that a network predicts, and the model predicts none';
   }

@@ -16,6 +16,24 @@ async function runOnce(guidance: Guidance<TensorTree>, parts: Parts, { problems 
 /** No call tells whether a method relies on A being linear, or on the law of the noise. */
 const observable = (capability: Capability): boolean => capability !== 'operator.linear' && capability !== 'noise.gaussian';
 
+/** Those without which others work come first: a linear operator has a gradient. */
+const observables: readonly Capability[] = [
+  'operator.adjoint', 'operator.gradient', 'operator.pseudoInverse', 'operator.svd', 'operator.reference', 'model.gradient', 'model.mixture', 'scheduler.transition',
+];
+
+/** The fewest capabilities beyond the manifest's with which a run works: all, less every one that can go. None where no run works. */
+async function missingNeeds(subject: GuidanceSubject): Promise<readonly Capability[]> {
+  const { guidance, parts, manifest: { needs } } = subject;
+  const works = (added: readonly Capability[]) => runOnce(guidance, barestParts(parts, [...needs, ...added]), subject).then(() => true, () => false);
+  let missing = observables.filter((capability) => !needs.includes(capability));
+  if (!(await works(missing))) return [];
+  for (const capability of missing) {
+    const fewer = missing.filter((each) => each !== capability);
+    if (await works(fewer)) missing = fewer;
+  }
+  return missing;
+}
+
 const perStep = (value: number, steps: number): string => (steps === 0 ? '0' : Number((value / steps).toFixed(2)).toString());
 
 /** What the manifest says against what happens. */
@@ -39,7 +57,8 @@ export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
       } catch (error) {
         if (error instanceof ConfigError) return;
         const claimed = subject.manifest.needs.join(', ') || 'nothing';
-        throw new Error(`the manifest needs ${claimed}, and with nothing more than that a run fails: ${error instanceof Error ? error.message : String(error)}. Name it in "needs", or say no in \`refuses\`.`, { cause: error });
+        const missing = (await missingNeeds(subject)).join(', ') || 'what it lacks';
+        throw new Error(`the manifest needs ${claimed}, and with nothing more than that a run fails: ${error instanceof Error ? error.message : String(error)}. Name ${missing} in "needs", or say no in \`refuses\`.`, { cause: error });
       }
     },
   },

@@ -1,6 +1,6 @@
 import type { Guidance, Operator, Problem, TensorTree } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import type { GuidanceSubject, PriorLimit } from './guidance-subject.ts';
+import { type GuidanceSubject, onBothProcesses, type PriorLimit } from './guidance-subject.ts';
 import { blindOperator } from './blind-operator.ts';
 import { bind, randomProblems, relativeDifference, sampleRows } from './sampling.ts';
 
@@ -31,7 +31,7 @@ const priorCheck = (limit: PriorLimit, parts: (subject: GuidanceSubject) => { re
 
 /** Where the method must be the unconditional sampler. */
 export const guidanceLimitChecks: readonly Check<GuidanceSubject>[] = [
-  {
+  ...onBothProcesses({
     name: 'switched off it is the unconditional sampler',
     applies: ({ off }) => off !== undefined,
     async run(subject) {
@@ -42,7 +42,7 @@ export const guidanceLimitChecks: readonly Check<GuidanceSubject>[] = [
         `switched off, samples differ by ${short(moved)} (relative) from those of guidance/none: a term does not vanish, or the noise of the step has another purpose than "step". ` +
         'If no option switches the guidance off, say `off: false`.');
     },
-  },
+  }),
   priorCheck('A = 0', ({ imageShape }) => {
     const operator = blindOperator(imageShape);
     return { operator, problems: randomProblems(operator, imageShape, 4, 0.1) };

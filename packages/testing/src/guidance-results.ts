@@ -1,6 +1,6 @@
 import { type BoundGuidance, disposeTree, type Problem, sampleBatch, signatureOf, stackProblems, showShape, tf, type Tensor } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import { type GuidanceSubject, SIGMA_Y } from './guidance-subject.ts';
+import { type GuidanceSubject, onBothProcesses } from './guidance-subject.ts';
 import { bind, type Run, sampleRows } from './sampling.ts';
 
 /** Mean of || y - A(x) ||^2 over a batch of samples. */
@@ -33,7 +33,7 @@ const keepingShapes = (bound: BoundGuidance): BoundGuidance => ({
 
 /** What comes out of a run. */
 export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
-  {
+  ...onBothProcesses({
     name: 'every step gives finite numbers in the right shapes',
     async run({ run, problems, imageShape }) {
       const { bound } = await run();
@@ -56,7 +56,7 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
       expectShape('the result', x, [3, ...imageShape], 0);
       disposeTree([x, problem.y, problem.drawn]);
     },
-  },
+  }),
   {
     name: 'a measurement without noise gives finite samples, or is refused',
     async run({ guidance, parts, run, problems }) {
@@ -67,20 +67,7 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
         `at sigmaY 0 a sample failed in step ${failure?.step}: ${failure?.reason}. Something is divided by sigmaY: write it so that it has a limit, or say no in \`refuses\`.`);
     },
   },
-  {
-    name: 'it works on a variance-exploding process too',
-    async run({ guidance, engine, parts, exploding, problems }) {
-      const refusal = guidance.refuses?.({ ...parts, model: exploding }, SIGMA_Y);
-      if (refusal !== undefined) return;
-      const run = await bind(guidance, { engine, ...parts, model: exploding });
-      const { failures } = await sampleRows(run, problems.slice(0, 3));
-      run.bound.dispose();
-      const failure = failures.find((each) => each !== undefined);
-      ensure(failure === undefined, () =>
-        `on a VE process a sample failed in step ${failure?.step}: ${failure?.reason}. Its states are sigma times larger: use level.signal and level.noise, and toVe or fromVe, where VP units are assumed.`);
-    },
-  },
-  {
+  ...onBothProcesses({
     name: 'a guided sample fits y better than an unguided one',
     applies: ({ lowersMisfit = true }) => lowersMisfit,
     async run(subject) {
@@ -90,9 +77,9 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
       const [guided, without] = [await misfit(await run(), few, subject), await misfit(free, few, subject)];
       free.bound.dispose();
       ensure(guided < without, () =>
-        `the misfit || y - A(x) ||^2 is ${short(guided)} with guidance and ${short(without)} without, the mean of ${few.length} samples: the step probably has the wrong sign or is too long.`);
+        `the misfit || y - A(x) ||^2 is ${short(guided)} with guidance and ${short(without)} without, the mean of ${few.length} samples: the step probably has the wrong sign, is too long or vanishes.`);
     },
-  },
+  }),
   {
     name: 'a run leaves no tensors behind, and disposing gives back what was bound',
     async run({ guidance, engine, parts, problems }) {

@@ -1,6 +1,9 @@
-import { type Engine, type Guidance, type ImageShape, type Manifest, type Operator, type PluginReference, type Problem, type Scheduler, type ScoreModel, type TensorTree } from '@tweedie/core';
+import { type Engine, type Guidance, type ImageShape, type Manifest, type PluginReference, type Problem, type TensorTree } from '@tweedie/core';
+import { conflict } from '@tweedie/experiments';
+import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
 import type { Options, PluginUnderTest } from './plugin-under-test.ts';
+import type { Parts } from './recorded-parts.ts';
 import { bind, mixturePrior, randomProblems, type Run } from './sampling.ts';
 
 /** Limits in which a method must fall back to the prior. */
@@ -26,8 +29,11 @@ export type GuidanceSettings = {
   readonly deterministic?: boolean;
 };
 
+/** The parts around a method, and the method bound to them once, for checks that need no fresh binding. */
+type Situation = { readonly parts: Parts; readonly run: () => Promise<Run> };
+
 /** What the guidance checks look at. */
-export type GuidanceSubject = Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' | 'deterministic'> & {
+export type GuidanceSubject = Situation & Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' | 'deterministic'> & {
   readonly name: string;
   readonly manifest: Pick<Manifest, 'needs' | 'costPerStep'>;
   readonly guidance: Guidance<TensorTree>;
@@ -35,18 +41,34 @@ export type GuidanceSubject = Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' 
   readonly off?: Guidance<TensorTree>;
   /** The scheduler alone, with the method's own clamp option. */
   readonly unguided: Guidance<TensorTree>;
-  readonly parts: { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler };
-  /** The same prior through a variance-exploding process. */
-  readonly exploding: ScoreModel;
+  /** The same prior through a variance-exploding process, unless the method refuses that. */
+  readonly exploding?: Situation;
   readonly engine: Engine;
   readonly imageShape: ImageShape;
   /** Fifty, each with an image and drawn parameters of its own. */
   readonly problems: readonly Problem[];
-  /** The method bound once, for checks that need no fresh one. */
-  readonly run: () => Promise<Run>;
 };
 
 export const SIGMA_Y = 0.1;
+
+/** A check, and the same on a variance-exploding process, where signal is 1 and formulas of VP states are wrong. */
+export const onBothProcesses = (check: Check<GuidanceSubject>): readonly Check<GuidanceSubject>[] => [
+  check,
+  {
+    name: `${check.name}, on a VE process too`,
+    applies: (subject) => subject.exploding !== undefined && check.applies?.(subject) !== false,
+    async run(subject) {
+      try {
+        await check.run({ ...subject, ...subject.exploding });
+      } catch (error) {
+        throw new Error(
+          `on a VE process ${error instanceof Error ? error.message : String(error)} If only there: states are sigma times larger and signal is 1, so use level.signal and level.noise, and toVe or fromVe where VP units are assumed.`,
+          { cause: error },
+        );
+      }
+    },
+  },
+];
 
 /** A setting in which a method works, around a prior in closed form: 20 Gaussians of standard deviation 0.2. */
 export async function guidanceSubject(
@@ -57,13 +79,14 @@ export async function guidanceSubject(
   const { container } = plugin;
   const { imageShape = [6, 5, 3], operators = [{ id: 'inpaint', options: { pattern: 'random', rate: 0.5 } }, { id: 'identity' }], off: _, ...expected } = settings;
   const prior = { imageShape, components: 20, variances: 0.04 };
-  const [model, exploding] = [await mixturePrior(prior), await mixturePrior({ ...prior, process: { kind: 've' } })];
+  const model = await mixturePrior(prior);
   const scheduler = await container.plugin('scheduler', settings.scheduler ?? { id: 'ddpm', options: { steps: 20 } });
   const refusals: string[] = [];
   for (const reference of operators) {
     const operator = await container.plugin('operator', reference, { imageShape });
     const parts = { model, operator, scheduler };
-    const refusal = methods.guidance.refuses?.(parts, SIGMA_Y);
+    const manifests = { guidance: plugin.manifest, operator: container.registry.find('operator', reference.id) };
+    const refusal = conflict({ ...parts, guidance: methods.guidance, noise: SIGMA_Y }, manifests);
     if (refusal !== undefined) {
       refusals.push(`${reference.id}: ${refusal}`);
       continue;
@@ -71,13 +94,17 @@ export async function guidanceSubject(
     const engine = await compilingEngine(container);
     const clamp = methods.clamp === undefined ? {} : { clamp: methods.clamp };
     const unguided = (await container.plugin('guidance', { id: 'none', options: clamp })) as Guidance<TensorTree>;
-    let run: Promise<Run> | undefined;
     const { guidance, off } = methods;
+    const situation = (around: Parts): Situation => {
+      let run: Promise<Run> | undefined;
+      return { parts: around, run: () => (run ??= bind(guidance, { engine, ...around })) };
+    };
+    const exploding = { ...parts, model: await mixturePrior({ ...prior, process: { kind: 've' } }) };
     return {
-      ...expected, name: plugin.name, manifest: plugin.manifest, guidance, ...(off && { off }), unguided, parts, exploding, engine, imageShape,
+      ...expected, ...situation(parts), name: plugin.name, manifest: plugin.manifest, guidance, ...(off && { off }), unguided, engine, imageShape,
       problems: randomProblems(operator, imageShape, 50, SIGMA_Y),
-      run: () => (run ??= bind(guidance, { engine, ...parts })),
+      ...(guidance.refuses?.(exploding, SIGMA_Y) === undefined && { exploding: situation(exploding) }),
     };
   }
-  throw new Error(`[${plugin.name}] refuses every operator of its test (${refusals.join('; ')}). Name one that it accepts in \`operators\`.`);
+  throw new Error(`[${plugin.name}] works with no operator of its test (${refusals.join('; ')}). Name one with which it does in \`operators\`.`);
 }

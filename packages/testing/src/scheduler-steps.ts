@@ -1,4 +1,4 @@
-import { type Image, keyedRandom, type Prediction, predictionFromScore, reverseStep, type Step, type StepTensors, tf, traced } from '@tweedie/core';
+import { type Denoise, type Image, keyedRandom, type Prediction, predictionFromScore, predictionFromX0, reverseStep, type Step, type StepTensors, tf, traced } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { gaussianDenoiser } from './gaussian-law.ts';
 import { relativeDifference } from './sampling.ts';
@@ -50,6 +50,24 @@ export const schedulerStepChecks: readonly Check<SchedulerSubject>[] = [
         // What float32 leaves of the difference of two large terms.
         const rounding = 2e-6 * (step.level.noise ** 2 / step.level.signal) + 1e-5 * Math.abs(step.scoreWeight);
         ensure(Math.abs(moved - step.scoreWeight) <= rounding, () => `in step ${step.index} one unit of score adds ${short(moved)} to the mean, and scoreWeight is ${short(step.scoreWeight)}: methods that add to the score would step too far or too short.`);
+      }
+    }),
+  },
+  {
+    name: 'a step follows x0hat, whatever epsilon comes with it',
+    run: (subject) => tf.tidy(() => {
+      const { advance, ...plain } = subject.scheduler;
+      const denoise = gaussianDenoiser(PRIOR);
+      const guided: Denoise = (x, level) => ({ ...denoise(x, level), x0hat: denoise(x, level).x0hat.add(0.5) });
+      const consistent: Denoise = (x, level) => ({ ...guided(x, level), ...predictionFromX0(x, guided(x, level).x0hat, level) });
+      for (const step of someSteps(subject, 5)) {
+        for (const scheduler of advance ? [plain, subject.scheduler] : [plain]) {
+          const after = (predicted: Denoise) => reverseStep(scheduler, predicted, stateAt(step), traced(step), image('noise')).state.dataSync();
+          const gap = relativeDifference(after(guided), after(consistent));
+          ensure(gap < 1e-6, () =>
+            `x0hat was changed, as methods do that clamp or guide it, with the network's epsilon left beside it: in step ${step.index} the new state is ${short(gap)} (relative) from that with the epsilon of the changed x0hat, ` +
+            'so part of the change would be lost. Compute epsilon anew: epsilonFromX0(xt, x0hat, level).');
+        }
       }
     }),
   },
