@@ -138,6 +138,9 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
     if (images.measurements !== undefined && metrics.length > 0) {
       throw new ConfigError(`${where} /metrics`, 'nothing can be scored: the images behind given measurements are not known.', 'Say "metrics: []".');
     }
+    if (input.traceImages !== undefined && input.trace === undefined) {
+      throw new ConfigError(`${where} /traceImages`, 'has no effect without trace.', 'Add "trace", the number of noise levels whose x0hat is kept, or remove it.');
+    }
     const methods = input.methods.flatMap((given, i) => {
       const at = `/methods/${i}`;
       const own = asObject(given);
@@ -167,7 +170,7 @@ export const resolveExperiment = ({ input, name, where, locating }: Recipe, regi
       ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
       impossible: input.impossible,
       ...(input.trace === undefined ? {} : { trace: input.trace }),
-      traceImages: input.traceImages,
+      traceImages: input.traceImages ?? 2,
       ...(input.chunk === undefined ? {} : { chunk: input.chunk }),
     }, where);
   });

@@ -63,7 +63,7 @@ export type ExperimentInput = {
   readonly chunk?: number;
 };
 
-type Defaulted = 'seed' | 'scheduler' | 'engine' | 'metrics' | 'samples' | 'impossible' | 'traceImages';
+type Defaulted = 'seed' | 'scheduler' | 'engine' | 'metrics' | 'samples' | 'impossible';
 /** Checked against the schema, with its defaults. */
 export type CheckedExperiment = Omit<ExperimentInput, Defaulted> & Required<Pick<ExperimentInput, Defaulted>>;
 

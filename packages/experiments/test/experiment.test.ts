@@ -124,6 +124,7 @@ describe('a recipe with a mistake', () => {
     ['a seed that loses digits', yaml(`${rest}methods: [exact]\nseed: 1e30`), 'ConfigError: [bad.yaml:6 /seed] must be <= 9007199254740991, got 1e+30.'],
     ['more samples than can be kept', yaml(`${rest}methods: [exact]\nsamples: 100000000`), 'ConfigError: [bad.yaml] asks for 400000000 samples in 1 row, a run holds at most 10000000. Lower the number of images, samples or rows.'],
     ['a chunk that no memory holds', yaml(`${rest}methods: [exact]\nchunk: 100000000000`), 'ConfigError: [bad.yaml:6 /chunk] must be <= 1048576, got 100000000000.'],
+    ['traces of images without their number of levels', yaml(`${rest}methods: [exact]\ntraceImages: 3`), 'ConfigError: [bad.yaml:6 /traceImages] has no effect without trace. Add "trace"'],
     ['no keys', 'hello', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods". Start from recipes/quickstart.yaml.'],
     ['nothing in it', '', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".'],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
