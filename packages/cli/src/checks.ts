@@ -36,7 +36,8 @@ const nodeVersion = (): string => {
 };
 
 const plugins = (registries: readonly string[]): string => {
-  const { manifests, files } = openRegistry({ files: registries });
+  const { manifests, files, broken } = openRegistry({ files: registries });
+  if (broken.size > 0) throw new Error([...broken.values()].map(messageOf).join(' '));
   return `${manifests.length} in ${files.join(', ')}`;
 };
 

@@ -52,7 +52,7 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
     undo.push(rewrite(join(root, 'package-lock.json'), (lock) => lockWith(lock, place, readJson(join(folder, 'package.json')) as Package)));
     await next();
     undo.push(rewrite(join(root, 'registry.json'), (registry) => ({ ...registry, plugins: sorted({ ...(registry['plugins'] as object), [name]: packageName }) })));
-    loadRegistries([join(root, 'registry.json')]);
+    loadRegistries([join(root, 'registry.json')]).find(kind, id);
     await next();
   } catch (error) {
     const state = takeBack(undo);
@@ -64,7 +64,10 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
 
 const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: string): void => {
   if (id.startsWith(`${kind}-`)) throw new ConfigError(`${kind}/${id}`, 'repeats its kind.', `Say tweedie new ${kind} ${id.slice(kind.length + 1)}.`);
-  const taken = loadRegistries([join(root, 'registry.json')]).manifests.filter((manifest) => manifest.kind === kind);
+  const { manifests, broken } = loadRegistries([join(root, 'registry.json')]);
+  const unread = broken.get(`${kind}/${id}`);
+  if (unread) throw unread;
+  const taken = manifests.filter((manifest) => manifest.kind === kind);
   const other = taken.find((manifest) => manifest.id === id);
   const near = nearest(id, taken.map((manifest) => manifest.id)).filter((known) => known !== id);
   if (other) throw new ConfigError(`${kind}/${id}`, `exists already, in ${other.folder}.`, `Choose another id${near.length === 0 ? '' : `; near it there are ${near.join(', ')} too`}.`);

@@ -70,6 +70,18 @@ it('refuses a registry that claims a name of another', async () => {
   expect(err).toContain(`Error: [${join(place, 'registry.json')}] engine/eager is ./eager here and @tweedie/core in `);
 });
 
+it('lists, and warns, where a registered plugin is gone; names what is wrong with it where it is asked for', async () => {
+  const place = join(folder, 'gone');
+  mkdirSync(place);
+  writeFileSync(join(place, 'registry.json'), JSON.stringify({ plugins: { 'engine/gone': './gone' } }));
+  const wrong = `[${join(place, 'registry.json')} /plugins/engine~1gone] the folder ${join(place, 'gone')} has no plugin.json. Correct the path (it is relative to the registry file).\n`;
+  const listed = await tweedie(['list', 'engine'], { cwd: place });
+  expect(listed).toMatchObject({ code: 0, err: `Warning: ${wrong}` });
+  expect(listed.out).toContain('eager');
+  expect(await tweedie(['info', 'gone'], { cwd: place })).toEqual({ code: 2, out: '', err: `Error: ${wrong}` });
+  expect((await tweedie(['doctor'], { cwd: place })).out).toContain(`broken  plugins: ${wrong.trim()}`);
+});
+
 it("runs a stranger's plugin from a folder where nothing is installed", async () => {
   const mine = join(folder, 'mine');
   mkdirSync(join(mine, 'engine-slow/src'), { recursive: true });

@@ -14,7 +14,9 @@ export interface Registry {
   readonly manifests: readonly Manifest[];
   /** The files it was read from. */
   readonly files: readonly string[];
-  /** Throws a ConfigError with the nearest ids. `where` (file and JSON pointer) replaces `kind` in its message. */
+  /** Entries (`kind/id`) whose manifest cannot be read, and why: who does not use them is not stopped. */
+  readonly broken: ReadonlyMap<string, ConfigError>;
+  /** Throws a ConfigError with what is wrong with a broken entry, or with the nearest ids. `where` (file and JSON pointer) replaces `kind` in its message. */
   find(kind: Kind, id: string, where?: string): Manifest;
 }
 
@@ -23,6 +25,7 @@ const schema = readJson(join(import.meta.dirname, '../schemas/registry.schema.js
 /** Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the same name. */
 export const loadRegistries = (files: readonly string[], folders: readonly string[] = []): Registry => {
   const found = new Map<string, { readonly manifest: Manifest; readonly file: string }>();
+  const broken = new Map<string, ConfigError>();
   const add = (manifest: Manifest, file: string): void => {
     const name = `${manifest.kind}/${manifest.id}`;
     const other = found.get(name);
@@ -35,7 +38,9 @@ export const loadRegistries = (files: readonly string[], folders: readonly strin
   for (const file of unique) {
     const { plugins } = validate<{ plugins: Record<string, string> }>(schema, readJson(file), file);
     for (const [name, place] of Object.entries(plugins)) {
-      add(manifestOfEntry(name, place, file, `${file} /plugins/${name.replace('/', '~1')}`), file);
+      const manifest = orError(() => manifestOfEntry(name, place, file, `${file} /plugins/${name.replace('/', '~1')}`));
+      if (manifest instanceof ConfigError) broken.set(name, manifest);
+      else add(manifest, file);
     }
   }
   for (const folder of folders.map((folder) => realpathSync(folder))) add(readManifest(folder), join(folder, 'plugin.json'));
@@ -45,13 +50,24 @@ export const loadRegistries = (files: readonly string[], folders: readonly strin
   return {
     manifests,
     files: unique,
+    broken,
     find(kind, id, where = kind) {
-      const manifest = found.get(`${kind}/${id}`)?.manifest;
+      const manifest = found.get(`${kind}/${id}`)?.manifest ?? broken.get(`${kind}/${id}`);
+      if (manifest instanceof ConfigError) throw manifest;
       if (manifest) return manifest;
       const ids = manifests.filter((other) => other.kind === kind).map((other) => other.id);
       throw new ConfigError(where, `there is no ${kind} ${JSON.stringify(id)}.`, suggest(id, ids));
     },
   };
+};
+
+const orError = <T>(read: () => T): T | ConfigError => {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
 };
 
 const realPath = (file: string): string => {

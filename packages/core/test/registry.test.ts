@@ -70,7 +70,11 @@ describe('loadRegistries', () => {
 
   it('says what is wrong with an entry', () => {
     plugin('d/mine', { kind: 'metric' });
-    const load = (plugins: unknown) => messageOf(() => loadRegistries([write('d/registry.json', { plugins })]));
+    const load = (plugins: object) =>
+      messageOf(() => {
+        const registry = loadRegistries([write('d/registry.json', { plugins })]);
+        for (const error of registry.broken.values()) throw error;
+      });
     expect(load({ 'guidance/mine': './mine' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] names guidance/mine, but /d/mine/plugin.json is the manifest of metric/mine. Make the two agree."`);
     expect(load({ 'guidance/mine': './nothing' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] the folder /d/nothing has no plugin.json. Correct the path (it is relative to the registry file)."`);
     expect(load({ 'guidance/mine': 'not-installed' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] the package not-installed is not installed. Run npm install not-installed, or remove the entry."`);
@@ -85,6 +89,14 @@ describe('loadRegistries', () => {
     expect(load({ 'guidance/mine': './typo' })).toMatchInlineSnapshot(`"[/d/typo/plugin.json /titel] "titel" is not a known key. Did you mean "title"?"`);
     plugin('d/undescribed', { options: { ...manifest.options, properties: { scale: { type: 'number' } } } });
     expect(load({ 'guidance/mine': './undescribed' })).toMatchInlineSnapshot(`"[/d/undescribed/plugin.json /options/properties/scale] "description" is missing. Add it."`);
+  });
+
+  it('goes on without a broken entry until it is asked for', () => {
+    plugin('h/mine');
+    const registry = loadRegistries([write('h/registry.json', { plugins: { 'guidance/mine': './mine', 'metric/gone': './gone' } })]);
+    expect(registry.manifests.map(({ id }) => id)).toEqual(['mine']);
+    expect([...registry.broken.keys()]).toEqual(['metric/gone']);
+    expect(messageOf(() => registry.find('metric', 'gone'))).toMatchInlineSnapshot(`"[/h/registry.json /plugins/metric~1gone] the folder /h/gone has no plugin.json. Correct the path (it is relative to the registry file)."`);
   });
 
   it('says what is wrong with a registry file', () => {

@@ -17,11 +17,12 @@ export class Info extends Command {
   }
 }
 
-const find = ({ manifests }: Registry, name: string): Manifest => {
+const find = ({ manifests, broken }: Registry, name: string): Manifest => {
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
   const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
   if (found.length > 1) throw new ConfigError(name, 'is the id of several plugins.', `Choose: ${found.map(nameOf).join(', ')}.`);
   if (found[0]) return found[0];
+  for (const [key, error] of broken) if (key === name || key.endsWith(`/${name}`)) throw error;
   const [kind = ''] = name.split('/');
   const among = kinds.some((known) => known === kind) ? manifests.filter((manifest) => manifest.kind === kind) : manifests;
   throw new ConfigError(name, 'there is no such plugin.', suggest(name, among.map(nameOf)));

@@ -1,5 +1,5 @@
 import { Args, Command, Flags } from '@oclif/core';
-import { kinds, openRegistry, type Manifest } from '@tweedie/core/registry';
+import { kinds, messageOf, openRegistry, type Manifest } from '@tweedie/core/registry';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { columns, cost } from '../text.ts';
 
@@ -12,7 +12,8 @@ export class List extends Command {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(List);
-    const { manifests } = openRegistry({ files: registriesOf(flags) });
+    const { manifests, broken } = openRegistry({ files: registriesOf(flags) });
+    for (const error of broken.values()) this.logToStderr(`Warning: ${messageOf(error)}`);
     const chosen = manifests.filter(({ kind }) => args.kind === undefined || kind === args.kind);
     if (flags.json) return this.log(JSON.stringify(chosen.map(entry), undefined, 2));
     for (const kind of kinds) {
