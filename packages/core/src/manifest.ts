@@ -33,11 +33,11 @@ export type Manifest = {
 };
 
 /** JSON from a file; a ConfigError names the file. */
-export const readJson = (path: string): unknown => {
+export const readJson = (path: string, remedy = ''): unknown => {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, '', { cause: error });
+    throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, remedy, { cause: error });
   }
 };
 

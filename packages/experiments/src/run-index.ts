@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, messageOf, type ImageShape } from '@tweedie/core';
+import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
 import type { FreeEnergyIndex } from './free-energy-run.ts';
 import { identify } from './identity.ts';
 import type { Sweep } from './experiment.ts';
@@ -56,12 +56,7 @@ const isIndex = (value: unknown): value is RunIndex =>
 export const readIndex = (folder: string): RunIndex => {
   const path = join(folder, FILE);
   if (existsSync(path)) {
-    let index: unknown;
-    try {
-      index = JSON.parse(readFileSync(path, 'utf8'));
-    } catch (error) {
-      throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, 'Run the same tweedie compare again, which makes this file anew and keeps what had finished.', { cause: error });
-    }
+    const index = readJson(path, 'Run the same tweedie compare again, which makes this file anew and keeps what had finished.');
     if (isIndex(index)) return index;
     throw new ConfigError(path, 'is not the index of a run as this version writes it.', 'Run the same tweedie compare again, which keeps what had finished; or update Tweedie, if a newer version wrote it.');
   }

@@ -190,7 +190,9 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     },
     async save(cells, scores, imageShape) {
       for (const { key, x } of cells) {
-        if (x) writeWhole(samplePath(key), encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [...imageShape], data: x }]])));
+        if (!x) continue;
+        writeWhole(samplePath(key), encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [...imageShape], data: x }]])));
+        whole.add(key);
       }
       await write('BEGIN');
       try {
