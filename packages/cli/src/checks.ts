@@ -64,7 +64,7 @@ const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
 
 /** Compiles and runs x -> grad of sum(x^2), at 3. */
 const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>, registries: readonly string[]): Promise<string> => {
-  const [{ createContainer, tf }, { createFiles }] = await Promise.all([import('@tweedie/core'), import('@tweedie/experiments')]);
+  const [{ createContainer, tf }, { createFiles }] = await Promise.all([import('@tweedie/core'), import('@tweedie/files')]);
   const container = createContainer({ registry: openRegistry({ files: registries }), files: createFiles(process.cwd()) });
   try {
     const made = await container.plugin('engine', { id, options });
@@ -86,7 +86,7 @@ const tryDevice = (id: string, device: string, registries: readonly string[]): P
   });
 
 const pictures = async (): Promise<string> => {
-  const { encodePng } = await import('@tweedie/experiments');
+  const { encodePng } = await import('@tweedie/files');
   return `writes PNG, ${(await encodePng(new Float32Array(3), [1, 1, 3])).length} bytes for one pixel`;
 };
 

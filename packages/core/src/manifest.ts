@@ -1,13 +1,10 @@
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import type { Capability } from './capabilities.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import type { Kind } from './types.ts';
-
-export type Capability =
-  | 'model.gradient' | 'model.mixture' | 'operator.linear' | 'operator.adjoint' | 'operator.pseudoInverse' | 'operator.svd' | 'operator.reference'
-  | 'operator.gradient' | 'scheduler.transition' | 'noise.gaussian';
 
 /** What a plugin says about itself in `plugin.json`; no plugin code is needed to read it. */
 export type Manifest = {

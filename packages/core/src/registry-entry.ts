@@ -1,6 +1,7 @@
 /** What of core needs neither TensorFlow.js nor plugin code: errors, registry, manifests, validation. Import as `@tweedie/core/registry`. */
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
-export { readJson, resolveOptions, type Capability, type Manifest } from './manifest.ts';
+export type { Capability } from './capabilities.ts';
+export { readJson, resolveOptions, type Manifest } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
 export { validate, type JsonSchema } from './schema.ts';

@@ -6,7 +6,16 @@ import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Files } from './files.ts';
 
 export type { Scalar, Tensor } from '@tensorflow/tfjs-core';
-export type Image = Tensor4D;
+/** [batch, height, width, channels]. Arithmetic on an image gives an image; the other operand broadcasts against it. */
+export type Image = ImageMath & Tensor4D;
+interface ImageMath {
+  add(b: Tensor | number): Image;
+  sub(b: Tensor | number): Image;
+  mul(b: Tensor | number): Image;
+  div(b: Tensor | number): Image;
+  neg(): Image;
+  onesLike(): Image;
+}
 export type Measurement = Tensor;
 export type ImageShape = readonly [height: number, width: number, channels: number];
 

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError, type Metric } from '@tweedie/core';
-import { commandOf } from './command.ts';
-import { comparisonTable } from './comparison-table.ts';
-import { drawAndScore } from './draw-and-score.ts';
-import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './free-energy-run.ts';
-import { identify } from './identity.ts';
-import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
-import { prepareRun } from './prepare.ts';
-import type { Watch } from './progress.ts';
-import { reportData } from './report-data.ts';
-import { readIndex, titleIn, writeIndex, type RunIndex } from './run-index.ts';
-import { openStore, type Store } from './store.ts';
-import { summariseRun, type RowSummary } from './summary.ts';
-import { openWorkbench, type ExperimentSource, type Workbench } from './workbench.ts';
-import { writeWhole } from './write.ts';
+import { commandOf } from './plan/command.ts';
+import { comparisonTable } from './results/comparison-table.ts';
+import { drawAndScore } from './run/draw-and-score.ts';
+import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './results/free-energy.ts';
+import { identify } from './run/identity.ts';
+import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { prepareRun } from './run/prepare.ts';
+import type { Watch } from './machine/progress.ts';
+import { reportData } from './report/collect.ts';
+import { readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
+import { openStore, type Store } from './run/store.ts';
+import { summariseRun, type RowSummary } from './results/summary.ts';
+import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
+import { writeWhole } from './machine/write.ts';
 
 export type CompareOptions = ExperimentSource & Watch & {
   /** Run folder; default `runs/<name of the recipe>-<hash>` in the working folder, so that the same command resumes. */

@@ -1,14 +1,14 @@
 import { join, resolve } from 'node:path';
 import { canonicalJson, ConfigError, disposeProblem, type Problem } from '@tweedie/core';
-import { commandOf } from './command.ts';
-import { createInstruments, type Instruments } from './explain-instruments.ts';
-import { explainRow, type ExplainedRow } from './explain-row.ts';
-import { explanationTable } from './explain-table.ts';
-import { planRows, refuseImpossible, type PlannedRow } from './plan.ts';
-import { cleanImage, problemOf } from './problem-files.ts';
-import type { Watch } from './progress.ts';
-import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './workbench.ts';
-import { checkPlace, writeWhole } from './write.ts';
+import { commandOf } from './plan/command.ts';
+import { createInstruments, type Instruments } from './explain/instruments.ts';
+import { explainRow, type ExplainedRow } from './explain/row.ts';
+import { explanationTable } from './explain/table.ts';
+import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { cleanImage, problemOf } from './run/problems.ts';
+import type { Watch } from './machine/progress.ts';
+import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './plan/workbench.ts';
+import { checkPlace, writeWhole } from './machine/write.ts';
 
 export type ExplainOptions = ExperimentSource & Watch & {
   /** Folder of the report; default `runs/explain-<name of the recipe>` in the working folder. */

@@ -1,24 +1,22 @@
-export { createFiles } from './files.ts';
-export { encodePng } from './images.ts';
-export type { Progress, Watch } from './progress.ts';
-export { type ExperimentInput, type LabelledInput, type MethodInput, readRecipe, type Recipe, type ReferenceInput } from './recipe.ts';
-export { type Experiment, type Labelled, type Method, type Overrides, type Reference, resolveExperiment } from './experiment.ts';
-export { type ExperimentSource, chunkFor } from './workbench.ts';
-export { plan, type Plan, type PlanJson, type PlanOptions } from './plan-table.ts';
-export { conflict, type PlannedRow } from './plan.ts';
-export { quote } from './command.ts';
+export type { Progress, Watch } from './machine/progress.ts';
+export { type ExperimentInput, type LabelledInput, type MethodInput, readRecipe, type Recipe, type ReferenceInput } from './recipe/recipe.ts';
+export { type Experiment, type Labelled, type Method, type Overrides, type Reference, resolveExperiment } from './recipe/experiment.ts';
+export { type ExperimentSource, chunkFor } from './plan/workbench.ts';
+export { plan, type Plan, type PlanJson, type PlanOptions } from './plan.ts';
+export type { PlannedRow } from './plan/rows.ts';
+export { quote } from './plan/command.ts';
 export { compare, type CompareOptions, type Comparison, type ComparisonFailure, type ComparisonJson, report } from './compare.ts';
-export { tune, type Tuned, type TuneOptions, type TuneResult } from './tune/tune.ts';
+export { tune, type Tuned, type TuneOptions, type TuneResult } from './tune.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
 export { explain, type Explanation, type ExplanationJson, type ExplainOptions } from './explain.ts';
-export type { Diversity, ExplainedRow } from './explain-row.ts';
-export type { StepSeries } from './explain-series.ts';
-export type { MeasureName } from './explain-vectors.ts';
-export { freeEnergy, freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyResult, type FreeEnergyTruth, wham } from './free-energy.ts';
-export type { FreeEnergyRow, FreeEnergyTable } from './free-energy-run.ts';
+export type { Diversity, ExplainedRow } from './explain/row.ts';
+export type { StepSeries } from './explain/series.ts';
+export type { MeasureName } from './explain/vectors.ts';
+export { freeEnergy, freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyResult, type FreeEnergyTruth, wham } from './statistics/free-energy.ts';
+export type { FreeEnergyRow, FreeEnergyTable } from './results/free-energy.ts';
 export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
 export { restore, type Restored, type RestoreOptions } from './restore.ts';
-export { type Cell, openStore, type Score, type Store } from './store.ts';
+export { type Cell, openStore, type Score, type Store } from './run/store.ts';
 export {
   bonferroni,
   bootstrapInterval,
@@ -39,7 +37,7 @@ export {
   tInterval,
   type Wins,
   wins,
-} from './statistics.ts';
-export { wilcoxon, type Wilcoxon } from './wilcoxon.ts';
-export { kolmogorovSmirnov, type KolmogorovSmirnov } from './kolmogorov.ts';
-export { normalCdf, studentCritical, studentTwoSided } from './special.ts';
+} from './statistics/statistics.ts';
+export { wilcoxon, type Wilcoxon } from './statistics/wilcoxon.ts';
+export { kolmogorovSmirnov, type KolmogorovSmirnov } from './statistics/kolmogorov.ts';
+export { normalCdf, studentCritical, studentTwoSided } from './statistics/special.ts';

@@ -2,10 +2,9 @@ import { resolve } from 'node:path';
 import {
   adjointOf, ConfigError, createContainer, disposeTree, keyedRandom, openRegistry, perSample, sampleNorm, showShape, stackTrees, tf, type Image, type ImageShape, type Operator,
 } from '@tweedie/core';
-import { createFiles } from './files.ts';
-import { encodePng } from './images.ts';
-import type { ReferenceInput } from './recipe.ts';
-import { OTHER_FILE, writeWhole } from './write.ts';
+import { createFiles, encodePng } from '@tweedie/files';
+import type { ReferenceInput } from './recipe/recipe.ts';
+import { OTHER_FILE, writeWhole } from './machine/write.ts';
 
 export type OperatorPictureOptions = {
   readonly operator: ReferenceInput;

@@ -1,104 +1,109 @@
-import { ConfigError, sigmaOf, type Capability, type Cost, type Guidance, type Manifest, type NoiseLevel, type Operator, type Scheduler, type ScoreModel } from '@tweedie/core';
-import { noiseOf } from './experiment.ts';
-import { entryOn } from './per-problem.ts';
-import type { MethodPart, OperatorPart, Workbench } from './workbench.ts';
+import type { Cost } from '@tweedie/core';
+import { estimateSeconds } from './run/estimate.ts';
+import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { tablesOf } from './run/run-index.ts';
+import { plural, showNumber, textTable } from './machine/text-table.ts';
+import { planSearches, type Search } from './tune/search.ts';
+import { showImages } from './recipe/tune-settings.ts';
+import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 
-export type PlannedRow = {
-  readonly operator: OperatorPart;
-  readonly sigmaY: number;
-  readonly method: MethodPart;
-  /** Why it cannot run. */
-  readonly impossible?: string;
-  /** Network calls for one sample. */
-  readonly cost: Omit<Cost, 'operatorCalls'>;
-  /** Of the whole row on this machine, where it was asked for. */
-  readonly seconds?: number;
+export type PlanOptions = ExperimentSource & {
+  /** Reads the weights and times a few steps of every row, to say how long the run would take here. */
+  readonly measure?: boolean;
 };
 
-type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler; readonly noise: NoiseLevel };
-/** Manifests of the parts; a part given as an object has none, and is believed to have a gradient. */
-type Manifests = { readonly model?: Manifest | undefined; readonly operator?: Manifest | undefined; readonly guidance?: Pick<Manifest, 'needs'> | undefined };
-
-/** Whether the parts have what a capability names. */
-const has = (capability: Capability, { model, operator, noise }: Parts, manifests: Manifests): boolean => {
-  switch (capability) {
-    case 'model.mixture':
-      return model.mixture !== undefined;
-    case 'operator.linear':
-      return operator.linear;
-    case 'operator.adjoint':
-      return operator.linear || operator.adjoint !== undefined;
-    case 'operator.pseudoInverse':
-      return operator.pseudoInverse !== undefined;
-    case 'operator.svd':
-      return operator.svd !== undefined;
-    case 'operator.reference':
-      return operator.denoisingReference !== undefined;
-    case 'scheduler.transition':
-      // Every scheduler has one; with Heun's it is the Euler step.
-      return true;
-    case 'noise.gaussian':
-      return typeof noise === 'number';
-    case 'model.gradient':
-      return manifests.model?.provides.includes(capability) ?? true;
-    case 'operator.gradient':
-      return manifests.operator?.provides.includes(capability) ?? true;
-  }
+export type Plan = {
+  readonly title: string;
+  readonly rows: readonly PlannedRow[];
+  readonly images: number;
+  readonly samples: number;
+  readonly chunk: number;
+  /** Network calls of the whole run, padding left out. */
+  readonly total: Omit<Cost, 'operatorCalls'>;
+  /** For a terminal. */
+  readonly table: string;
+  /** What `tweedie plan --json` prints. */
+  readonly json: PlanJson;
 };
 
-/** Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the method. */
-export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Pick<Guidance, 'refuses'> }, manifests: Manifests): string | undefined => {
-  if (parts.scheduler.usesVariance === true && parts.model.predictsVariance !== true) {
-    return 'its scheduler uses the variance that a network predicts, and the model predicts none';
-  }
-  const absent = (manifests.guidance?.needs ?? []).filter((capability) => !has(capability, parts, manifests));
-  if (absent.length === 0) return guidance.refuses?.(parts, sigmaOf(parts.noise))?.replace(/\.$/, '');
-  const lacks = absent.map((capability) => {
-    const [kind = '', what = ''] = capability.split('.');
-    if (kind === 'noise') return "the noise is Poisson's";
-    const manifest = kind === 'model' || kind === 'operator' ? manifests[kind] : undefined;
-    return `${manifest ? `${manifest.kind}/${manifest.id}` : `the ${kind}`} has no ${what}`;
+export type PlanJson = {
+  readonly title: string;
+  readonly images: number;
+  readonly samples: number;
+  readonly chunk: number;
+  readonly rows: readonly {
+    readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string; readonly steps: number; readonly forwards: number; readonly vjps: number;
+    /** Null: the row can run. */
+    readonly impossible: string | null;
+    /** Of the whole row on this machine; null where it was not measured. */
+    readonly seconds: number | null;
+  }[];
+  readonly total: Omit<Cost, 'operatorCalls'>;
+};
+
+const showDuration = (seconds: number): string =>
+  seconds < 120 ? `${showNumber(seconds, 2)} s` : seconds < 7200 ? `${showNumber(seconds / 60, 2)} min` : `${showNumber(seconds / 3600, 2)} h`;
+
+/** What `tweedie tune` would search, where the recipe says how. */
+const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
+  if (tune === undefined) return [];
+  const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) =>
+    [`${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`, ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '), String(count)]);
+  return [
+    '',
+    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${showNumber(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
+    '',
+    counts.length === 0 ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.' : textTable(['method and problem', 'options', 'candidates'], counts),
+  ];
+};
+
+const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
+  const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
+  const cell = ({ impossible, cost }: PlannedRow): string =>
+    impossible === undefined ? `${showNumber(cost.forwards)} + ${showNumber(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
+  const columns = tablesOf(rows, ({ operator, sigmaY }) => ({ operator: operator.reference.label, sigmaY }));
+  const title = (column: readonly PlannedRow[]): string => `${column[0]?.operator.reference.label}${experiment.sigmaY.length > 1 ? `, ${column[0]?.sigmaY}` : ''}`;
+  const matrix = methods.map(({ reference: { label }, steps }) => {
+    const own = columns.map((column) => column.find((row) => row.method.reference.label === label));
+    return [label, String(steps.length), ...own.map((row) => (row ? cell(row) : ''))];
   });
-  return `it needs ${absent.join(', ')}; ${lacks.join(', ')}`;
+  const { images, samples, sigmaY } = experiment;
+  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  return [
+    `${experiment.title}: ${plural(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
+    '',
+    'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
+    '',
+    textTable(['method', 'steps', ...columns.map(title)], matrix),
+    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
+    '',
+    `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
+  ].join('\n');
 };
 
-/** Every (operator, sigmaY, method) in the order in which they run. */
-export const planRows = (bench: Workbench): readonly PlannedRow[] => {
-  const { experiment, operators, methods } = bench;
-  return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((row): PlannedRow => {
-    const own = entryOn(row.perProblem, operator.reference.label, sigmaY);
-    const planned = planRow(bench, operator, sigmaY, own?.part ?? row);
-    if (own === undefined && planned.impossible === undefined && row.perProblem.some(({ part }) => part.reference.found !== undefined)) refuseUntuned(bench, planned);
-    return planned;
-  })));
-};
-
-/** A row that was tuned on other problems would show options that were not. */
-const refuseUntuned = ({ recipe }: Workbench, { operator, sigmaY, method }: PlannedRow): never => {
-  throw new ConfigError(
-    recipe.where, `method ${JSON.stringify(method.reference.label)} has tuned options, but none for operator ${JSON.stringify(operator.reference.label)} at sigmaY ${sigmaY}.`,
-    'Run tweedie tune again, which replaces its rows, or add the options under perProblem.',
-  );
-};
-
-/** One method on one operator and noise level. */
-export const planRow = ({ experiment, registry, model }: Workbench, operator: OperatorPart, sigmaY: number, method: MethodPart): PlannedRow => {
-  const modelManifest = registry.find('model', experiment.model.id);
-  const manifest = registry.find('guidance', method.reference.id);
-  const impossible = conflict(
-    { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance, noise: noiseOf(experiment, sigmaY) },
-    { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
-  );
-  const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-  const cost = method.guidance.cost?.({ model, operator: operator.operator, scheduler: method.scheduler }, method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
-  return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
-};
-
-/** Throws where rows are impossible and the recipe does not say `impossible: skip`. */
-export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readonly PlannedRow[]): void => {
-  if (experiment.impossible === 'skip') return;
-  const reasons = new Set(rows.flatMap(({ impossible, operator, method }) =>
-    impossible === undefined ? [] : [`method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible}.`]));
-  if (reasons.size === 0) return;
-  throw new ConfigError(recipe.where, [...reasons].join('\n  '), 'Take the pair out, or say "impossible: skip" to show such rows as skipped.');
+/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads no weights and runs nothing. */
+export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
+  const bench = await openWorkbench(source);
+  try {
+    const counted = planRows(bench);
+    refuseImpossible(bench, counted);
+    const seconds = measure ? await estimateSeconds(bench, counted) : [];
+    const rows = counted.map((row, i) => ({ ...row, ...(seconds[i] === undefined ? {} : { seconds: seconds[i] }) }));
+    const { title, images, samples } = bench.experiment;
+    const possible = rows.filter(({ impossible }) => impossible === undefined);
+    const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
+    const total = { forwards: sum('forwards'), vjps: sum('vjps') };
+    const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
+    const json = {
+      ...facts,
+      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds }) => ({
+        operator: operator.reference.label, sigmaY, method: reference.id, label: reference.label, steps: steps.length, ...cost, impossible: impossible ?? null,
+        seconds: seconds ?? null,
+      })),
+    };
+    const searches = bench.experiment.tune ? planSearches(bench, bench.experiment.tune) : [];
+    return { ...facts, rows, table: [render(bench, rows, total), ...renderTune(bench, searches)].join('\n'), json };
+  } finally {
+    bench.dispose();
+  }
 };

@@ -1,10 +1,10 @@
 import { extname, resolve } from 'node:path';
 import { ConfigError, showShape, type Container, type ImageShape, type NoiseLevel, type Operator, type SampleFailure, type ScoreModel } from '@tweedie/core';
-import { encodePng } from './images.ts';
-import type { Watch } from './progress.ts';
-import type { ReferenceInput } from './recipe.ts';
+import { encodePng } from '@tweedie/files';
+import type { Watch } from './machine/progress.ts';
+import type { ReferenceInput } from './recipe/recipe.ts';
 import { sample, type SampleProblem } from './sample.ts';
-import { checkPlace, OTHER_FILE, writeWhole } from './write.ts';
+import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 
 export type RestoreOptions = Watch & {
   /** PNG, JPEG or WebP: the degraded picture or, with `degrade`, a clean one. */

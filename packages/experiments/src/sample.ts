@@ -1,14 +1,13 @@
 import {
-  bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sigmaOf, stackProblems,
+  conflict, bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sigmaOf, stackProblems,
   type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Registry, type SampleFailure,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
-import { createFiles } from './files.ts';
-import { givenProblem } from './given-problem.ts';
-import { conflict } from './plan.ts';
-import type { Progress, Watch } from './progress.ts';
-import type { ReferenceInput } from './recipe.ts';
-import { chunkFor } from './workbench.ts';
+import { createFiles } from '@tweedie/files';
+import { givenProblem } from './plan/given-problem.ts';
+import type { Progress, Watch } from './machine/progress.ts';
+import type { ReferenceInput } from './recipe/recipe.ts';
+import { chunkFor } from './plan/workbench.ts';
 
 /** The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's measurement shape. */
 export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError } from '@tweedie/core';
-import { commandOf } from '../src/command.ts';
+import { commandOf } from '../src/plan/command.ts';
 import { compare, openStore, report, type Cell, type Comparison, type CompareOptions, type ExperimentInput } from '../src/index.ts';
 
 const recipe: ExperimentInput = {
@@ -164,7 +164,7 @@ describe('compare', () => {
   it('keeps x0hat on the way', async () => {
     const folder = newFolder();
     await compare({ recipe: { ...recipe, methods: ['exact'], operators: ['identity'], trace: 3, traceImages: 2 }, out: folder });
-    const { readTrace } = await import('../src/traces.ts');
+    const { readTrace } = await import('../src/run/traces.ts');
     const traces = await Promise.all([...(await cellsOf(folder)).keys()].map((key) => readTrace(folder, key)));
     const kept = traces.filter((trace) => trace !== undefined);
     expect(kept).toHaveLength(2);

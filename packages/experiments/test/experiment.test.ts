@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openRegistry } from '@tweedie/core';
 import { readRecipe, resolveExperiment, type Experiment, type ExperimentInput, type Overrides } from '../src/index.ts';
-import { expandSweep } from '../src/sweep.ts';
+import { expandSweep } from '../src/recipe/sweep.ts';
 
 const registry = openRegistry();
 

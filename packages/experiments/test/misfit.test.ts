@@ -1,7 +1,7 @@
 import { keyedRandom, stackProblems, makeProblem, openRegistry, createContainer, eagerEngine, tf, type Image } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { createFiles } from '../src/index.ts';
-import { misfitMeter } from '../src/misfit.ts';
+import { createFiles } from '@tweedie/files';
+import { misfitMeter } from '../src/run/misfit.ts';
 
 describe('the misfit', () => {
   it('is the residual over what the noise of the entries that are measured has', async () => {

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { createFiles, encodePng, operatorPicture } from '../src/index.ts';
+import { createFiles, encodePng } from '@tweedie/files';
+import { operatorPicture } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-picture-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

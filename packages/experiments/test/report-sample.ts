@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import { encodePng } from '@tweedie/files';
 import type { PngDataUri, ReportData, ReportFailure, ReportImage, ReportResult, ReportRow } from '../src/report/data.ts';
 
 const size = 32;
@@ -30,12 +30,11 @@ type Pixel = (x: number, y: number, channel: number) => number;
 
 /** PNG of a function of the unit square with values in [-1, 1]. */
 async function png(pixel: Pixel): Promise<PngDataUri> {
-  const bytes = Uint8Array.from({ length: size * size * 3 }, (_, index) => {
+  const pixels = Float32Array.from({ length: size * size * 3 }, (_, index) => {
     const place = Math.floor(index / 3);
-    return Math.max(0, Math.min(255, 127.5 * (1 + pixel((place % size) / size, Math.floor(place / size) / size, index % 3))));
+    return pixel((place % size) / size, Math.floor(place / size) / size, index % 3);
   });
-  const encoded = await sharp(bytes, { raw: { width: size, height: size, channels: 3 } }).png().toBuffer();
-  return `data:image/png;base64,${encoded.toString('base64')}`;
+  return `data:image/png;base64,${Buffer.from(await encodePng(pixels, [size, size, 3])).toString('base64')}`;
 }
 
 /** A face of its own colour and gaze. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { tf, type Image, type Operator } from '@tweedie/core';
-import { createFiles, encodePng, restore, sample, type SampleOptions } from '../src/index.ts';
+import { createFiles, encodePng } from '@tweedie/files';
+import { restore, sample, type SampleOptions } from '../src/index.ts';
 
 const wells = { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.05, 0.05] } };
 const options: SampleOptions = {

@@ -1,12 +1,12 @@
 import { describe, expect } from 'vitest';
 import { keyedRandom } from '@tweedie/core';
 import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
-import { kolmogorovSmirnov } from '../src/kolmogorov.ts';
+import { kolmogorovSmirnov } from '../src/statistics/kolmogorov.ts';
 import {
   bonferroni, bootstrapInterval, cohensD, holm, mean, mseRatio, pairedDifference, pairedTTest, pearson, resampledInterval, signTest, summarise, tInterval,
   wins, type Summary,
-} from '../src/statistics.ts';
-import { wilcoxon } from '../src/wilcoxon.ts';
+} from '../src/statistics/statistics.ts';
+import { wilcoxon } from '../src/statistics/wilcoxon.ts';
 
 type StoredSummary = { n: number; mean: number; std: number; standard_error: number; half_width_95: number; ci95: [number, number]; t_ci95: [number, number] };
 type Paired = {

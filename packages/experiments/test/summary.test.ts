@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { RunIndex } from '../src/run-index.ts';
-import type { Cell, Store } from '../src/store.ts';
-import { compareRows, summariseRun } from '../src/summary.ts';
+import type { RunIndex } from '../src/run/run-index.ts';
+import type { Cell, Store } from '../src/run/store.ts';
+import { compareRows, summariseRun } from '../src/results/summary.ts';
 
 const row = (label: string, perImage: (number | null)[]) => ({ label, perImage, ofMean: [] });
 const base = [20, 25, 30, 22, 28, 24];

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError } from '@tweedie/core';
 import { parse } from 'yaml';
-import { compare, encodePng, openStore, plan, readRecipe, tune, type ExperimentInput, type Tuned, type TuneOptions } from '../src/index.ts';
+import { encodePng } from '@tweedie/files';
+import { compare, openStore, plan, readRecipe, tune, type ExperimentInput, type Tuned, type TuneOptions } from '../src/index.ts';
 import { candidateValues, evenPoints } from '../src/tune/candidates.ts';
 import { byScore, candidatesFor, roundSizes, samplesFor, survivors } from '../src/tune/rounds.ts';
 

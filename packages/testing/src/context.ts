@@ -1,5 +1,5 @@
 import { type Container, type Context, createContainer, type ImageShape, type Kind, openRegistry, type OperatorContext, type PluginKinds, type PluginReference } from '@tweedie/core';
-import { createFiles } from '@tweedie/experiments';
+import { createFiles } from '@tweedie/files';
 
 /** As plugins are called by their tests: options as given, over the defaults of the manifest. */
 type AnyFactory = (options: object, context: Context) => unknown;

@@ -1,5 +1,4 @@
-import { type Engine, type Guidance, type ImageShape, type Manifest, type PluginReference, type Problem, type TensorTree } from '@tweedie/core';
-import { conflict } from '@tweedie/experiments';
+import { conflict, type Engine, type Guidance, type ImageShape, type Manifest, type PluginReference, type Problem, type TensorTree } from '@tweedie/core';
 import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
 import type { Options, PluginUnderTest } from './plugin-under-test.ts';

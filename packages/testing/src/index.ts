@@ -1,5 +1,5 @@
 // Tests of plugins make pictures and may not import experiments themselves.
-export { encodePng } from '@tweedie/experiments';
+export { encodePng } from '@tweedie/files';
 export { blindOperator } from './blind-operator.ts';
 export { type Check, type CheckFailure, failuresOf } from './check.ts';
 export { testContainer, testContext, testOperatorContext } from './context.ts';

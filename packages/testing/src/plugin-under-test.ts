@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Container, createContainer, type Kind, type Manifest, openRegistry, readManifest, resolveOptions } from '@tweedie/core';
-import { createFiles } from '@tweedie/experiments';
+import { createFiles } from '@tweedie/files';
 import { afterAll, describe } from 'vitest';
 import { type Check, describeChecks } from './check.ts';
 

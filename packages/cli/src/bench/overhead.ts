@@ -1,9 +1,8 @@
 /** What a step costs beside the network: guided steps through the sampling loop, and the passes of the U-Net that they make, compiled alone. */
 import {
-  bindGuidance, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
+  bindGuidance, conflict, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
   type Setting, stackProblems, tf,
 } from '@tweedie/core';
-import { conflict } from '@tweedie/experiments';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
 import { type Contender, type Machine, median, showMachine, thisMachine, type Turn, turnsOf } from './measure.ts';
 import { type Both, unetCalls } from './unet.ts';

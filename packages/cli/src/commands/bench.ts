@@ -58,7 +58,7 @@ async function overhead({ methods, size, repeats, threads }: Given): Outcome {
 
 async function withPlugins<T>(measure: (container: Container) => Promise<T>): Promise<T> {
   const { createContainer, openRegistry } = await import('@tweedie/core');
-  const { createFiles } = await import('@tweedie/experiments');
+  const { createFiles } = await import('@tweedie/files');
   const container = createContainer({ registry: openRegistry(), files: createFiles('.') });
   try {
     return await measure(container);

@@ -4,7 +4,7 @@
  * resolution (the page enlarges them without smoothing).
  */
 
-import type { FreeEnergyTable } from '../free-energy-run.ts';
+import type { FreeEnergyTable } from '../results/free-energy.ts';
 
 /** A picture inside the page: `data:image/png;base64,...`. */
 export type PngDataUri = `data:image/png;base64,${string}`;

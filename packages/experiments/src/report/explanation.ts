@@ -1,9 +1,9 @@
 import type { ExplanationJson } from '../explain.ts';
-import type { ExplainedRow } from '../explain-row.ts';
-import type { StepSeries } from '../explain-series.ts';
-import type { MeasureName } from '../explain-vectors.ts';
-import { tablesOf } from '../run-index.ts';
-import { plural } from '../text-table.ts';
+import type { ExplainedRow } from '../explain/row.ts';
+import type { StepSeries } from '../explain/series.ts';
+import type { MeasureName } from '../explain/vectors.ts';
+import { tablesOf } from '../run/run-index.ts';
+import { plural } from '../machine/text-table.ts';
 import { html, type Html } from './html.ts';
 import { legend, lineFigure, type Line, type LineFigure } from './lines.ts';
 import { short } from './numbers.ts';

@@ -1,4 +1,4 @@
-import { freeEnergyCells, freeEnergyColumns, type FreeEnergyTable } from '../free-energy-run.ts';
+import { freeEnergyCells, freeEnergyColumns, type FreeEnergyTable } from '../results/free-energy.ts';
 import { html, type Html } from './html.ts';
 import { legend, lineFigure, type Line } from './lines.ts';
 import { problemTitle } from './problems.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { plural } from '../text-table.ts';
+import { plural } from '../machine/text-table.ts';
 import { script } from './client.ts';
 import type { ReportData } from './data.ts';
 import { metricFigures } from './figures.ts';

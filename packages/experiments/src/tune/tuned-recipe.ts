@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { Document, isMap, isSeq, parseDocument, type YAMLSeq } from 'yaml';
-import type { Found, MethodInput } from '../recipe.ts';
-import { mean } from '../statistics.ts';
-import type { MethodRow, Workbench } from '../workbench.ts';
+import type { Found, MethodInput } from '../recipe/recipe.ts';
+import { mean } from '../statistics/statistics.ts';
+import type { MethodRow, Workbench } from '../plan/workbench.ts';
 import { untunedRows } from './search.ts';
-import { showImages, type Tune } from './settings.ts';
-import type { Scored, TuneResult } from './tune.ts';
+import { showImages, type Tune } from '../recipe/tune-settings.ts';
+import type { Scored, TuneResult } from '../tune.ts';
 
 /** Mean difference to another candidate on the images that both have; null where one failed. */
 export const differenceTo = (chosen: Scored, { perImage }: Scored): number | null => {

@@ -1,0 +1,101 @@
+import {
+  ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
+  type ScoreModel, type Step,
+} from '@tweedie/core';
+import { resolveExperiment, type Experiment, type Labelled, type Method, type Overrides } from '../recipe/experiment.ts';
+import { createFiles } from '@tweedie/files';
+import type { Images } from '../recipe/tune-settings.ts';
+import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
+
+/** An experiment file by path, or its content. */
+export type ExperimentSource = {
+  readonly recipe: string | ExperimentInput;
+  /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
+  readonly registries?: readonly string[];
+  readonly overrides?: Overrides;
+};
+
+export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
+export type MethodPart = { readonly reference: Method; readonly guidance: Guidance; readonly scheduler: Scheduler; readonly steps: readonly Step[] };
+/** A row: the method, and the same with the options that it has on single problems. */
+export type MethodRow = MethodPart & { readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[] };
+
+/** The parts that an experiment names, made but without weights. */
+export type Workbench = {
+  readonly recipe: Recipe;
+  readonly experiment: Experiment;
+  readonly registry: Registry;
+  readonly container: Container;
+  readonly model: ScoreModel;
+  /** Undefined: images are drawn from the prior. */
+  readonly dataset?: Dataset;
+  readonly operators: readonly OperatorPart[];
+  readonly methods: readonly MethodRow[];
+  /** Samples computed at once. */
+  readonly chunk: number;
+  dispose(): void;
+};
+
+/** Numbers in one chunk: 16 pictures of 32x32x3, 4 of 64x64x3, 1 of 256x256x3. */
+const CHUNK_NUMBERS = 49_152;
+const LARGEST_CHUNK = 256;
+
+/** Depends on the image shape alone, so that the number of images or samples changes no result. */
+export const chunkFor = ([height, width, channels]: ImageShape): number =>
+  2 ** Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
+
+/** `at` is the place of the images in the recipe. */
+export const checkImages = (images: Images, where: string, at: string, model: ScoreModel, dataset: Dataset | undefined): void => {
+  if (images.measurements !== undefined) {
+    if (images.offset + images.count <= images.measurements.length) return;
+    throw new ConfigError(`${where} ${at}/count`, `measurements ${images.offset + 1} to ${images.offset + images.count} are wanted, there are ${images.measurements.length}.`, 'Lower count or offset.');
+  }
+  if (dataset === undefined) {
+    if (model.mixture) return;
+    throw new ConfigError(`${where} ${at}/from`, 'this model does not know its prior in closed form, so no images can be drawn from it.', 'Give a "dataset".');
+  }
+  if (showShape(dataset.imageShape) !== showShape(model.imageShape)) {
+    throw new ConfigError(`${where} ${at}/dataset`, `its images are ${showShape(dataset.imageShape)}, the model's ${showShape(model.imageShape)}.`, 'Choose the same size.');
+  }
+  if (images.offset + images.count > dataset.size) {
+    throw new ConfigError(`${where} ${at}/count`, `images ${images.offset} to ${images.offset + images.count - 1} are wanted, the data set has ${dataset.size}.`, 'Lower count or offset.');
+  }
+};
+
+/** Makes a method with its scheduler. */
+export const methodPart = async (container: Container, model: ScoreModel, reference: Method): Promise<MethodPart> => {
+  const scheduler = await container.plugin('scheduler', reference.scheduler);
+  const guidance = await container.plugin('guidance', reference);
+  return { reference, guidance, scheduler, steps: stepsOf(guidance, scheduler, model.process) };
+};
+
+/** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
+export const openWorkbench = async ({ recipe: source, registries = [], overrides = {} }: ExperimentSource): Promise<Workbench> => {
+  const recipe = readRecipe(source);
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
+  const experiment = resolveExperiment(recipe, registry, overrides);
+  const container = createContainer({ registry, files: createFiles(recipe.folder) });
+  try {
+    const model = await container.plugin('model', experiment.model);
+    const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
+    recipe.locating(() => checkImages(experiment.images, recipe.where, '/images', model, dataset));
+    const operators: OperatorPart[] = [];
+    for (const reference of experiment.operators) {
+      operators.push({ reference, operator: await container.plugin('operator', reference, { imageShape: model.imageShape }) });
+    }
+    const methods: MethodRow[] = [];
+    for (const reference of experiment.methods) {
+      const part = await methodPart(container, model, reference);
+      const perProblem: MethodRow['perProblem'][number][] = [];
+      for (const { operator, sigmaY, ...own } of reference.perProblem) {
+        perProblem.push({ operator, ...(sigmaY === undefined ? {} : { sigmaY }), part: await methodPart(container, model, { ...reference, ...own }) });
+      }
+      methods.push({ ...part, perProblem });
+    }
+    const chunk = experiment.chunk ?? chunkFor(model.imageShape);
+    return { recipe, experiment, registry, container, model, ...(dataset && { dataset }), operators, methods, chunk, dispose: () => container.dispose() };
+  } catch (error) {
+    container.dispose();
+    throw error;
+  }
+};

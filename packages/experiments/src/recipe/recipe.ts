@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { ConfigError, messageOf, readJson, validate, type JsonSchema } from '@tweedie/core';
+import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
+
+/** How a file, or a program, names a plugin: an id, or an id with options. */
+export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
+export type LabelledInput = string | { readonly id: string; readonly label?: string; readonly options?: Readonly<Record<string, unknown>> };
+/** How tuned options were found. */
+export type Found = {
+  readonly metric: string;
+  readonly value: number;
+  readonly better: 'higher' | 'lower';
+  readonly images: string;
+  readonly budget: number;
+  readonly spent: number;
+  readonly seed: number;
+  /** Columns with an entry per candidate; `score` is over its `images`, `toChosen` its mean difference to the chosen one on the same images. */
+  readonly tried: {
+    readonly options: Readonly<Record<string, readonly number[]>>;
+    readonly images: readonly number[];
+    readonly score: readonly (number | null)[];
+    readonly toChosen: readonly (number | null)[];
+  };
+};
+export type ProblemOptionsInput = { readonly operator: string; readonly sigmaY?: number; readonly options: Readonly<Record<string, unknown>>; readonly found?: Found };
+export type MethodInput = string | (Exclude<LabelledInput, string> & {
+  readonly steps?: number;
+  readonly scheduler?: ReferenceInput;
+  readonly perProblem?: readonly ProblemOptionsInput[];
+});
+
+type ImageSource = { readonly from?: 'prior'; readonly dataset?: ReferenceInput };
+export type TuneInput = {
+  readonly images: ImageSource & { readonly count: number; readonly offset?: number };
+  readonly budget: number;
+  readonly metric?: string;
+  readonly seed?: number;
+};
+
+/** The content of an experiment file; `schemas/experiment.schema.json` describes every key. */
+export type ExperimentInput = {
+  readonly $schema?: string;
+  readonly folder?: string;
+  readonly title?: string;
+  readonly notes?: string;
+  readonly seed?: number;
+  readonly model: ReferenceInput;
+  readonly images: ImageSource & { readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset?: number };
+  readonly operators: readonly LabelledInput[];
+  readonly sigmaY: number | readonly number[] | { readonly poisson: number };
+  readonly methods: readonly MethodInput[];
+  readonly scheduler?: ReferenceInput;
+  readonly engine?: ReferenceInput;
+  readonly metrics?: readonly LabelledInput[];
+  readonly samples?: number;
+  readonly freeEnergy?: Partial<FreeEnergyOptions> & Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>;
+  readonly impossible?: 'error' | 'skip';
+  readonly trace?: number;
+  readonly traceImages?: number;
+  readonly tune?: TuneInput;
+  readonly chunk?: number;
+};
+
+type Defaulted = 'seed' | 'scheduler' | 'engine' | 'metrics' | 'samples' | 'impossible';
+/** Checked against the schema, with its defaults. */
+export type CheckedExperiment = Omit<ExperimentInput, Defaulted> & Required<Pick<ExperimentInput, Defaulted>>;
+
+/** An experiment as it was given, and how to speak of places in it. */
+export type Recipe = {
+  readonly input: CheckedExperiment;
+  /** Name of the file without ending, or `experiment`. */
+  readonly name: string;
+  /** Where relative paths start. */
+  readonly folder: string;
+  /** The file, as messages name it. */
+  readonly where: string;
+  /** Runs `check`; a ConfigError that names a place of the file as `[file /pointer]` leaves with the line: `[file:12 /pointer]`. */
+  locating<T>(check: () => T): T;
+};
+
+const schema = readJson(join(import.meta.dirname, '../../schemas/experiment.schema.json')) as JsonSchema;
+
+/** The line of the nearest thing that exists at or above a JSON pointer. */
+const lineOf = (document: Document, lines: LineCounter, pointer: string): number => {
+  const path = pointer.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  for (let length = path.length; length > 0; length--) {
+    const keys = path.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+    const node = document.getIn(keys, true);
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) return lines.linePos(Number(node.range[0])).line;
+  }
+  return 1;
+};
+
+/** A ConfigError's message with lines in place of bare pointers. */
+const withLines = (error: unknown, file: string, lineAt: (pointer: string) => number): unknown => {
+  if (!(error instanceof ConfigError)) return error;
+  error.message = error.message.replaceAll(`[${file} /`, `[${file} \0/`).replace(/ \0(\/[^\]]*)\]/g, (_, pointer: string) => `:${lineAt(pointer)} ${pointer}]`);
+  return error;
+};
+
+/** Aliases are followed here, not while parsing: one without an anchor, or that many that memory would not do, shows only now. */
+const contentOf = (document: Document, file: string): unknown => {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(file, `is not valid YAML: ${messageOf(error)}.`, 'Correct its aliases (*name); each needs its anchor (&name) above it.', { cause: error });
+  }
+};
+
+const parse = (file: string, text: string): Recipe => {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
+  const [broken] = document.errors;
+  if (broken) throw new ConfigError(file, `is not valid YAML: ${broken.message.split('\n')[0]?.replace(/;.*\(\)| *:$/g, '') ?? ''}.`, 'Correct the file.');
+  if (!isMap(document.contents)) throw new ConfigError(file, 'is not an experiment: it holds no keys such as "model" and "methods".', 'Start from recipes/quickstart.yaml.');
+  const locating: Recipe['locating'] = (check) => {
+    try {
+      return check();
+    } catch (error) {
+      throw withLines(error, file, (pointer) => lineOf(document, lines, pointer));
+    }
+  };
+  const input = locating(() => validate<CheckedExperiment>(schema, contentOf(document, file), file));
+  return { input, name: basename(file, extname(file)), folder: resolve(dirname(file), input.folder ?? '.'), where: file, locating };
+};
+
+/** Reads an experiment from a YAML or JSON file, or takes it as an object. */
+export const readRecipe = (recipe: string | ExperimentInput): Recipe => {
+  if (typeof recipe !== 'string') {
+    const input = validate<CheckedExperiment>(schema, recipe, 'experiment');
+    return { input, name: 'experiment', folder: resolve(input.folder ?? '.'), where: 'experiment', locating: (check) => check() };
+  }
+  let text: string;
+  try {
+    text = readFileSync(recipe, 'utf8');
+  } catch (error) {
+    throw new ConfigError(recipe, `the experiment file cannot be read: ${messageOf(error)}.`, 'Correct the path.', { cause: error });
+  }
+  return parse(recipe, text);
+};

@@ -1,0 +1,42 @@
+import { canonicalJson, ConfigError, suggest } from '@tweedie/core';
+import type { Labelled, Reference } from './experiment.ts';
+import type { ReferenceInput, TuneInput } from './recipe.ts';
+
+/** A slice of a data set, of measurements given as values or, without either, of draws from the prior. */
+export type Images = { readonly dataset?: Reference; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset: number };
+
+/** How options are searched. */
+export type Tune = {
+  readonly images: Images;
+  /** Network forwards for each method, operator and noise level; a vjp counts as two. */
+  readonly budget: number;
+  /** Label of the metric that decides. */
+  readonly metric: string;
+  readonly seed: number;
+};
+
+const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset + count - 1}`;
+
+/** The validation images, as readers are told. */
+export const showImages = ({ images }: Tune): string => `${images.dataset?.id ?? 'prior'} ${showSlice(images)}`;
+
+type Rest = { readonly shown: Images; readonly metrics: readonly Labelled[]; readonly dataset: (given: ReferenceInput) => Reference };
+
+/** Checks and completes the key `tune`: the metric exists, and no image is both chosen on and shown. */
+export const resolveTune = ({ images, budget, metric, seed = 0 }: TuneInput, { shown, metrics, dataset }: Rest, where: string): Tune => {
+  if (images.from !== undefined && images.dataset !== undefined) throw new ConfigError(`${where} /tune/images`, 'has both "from: prior" and "dataset".', 'Keep one of the two.');
+  const labels = metrics.map(({ label }) => label);
+  const decides = metric ?? labels[0] ?? '';
+  if (!labels.includes(decides)) throw new ConfigError(`${where} /tune/metric`, `the experiment has no metric ${JSON.stringify(decides)}.`, suggest(decides, labels));
+  const source = images.from === 'prior' ? undefined : images.dataset === undefined ? shown.dataset : dataset(images.dataset);
+  const end = shown.offset + shown.count;
+  const chosenOn: Images = { ...(source === undefined ? {} : { dataset: source }), count: images.count, offset: images.offset ?? end };
+  const sameSource = canonicalJson(source ?? null) === canonicalJson(shown.dataset ?? null);
+  if (sameSource && chosenOn.offset < end && shown.offset < chosenOn.offset + chosenOn.count) {
+    throw new ConfigError(
+      `${where} /tune/images`, `images ${showSlice(chosenOn)} are to choose options on, and images ${showSlice(shown)} are shown: what is shown must not have been chosen on.`,
+      `Leave offset out, or set it to ${end} or more.`,
+    );
+  }
+  return { images: chosenOn, budget, metric: decides, seed };
+};

@@ -1,0 +1,165 @@
+import { MISFIT } from '../run/misfit.ts';
+import { meanCell, tablesOf, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
+import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
+import type { Cell, Store } from '../run/store.ts';
+
+/** `ci95`: half width of the 95 % interval, 1.96 standard errors over images; null where there is one image. */
+export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
+
+/** `ci95` is from Student's t here, so that the interval excludes zero exactly where the paired t test has p < 0.05, for few images too. */
+export type Difference = Estimate & {
+  /** Label of the row with the best mean. */
+  readonly to: string;
+  /** Paired t test, two-sided, Holm over the rows of the table. */
+  readonly pHolm?: number;
+  /** Share of images on which this row is better, ties half. */
+  readonly winRate: number;
+};
+
+export type MetricSummary = Estimate & {
+  /** Mean over the samples of each image that did not fail. */
+  readonly perImage: readonly (number | null)[];
+  /** Score of the mean of the samples, where there are several. */
+  readonly ofMean?: Estimate;
+  /** This row minus the best one, over the images that both have. */
+  readonly difference?: Difference;
+  /** Best mean, and the interval of the difference to every other row excludes zero. */
+  readonly best: boolean;
+};
+
+export type RowCost = { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number; readonly peakMemory: number };
+
+export type RowSummary = {
+  readonly row: IndexRow;
+  /** By metric id; a metric without a finite score is left out. */
+  readonly metrics: ReadonlyMap<string, MetricSummary>;
+  /** || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0. */
+  readonly misfit?: Estimate;
+  /** Per sample; undefined where nothing has run. */
+  readonly cost?: RowCost;
+  /** Samples that are there, failed ones included. */
+  readonly finished: number;
+  readonly failed: readonly { readonly image: number; readonly sample: number; readonly step: number; readonly reason: string }[];
+};
+
+/** How far a run has come, in samples. */
+export const progressOf = (index: RunIndex, rows: readonly RowSummary[]): { readonly finished: number; readonly expected: number } => ({
+  finished: rows.reduce((sum, row) => sum + row.finished, 0),
+  expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
+});
+
+const estimate = (values: readonly number[]): Estimate => {
+  const { n, mean: center, halfWidth95 } = summarise(values);
+  return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };
+};
+
+const finite = (value: number | undefined | null): value is number => typeof value === 'number' && Number.isFinite(value);
+
+type Scores = { readonly label: string; readonly perImage: readonly (number | null)[]; readonly ofMean: readonly number[] };
+
+/** Scores of two rows on the images that both have. */
+const paired = (a: Scores, b: Scores): { a: number[]; b: number[] } => {
+  const both = a.perImage.flatMap((value, i): [number, number][] => {
+    const other = b.perImage[i];
+    return finite(value) && finite(other) ? [[value, other]] : [];
+  });
+  return { a: both.map(([value]) => value), b: both.map(([, value]) => value) };
+};
+
+const differenceTo = (best: Scores, row: Scores, better: IndexMetric['better']): Difference & { readonly p: number; readonly resolved: boolean } => {
+  const { a, b } = paired(row, best);
+  const d = differences(a, b);
+  const center = mean(d);
+  const [low, high] = d.length > 1 ? tInterval(d) : [NaN, NaN];
+  const { p } = pairedTTest(a, b);
+  const { aGreater, equal, bGreater } = wins(a, b);
+  return {
+    n: d.length,
+    mean: center,
+    ci95: Number.isFinite(low) ? center - low : null,
+    to: best.label,
+    winRate: ((better === 'higher' ? aGreater : bGreater) + equal / 2) / a.length,
+    // Identical scores have no t value: nothing tells the two apart.
+    p: Number.isNaN(p) ? 1 : p,
+    // In favour of the best row: its mean may owe its place to images that the other has no score of.
+    resolved: better === 'higher' ? high < 0 : low > 0,
+  };
+};
+
+/** One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. */
+export const compareRows = (rows: readonly Scores[], better: IndexMetric['better']): readonly (MetricSummary | undefined)[] => {
+  const sound = rows.map(({ perImage }) => perImage.filter(finite));
+  const scored = rows.flatMap((row, i) => ((sound[i]?.length ?? 0) > 0 ? [{ row, mean: mean(sound[i] ?? []) }] : []));
+  const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
+  const others = scored.filter((candidate) => candidate !== best).map(({ row }) => ({ row, difference: best && differenceTo(best.row, row, better) }));
+  const adjusted = holm(others.map(({ difference }) => difference?.p ?? 1));
+  const wonAll = others.length > 0 && others.every(({ difference }) => difference?.resolved === true);
+  return rows.map((row, i): MetricSummary | undefined => {
+    const values = sound[i] ?? [];
+    if (values.length === 0) return undefined;
+    const common = { ...estimate(values), perImage: row.perImage, ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}) };
+    if (row === best?.row) return { ...common, best: wonAll };
+    const position = others.findIndex((other) => other.row === row);
+    const found = others[position]?.difference;
+    if (!found || found.n === 0) return { ...common, best: false };
+    const { p: _, resolved: __, ...difference } = found;
+    const pHolm = adjusted[position];
+    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 && pHolm !== undefined ? { pHolm } : {}) } };
+  });
+};
+
+const costOf = (cells: readonly Cell[]): RowCost | undefined => {
+  if (cells.length === 0) return undefined;
+  const over = (part: (cell: Cell) => number): number => mean(cells.map(part));
+  return {
+    forwards: over(({ cost }) => cost.forwards),
+    vjps: over(({ cost }) => cost.vjps),
+    operatorCalls: over(({ cost }) => cost.operatorCalls),
+    secondsPerSample: over(({ seconds }) => seconds),
+    peakMemory: cells.reduce((most, { peakMemory }) => Math.max(most, peakMemory), 0),
+  };
+};
+
+/** Mean score over the samples of each image; null where there is none. */
+export const perImageOf = (index: RunIndex, row: IndexRow, cells: ReadonlyMap<string, Cell>, values: ReadonlyMap<string, number>): readonly (number | null)[] =>
+  index.images.map((_, i) => {
+    const own = (row.cells[i] ?? []).filter((cell) => cells.has(cell)).map((cell) => values.get(cell)).filter(finite);
+    return own.length === 0 ? null : mean(own);
+  });
+
+/** Tables of what is stored, in the order of the index. */
+export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' | 'scores'>): Promise<readonly RowSummary[]> => {
+  const cells = await store.cells();
+  const misfits = await store.scores(MISFIT);
+  const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));
+  for (const { id, key, better } of index.metrics) {
+    const values = await store.scores(key);
+    const scoresOf = (row: IndexRow): Scores => ({
+      label: row.label,
+      perImage: perImageOf(index, row, cells, values),
+      ofMean: row.cells.map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined)).filter(finite),
+    });
+    for (const table of tablesOf(index.rows, (row) => row)) {
+      compareRows(table.map(scoresOf), better).forEach((summary, i) => {
+        const row = table[i];
+        if (row && summary) metrics.get(row)?.set(id, summary);
+      });
+    }
+  }
+  return index.rows.map((row): RowSummary => {
+    const own = row.cells.flatMap((samples, image) => samples.flatMap((key, sample) => {
+      const cell = cells.get(key);
+      return cell ? [{ cell, image, sample }] : [];
+    }));
+    const cost = costOf(own.map(({ cell }) => cell));
+    const misfit = perImageOf(index, row, cells, misfits).filter(finite);
+    return {
+      row,
+      metrics: metrics.get(row) ?? new Map(),
+      ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
+      ...(cost ? { cost } : {}),
+      finished: own.length,
+      failed: own.flatMap(({ cell: { failure }, image, sample }) => (failure ? [{ image, sample, ...failure }] : [])),
+    };
+  });
+};

@@ -1,0 +1,95 @@
+import { disposeProblem, disposeTree, stackProblems, tf, type Image, type Metric, type Problem } from '@tweedie/core';
+import { MISFIT } from './misfit.ts';
+import { loadProblem } from './problems.ts';
+import type { PlannedRow } from '../plan/rows.ts';
+import { checkSignal } from '../machine/progress.ts';
+import { meanCell, rowTitle, type IndexRow } from './run-index.ts';
+import type { Run } from './runner.ts';
+import { soundOf, type Cell, type Score } from './store.ts';
+
+export const meanOf = (samples: readonly Float32Array[]): Float32Array => {
+  const [first] = samples;
+  return Float32Array.from(first ?? [], (_, i) => samples.reduce((sum, sample) => sum + (sample[i] ?? 0), 0) / samples.length);
+};
+
+/** What there is to score: one picture made of stored samples. */
+type Wanted = { readonly cell: string; readonly samples: readonly string[]; readonly problem: string };
+
+/** What a row has no score of yet. */
+const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: ReadonlyMap<string, number>): readonly Wanted[] =>
+  row.cells.flatMap((samples, position): Wanted[] => {
+    const problem = row.problems[position] ?? '';
+    const single = soundOf(samples, cells).map((cell) => ({ cell, samples: [cell], problem }));
+    return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
+  }).filter(({ cell }) => !known.has(cell));
+
+/** One measure of one picture [1, H, W, C]. */
+type Measure = (x: Image, problem: Problem) => Promise<number | undefined>;
+
+const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measure, key: string, { index, store }: Run): Promise<Score> => {
+  const problem = loadProblem(store.folder, hash);
+  const x = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]) as Image;
+  try {
+    return { cell, metric: key, value: (await measure(x, problem)) ?? NaN };
+  } finally {
+    x.dispose();
+    disposeProblem(problem);
+  }
+};
+
+const scoreBy = (metric: Metric): Measure => async (x, { x0 }) => {
+  const reference = tf.expandDims(x0) as Image;
+  const [value] = await metric.compare(x, reference);
+  reference.dispose();
+  return value;
+};
+
+const misfitBy = ({ misfit }: Run, { operator: { operator } }: PlannedRow): Measure => async (x, problem) => {
+  const measured = stackProblems([problem]);
+  const [value] = await misfit.measure(operator, x, measured);
+  disposeTree({ y: measured.y, drawn: measured.drawn });
+  return value;
+};
+
+/** Scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
+export const completeScores = async (run: Run): Promise<void> => {
+  const { index, metrics, rows, store, watch } = run;
+  const cells = await store.cells();
+  const jobs: { row: IndexRow; measure: Measure; key: string; wanted: readonly Wanted[] }[] = [];
+  for (const [m, metric] of metrics.entries()) {
+    const key = index.metrics[m]?.key ?? '';
+    const known = await store.scores(key);
+    jobs.push(...index.rows.map((row) => ({ row, measure: scoreBy(metric), key, wanted: wantedOf(row, cells, known) })));
+  }
+  const known = await store.scores(MISFIT);
+  for (const [i, row] of index.rows.entries()) {
+    const planned = rows[i];
+    if (planned === undefined || row.sigmaY === 0) continue;
+    jobs.push({ row, measure: misfitBy(run, planned), key: MISFIT, wanted: wantedOf(row, cells, known).filter(({ samples }) => samples.length === 1) });
+  }
+  const total = jobs.reduce((sum, { wanted }) => sum + wanted.length, 0);
+  let done = 0;
+  for (const { row, measure, key, wanted } of jobs) {
+    const scores: Score[] = [];
+    for (const each of wanted) {
+      checkSignal(watch.signal);
+      scores.push(await scoreOf(each, measure, key, run));
+      watch.onProgress?.({ phase: 'scores', done: ++done, total, label: rowTitle(row) });
+    }
+    if (scores.length > 0) await store.save([], scores, index.imageShape);
+  }
+};
+
+/** Lets each metric score the first image against itself, so that one that cannot says so before anything is sampled. */
+export const tryMetrics = async ({ index, metrics, store }: Run): Promise<void> => {
+  const [hash] = index.rows.flatMap(({ problems }) => problems);
+  if (hash === undefined) return;
+  const problem = loadProblem(store.folder, hash);
+  const reference = tf.expandDims(problem.x0) as Image;
+  try {
+    for (const metric of metrics) await metric.compare(reference, reference);
+  } finally {
+    reference.dispose();
+    disposeProblem(problem);
+  }
+};

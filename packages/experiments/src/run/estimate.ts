@@ -1,0 +1,40 @@
+import { bindGuidance, disposeProblem, disposeTree, sampleBatch, stackProblems, type Engine } from '@tweedie/core';
+import type { PlannedRow } from '../plan/rows.ts';
+import { cleanImage, problemOf, type CleanImage } from './problems.ts';
+import { stopwatch } from './stopwatch.ts';
+import type { Workbench } from '../plan/workbench.ts';
+
+/** Steps that are run: the first compiles, the others are timed. */
+const STEPS = 4;
+
+/** Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the row. */
+const estimateRow = async (bench: Workbench, engine: Engine, { operator, method, sigmaY }: PlannedRow, image: CleanImage): Promise<number> => {
+  const { experiment, model, chunk } = bench;
+  const { imageShape } = model;
+  const problem = problemOf(bench, operator, sigmaY, image);
+  const batch = stackProblems(Array.from({ length: chunk }, () => problem));
+  const bound = await bindGuidance(method.guidance, { engine, model, operator: operator.operator, scheduler: method.scheduler });
+  try {
+    const clock = stopwatch(bound);
+    const steps = bound.steps.slice(0, STEPS);
+    const { x } = await sampleBatch({
+      bound: { ...bound, steps }, imageShape, problem: batch, keys: Array.from({ length: chunk }, (_, sample) => ({ seed: experiment.seed, problem: problem.hash, sample })), onStep: clock.lap,
+    });
+    x.dispose();
+    return (clock.stop().seconds / steps.length) * bound.steps.length * Math.ceil((experiment.images.count * experiment.samples) / chunk);
+  } finally {
+    bound.dispose();
+    disposeTree({ y: batch.y, drawn: batch.drawn });
+    disposeProblem(problem);
+  }
+};
+
+/** Seconds of each row, in the order given; undefined where it cannot run. Reads the weights. */
+export const estimateSeconds = async (bench: Workbench, rows: readonly PlannedRow[]): Promise<readonly (number | undefined)[]> => {
+  const engine = await bench.container.plugin('engine', bench.experiment.engine);
+  await bench.model.load?.();
+  const image = await cleanImage(bench, 0);
+  const seconds: (number | undefined)[] = [];
+  for (const row of rows) seconds.push(row.impossible === undefined ? await estimateRow(bench, engine, row, image) : undefined);
+  return seconds;
+};

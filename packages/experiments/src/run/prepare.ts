@@ -1,0 +1,120 @@
+import type { Engine, Metric } from '@tweedie/core';
+import type { Labelled, Reference } from '../recipe/experiment.ts';
+import { freeEnergyIndex } from '../results/free-energy.ts';
+import { identify } from './identity.ts';
+import type { PlannedRow } from '../plan/rows.ts';
+import { cleanImage, storeProblem } from './problems.ts';
+import { checkSignal, type Watch } from '../machine/progress.ts';
+import { codeOf, provenanceOf, VERSION } from './provenance.ts';
+import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
+import type { Workbench } from '../plan/workbench.ts';
+
+const plain = ({ id, options }: Reference): Reference => ({ id, options });
+
+const showOptions = (options: Readonly<Record<string, unknown>>): string =>
+  Object.entries(options).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ');
+
+/** Hashes of the problems of one operator and noise level, by image. */
+type Problems = ReadonlyMap<string, readonly string[]>;
+const problemsKey = (operator: Labelled, sigmaY: number): string => `${operator.label}\n${sigmaY}`;
+
+const makeProblems = async (bench: Workbench, folder: string, { signal, onProgress }: Watch): Promise<{ problems: Problems; names: readonly string[] }> => {
+  const { experiment, operators } = bench;
+  const problems = new Map<string, string[]>();
+  const names: string[] = [];
+  const total = experiment.images.count;
+  for (let position = 0; position < total; position++) {
+    checkSignal(signal);
+    const image = await cleanImage(bench, position);
+    names.push(image.name);
+    for (const part of operators) {
+      for (const sigmaY of experiment.sigmaY) {
+        const key = problemsKey(part.reference, sigmaY);
+        const hashes = problems.get(key) ?? [];
+        problems.set(key, hashes);
+        hashes.push(storeProblem(folder, bench, part, sigmaY, image));
+      }
+    }
+    onProgress?.({ phase: 'problems', done: position + 1, total, label: image.name });
+  }
+  return { problems, names };
+};
+
+/**
+ * Everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order of rows, other methods, the
+ * number of images or samples, metrics.
+ */
+const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: ReadonlyMap<string, string>, { operator, method }: PlannedRow): string => {
+  const { reference } = method;
+  const used = { guidance: reference.id, scheduler: reference.scheduler.id, model: experiment.model.id, operator: operator.reference.id, engine: experiment.engine.id };
+  return identify({
+    tweedie: VERSION,
+    seed: experiment.seed,
+    model: plain(experiment.model),
+    weights: model.weightsHash(),
+    operator: plain(operator.reference),
+    method: plain(reference),
+    scheduler: plain(reference.scheduler),
+    engine: { ...plain(experiment.engine), facts: engine.facts },
+    chunk,
+    code: Object.entries(used).map(([kind, id]) => [kind, code.get(`${kind}/${id}`)]),
+  });
+};
+
+type Parts = {
+  readonly bench: Workbench;
+  readonly rows: readonly PlannedRow[];
+  readonly engine: Engine;
+  /** Same order as the experiment's. */
+  readonly metrics: readonly Metric[];
+  readonly command: string;
+  readonly watch: Watch;
+};
+
+/** Makes the problems and names every cell. The model is loaded. */
+export const prepareRun = async ({ bench, rows, engine, metrics: made, command, watch }: Parts, folder: string): Promise<RunIndex> => {
+  const { experiment, model, registry } = bench;
+  const freeEnergy = freeEnergyIndex(bench);
+  const code = codeOf(bench);
+  const { problems, names } = await makeProblems(bench, folder, watch);
+  const metrics = made.flatMap(({ better, unit }, i): IndexMetric[] => {
+    const reference = experiment.metrics[i];
+    if (reference === undefined) return [];
+    const { id, label, options } = reference;
+    // The unit has its own place.
+    const title = label === id ? registry.find('metric', id).title.replace(` (${unit})`, '') : label;
+    return [{ id: label, title, better, ...(unit === undefined ? {} : { unit }), key: identify({ id, options, code: code.get(`metric/${id}`) }) }];
+  });
+  const samples = Array.from({ length: experiment.samples }, (_, sample) => sample);
+  return {
+    title: experiment.title,
+    ...(experiment.notes === undefined ? {} : { notes: experiment.notes }),
+    command,
+    imageShape: model.imageShape,
+    images: names,
+    samples: experiment.samples,
+    ...(experiment.images.measurements === undefined ? {} : { truthUnknown: true }),
+    ...(freeEnergy === undefined ? {} : { freeEnergy }),
+    metrics,
+    traced: experiment.trace === undefined ? 0 : Math.min(experiment.traceImages, names.length),
+    provenance: provenanceOf(bench, engine, code),
+    rows: rows.map((row): IndexRow => {
+      const { reference, steps } = row.method;
+      const hashes = problems.get(problemsKey(row.operator.reference, row.sigmaY)) ?? [];
+      const identity = rowIdentity(bench, engine, code, row);
+      return {
+        operator: row.operator.reference.label,
+        sigmaY: row.sigmaY,
+        label: reference.label,
+        method: reference.id,
+        options: showOptions(reference.given),
+        steps: steps.length,
+        problems: hashes,
+        cells: row.impossible === undefined ? hashes.map((problem) => samples.map((sample) => identify({ row: identity, problem, sample }))) : [],
+        ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
+        ...(reference.found === undefined ? {} : { found: reference.found }),
+        ...(row.impossible === undefined ? {} : { skipped: row.impossible }),
+      };
+    }),
+  };
+};

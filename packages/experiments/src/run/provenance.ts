@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import { readJson, type Engine, type Kind } from '@tweedie/core';
+import { codeHash } from './identity.ts';
+import type { Workbench } from '../plan/workbench.ts';
+
+export type Fact = { readonly name: string; readonly value: string };
+
+export const VERSION = String((readJson(join(import.meta.dirname, '../../package.json')) as { version: string }).version);
+
+/** Commit of the code that runs, with a `+` where files differ from it; undefined outside a repository. */
+const commit = (): string | undefined => {
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', import.meta.dirname, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+');
+  } catch {
+    return undefined;
+  }
+};
+
+/** Every plugin that the experiment uses, once. */
+export const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: Kind; readonly id: string }[] => {
+  const all: { kind: Kind; id: string }[] = [
+    { kind: 'model', id: experiment.model.id },
+    ...(experiment.images.dataset ? [{ kind: 'dataset' as const, id: experiment.images.dataset.id }] : []),
+    ...experiment.operators.map(({ id }) => ({ kind: 'operator' as const, id })),
+    ...experiment.methods.map(({ id }) => ({ kind: 'guidance' as const, id })),
+    ...experiment.methods.map(({ scheduler }) => ({ kind: 'scheduler' as const, id: scheduler.id })),
+    { kind: 'engine', id: experiment.engine.id },
+    ...experiment.metrics.map(({ id }) => ({ kind: 'metric' as const, id })),
+  ];
+  return [...new Map(all.map((plugin) => [`${plugin.kind}/${plugin.id}`, plugin])).values()];
+};
+
+/** Hash of the code of each plugin, by `kind/id`. */
+export const codeOf = (bench: Workbench): ReadonlyMap<string, string> => {
+  const known = new Map<string, string>();
+  return new Map(pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]));
+};
+
+/** What the numbers depend on, in the order in which a reader wants it. Call after the model is loaded. */
+export const provenanceOf = (bench: Workbench, engine: Engine, code: ReadonlyMap<string, string>): readonly Fact[] => {
+  const { experiment, registry, model, chunk } = bench;
+  const found = commit();
+  return [
+    { name: 'Tweedie', value: VERSION + (found === undefined ? '' : `, commit ${found}`) },
+    { name: 'seed', value: String(experiment.seed) },
+    { name: 'model', value: `${experiment.model.id} ${JSON.stringify(experiment.model.options)}` },
+    { name: 'weights', value: `sha256 ${model.weightsHash()}` },
+    { name: 'scheduler', value: `${experiment.scheduler.id} ${JSON.stringify(experiment.scheduler.options)}` },
+    { name: 'engine', value: [experiment.engine.id, ...Object.entries(engine.facts).map(([name, value]) => `${name} ${value}`)].join(', ') },
+    { name: 'chunk', value: `${chunk} samples at once` },
+    { name: 'machine', value: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads, ${process.platform}, Node ${process.version}` },
+    ...pluginsOf(bench).map(({ kind, id }) => {
+      const { package: name, version } = registry.find(kind, id);
+      return { name: `${kind}/${id}`, value: `${name} ${version}, code ${(code.get(`${kind}/${id}`) ?? '').slice(0, 12)}` };
+    }),
+  ];
+};

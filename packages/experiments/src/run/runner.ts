@@ -1,0 +1,161 @@
+import {
+  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
+  type StepEvent,
+} from '@tweedie/core';
+import { MISFIT, type MisfitMeter } from './misfit.ts';
+import type { PlannedRow } from '../plan/rows.ts';
+import { loadProblem } from './problems.ts';
+import type { Watch } from '../machine/progress.ts';
+import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
+import { stopwatch, type Timing } from './stopwatch.ts';
+import type { NewCell, Score, Store } from './store.ts';
+import { hasTrace, traceRecorder, writeTrace, type Trace } from './traces.ts';
+import type { Workbench } from '../plan/workbench.ts';
+
+/** One sample to draw. */
+type Work = { readonly key: string; readonly problem: string; readonly image: string; readonly sample: number; readonly traced: boolean };
+
+export type Run = {
+  readonly bench: Workbench;
+  readonly engine: Engine;
+  readonly index: RunIndex;
+  /** Same order as `index.rows`. */
+  readonly rows: readonly PlannedRow[];
+  readonly metrics: readonly Metric[];
+  readonly misfit: MisfitMeter;
+  readonly store: Store;
+  readonly watch: Watch;
+};
+
+type Drawn = { readonly x: readonly Float32Array[]; readonly failures: readonly (SampleFailure | undefined)[]; readonly scores: readonly Score[] };
+
+const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): readonly Work[] =>
+  cells.flatMap((samples, position) => samples.map((key, sample) => ({
+    key, sample, problem: problems[position] ?? '', image: images[position] ?? '', traced: position < traced && sample === 0,
+  })));
+
+const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+
+type Batch = { readonly operator: Operator; readonly problems: readonly Problem[]; readonly measured: Measured };
+
+/** Scores and misfit of the rows of a batch that did not fail. */
+const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[], { operator, problems, measured }: Batch, x: Image, failures: Drawn['failures']): Promise<Score[]> => {
+  const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
+  if (sound.length === 0) return [];
+  const samples = tf.gather(x, sound);
+  const references = tf.stack(sound.flatMap((row) => problems[row]?.x0 ?? [])) as Image;
+  const scores: Score[] = [];
+  for (const [i, metric] of metrics.entries()) {
+    const values = await metric.compare(samples, references);
+    sound.forEach((row, position) => scores.push({ cell: work[row]?.key ?? '', metric: index.metrics[i]?.key ?? '', value: values[position] ?? NaN }));
+  }
+  tf.dispose([samples, references]);
+  if (measured.sigmaY > 0) {
+    const values = await misfit.measure(operator, x, measured);
+    scores.push(...sound.map((row) => ({ cell: work[row]?.key ?? '', metric: MISFIT, value: values[row] ?? NaN })));
+  }
+  return scores;
+};
+
+type Bound = { readonly row: IndexRow; readonly planned: PlannedRow; readonly bound: BoundGuidance };
+
+/** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
+const runChunk = async (run: Run, { row, planned, bound }: Bound, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
+  const { bench, index, store, watch } = run;
+  const started = new Date();
+  const padded = Array.from({ length: bench.chunk }, (_, i) => work[Math.min(i, work.length - 1)] ?? work[0]).filter((item) => item !== undefined);
+  const loaded = new Map([...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]));
+  const problems = padded.flatMap(({ problem }) => loaded.get(problem) ?? []);
+  const batch = stackProblems(problems);
+  const recorder = traceRecorder(work.flatMap(({ traced }, i) => (traced ? [i] : [])), bench.experiment.trace ?? 0);
+  const clock = stopwatch(bound);
+  try {
+    const { x, failures, cost } = await sampleBatch({
+      bound,
+      imageShape: index.imageShape,
+      problem: batch,
+      keys: padded.map(({ problem, sample }) => ({ seed: bench.experiment.seed, problem, sample })),
+      ...(watch.signal && { signal: watch.signal }),
+      onStep: async (event) => {
+        clock.lap();
+        await recorder.record(event);
+        onStep(work.length, event);
+      },
+    });
+    const timing = clock.stop();
+    const each = (calls: number): number => calls / padded.length;
+    const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
+    const drawn = { x: rowsOf(x).slice(0, work.length), failures, scores: await scoreRows(run, work, { operator: planned.operator.operator, problems, measured: batch }, x, failures) };
+    x.dispose();
+    await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
+  } finally {
+    disposeTree({ y: batch.y, drawn: batch.drawn });
+    for (const problem of loaded.values()) disposeProblem(problem);
+  }
+};
+
+type Ledger = { readonly started: Date; readonly perSample: NewCell['cost']; readonly timing: Timing; readonly size: number };
+
+const saveChunk = async ({ index, store }: Run, row: IndexRow, work: readonly Work[], drawn: Drawn, traces: ReadonlyMap<number, Trace>, ledger: Ledger): Promise<void> => {
+  const { started, perSample, timing, size } = ledger;
+  const finished = new Date();
+  for (const [i, trace] of traces) {
+    if (trace.frames.length > 0) writeTrace(store.folder, work[i]?.key ?? '', trace, index.imageShape);
+  }
+  const cells = work.map(({ key, problem, image, sample }, i): NewCell => {
+    const failure = drawn.failures[i];
+    const x = drawn.x[i];
+    return {
+      key, problem, image, sample, started, finished, chunk: size,
+      operator: row.operator, sigmaY: row.sigmaY, label: row.label, method: row.method,
+      seconds: timing.seconds / size, compileSeconds: timing.compileSeconds, peakMemory: timing.peakMemory, cost: perSample,
+      ...(failure ? { failure } : x ? { x } : {}),
+    };
+  });
+  await store.save(cells, drawn.scores, index.imageShape);
+};
+
+/** Draws every sample that is not there yet, row by row. What is stored is never drawn again. */
+export const runRows = async (run: Run): Promise<void> => {
+  const { bench, engine, index, rows, store, watch } = run;
+  const finished = await store.cells();
+  const isDone = ({ key, traced }: Work): boolean => {
+    const cell = finished.get(key);
+    return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
+  };
+  const all = index.rows.map((row) => workOf(row, index));
+  // Rows with the same options, a tuned one that kept its defaults say, share their samples.
+  const first = new Map(all.flat().reverse().map((item) => [item.key, item]));
+  const todo = all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
+  // Progress counts steps of samples, so that a long chunk moves too.
+  const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * (index.rows[i]?.steps ?? 0), 0);
+  const total = steps(all);
+  let done = total - steps(todo);
+  const kept = all.flat().filter(isDone).length;
+  watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}) });
+
+  // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
+  const jobs = index.rows.flatMap((row, i) => {
+    const [planned, work = []] = [rows[i], todo[i]];
+    return planned === undefined || work.length === 0 ? [] : [{ row, planned, work }];
+  });
+  for (const job of jobs) {
+    const { operator, method } = job.planned;
+    const members = jobs.filter(({ planned }) => planned.operator === operator && planned.method === method);
+    if (members[0] !== job) continue;
+    const bound = await bindGuidance(method.guidance, { engine, model: bench.model, operator: operator.operator, scheduler: method.scheduler });
+    try {
+      for (const { work, ...member } of members) {
+        for (const chunk of chunksOf(work, bench.chunk)) {
+          await runChunk(run, { ...member, bound }, chunk, (samples, { done: step, total: last }) => {
+            done += samples;
+            watch.onProgress?.({ phase: 'sampling', done, total, label: `${rowTitle(member.row)}, step ${step} of ${last}` });
+          });
+        }
+      }
+    } finally {
+      bound.dispose();
+    }
+  }
+};

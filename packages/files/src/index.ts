@@ -1,0 +1,2 @@
+export { createFiles } from './files.ts';
+export { decodeImage, encodePng, imageShapeOf } from './images.ts';
