@@ -6,21 +6,21 @@ import type { Image, ImageShape, LevelTensors, NoiseProcess, Prediction, Scalar,
  * The VE state that belongs to xt is xt / signal, at level sigma = noise / signal; its score is signal times the score of xt.
  */
 export const predictionFromEpsilon = (xt: Image, epsilon: Image, level: LevelTensors): Prediction => ({
-  x0hat: xt.sub<Image>(epsilon.mul(level.noise)).div(level.signal),
+  x0hat: xt.sub(epsilon.mul(level.noise)).div(level.signal),
   epsilon,
 });
 
-export const epsilonFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Image => xt.sub<Image>(x0hat.mul(level.signal)).div(level.noise);
+export const epsilonFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Image => xt.sub(x0hat.mul(level.signal)).div(level.noise);
 
 export const predictionFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Prediction => ({ x0hat, epsilon: epsilonFromX0(xt, x0hat, level) });
 
 /** grad log p_t(xt), in the units of xt. */
-export const scoreFromEpsilon = (epsilon: Image, level: LevelTensors): Image => epsilon.neg<Image>().div(level.noise);
+export const scoreFromEpsilon = (epsilon: Image, level: LevelTensors): Image => epsilon.neg().div(level.noise);
 
 /** Tweedie's formula: x0hat = (xt + noise^2 score) / signal. */
 export const predictionFromScore = (xt: Image, score: Image, level: LevelTensors): Prediction => ({
-  x0hat: xt.add<Image>(score.mul(level.noise.square())).div(level.signal),
-  epsilon: score.mul<Image>(level.noise).neg(),
+  x0hat: xt.add(score.mul(level.noise.square())).div(level.signal),
+  epsilon: score.mul(level.noise).neg(),
 });
 
 /** The VE state (signal 1, noise sigma) that belongs to a state of any process, and back. */
@@ -48,10 +48,10 @@ export function fromEpsilonNetwork({ network, ...facts }: EpsilonNetwork): Score
     ...facts,
     predict(xt, level) {
       const z = toVe(xt, level);
-      const input = z.div<Image>(level.tableSigma.square().add(1).sqrt());
+      const input = z.div(level.tableSigma.square().add(1).sqrt());
       const { epsilon, ...variance } = network(input, level.t);
-      const scaled = epsilon.mul<Image>(level.sigma.div(level.tableSigma));
-      return { x0hat: z.sub<Image>(scaled.mul(level.sigma)), epsilon: scaled, ...variance };
+      const scaled = epsilon.mul(level.sigma.div(level.tableSigma));
+      return { x0hat: z.sub(scaled.mul(level.sigma)), epsilon: scaled, ...variance };
     },
   };
 }

@@ -16,7 +16,7 @@ export function combinedLevel(process: NoiseProcess, level: Level, sigmaY: numbe
 export function combinedState(xt: Image, y: Tensor, level: LevelTensors, combined: LevelTensors, sigmaY: Scalar): Image {
   const varianceY = sigmaY.square();
   const variance = level.sigma.square();
-  const state = toVe(xt, level).mul<Image>(varianceY).add<Image>(y.mul(variance)).div<Image>(variance.add(varianceY));
+  const state = toVe(xt, level).mul(varianceY).add(y.mul(variance)).div(variance.add(varianceY));
   return fromVe(state, combined);
 }
 
@@ -27,6 +27,6 @@ export function combinedState(xt: Image, y: Tensor, level: LevelTensors, combine
  */
 export function posteriorScore(xt: Image, y: Tensor, epsilon: Image, level: LevelTensors, combined: LevelTensors, sigmaY: Scalar): Image {
   const variance = level.sigma.square();
-  const prior = epsilon.mul<Image>(combined.sigma.div(variance).neg());
-  return prior.add<Image>(y.sub(toVe(xt, level)).div(variance.add(sigmaY.square())));
+  const prior = epsilon.mul(combined.sigma.div(variance).neg());
+  return prior.add(y.sub(toVe(xt, level)).div(variance.add(sigmaY.square())));
 }

@@ -75,7 +75,7 @@ export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProc
       const z = toVe(xt, level).reshape([xt.shape[0], -1]);
       const { x0hat, noise } = ready().denoise(z, level.sigma.square());
       // At sigma 0 the expected noise is 0 and so is epsilon, its limit; 0 / 0 would be NaN.
-      return { x0hat: x0hat.reshape(xt.shape), epsilon: noise.div<Image>(level.sigma.maximum(SIGMA_FLOOR)).reshape(xt.shape) };
+      return { x0hat: x0hat.reshape(xt.shape), epsilon: noise.div(level.sigma.maximum(SIGMA_FLOOR)).reshape(xt.shape) };
     },
     dispose() {
       loaded?.dispose();

@@ -80,7 +80,7 @@ export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepR
       return tf.tensor(values, [...shape]);
     };
     return {
-      normal: (purpose, shape, donated) => draw(fillNormal, purpose, shape, donated),
+      normal: ((purpose, shape, donated) => draw(fillNormal, purpose, shape, donated)) as StepRandom['normal'],
       uniform: (purpose, shape) => draw(fillUniform, purpose, shape),
     };
   };

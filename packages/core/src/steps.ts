@@ -8,7 +8,7 @@ import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, ScoreM
  * apart: signal is exactly 1 for VE, and below 1 at every noisy VP level.
  */
 export function initialNoise(batch: number, shape: ImageShape, level: Level, random: StepRandom): Image {
-  const noise = random.normal('start', [batch, ...shape]) as Image;
+  const noise = random.normal('start', [batch, ...shape]);
   return level.signal === 1 ? noise.mul(level.noise) : noise;
 }
 
@@ -49,7 +49,7 @@ export const noiseRadius = (std: Tensor, like: Image): Tensor => sampleNorm(std.
 /** The point at distance `radius` [B] from `center` in the direction of `offset`, per sample; `center` where `offset` is zero. [B, H, W, C] */
 export function onSphere(center: Image, radius: Tensor, offset: Image): Image {
   const length = radius.div(sampleNorm(offset).add(DIRECTION_GUARD));
-  return center.add<Image>(offset.mul(perSample(length, offset)));
+  return center.add(offset.mul(perSample(length, offset)));
 }
 
 /** Whether a scheduler's steps are random: methods that move within the noise of a step can do nothing in deterministic ones (DDIM, eta 0). */

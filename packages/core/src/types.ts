@@ -250,6 +250,7 @@ export interface KeyedRandom {
 /** The numbers of one step of a batch, [B, ...]: row b comes from the stream of sample b and does not depend on its neighbours. */
 export interface StepRandom {
   /** Standard normal; `uniform`: in (0, 1). `donated`: numbers no longer needed, drawn before and of this shape; disposed of, their memory is taken. */
+  normal(purpose: string, shape: Image['shape'], donated?: Tensor): Image;
   normal(purpose: string, shape: readonly number[], donated?: Tensor): Tensor;
   uniform(purpose: string, shape: readonly number[]): Tensor;
 }

@@ -20,7 +20,7 @@ describe.each(['vp', 've'] as const)('a prediction on a %s process', (kind) => {
     near(predictionFromEpsilon(xt, epsilon, level).x0hat, x0hat);
     const score = scoreFromEpsilon(epsilon, level);
     // N(xt; signal x0hat, noise^2 I)
-    near(score, x0hat.mul<Image>(signal).sub<Image>(xt).div(noise ** 2));
+    near(score, x0hat.mul(signal).sub(xt).div(noise ** 2));
     near(predictionFromScore(xt, score, level).x0hat, x0hat);
     near(predictionFromScore(xt, score, level).epsilon, epsilon);
   });
@@ -29,7 +29,7 @@ describe.each(['vp', 've'] as const)('a prediction on a %s process', (kind) => {
     const z = toVe(xt, level);
     near(fromVe(z, level), xt);
     const score = scoreFromEpsilon(epsilonFromX0(xt, x0hat, level), level);
-    near(x0hat.sub<Image>(z).div<Image>(sigma ** 2), score.mul(signal));
+    near(x0hat.sub(z).div(sigma ** 2), score.mul(signal));
   });
 });
 
@@ -55,7 +55,7 @@ describe('an epsilon network', () => {
     expect(t).toBeCloseTo(level.t, 4);
     expect(relativeError(x, [...xt.dataSync()].map((value) => value / level.signal / Math.sqrt(1 + 0.05 ** 2)))).toBeLessThan(1e-6);
     expect(relativeError(epsilon.dataSync(), constant)).toBeLessThan(1e-6);
-    near(got, xt.div<Image>(level.signal).sub<Image>(tf.tensor4d(constant, [1, 1, 2, 3]).mul(0.05)));
+    near(got, xt.div(level.signal).sub(tf.tensor4d(constant, [1, 1, 2, 3]).mul(0.05)));
     expect(varianceFraction).toBeDefined();
   });
 
@@ -68,7 +68,7 @@ describe('an epsilon network', () => {
     expect(t).toBe(0);
     expect(relativeError(x, [...xt.dataSync()].map((value) => value / level.signal / Math.sqrt(1 + first ** 2)))).toBeLessThan(1e-6);
     // Not z - sigma epsilon: what is kept is the score -epsilon / sigma_0.
-    near(got, xt.div<Image>(level.signal).sub<Image>(tf.tensor4d(constant, [1, 1, 2, 3]).mul(0.004 ** 2 / first)), 1e-7);
-    near(scoreFromEpsilon(epsilon, traced(level)).mul<Image>(level.signal), tf.tensor4d(constant, [1, 1, 2, 3]).mul<Image>(-1 / first));
+    near(got, xt.div(level.signal).sub(tf.tensor4d(constant, [1, 1, 2, 3]).mul(0.004 ** 2 / first)), 1e-7);
+    near(scoreFromEpsilon(epsilon, traced(level)).mul(level.signal), tf.tensor4d(constant, [1, 1, 2, 3]).mul(-1 / first));
   });
 });

@@ -6,7 +6,7 @@ const imageShape = [1, 1, 3] as const;
 const STEPS = 5;
 const scheduler: Scheduler = {
   levels: (process) => respacedLevels(process, STEPS).map((pair) => ({ ...pair, scoreWeight: 1, coefficients: {} })),
-  transition: (xt, { x0hat }, { next }) => ({ mean: x0hat.mul<Image>(next.signal).add<Image>(xt.mul(next.noise)), std: tf.scalar(0) }),
+  transition: (xt, { x0hat }, { next }) => ({ mean: x0hat.mul(next.signal).add(xt.mul(next.noise)), std: tf.scalar(0) }),
 };
 const operator: Operator = { linear: true, measurementShape: imageShape, draw: () => ({}), forward: (x) => x.mul(2) };
 const model = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => randomMixture('shared', 3, 3) });
@@ -20,7 +20,7 @@ const method = (spoil: { step: number; row: number; value: number }[] = []): Gui
   bind: ({ engine, model: prior, operator: a, scheduler: s }) => {
     const advance = engine.compile((xt: Image, step: StepTensors) => {
       const { value, grad } = tf.valueAndGrad((x) => a.forward(prior.predict(x as Image, step.level).x0hat, {}).square().sum())(xt);
-      const prediction = { x0hat: xt.sub<Image>(grad.mul(0.01)), epsilon: xt };
+      const prediction = { x0hat: xt.sub(grad.mul(0.01)), epsilon: xt };
       return { state: s.transition(xt, prediction, step).mean, x0hat: prediction.x0hat, scalars: { loss: value.mul(tf.ones([xt.shape[0]])) } };
     });
     return {

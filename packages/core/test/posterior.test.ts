@@ -1,6 +1,6 @@
 /** methods.md 3 and the rows of methods.md 10 on exact posterior scores. float64, except where TensorFlow.js computes. */
 import {
-  combinedLevel, combinedState, covarianceOf, drawFromMixture, type GaussianMixture, type Image, keyedRandom, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture, posteriorScore, tf, traced,
+  combinedLevel, combinedState, covarianceOf, drawFromMixture, type GaussianMixture, keyedRandom, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture, posteriorScore, tf, traced,
 } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { jointLogDensity, noisedDensity, numericalGradient, randomMixture, relativeError } from './float64.ts';
@@ -73,7 +73,7 @@ describe('denoising', () => {
         const xt = tf.tensor4d(Float32Array.from(z, (value) => value * level.signal), [1, 1, 1, d]);
         const image = tf.tensor4d(Float32Array.from(y), [1, 1, 1, d]);
         const point = combinedState(xt, image, at, next, tf.scalar(sigmaY));
-        return posteriorScore(xt, image, model.predict(point, next).epsilon, at, next, tf.scalar(sigmaY)).div<Image>(level.signal).dataSync();
+        return posteriorScore(xt, image, model.predict(point, next).epsilon, at, next, tf.scalar(sigmaY)).div(level.signal).dataSync();
       });
       // grad of ln p(xt | y) with respect to xt = signal z.
       const expected = equation8(sigma, sigmaY, y).map((value) => value / level.signal);

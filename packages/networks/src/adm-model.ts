@@ -18,7 +18,7 @@ export type AdmModelOptions = AdmConfig & {
 export function admPrediction(output: Image, learned: boolean): { readonly epsilon: Image; readonly varianceFraction?: Image } {
   if (!learned) return { epsilon: output };
   const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
-  return { epsilon, varianceFraction: v.add<Image>(1).div(2) };
+  return { epsilon, varianceFraction: v.add(1).div(2) };
 }
 
 /**

@@ -78,7 +78,7 @@ function residual({ name, inputs, outputs, resample: to }: ResBlock, x: Image, e
   const first = convolve(resample[to](silu(groupNorm(x, affine(`${name}.in_layers.0`)))), affine(`${name}.in_layers.2`));
   const time = linear(emb, affine(`${name}.emb_layers.1`));
   const norm = affine(`${name}.out_layers.0`);
-  const normed = scaleShift ? groupNorm(first, norm, halves(time)) : groupNorm(first.add<Image>(time.reshape([-1, 1, 1, outputs])), norm);
+  const normed = scaleShift ? groupNorm(first, norm, halves(time)) : groupNorm(first.add(time.reshape([-1, 1, 1, outputs])), norm);
   const second = convolve(silu(normed), affine(`${name}.out_layers.3`));
   const kept = resample[to](x);
   return (inputs === outputs ? kept : convolve(kept, affine(`${name}.skip_connection`))).add(second);

@@ -42,7 +42,7 @@ function normalised(x: Image, gain: Tensor, offset: Tensor, save: tf.GradSaveFun
   save([x, mean, inverse, a]);
 
   return {
-    value: x.mul<Image>(perImage(a)).add(perImage(b)),
+    value: x.mul(perImage(a)).add(perImage(b)),
     gradFunc(dy, saved) {
       const [x, mean, inverse, a] = saved as [Image, Tensor, Tensor, Tensor];
       const [s, t] = [channelSums(dy), channelSums(dy.mul(x))];
@@ -52,7 +52,7 @@ function normalised(x: Image, gain: Tensor, offset: Tensor, save: tf.GradSaveFun
       const spread = (perGroupValue: Tensor): Image => perImage(perGroupValue.tile([1, 1, perGroup]));
       const ofParameter = (value: Tensor, { shape: [rows] }: Tensor): Tensor => (rows === batch ? value.reshape([batch, channels]) : value.reshape([batch, channels]).sum(0, true));
       return [
-        dy.mul<Image>(perImage(a)).add(x.mul(spread(p))).add(spread(q)),
+        dy.mul(perImage(a)).add(x.mul(spread(p))).add(spread(q)),
         ofParameter(t.sub(mean.mul(s)).mul(inverse), gain),
         ofParameter(s, offset),
       ];

@@ -11,6 +11,6 @@ export const double: (x: Image) => Image = tf.customGrad((x) => {
   const [, height, width] = (x as Image).shape;
   return {
     value: tf.image.resizeNearestNeighbor(x as Image, [2 * height, 2 * width]),
-    gradFunc: (dy) => halve(dy as Image).mul<Image>(4),
+    gradFunc: (dy) => halve(dy as Image).mul(4),
   };
 });

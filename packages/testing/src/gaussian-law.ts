@@ -1,4 +1,4 @@
-import { type Denoise, epsilonFromX0, type Image, type NoiseProcess, reverseStep, type Scheduler, type Step, tf, traced } from '@tweedie/core';
+import { type Denoise, epsilonFromX0, type NoiseProcess, reverseStep, type Scheduler, type Step, tf, traced } from '@tweedie/core';
 
 export type GaussianPrior = { readonly mean: number; readonly variance: number };
 export type Law = { readonly mean: number; readonly variance: number };
@@ -6,7 +6,7 @@ export type Law = { readonly mean: number; readonly variance: number };
 /** E[x0 | xt] of the prior N(mean, variance) for every number of an image by itself. */
 export const gaussianDenoiser = ({ mean, variance }: GaussianPrior): Denoise => (xt, level) => {
   const noise = level.sigma.square();
-  const x0hat = xt.div<Image>(level.signal).mul<Image>(variance).add<Image>(noise.mul(mean)).div<Image>(noise.add(variance));
+  const x0hat = xt.div(level.signal).mul(variance).add(noise.mul(mean)).div(noise.add(variance));
   // At sigma 0 both halves of epsilon vanish.
   return { x0hat, epsilon: epsilonFromX0(xt, x0hat, { ...level, noise: level.noise.maximum(1e-20) }), varianceFraction: tf.fill(xt.shape, 0.5) };
 };

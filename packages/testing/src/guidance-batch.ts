@@ -1,4 +1,4 @@
-import { batchRandom, initialNoise, type Problem, stackProblems, tensorsOf, disposeTree, type TensorTree } from '@tweedie/core';
+import { batchRandom, initialNoise, type Problem, stackProblems, tensorsOf, disposeTree, type StepRandom, type TensorTree } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import type { GuidanceSubject } from './guidance-subject.ts';
 import { bind, relativeDifference, type Run, sampleRows } from './sampling.ts';
@@ -99,7 +99,7 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
       const seen: string[] = [];
       const { normal, uniform } = random(first.index);
       const stepped = await sampler.step(state, first, measured, {
-        normal: (purpose, shape) => (seen.push(purpose), normal(purpose, shape)),
+        normal: ((purpose, shape) => (seen.push(purpose), normal(purpose, shape))) as StepRandom['normal'],
         uniform: (purpose, shape) => (seen.push(purpose), uniform(purpose, shape)),
       });
       disposeTree([state, stepped.state, stepped.x0hat ?? [], stepped.scalars ?? {}, measured.y, measured.drawn] as TensorTree);

@@ -171,8 +171,8 @@ export function methodWorld() {
 }
 
 /** The stored noises in place of random numbers: `step` for the reverse step, anything else the second draw. */
-export const storedRandom = (noise: Tensor, noise2: Tensor): StepRandom => ({
-  normal: (purpose) => (purpose === 'step' ? noise : noise2),
+export const storedRandom = (noise: Image, noise2: Image): StepRandom => ({
+  normal: (purpose: string) => (purpose === 'step' ? noise : noise2),
   uniform: () => {
     throw new Error('no uniform numbers are stored.');
   },

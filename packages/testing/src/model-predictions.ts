@@ -66,7 +66,7 @@ export const modelPredictionChecks: readonly Check<ModelSubject>[] = [
     const random = keyedRandom('model kit, gradient');
     const [direction, cotangent] = ['direction', 'cotangent'].map((purpose) => tf.tensor(random.normal(purpose, xt.size), xt.shape)) as [Image, Image];
     const projected = async (share: number) => {
-      const point = tf.tidy(() => xt.add<Image>(direction.mul(share * level.noise)));
+      const point = tf.tidy(() => xt.add(direction.mul(share * level.noise)));
       const { value, gradient } = await project(point, level, cotangent);
       const [slope, size] = tf.tidy(() => [sampleSum(gradient.mul(direction)).dataSync(), sampleNorm(gradient).mul(sampleNorm(direction)).dataSync()] as const);
       const values = value.dataSync();

@@ -51,11 +51,11 @@ export function networkCases(id: string): void {
           const [x, output] = [images('x'), images(`out64_${key}`)].map((all) => tf.slice(all, [row, 0, 0, 0], [1, -1, -1, -1])) as [Image, Image];
           const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
           // The stored x is a VP state.
-          const xt = x.mul<Image>(level.signal / Math.sqrt(level.alphaBar));
+          const xt = x.mul(level.signal / Math.sqrt(level.alphaBar));
           const predicted = model.predict(xt, traced(level));
           expect(largest(predicted.epsilon.sub(epsilon))).toBeLessThan(2e-4);
           expect(largest(predicted.varianceFraction?.mul(2).sub(1).sub(v) ?? tf.scalar(NaN))).toBeLessThan(2e-4);
-          const x0hat = xt.sub<Image>(epsilon.mul(level.noise)).div<Image>(level.signal);
+          const x0hat = xt.sub(epsilon.mul(level.noise)).div(level.signal);
           expect(largest(predicted.x0hat.sub(x0hat)) / Math.max(1, level.sigma)).toBeLessThan(2e-4);
         });
         model.dispose?.();

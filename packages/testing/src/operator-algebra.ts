@@ -30,7 +30,7 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
     (subject, drawn) => {
       const [x, z] = [images('x', subject), images('z', subject)];
       const { forward } = subject.operator;
-      return [[forward(x.mul<Image>(2).sub<Image>(z.mul(3)), drawn), forward(x, drawn).mul(2).sub(forward(z, drawn).mul(3))]];
+      return [[forward(x.mul(2).sub(z.mul(3)), drawn), forward(x, drawn).mul(2).sub(forward(z, drawn).mul(3))]];
     },
     'the operator says `linear: true`, and is not. An offset belongs to y, and a clamp or a rounding makes it nonlinear.',
   ),
@@ -108,7 +108,7 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
     run: (subject) => tf.tidy(() => {
       const { operator } = subject;
       const drawn = drawnRows(subject);
-      const grey = images('x', subject).onesLike<Image>();
+      const grey = images('x', subject).onesLike();
       const task = operator.denoisingReference?.(operator.forward(grey, drawn), drawn);
       if (task === undefined) return;
       const mask = task.mask.add(grey.zerosLike()).dataSync();

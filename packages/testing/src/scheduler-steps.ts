@@ -29,7 +29,7 @@ export const schedulerStepChecks: readonly Check<SchedulerSubject>[] = [
       const step = scheduler.levels(process).at(-1);
       if (step === undefined) throw new Error('the schedule has no steps.');
       const clean = image('clean', 0.5);
-      const constant = (x: Image): Prediction => ({ x0hat: clean, epsilon: x.sub<Image>(clean.mul(step.level.signal)).div(step.level.noise), varianceFraction: tf.fill(clean.shape, 0.5) });
+      const constant = (x: Image): Prediction => ({ x0hat: clean, epsilon: x.sub(clean.mul(step.level.signal)).div(step.level.noise), varianceFraction: tf.fill(clean.shape, 0.5) });
       const { state } = reverseStep(scheduler, constant, stateAt(step), traced(step), image('noise'));
       const gap = state.sub(clean).abs().max().dataSync()[0] ?? NaN;
       ensure(gap < 1e-5, () => `the last step ends ${short(gap)} from x0hat: at sigma 0 the mean is x0hat and std is 0 (0 / 0 gives NaN there).`);

@@ -13,12 +13,12 @@ type Fault = (typeof faults)[number] | 'flat state';
 const ancestralMean = (xt: Image, x0hat: Image, { level, next }: StepTensors): Image => {
   const alpha = level.alphaBar.div<Scalar>(next.alphaBar);
   const [before, after] = [tf.sub(1, level.alphaBar), tf.sub(1, next.alphaBar)];
-  return x0hat.mul<Image>(next.alphaBar.sqrt().mul(tf.sub(1, alpha)).div(before)).add<Image>(xt.mul(alpha.sqrt().mul(after).div(before)));
+  return x0hat.mul(next.alphaBar.sqrt().mul(tf.sub(1, alpha)).div(before)).add(xt.mul(alpha.sqrt().mul(after).div(before)));
 };
 
 function guide(gradient: Image, { level }: StepTensors, sigmaY: Scalar, fault?: Fault): Image {
   if (fault === 'wrong sign') return gradient.neg();
-  if (fault === 'no limit') return gradient.div<Image>(sigmaY).mul(sigmaY);
+  if (fault === 'no limit') return gradient.div(sigmaY).mul(sigmaY);
   // 1 - alphaBar of VP states; 0 for VE ones.
   return fault === 'VP weight' ? gradient.mul(tf.sub(1, level.signal.square()).sqrt()) : gradient;
 }
@@ -36,11 +36,11 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
         }, xt);
         const { mean: own, std } = scheduler.transition(xt, prediction, step);
         const mean = fault === 'VP mean' ? ancestralMean(xt, prediction.x0hat, step) : own;
-        const drawnNoise = fault === 'hidden randomness' ? noise.add<Image>(tf.randomNormal(noise.shape).mul(1e-3)) : noise;
+        const drawnNoise = fault === 'hidden randomness' ? noise.add(tf.randomNormal(noise.shape).mul(1e-3)) : noise;
         const direction = guide(gradient, step, sigmaY, fault);
-        const moved = mean.add<Image>(drawnNoise.mul(std)).sub<Image>(direction.mul(perSample(strength.mul(norm.onesLike()), xt)));
+        const moved = mean.add(drawnNoise.mul(std)).sub(direction.mul(perSample(strength.mul(norm.onesLike()), xt)));
         return {
-          state: fault === 'not finite' ? moved.div<Image>(step.next.noise) : fault === 'flat state' ? moved.reshape<Image>([xt.shape[0], -1, 1, 3]) : moved,
+          state: fault === 'not finite' ? moved.div(step.next.noise) : fault === 'flat state' ? moved.reshape<Image>([xt.shape[0], -1, 1, 3]) : moved,
           x0hat: prediction.x0hat,
           scalars: { residualNorm: fault === 'scalar of the batch' ? norm.sum() : norm } as Record<string, Tensor>,
         };
@@ -49,7 +49,7 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
       return {
         async step(xt, step, problem, random) {
           const run = fault === 'compiles per problem' && step.index === 0 ? engine.compile(body) : advance;
-          const noise = random.normal(fault === 'name of the noise' ? 'my noise' : 'step', xt.shape) as Image;
+          const noise = random.normal(fault === 'name of the noise' ? 'my noise' : 'step', xt.shape);
           if (fault === 'draws twice') random.normal('step', xt.shape);
           if (fault === 'kept tensor') tf.keep(tf.zeros([3]));
           return run(xt, step, problem, noise, scale);

@@ -30,8 +30,8 @@ const pairs = (change: (operator: Operator<{ readonly gain: Tensor }>) => Partia
     measurementShape: [4, 3, 1],
     draw: (random) => ({ gain: tf.tensor1d([1 + 0.05 * (random.uniform('gain', 1)[0] ?? 0)]).reshape([1]) }),
     forward: (x, { gain }) => mean(x).mul(shaped(gain)),
-    adjoint: (v, { gain }) => spread(v).div<Image>(2).mul<Image>(shaped(gain)),
-    pseudoInverse: (y, { gain }) => spread(y).div<Image>(shaped(gain)),
+    adjoint: (v, { gain }) => spread(v).div(2).mul(shaped(gain)),
+    pseudoInverse: (y, { gain }) => spread(y).div(shaped(gain)),
     solve: (y, ridge, { gain }) => y.div(shaped(gain).square().div(2).add(ridge)),
     svd: form,
     denoisingReference: (y) => ({ reference: spread(y), mask: tf.ones([1, 1, 1, 1]), entriesPerObserved: tf.ones([y.shape[0] ?? 1]), factor: 2, sharesGradient: false }),
@@ -59,7 +59,7 @@ const SVD = 'A^T = V diag(q) U^T';
 const cases: readonly { readonly fault: string; readonly make: () => Operator; readonly fails: readonly string[]; readonly says: RegExp }[] = [
   {
     fault: 'an adjoint without its factor',
-    make: () => pairs(({ adjoint }) => ({ adjoint: (v, drawn) => adjoint?.(v, drawn).mul<Image>(2) ?? tf.zeros([1, 4, 6, 1]) })),
+    make: () => pairs(({ adjoint }) => ({ adjoint: (v, drawn) => adjoint?.(v, drawn).mul(2) ?? tf.zeros([1, 4, 6, 1]) })),
     fails: [DOT, GRADIENT, SVD, '(A A^T + ridge I) solve(y) = y'],
     says: /^the adjoint gap .* is 0\.\d+: `adjoint` is not the transpose of `forward`/,
   },

@@ -1,5 +1,5 @@
 /** An Euler step that passes its kit, and what the kit says of it with one fault each. */
-import { epsilonFromX0, type Image, noiseProcess, respacedLevels, type Scheduler, tf } from '@tweedie/core';
+import { epsilonFromX0, noiseProcess, respacedLevels, type Scheduler, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { failuresOf, schedulerChecks, testContainer } from '../src/index.ts';
 
@@ -17,7 +17,7 @@ const euler = (steps: number, fault?: Fault): Scheduler => ({
     })),
   transition(xt, { x0hat, epsilon }, { level, next }) {
     const direction = fault === 'stale epsilon' ? epsilon : epsilonFromX0(xt, x0hat, level);
-    const mean = x0hat.mul<Image>(next.signal).add<Image>(direction.mul(next.noise));
+    const mean = x0hat.mul(next.signal).add(direction.mul(next.noise));
     if (fault === 'norm of the batch') return { mean: mean.add(xt.square().sum().mul(1e-3)), std: tf.scalar(0) };
     return { mean: fault === 'stretched' ? mean.mul(1.02) : mean, std: tf.scalar(fault === 'noise at the end' ? 0.01 : 0) };
   },

@@ -77,16 +77,16 @@ const downhill = (x: Image, { energy }: Target): Image => valueAndGrad((at: Imag
 /** One step of a chain whose target is exp(-energy). */
 const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target: Target) => Chain> = {
   langevin: ({ x, velocity }, { noise }, target) => ({
-    x: x.add<Image>(downhill(x, target).mul(target.eta)).add<Image>(noise.mul(target.eta.mul(2).sqrt())),
+    x: x.add(downhill(x, target).mul(target.eta)).add(noise.mul(target.eta.mul(2).sqrt())),
     velocity,
   }),
   hmc({ x, velocity: before }, { noise }, target) {
     const { eta, momentum } = target;
     const velocity = before.mul(momentum).add(downhill(x, target).mul(eta.sqrt())).add(noise.mul(tf.sub(1, momentum).mul(2).sqrt()));
-    return { x: x.add<Image>(velocity.mul(eta.sqrt())), velocity };
+    return { x: x.add(velocity.mul(eta.sqrt())), velocity };
   },
   mh({ x, velocity }, { noise, uniform }, { energy, eta }) {
-    const proposal = x.add<Image>(noise.mul(eta.sqrt()));
+    const proposal = x.add(noise.mul(eta.sqrt()));
     const accepted = perSample(uniform.log().less(energy(x).sub(energy(proposal))), x);
     return { x: tf.where(accepted, proposal, x), velocity };
   },
@@ -136,7 +136,7 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
       /** Euler in sigma, in the units of the process: the predicted image under less of the predicted noise. */
       const flow = engine.compile((xt: Image, level: LevelTensors, next: { readonly signal: Scalar; readonly noise: Scalar }) => {
         const { x0hat, epsilon } = model.predict(xt, level);
-        return x0hat.mul<Image>(next.signal).add<Image>(epsilon.mul(next.noise));
+        return x0hat.mul(next.signal).add(epsilon.mul(next.noise));
       });
       const move = engine.compile(
         (start: Chain, x0hat: Image, { y, drawn }: MeasuredTensors, numbers: { sigma: Scalar; tau: Scalar; eta: Scalar; momentum: Scalar }, draws: readonly Draws[]) => {
@@ -148,7 +148,7 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
         },
       );
       const renoise = engine.compile((x: Image, x0hat: Image, next: LevelTensors, { y, drawn }: MeasuredTensors, noise: Image) => ({
-        state: x.mul<Image>(next.signal).add<Image>(noise.mul(next.noise)),
+        state: x.mul(next.signal).add(noise.mul(next.noise)),
         x0hat,
         scalars: { residualNorm: sampleNorm(y.sub(operator.forward(x0hat, drawn))) },
       }));
@@ -156,7 +156,7 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
       return {
         async step(xt, step, problem, random) {
           const numbers = numbersOf(step, problem);
-          const draw = (purpose: string, donated?: Tensor) => random.normal(purpose, xt.shape, donated) as Image;
+          const draw = (purpose: string, donated?: Tensor) => random.normal(purpose, xt.shape, donated);
           const path = ode(step.level.sigma, odeSteps).map((sigma) => model.process.levelAt(sigma));
           let x0hat = xt;
           for (const [i, level] of path.slice(0, -1).entries()) {

@@ -44,7 +44,7 @@ for (const one of cases) {
       const step = bound.steps[one.level]!;
       expect([step.level.sigma / one.sigma, step.next.sigma]).toEqual([expect.closeTo(1, 10), expect.closeTo(one.sigmaNext, 10)]);
       const { state, x0hat } = await bound.sampler.step(stored(`${at}/x`).mul(step.level.signal), step, problem, random(renoise));
-      return { ve: (state as Image).div<Image>(step.next.signal), x0hat: x0hat! };
+      return { ve: (state as Image).div(step.next.signal), x0hat: x0hat! };
     };
     const limit = Math.max(5 * one.float32Deviation, 2e-6);
     const { ve, x0hat } = await level(settings.mcmcSteps, stored(`${at}/renoise`));

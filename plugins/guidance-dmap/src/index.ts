@@ -60,12 +60,12 @@ export const dmap: GuidanceFactory<DmapOptions> = ({ scale, inner, form, clamp }
       const propose = engine.compile((xt: Image, step: StepTensors, noise: Image) => {
         const prediction = denoise(xt, step.level);
         const { mean, std } = scheduler.transition(xt, prediction, step);
-        return { candidate: mean.add<Image>(noise.mul(std)), mean, radius: noiseRadius(std, mean), x0hat: prediction.x0hat };
+        return { candidate: mean.add(noise.mul(std)), mean, radius: noiseRadius(std, mean), x0hat: prediction.x0hat };
       });
       const improve = engine.compile(
         (candidate: Image, level: LevelTensors, { y, drawn }: MeasuredTensors, sphere: { readonly mean: Image; readonly radius: Tensor }, scale: Scalar) => {
           const { value: norm, gradient } = valueAndGrad((x: Image) => [sampleNorm(y.sub(operator.forward(denoise(x, level).x0hat, drawn))), []], candidate);
-          const lowered = candidate.sub<Image>(gradient.mul(perSample(factor[form](norm).mul(scale), candidate)));
+          const lowered = candidate.sub(gradient.mul(perSample(factor[form](norm).mul(scale), candidate)));
           return {
             candidate: onSphere(sphere.mean, sphere.radius, lowered.sub(sphere.mean)),
             scalars: { residualNorm: norm },
@@ -74,7 +74,7 @@ export const dmap: GuidanceFactory<DmapOptions> = ({ scale, inner, form, clamp }
       );
       return {
         async step(xt, step, problem, random) {
-          const { candidate, x0hat, ...sphere } = await propose(xt, step, random.normal('step', xt.shape) as Image);
+          const { candidate, x0hat, ...sphere } = await propose(xt, step, random.normal('step', xt.shape));
           let stepped: { candidate: Image; scalars?: { [name: string]: Tensor } } = { candidate };
           for (let j = 0; j < inner && !isLast(step); j++) stepped = await improve(stepped.candidate, step.next, problem, sphere, scale);
           const { candidate: state, ...scalars } = stepped;

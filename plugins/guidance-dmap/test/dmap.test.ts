@@ -30,7 +30,7 @@ async function step(options: object, index = 40) {
   const levels = [...seen];
   const now = traced(at);
   const { mean, std } = learned.transition(image('state'), { ...model.predict(image('state'), now.level), x0hat: x0hat! }, now);
-  return { xNext: state as Image, mean, std: std.mul<Image>(tf.onesLike(mean)), cost: bound.cost(), at, levels, scalars: scalars as { [name: string]: Tensor } | undefined };
+  return { xNext: state as Image, mean, std: mean.onesLike().mul(std), cost: bound.cost(), at, levels, scalars: scalars as { [name: string]: Tensor } | undefined };
 }
 const lengths = (x: Image) => [...x.square().sum([1, 2, 3]).sqrt().dataSync()];
 

@@ -115,7 +115,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
             const direction = misfit.gradient.neg();
 
             const fill = fills[hidden]({ x0hat, reference, state: toVe(xt, level), noise: hiddenNoise, combined });
-            const yRef = reference.mul<Image>(mask).add<Image>(fill.mul(tf.sub(1, mask)));
+            const yRef = reference.mul(mask).add(fill.mul(tf.sub(1, mask)));
             const combinedEpsilon = epsilonAt(combinedState(xt, yRef, level, combined, sigmaY), combined, cached);
             const posterior = posteriorScore(xt, yRef, combinedEpsilon, level, combined, sigmaY).div(level.signal);
             const likelihood = posterior.sub(scoreFromEpsilon(epsilon, level)).mul(mask);
@@ -126,7 +126,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
 
             const { mean, std } = scheduler.transition(xt, prediction, step);
             return {
-              state: { xt: mean.add<Image>(noise.mul(std)).add<Image>(direction.mul(perSample(update, xt))), cached },
+              state: { xt: mean.add(noise.mul(std)).add(direction.mul(perSample(update, xt))), cached },
               x0hat,
               scalars: { weight: fit, updateWeight: update, residualNorm: misfit.value.sqrt(), gradientNorm: sampleNorm(direction) },
             };
@@ -136,7 +136,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
       const reused = advance((_x, _combined, cached) => cached);
       const atMeasurement = engine.compile((y: Tensor, drawn: MeasuredTensors['drawn'], level: LevelTensors) => {
         const { reference, mask } = taskOf(operator, y, drawn);
-        return model.predict((hidden === 'zero' ? reference.mul(mask) : reference).mul<Image>(level.signal), level).epsilon;
+        return model.predict((hidden === 'zero' ? reference.mul(mask) : reference).mul(level.signal), level).epsilon;
       });
 
       return {
@@ -146,7 +146,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
         },
         step({ xt, cached }, step, problem, random) {
           const run = isFresh(step, problem.sigmaY) ? fresh : reused;
-          const draw = (purpose: string) => random.normal(purpose, xt.shape) as Image;
+          const draw = (purpose: string) => random.normal(purpose, xt.shape);
           // Without hidden noise the graph does not use its argument: any image will do.
           const hiddenNoise = hidden === 'x0hat-noise' ? draw('hidden') : xt;
           const combined = combinedLevel(model.process, step.level, problem.sigmaY);

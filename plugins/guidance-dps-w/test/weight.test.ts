@@ -13,7 +13,7 @@ const identity = await operator('identity');
 const inpaint = await operator('inpaint', { rate: 0.6 });
 
 const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', d).map((value) => value * scale), [1, ...imageShape]);
-const random: StepRandom = { normal: (purpose, shape) => tf.reshape(image(purpose), [...shape]), uniform: () => tf.zeros([1]) };
+const random: StepRandom = { normal: ((purpose, shape) => tf.reshape(image(purpose), [...shape])) as StepRandom['normal'], uniform: () => tf.zeros([1]) };
 type State = { xt: Image; cached: tf.Tensor };
 type Scalars = { [name: string]: tf.Tensor };
 
@@ -82,7 +82,7 @@ describe('what yRef holds on hidden entries', async () => {
     const { state, scalars, x0hat } = await sampler.step({ xt, cached }, step, problem, random);
     return { xNext: (state as State).xt, weight: (scalars as Scalars)['weight']!.dataSync()[0]!, x0hat: x0hat! };
   };
-  const filled = (fill: Image): Image => y.mul<Image>(drawn.mask).add<Image>(fill.mul(tf.sub(1, drawn.mask)));
+  const filled = (fill: Image): Image => y.mul(drawn.mask).add(fill.mul(tf.sub(1, drawn.mask)));
 
   it.each(['zero', 'state', 'x0hat'])('%s is what y itself could have held', async (hidden) => {
     const { weight, xNext, x0hat } = await after({ hidden }, y);

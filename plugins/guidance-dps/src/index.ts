@@ -60,11 +60,11 @@ export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
       const { mean, std } = scheduler.transition(xt, prediction, step);
       const weight = strength[form](scale, norm, step, measured);
       return {
-        state: mean.add<Image>(noise.mul(std)).sub<Image>(gradient.mul(perSample(weight, xt))),
+        state: mean.add(noise.mul(std)).sub(gradient.mul(perSample(weight, xt))),
         x0hat: prediction.x0hat,
         scalars: { residualNorm: norm, gradientNorm: sampleNorm(gradient) },
       };
     });
-    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape) as Image, scale) };
+    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape), scale) };
   },
 });

@@ -27,18 +27,18 @@ describe('guidance/dps', () => {
   it('the forms differ by known factors, each sample by its own', async () => {
     const free = (await step('none', {})).xNext;
     const { xNext, scalars, at } = await step('dps', { scale: 0.3 });
-    const move = free.sub<Image>(xNext);
+    const move = free.sub(xNext);
     const norms = scalars!['residualNorm']!.reshape([2, 1, 1, 1]);
     expect(norms.dataSync()[0]).not.toBeCloseTo(norms.dataSync()[1]!, 3);
-    expect(distance(free.sub<Image>((await step('dps', { form: 'paper', scale: 0.3 })).xNext), move.mul(2))).toBeLessThan(2e-6);
-    expect(distance(free.sub<Image>((await step('dps', { form: 'squared', scale: 0.3 })).xNext), move.mul<Image>(norms.mul(2)))).toBeLessThan(1e-5);
+    expect(distance(free.sub((await step('dps', { form: 'paper', scale: 0.3 })).xNext), move.mul(2))).toBeLessThan(2e-6);
+    expect(distance(free.sub((await step('dps', { form: 'squared', scale: 0.3 })).xNext), move.mul(norms.mul(2)))).toBeLessThan(1e-5);
     const likelihood = (await step('dps', { form: 'likelihood', scale: 0.3 }, 40, 0.1)).xNext;
-    expect(distance(free.sub<Image>(likelihood), move.mul<Image>(norms.mul(at.scoreWeight / 0.1 ** 2)))).toBeLessThan(1e-4);
+    expect(distance(free.sub(likelihood), move.mul(norms.mul(at.scoreWeight / 0.1 ** 2)))).toBeLessThan(1e-4);
     // Some of y is within a grey level of 0.
     const y = image('y', 0.5);
     expect(y.abs().min().dataSync()[0]).toBeLessThan(2 / 255);
     const inverse = y.abs().clipByValue(2 / 255, Infinity).reciprocal().mean([1, 2, 3], true);
-    expect(distance(free.sub<Image>((await step('dps', { form: 'poisson', scale: 0.3 })).xNext), move.mul<Image>(inverse))).toBeLessThan(1e-5);
+    expect(distance(free.sub((await step('dps', { form: 'poisson', scale: 0.3 })).xNext), move.mul(inverse))).toBeLessThan(1e-5);
   });
 
   it('moves by scale times the norm of the gradient, down the misfit', async () => {
@@ -51,7 +51,7 @@ describe('guidance/dps', () => {
   it('a residual of exactly zero gives no step and no NaN', async () => {
     const free = await step('none', {});
     const guidance = await container.plugin('guidance', { id: 'dps' });
-    const zero = { ...operator, forward: (x: Image) => x.mul<Image>(0) };
+    const zero = { ...operator, forward: (x: Image) => x.mul(0) };
     const { sampler, steps } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: zero, scheduler });
     const { state } = await sampler.step(image('state'), steps.find(({ index }) => index === 40)!, { y: tf.zeros([2, ...imageShape]), sigmaY: 0.1, drawn: {} }, random);
     expect(distance(state as Image, free.xNext)).toBeLessThan(1e-6);

@@ -27,7 +27,7 @@ export interface DsgOptions {
 const radiusOf: Record<DsgOptions['variant'], (transition: Transition) => Tensor> = {
   'per-sample': ({ mean, std }) => noiseRadius(std, mean),
   reference: ({ mean, std, predictedStd = std }) => {
-    const first = predictedStd.mul<Image>(mean.onesLike()).slice([0, 0, 0, 0], [-1, 1, 1, 1]);
+    const first = predictedStd.mul(mean.onesLike()).slice([0, 0, 0, 0], [-1, 1, 1, 1]);
     return first.reshape([-1]).mul(Math.sqrt(mean.size / mean.shape[0]));
   },
 };
@@ -66,9 +66,9 @@ export const dsg: GuidanceFactory<DsgOptions> = ({ rate, interval, variant, clam
         }, xt);
         const transition = scheduler.transition(xt, prediction, step);
         const radius = radiusOf[variant](transition);
-        const drawnOffset = noise.mul<Image>(transition.std);
+        const drawnOffset = noise.mul(transition.std);
         const down = onSphere(gradient.zerosLike(), radius, gradient.neg());
-        const mix = drawnOffset.add<Image>(down.sub(drawnOffset).mul(rate));
+        const mix = drawnOffset.add(down.sub(drawnOffset).mul(rate));
         return {
           state: onSphere(transition.mean, radius, mix),
           x0hat: prediction.x0hat,
@@ -77,7 +77,7 @@ export const dsg: GuidanceFactory<DsgOptions> = ({ rate, interval, variant, clam
       });
       return {
         async step(xt, step, problem, random) {
-          const noise = random.normal('step', xt.shape) as Image;
+          const noise = random.normal('step', xt.shape);
           return isGuided(step) ? guided(xt, step, noise, problem, rate) : free(xt, step, noise);
         },
       };

@@ -22,13 +22,13 @@ const random: StepRandom = { normal: () => noise, uniform: () => tf.zeros([2]) }
 
 async function step(id: string, options: object, { index = 40, scheduler = learned, unit = 1 } = {}) {
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
-  const scaled = { ...operator, forward: (x: Image) => x.mul<Image>(unit) };
+  const scaled = { ...operator, forward: (x: Image) => x.mul(unit) };
   const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: scaled, scheduler });
   const at: Step = steps.find((each) => each.index === index)!;
   const { state, x0hat } = await sampler.step(image('state'), at, { y: image('y', unit / 2), sigmaY: 0.1, drawn: {} }, random);
   const now = traced(at);
   const { mean, std } = scheduler.transition(image('state'), { ...model.predict(image('state'), now.level), x0hat: x0hat! }, now);
-  return { xNext: state as Image, mean, std: std.mul<Image>(tf.onesLike(mean)), cost: cost() };
+  return { xNext: state as Image, mean, std: mean.onesLike().mul(std), cost: cost() };
 }
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 const lengths = (x: Image) => [...x.square().sum([1, 2, 3]).sqrt().dataSync()];
@@ -49,8 +49,8 @@ describe('guidance/dsg', () => {
 
   it('rate 0 keeps the direction of the noise', async () => {
     const { xNext, mean, std } = await step('dsg', { rate: 0 });
-    const offset = xNext.sub<Image>(mean);
-    const drawn = noise.mul<Image>(std);
+    const offset = xNext.sub(mean);
+    const drawn = noise.mul(std);
     const cosine = offset.mul(drawn).sum([1, 2, 3]).dataSync().map((dot, row) => dot / lengths(offset)[row]! / lengths(drawn)[row]!);
     expectClose([...cosine], [1, 1]);
   });

@@ -86,7 +86,7 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
       return { xt, posterior: spectral ? {} : await densePosterior(mixture, forward, model.imageShape, problem) };
     },
     async step({ xt, posterior }, step, problem, random) {
-      const { state, x0hat } = await advance(step)(xt, posterior, step, problem, random.normal('step', xt.shape) as Image);
+      const { state, x0hat } = await advance(step)(xt, posterior, step, problem, random.normal('step', xt.shape));
       return { state: { xt: state, posterior }, x0hat };
     },
     result: ({ xt }) => xt,

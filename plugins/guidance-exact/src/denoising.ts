@@ -35,7 +35,7 @@ export function denoisingSampler(setting: Setting, path: 'denoiser' | 'score', r
         const at = level === step.level ? combined.level : level === step.next ? combined.next : undefined;
         if (at === undefined) throw new Error('guidance/exact: the scheduler asked at a level that is not one of the step.');
         const { x0hat, epsilon } = model.predict(combinedState(x, y, level, at, sigmaY), at);
-        const mean = path === 'denoiser' ? x0hat : toVe(x, level).add<Image>(posteriorScore(x, y, epsilon, level, at, sigmaY).mul(level.sigma.square()));
+        const mean = path === 'denoiser' ? x0hat : toVe(x, level).add(posteriorScore(x, y, epsilon, level, at, sigmaY).mul(level.sigma.square()));
         return conditional(x, mean, level);
       };
       return reverseStep(scheduler, denoise, xt, step, noise);
@@ -47,7 +47,7 @@ export function denoisingSampler(setting: Setting, path: 'denoiser' | 'score', r
         level: combinedLevel(model.process, step.level, problem.sigmaY),
         next: combinedLevel(model.process, step.next, problem.sigmaY),
       };
-      return advance(step)(xt, step, combined, problem, random.normal('step', xt.shape) as Image);
+      return advance(step)(xt, step, combined, problem, random.normal('step', xt.shape));
     },
   };
 }

@@ -91,7 +91,7 @@ describe('closed form', () => {
     const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', numbers.reduce((a, b) => a * b)), [1, ...numbers]);
     const xNext = async (a: Operator) => {
       const { sampler, steps } = await bindGuidance((await container.plugin('guidance', { id: 'exact' })) as never, { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
-      const same: StepRandom = { normal: (purpose) => normal(purpose, shape), uniform: () => tf.zeros([1]) };
+      const same: StepRandom = { normal: (purpose: string) => normal(purpose, shape) as Image, uniform: () => tf.zeros([1]) };
       const problem: Measured = { y: normal('y', one.measurementShape).mul(0.5), sigmaY: 0.1, drawn: {} };
       const at = steps.find(({ index }) => index === 15)!;
       return (((await sampler.step((await sampler.start!(problem, at, same)) as never, at, problem, same)).state as { xt: Image }).xt);

@@ -18,6 +18,6 @@ export const none: GuidanceFactory<NoneOptions> = ({ clamp }) => ({
         reverseStep(scheduler, denoise, xt, step, noise),
       ),
     );
-    return { step: (xt, step, _problem, random) => advance(step)(xt, step, random.normal('step', xt.shape) as Image) };
+    return { step: (xt, step, _problem, random) => advance(step)(xt, step, random.normal('step', xt.shape)) };
   },
 });

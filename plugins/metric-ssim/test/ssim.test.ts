@@ -5,7 +5,7 @@ import { ssim } from '../src/index.ts';
 
 const metric = await ssim({}, testContext());
 const noise = (key: string, height: number, width: number, channels = 1): Image =>
-  tf.tensor4d(keyedRandom(key).normal('image', height * width * channels), [1, height, width, channels]).mul<Image>(0.3);
+  tf.tensor4d(keyedRandom(key).normal('image', height * width * channels), [1, height, width, channels]).mul(0.3);
 
 /** The definition, word by word, with the two-dimensional window. */
 async function byDefinition(x: Image, y: Image): Promise<number> {

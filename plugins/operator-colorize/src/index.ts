@@ -43,8 +43,8 @@ export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }
     measurementShape: [height, width, channels],
     draw: () => ({}),
     forward: (x) => x.mul(w()).sum(-1, true).tile([1, 1, 1, channels]),
-    adjoint: (y) => y.sum(-1, true).mul<Image>(w()),
-    pseudoInverse: (y) => mean(y).mul<Image>(w().div(square)),
+    adjoint: (y) => y.sum(-1, true).mul(w()),
+    pseudoInverse: (y) => mean(y).mul(w().div(square)),
     solve: (y, ridge) => y.sub(mean(y)).div(ridge).add(mean(y).div(ridge.add(singular ** 2))),
     svd: () => ({
       pixels: false,

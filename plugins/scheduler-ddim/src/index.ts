@@ -1,4 +1,4 @@
-import { epsilonFromX0, type Image, respacedLevels, reverseCoefficients, type SchedulerFactory } from '@tweedie/core';
+import { epsilonFromX0, respacedLevels, reverseCoefficients, type SchedulerFactory } from '@tweedie/core';
 
 export interface DdimOptions {
   /** Levels visited: a number, 'ddimN', 'quadN', or counts per section. */
@@ -32,7 +32,7 @@ export const ddim: SchedulerFactory<DdimOptions, DdimCoefficients> = ({ steps, e
     }),
 
   transition: (xt, { x0hat }, { level, next, coefficients }) => ({
-    mean: x0hat.mul<Image>(next.signal).add<Image>(epsilonFromX0(xt, x0hat, level).mul(coefficients.direction)),
+    mean: x0hat.mul(next.signal).add(epsilonFromX0(xt, x0hat, level).mul(coefficients.direction)),
     std: coefficients.std,
   }),
 });

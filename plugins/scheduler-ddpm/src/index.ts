@@ -1,4 +1,4 @@
-import { type Image, respacedLevels, reverseCoefficients, type SchedulerFactory, ConfigError } from '@tweedie/core';
+import { respacedLevels, reverseCoefficients, type SchedulerFactory, ConfigError } from '@tweedie/core';
 
 export interface DdpmOptions {
   /** Levels visited: a number, 'ddimN', 'quadN', or counts per section. */
@@ -47,7 +47,7 @@ export const ddpm: SchedulerFactory<DdpmOptions, DdpmCoefficients> = ({ steps, v
   },
 
   transition(xt, { x0hat, varianceFraction }, { coefficients }) {
-    const mean = x0hat.mul<Image>(coefficients.x0Weight).add<Image>(xt.mul(coefficients.xtWeight));
+    const mean = x0hat.mul(coefficients.x0Weight).add(xt.mul(coefficients.xtWeight));
     if (variance !== 'learned-range') return { mean, std: coefficients.std };
     if (varianceFraction === undefined) {
       throw new ConfigError('scheduler/ddpm', "variance 'learned-range' needs a model that predicts its variance.", "Use 'fixed-small' or 'fixed-large'.");

@@ -17,7 +17,7 @@ const published = { sigmaMin: 0.002, sigmaMax: 80 };
 
 /** Along epsilon: zNext = z + (sigmaNext - sigma) epsilon is x0hat + sigmaNext epsilon, here in the units of the process. */
 const eulerStep = (xt: Image, { x0hat }: Prediction, { level, next }: StepTensors<EdmCoefficients>): Image =>
-  x0hat.mul<Image>(next.signal).add<Image>(epsilonFromX0(xt, x0hat, level).mul(next.noise));
+  x0hat.mul(next.signal).add(epsilonFromX0(xt, x0hat, level).mul(next.noise));
 
 /**
  * The probability flow d z / d sigma = epsilon(z, sigma), z = xt / signal, from pure noise to 0 by Heun's method:
@@ -55,7 +55,7 @@ export const edm: SchedulerFactory<EdmOptions, EdmCoefficients> = ({ steps, rho,
       const { level, next, coefficients: { correction, inverseNoise } } = step;
       const euler = eulerStep(xt, prediction, step);
       const { x0hat } = denoise(euler, next);
-      const change = euler.sub<Image>(x0hat.mul(next.signal)).mul<Image>(inverseNoise).sub(epsilonFromX0(xt, prediction.x0hat, level));
+      const change = euler.sub(x0hat.mul(next.signal)).mul(inverseNoise).sub(epsilonFromX0(xt, prediction.x0hat, level));
       return euler.add(change.mul(correction));
     },
   }),

@@ -7,7 +7,7 @@ const make = (options: object = {}): Promise<Scheduler> => container.plugin('sch
 const prior = { mean: 0.5, variance: 0.09 };
 const denoise: Denoise = (xt, level) => {
   const noise = level.sigma.square();
-  const x0hat = xt.div<Image>(level.signal).mul<Image>(prior.variance).add<Image>(noise.mul(prior.mean)).div<Image>(noise.add(prior.variance));
+  const x0hat = xt.div(level.signal).mul(prior.variance).add(noise.mul(prior.mean)).div(noise.add(prior.variance));
   return { x0hat, epsilon: epsilonFromX0(xt, x0hat, level) };
 };
 
@@ -83,7 +83,7 @@ describe('cost', async () => {
 
   it('the last step costs one forward, those before two', async () => {
     const { sampler, steps, cost } = await bindGuidance((await container.plugin('guidance', { id: 'none' })) as never, { engine: engines.eager, model, operator: identity, scheduler: await make({ steps: 3 }) });
-    const random = { normal: () => tf.zeros([1, ...imageShape]), uniform: () => tf.zeros([1]) };
+    const random = { normal: () => tf.zeros([1, ...imageShape]) as Image, uniform: () => tf.zeros([1]) };
     let state: TensorTree = tf.zeros([1, ...imageShape]);
     const counted: number[] = [];
     for (const step of steps) {

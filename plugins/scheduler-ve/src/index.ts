@@ -1,4 +1,4 @@
-import { geometricSigmas, type Image, levelsThrough, reverseCoefficients, type SchedulerFactory, sigmaRange } from '@tweedie/core';
+import { geometricSigmas, levelsThrough, reverseCoefficients, type SchedulerFactory, sigmaRange } from '@tweedie/core';
 
 export interface VeOptions {
   readonly steps: number;
@@ -38,7 +38,7 @@ export const ve: SchedulerFactory<VeOptions, VeCoefficients> = ({ steps, noise, 
   },
 
   transition: (xt, { x0hat }, { coefficients: { x0Weight, xtWeight, std } }) => ({
-    mean: x0hat.mul<Image>(x0Weight).add<Image>(xt.mul(xtWeight)),
+    mean: x0hat.mul(x0Weight).add(xt.mul(xtWeight)),
     std,
   }),
 });

@@ -25,11 +25,11 @@ export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
       }, xt);
       const { mean, std } = scheduler.transition(xt, prediction, step);
       return {
-        state: mean.add<Image>(noise.mul(std)).sub<Image>(gradient.mul(scale)),
+        state: mean.add(noise.mul(std)).sub(gradient.mul(scale)),
         x0hat: prediction.x0hat,
         scalars: { residualNorm: value },
       };
     });
-    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape) as Image, scale) };
+    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape), scale) };
   },
 });

@@ -23,7 +23,7 @@ export const example: OperatorFactory<ExampleOptions> = ({ spread }, { imageShap
     draw: (random) => ({ gain: tf.tensor3d(Float32Array.from(random.uniform('gain', height * width * channels), (u) => 1 + spread * (2 * u - 1)), [height, width, channels]) }),
     forward: amplify,
     adjoint: amplify,
-    pseudoInverse: (y, { gain }) => y.div<Image>(gain),
+    pseudoInverse: (y, { gain }) => y.div(gain),
   };
   return operator;
 };

@@ -1,4 +1,4 @@
-import { epsilonFromX0, type Image, respacedLevels, type SchedulerFactory } from '@tweedie/core';
+import { epsilonFromX0, respacedLevels, type SchedulerFactory } from '@tweedie/core';
 
 // Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
 export interface ExampleOptions {
@@ -28,7 +28,7 @@ export const example: SchedulerFactory<ExampleOptions, ExampleCoefficients> = ({
     })),
 
   transition: (xt, { x0hat }, { level, next, coefficients }) => ({
-    mean: x0hat.mul<Image>(next.signal).add<Image>(epsilonFromX0(xt, x0hat, level).mul(next.noise)),
+    mean: x0hat.mul(next.signal).add(epsilonFromX0(xt, x0hat, level).mul(next.noise)),
     std: coefficients.std,
   }),
 });

@@ -16,7 +16,7 @@ export type ExactPosterior = {
 export type ExactReference = { start(problem: Measured): Promise<ExactPosterior>; dispose(): void };
 
 /** Neither the start's state nor a step's x0hat depends on the noise drawn. */
-const silence: StepRandom = { normal: (_, shape) => tf.zeros([...shape]), uniform: (_, shape) => tf.fill([...shape], 0.5) };
+const silence: StepRandom = { normal: ((_, shape) => tf.zeros([...shape])) as StepRandom['normal'], uniform: (_, shape) => tf.fill([...shape], 0.5) };
 
 const bindExact = async ({ container, registry, experiment, model }: Workbench, { operator: { reference, operator }, method: { scheduler }, sigmaY }: PlannedRow, engine: Engine): Promise<BoundGuidance | string> => {
   const guidance = await container.plugin('guidance', { id: 'exact', options: { clamp: false } });
@@ -72,6 +72,6 @@ export const dataTermOf = (operator: Operator, imageShape: ImageShape) => {
   return (xt: Image, level: LevelTensors, { y, sigmaY, drawn }: MeasuredTensors): Image => {
     const variance = level.sigma.square();
     const ridge = sigmaY.square().maximum(VARIANCE_FLOOR).div(variance);
-    return adjoint(solve(y.sub(operator.forward(toVe(xt, level), drawn)), ridge, drawn), drawn).div<Image>(variance.mul(level.signal));
+    return adjoint(solve(y.sub(operator.forward(toVe(xt, level), drawn)), ridge, drawn), drawn).div(variance.mul(level.signal));
   };
 };

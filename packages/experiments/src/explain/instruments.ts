@@ -31,7 +31,7 @@ export const createInstruments = async (bench: Workbench, row: PlannedRow, engin
   const differentiable = registry.find('model', experiment.model.id).provides.includes('model.gradient') && registry.find('operator', reference.id).provides.includes('operator.gradient');
   const direction = differentiable
     ? engine.compile((xt: Image, level: LevelTensors, { y, drawn }: MeasuredTensors) =>
-        valueAndGrad((x: Image) => [sampleSum(y.sub(operator.forward(denoised(x, level).x0hat, drawn)).square()), []], xt).gradient.neg<Image>())
+        valueAndGrad((x: Image) => [sampleSum(y.sub(operator.forward(denoised(x, level).x0hat, drawn)).square()), []], xt).gradient.neg())
     : undefined;
   const pure = dataTermOf(operator, model.imageShape);
   const dataTerm = pure && engine.compile(pure);

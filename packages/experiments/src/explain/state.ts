@@ -33,11 +33,11 @@ export const observed = (bound: BoundGuidance, imageShape: ImageShape, see: (see
       const drawn: Tensor[] = [];
       const watched: StepRandom = {
         uniform: random.uniform,
-        normal(purpose, shape, donated) {
+        normal: ((purpose, shape, donated) => {
           const noise = random.normal(purpose, shape, donated);
           if (purpose === 'step') drawn.push(noise.clone());
           return noise;
-        },
+        }) as StepRandom['normal'],
       };
       const stepped = await bound.sampler.step(state, step, problem, watched);
       const noise = drawn.length === 1 ? drawn[0] : undefined;
