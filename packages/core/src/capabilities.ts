@@ -1,6 +1,7 @@
 /** What methods need of the other parts, and whether parts can work together. Manifests name capabilities in `needs` and `provides`. */
 import { sigmaOf, type NoiseLevel } from './problems.ts';
-import type { Guidance, Kind, Operator, Scheduler, ScoreModel } from './types.ts';
+import type { Kind } from './plugin.ts';
+import type { Guidance, Operator, Scheduler, ScoreModel } from './types.ts';
 
 export type Capability =
   | 'model.gradient' | 'model.mixture' | 'operator.linear' | 'operator.adjoint' | 'operator.pseudoInverse' | 'operator.svd' | 'operator.reference'

@@ -4,7 +4,8 @@ import { canonicalJson } from './canonical-json.ts';
 import { importFactory, type AnyFactory } from './import-plugin.ts';
 import { resolveOptions } from './manifest.ts';
 import type { Registry } from './registry.ts';
-import type { Context, ImageShape, Kind, PluginKinds, PluginReference } from './types.ts';
+import type { Context, Kind, PluginKinds, PluginReference } from './plugin.ts';
+import type { ImageShape } from './types.ts';
 import type { Files } from './files.ts';
 
 export interface Container extends Context {

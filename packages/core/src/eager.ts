@@ -1,7 +1,8 @@
 import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
 import { mapTree, signatureOf, tensorsOf, traced } from './trees.ts';
-import type { Compiled, Engine, EngineFactory, Tensor, TensorTree } from './types.ts';
+import type { EngineFactory } from './plugin.ts';
+import type { Compiled, Engine, Tensor, TensorTree } from './types.ts';
 
 /**
  * TensorFlow.js as it is, one operation after the other, on the plain `cpu` backend. Slow; for debugging, and as the reference that

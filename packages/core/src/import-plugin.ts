@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError, messageOf } from './errors.ts';
 import { readJson, type Manifest } from './manifest.ts';
-import type { Context, ImageShape } from './types.ts';
+import type { Context } from './plugin.ts';
+import type { ImageShape } from './types.ts';
 
 /** Any plugin's factory, as the container calls it: the options have been checked against the manifest. */
 export type AnyFactory = (options: Readonly<Record<string, unknown>>, context: Context & { readonly imageShape?: ImageShape }) => object | Promise<object>;

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Capability } from './capabilities.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { validate, type JsonSchema } from './schema.ts';
-import type { Kind } from './types.ts';
+import type { Kind } from './plugin.ts';
 
 /** What a plugin says about itself in `plugin.json`; no plugin code is needed to read it. */
 export type Manifest = {

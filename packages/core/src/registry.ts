@@ -4,7 +4,7 @@ import { ConfigError } from './errors.ts';
 import { manifestOfEntry, readJson, readManifest, type Manifest } from './manifest.ts';
 import { suggest } from './nearest.ts';
 import { validate, type JsonSchema } from './schema.ts';
-import type { Kind } from './types.ts';
+import type { Kind } from './plugin.ts';
 
 export const kinds = ['engine', 'model', 'operator', 'guidance', 'scheduler', 'metric', 'dataset'] as const satisfies readonly Kind[];
 

@@ -1,9 +1,8 @@
 /**
- * Every interface between the parts of Tweedie, on one page. `xt` noisy state, `x0hat` = E[x0 | xt], `epsilon` predicted and `noise` drawn
+ * Every interface between the parts of Tweedie, on one page; how a plugin makes its part is in `plugin.ts`. `xt` noisy state, `x0hat` = E[x0 | xt], `epsilon` predicted and `noise` drawn
  * noise, `y` measurement. Images are float32, [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample.
  */
 import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import type { Files } from './files.ts';
 
 export type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 /** [batch, height, width, channels]. Arithmetic on an image gives an image; the other operand broadcasts against it. */
@@ -271,40 +270,3 @@ export interface Dataset {
   /** A row-major H, W, C image and a name that stays the same from run to run. */
   item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array }>;
 }
-
-// ------------------------------------------------------------------------------------------------------------------ plugins
-
-/** How a recipe or an option names a plugin. */
-export type PluginReference = { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
-
-export interface PluginKinds {
-  engine: Engine;
-  model: ScoreModel;
-  operator: Operator;
-  guidance: Guidance;
-  scheduler: Scheduler;
-  metric: Metric;
-  dataset: Dataset;
-}
-export type Kind = keyof PluginKinds;
-
-/** What a plugin's factory gets beside its options. */
-export interface Context {
-  /** Reads files; relative paths start at the folder of the experiment. */
-  readonly files: Files;
-  /** Tells the user something that stops nothing: a file left out, say. */
-  warn(message: string): void;
-  /** Another plugin by reference, its options checked (a data set for a model, say). */
-  plugin<K extends Kind>(kind: K, reference: PluginReference): Promise<PluginKinds[K]>;
-}
-/** Operators are made for one image shape. */
-export type OperatorContext = Context & { readonly imageShape: ImageShape };
-
-type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
-export type EngineFactory<O> = Factory<O, Context, Engine>;
-export type ModelFactory<O> = Factory<O, Context, ScoreModel>;
-export type OperatorFactory<O> = Factory<O, OperatorContext, Operator>;
-export type SchedulerFactory<O, C extends Coefficients = Coefficients> = Factory<O, Context, Scheduler<C>>;
-export type GuidanceFactory<O, S extends TensorTree = Image> = Factory<O, Context, Guidance<S>>;
-export type MetricFactory<O> = Factory<O, Context, Metric>;
-export type DatasetFactory<O> = Factory<O, Context, Dataset>;

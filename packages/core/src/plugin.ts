@@ -1,0 +1,38 @@
+/** What a plugin exports: a factory, given its options and a context. */
+import type { Files } from './files.ts';
+import type { Coefficients, Dataset, Engine, Guidance, Image, ImageShape, Metric, Operator, Scheduler, ScoreModel, TensorTree } from './types.ts';
+
+/** How a recipe or an option names a plugin. */
+export type PluginReference = { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
+
+export interface PluginKinds {
+  engine: Engine;
+  model: ScoreModel;
+  operator: Operator;
+  guidance: Guidance;
+  scheduler: Scheduler;
+  metric: Metric;
+  dataset: Dataset;
+}
+export type Kind = keyof PluginKinds;
+
+/** What a plugin's factory gets beside its options. */
+export interface Context {
+  /** Reads files; relative paths start at the folder of the experiment. */
+  readonly files: Files;
+  /** Tells the user something that stops nothing: a file left out, say. */
+  warn(message: string): void;
+  /** Another plugin by reference, its options checked (a data set for a model, say). */
+  plugin<K extends Kind>(kind: K, reference: PluginReference): Promise<PluginKinds[K]>;
+}
+/** Operators are made for one image shape. */
+export type OperatorContext = Context & { readonly imageShape: ImageShape };
+
+type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
+export type EngineFactory<O> = Factory<O, Context, Engine>;
+export type ModelFactory<O> = Factory<O, Context, ScoreModel>;
+export type OperatorFactory<O> = Factory<O, OperatorContext, Operator>;
+export type SchedulerFactory<O, C extends Coefficients = Coefficients> = Factory<O, Context, Scheduler<C>>;
+export type GuidanceFactory<O, S extends TensorTree = Image> = Factory<O, Context, Guidance<S>>;
+export type MetricFactory<O> = Factory<O, Context, Metric>;
+export type DatasetFactory<O> = Factory<O, Context, Dataset>;
