@@ -95,7 +95,7 @@ export {
 } from './conversions.ts';
 export { canonicalJson } from './canonical-json.ts';
 export { type Container, createContainer, toStandardError } from './container.ts';
-export { type Capability, conflict } from './capabilities.ts';
+export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
