@@ -16,7 +16,7 @@ const bind = bindings(engine);
 const model = await world.model();
 const valuesAt = engine.compile((xt: Image, level: LevelTensors, cotangent: Image) => {
   const along = (clip: boolean) =>
-    valueAndGrad((x: Image) => {
+    valueAndGrad((x) => {
       const { x0hat } = model.predict(x, level);
       return [sampleDot(clampTo(clip ? [-1, 1] : undefined, x0hat), cotangent), []];
     }, xt).gradient;

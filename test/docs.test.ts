@@ -1,4 +1,4 @@
-/** What docs/write-a-plugin.md tells its reader to type works as it stands. */
+/** What docs/write-a-plugin.md tells its reader to type works as it stands, and what the README shows of a method is its code. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,4 +26,10 @@ it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+it('README.md: the lines of dps stand in its source', () => {
+  const [, link, shown] = /^The heart of \[`([^`]+)`\][^\n]*\n\n```ts\n([\s\S]*?)```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+  const onOneLine = (code: string) => code.replaceAll(/\s+/g, ' ').trim();
+  expect(onOneLine(readFileSync(join(root, link!), 'utf8'))).toContain(onOneLine(shown!));
 });

@@ -28,6 +28,13 @@ export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
   return { value, gradient: grad as X, aux: aux as Aux };
 }
 
+/**
+ * Vector-Jacobian product of a function of one tensor, at `x`: the gradient of <fn(x), cotangent> or, without a cotangent, of the sum of fn(x).
+ * For a linear function it is the transpose times the cotangent, whatever `x`.
+ */
+export const vjp = <X extends Tensor>(fn: (x: X) => Tensor, x: X, cotangent?: Tensor): X =>
+  tf.grad((point) => fn(point as X))(x, cotangent) as X;
+
 /** Keeps the gradient of a norm finite (and zero) where the residual is exactly zero; far below float32 resolution of any residual. */
 const NORM_FLOOR = 1e-30;
 

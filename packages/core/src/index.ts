@@ -54,12 +54,12 @@ export type {
 } from './types.ts';
 export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
-export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';
+export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
 export { eager, eagerEngine, onBackend } from './eager.ts';
-export { disposeTree, leavesOf, mapTree, rowsOf, signatureOf, stackTrees, tensorsOf, traced } from './trees.ts';
+export { disposeTree, isImage, leavesOf, mapTree, rowsOf, signatureOf, stackImages, stackTrees, tensorsOf, traced } from './trees.ts';
 export {
   alphaBarsOf,
   cosineBetas,

@@ -1,4 +1,4 @@
-import { perSample, sampleDot } from './gradients.ts';
+import { perSample, sampleDot, vjp } from './gradients.ts';
 import { tf } from './tensorflow.ts';
 import type { Image, ImageShape, Measurement, Operator, Tensor, TensorTree } from './types.ts';
 
@@ -13,7 +13,10 @@ const SQUARE_FLOOR = 1e-30;
 export function adjointOf<P extends TensorTree>(operator: Operator<P>, imageShape: ImageShape): (v: Measurement, drawn: P) => Image {
   if (!operator.linear) throw new RangeError('adjointOf: the operator is not linear.');
   if (operator.adjoint) return operator.adjoint;
-  return (v, drawn) => tf.grad((x) => operator.forward(x as Image, drawn))(tf.zeros([v.shape[0] ?? 1, ...imageShape]), v) as Image;
+  return (v, drawn) => {
+    const anywhere: Image = tf.zeros([v.shape[0] ?? 1, ...imageShape]);
+    return vjp((x) => operator.forward(x, drawn), anywhere, v);
+  };
 }
 
 /**
@@ -54,5 +57,5 @@ export const unitImages = (from: number, count: number, imageShape: ImageShape):
     const entries = imageShape.reduce((product, size) => product * size, 1);
     // Not tf.oneHot, which refuses images of one entry.
     const columns = tf.range(from, from + count, 1, 'int32').expandDims(1);
-    return tf.equal(columns, tf.range(0, entries, 1, 'int32')).cast('float32').reshape<Image>([count, ...imageShape]);
+    return tf.equal(columns, tf.range(0, entries, 1, 'int32')).cast('float32').reshape([count, ...imageShape]);
   });

@@ -3,7 +3,7 @@ import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from '
 import { batchRandom, type SampleKey } from './random.ts';
 import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
-import { tensorsOf } from './trees.ts';
+import { isImage, tensorsOf } from './trees.ts';
 import type { Compiled, Cost, Engine, Guidance, Image, ImageShape, Measured, NoiseProcess, Sampler, Scheduler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
 
 /** A guidance method bound to a setting, with the ledger of everything it compiled. */
@@ -115,7 +115,11 @@ export async function sampleBatch({ bound, imageShape, problem, keys, signal, on
       if (signal?.aborted) throw new CancelledError('Stopped between two steps.');
     }
     const end = state;
-    const x = await scoped(async () => ((await sampler.result?.(end, problem)) ?? (end as Image)).clone());
+    const x = await scoped(async () => {
+      const result = (await sampler.result?.(end, problem)) ?? end;
+      if (isImage(result)) return result.clone();
+      throw new TypeError('sampleBatch: the last state is not an image, and the method has no `result` that makes one of it.');
+    });
     return { x, failures, cost: subtractCosts(bound.cost(), before) };
   } finally {
     for (const tensor of tensorsOf(state)) tensor.dispose();

@@ -55,7 +55,7 @@ function axis({ outputs, inputs, values }: AxisMatrix, cutoff: number) {
 }
 
 const planes = (x: Tensor): Tensor => tf.transpose(x, [0, 3, 1, 2]);
-const pixels = (z: Tensor): Image => tf.transpose(z as Image, [0, 2, 3, 1]);
+const pixels = (z: Tensor): Image => z.transpose([0, 2, 3, 1]);
 /** L z R^T, and L^T z R, for every plane of z. */
 const between = (left: Tensor, z: Tensor, right: Tensor): Tensor => tf.matMul(tf.matMul(left, z), right, false, true);
 const back = (left: Tensor, z: Tensor, right: Tensor): Tensor => tf.matMul(tf.matMul(left, z, true), right);

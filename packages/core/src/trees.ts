@@ -1,7 +1,10 @@
+import { showShape } from './errors.ts';
 import { tf } from './tensorflow.ts';
-import type { Tensor, TensorTree, Traced } from './types.ts';
+import type { Image, Tensor, TensorTree, Traced } from './types.ts';
 
 const isTensor = (node: TensorTree): node is Tensor => node instanceof tf.Tensor;
+/** Whether it has the shape of images, [B, H, W, C]. */
+export const isImage = (node: TensorTree): node is Image => isTensor(node) && node.rank === 4;
 
 /** Applies `fn` to every leaf; arrays stay arrays, objects stay objects. */
 export function mapTree(tree: TensorTree, fn: (leaf: Tensor | number) => Tensor | number): TensorTree {
@@ -54,6 +57,13 @@ export function signatureOf(tree: TensorTree): string {
   if (Array.isArray(tree)) return `(${tree.map(signatureOf).join()})`;
   if (typeof tree !== 'object' || tree === null) throw new TypeError(`a compiled function takes tensors, numbers, and lists and objects of them; got ${String(tree)}.`);
   return `{${Object.entries(tree).map(([key, node]) => `${key}:${signatureOf(node)}`).join()}}`;
+}
+
+/** Images [H, W, C] of one shape as a batch, [B, H, W, C]; the caller owns it. */
+export function stackImages(images: readonly Tensor[]): Image {
+  const batch = tf.stack([...images]);
+  if (isImage(batch)) return batch;
+  throw new RangeError(`stackImages: images [height, width, channels] are wanted, got ${showShape(batch.shape.slice(1))}.`);
 }
 
 /** The numbers of each row of a batch, copied. */

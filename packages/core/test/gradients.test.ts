@@ -43,10 +43,10 @@ describe('cost marks, eager', () => {
       predict: (xt: Image, level: LevelTensors) => ({ x0hat: xt.mul(level.signal), epsilon: xt }),
     } satisfies ScoreModel);
     const step = eagerEngine().compile((xt: Image, level: LevelTensors) => {
-      const { gradient } = valueAndGrad((x: Image) => [sampleNorm(model.predict(x, level).x0hat), []], xt);
+      const { gradient } = valueAndGrad((x) => [sampleNorm(model.predict(x, level).x0hat), []], xt);
       return { gradient, plain: model.predict(xt, level).x0hat };
     });
-    const xt = tf.ones([3, 1, 2, 1]) as Image;
+    const xt: Image = tf.ones([3, 1, 2, 1]);
     const before = tf.memory().numTensors;
     const { gradient, plain } = await step(xt, noiseProcess().table[5]!);
     expect(step.cost).toEqual({ forwards: 6, vjps: 3, operatorCalls: 0 });

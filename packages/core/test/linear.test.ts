@@ -11,7 +11,7 @@ const operator: Operator<{ readonly gain: Tensor }> = {
   forward: (x, { gain }) => x.reshape([-1, 16]).matMul(kernel).mul(gain.reshape([-1, 1])),
 };
 const drawn = { gain: tf.tensor1d([0.5, 2]) };
-const x = tf.tensor4d(keyedRandom('x').normal('x', 32), [2, ...imageShape]) as Image;
+const x: Image = tf.tensor4d(keyedRandom('x').normal('x', 32), [2, ...imageShape]);
 const v: Tensor = tf.tensor2d(keyedRandom('v').normal('v', 12), [2, 6]);
 const largest = (difference: Tensor): number => tf.max(tf.abs(difference)).dataSync()[0]!;
 

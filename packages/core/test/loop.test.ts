@@ -1,4 +1,4 @@
-import { bindGuidance, CancelledError, eagerEngine, type Guidance, type Image, mixtureModel, noiseProcess, type Operator, respacedLevels, sampleBatch, type SampleKey, type Scheduler, type StepEvent, type StepTensors, type Tensor, tf } from '@tweedie/core';
+import { bindGuidance, CancelledError, eagerEngine, type Guidance, type Image, mixtureModel, noiseProcess, type Operator, respacedLevels, sampleBatch, type SampleKey, type Scheduler, type StepEvent, type StepTensors, type Tensor, tf, valueAndGrad } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { randomMixture } from './float64.ts';
 
@@ -19,7 +19,7 @@ const problemOf = (count: number) => ({ y: tf.zeros([count, ...imageShape]), sig
 const method = (spoil: { step: number; row: number; value: number }[] = []): Guidance => ({
   bind: ({ engine, model: prior, operator: a, scheduler: s }) => {
     const advance = engine.compile((xt: Image, step: StepTensors) => {
-      const { value, grad } = tf.valueAndGrad((x) => a.forward(prior.predict(x as Image, step.level).x0hat, {}).square().sum())(xt);
+      const { value, gradient: grad } = valueAndGrad((x) => [a.forward(prior.predict(x, step.level).x0hat, {}).square().sum(), []], xt);
       const prediction = { x0hat: xt.sub(grad.mul(0.01)), epsilon: xt };
       return { state: s.transition(xt, prediction, step).mean, x0hat: prediction.x0hat, scalars: { loss: value.mul(tf.ones([xt.shape[0]])) } };
     });
@@ -142,10 +142,10 @@ describe('the sampling loop', () => {
       bind: () => ({
         start: async ({ y }, first, random) => {
           starts.push(first.index);
-          return { x: random.normal('start', y.shape) as Image, moments: [tf.zerosLike(y)], cached: tf.ones([7]) };
+          return { x: random.normal('start', [y.shape[0]!, ...imageShape]), moments: [tf.zerosLike(y)], cached: tf.ones([7]) };
         },
         step: async ({ x, moments, cached }) => ({ state: { x: x.mul(0.5), moments: moments.map((m) => m.add(1)), cached } }),
-        result: ({ moments, cached }) => moments[0]!.mul(cached.sum()) as Image,
+        result: ({ moments, cached }) => moments[0]!.mul<Image>(cached.sum()),
       }),
     };
     const before = tf.memory().numTensors;
@@ -161,7 +161,7 @@ describe('the sampling loop', () => {
   });
 
   it('gives a sample the same numbers whatever its neighbours', async () => {
-    const noisy: Guidance = { bind: () => ({ step: async (xt, _step, _problem, random) => ({ state: xt.add(random.normal('step', xt.shape)) as Image }) }) };
+    const noisy: Guidance = { bind: () => ({ step: async (xt, _step, _problem, random) => ({ state: xt.add(random.normal('step', xt.shape)) }) }) };
     const bound = await bindMethod(noisy);
     const sample = async (order: readonly number[]) => {
       const { x } = await sampleBatch({ bound, imageShape, problem: problemOf(order.length), keys: order.map((sampleNumber) => ({ seed: 1, problem: 'p', sample: sampleNumber })) });

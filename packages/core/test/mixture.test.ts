@@ -1,4 +1,4 @@
-import { covarianceOf, denoiseMixture, denoiseSharedIsotropic, disposeTree, type GaussianMixture, type Image, mixtureHash, mixtureModel, mixtureTensors, noiseProcess, sampleSum, sharedIsotropicTensors, sharedVariance, tf, traced, valueAndGrad } from '@tweedie/core';
+import { covarianceOf, denoiseMixture, denoiseSharedIsotropic, disposeTree, type GaussianMixture, mixtureHash, mixtureModel, mixtureTensors, noiseProcess, sampleSum, sharedIsotropicTensors, sharedVariance, tf, traced, valueAndGrad } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { noisedDensity, numericalGradient, randomMixture, relativeError } from './float64.ts';
 
@@ -56,7 +56,7 @@ describe.each(['isotropic', 'shared', 'diagonal', 'full'] as const)('a mixture w
     for (const t of [0, 300, 999]) {
       const level = model.process.table[t]!;
       const xt = tf.tensor4d(points.map((value) => value * level.signal), [2, 1, 1, d]);
-      const { gradient } = valueAndGrad((x: Image) => [sampleSum(model.predict(x, traced(level)).x0hat.square()), []], xt);
+      const { gradient } = valueAndGrad((x) => [sampleSum(model.predict(x, traced(level)).x0hat.square()), []], xt);
       const values = gradient.dataSync();
       const expected = numericalGradient((z) => direct(prior, z, even(level.sigma)).reduce((sum, value) => sum + value * value, 0), rows[0]!, Math.max(1e-4, 1e-3 * level.sigma));
       // d/dxt = (1 / signal) d/dz. At t = 999 what remains is 1e-4 of a cancellation.

@@ -53,7 +53,7 @@ describe('separable', () => {
     const diagonal = axisMatrix(3, 3, (i) => [[i, [1, 0.5, 0.01][i]!]]);
     const one = axisMatrix(1, 1, () => [[0, 1]]);
     const cut = separable(diagonal, one, 1, { cutoff: 0.03 });
-    const ones = tf.ones([1, 3, 1, 1]) as Image;
+    const ones: Image = tf.ones([1, 3, 1, 1]);
     const numbers = [...cut.pseudoInverse(ones, {}).dataSync()];
     [1, 2, 0].forEach((expected, i) => expect(numbers[i]).toBeCloseTo(expected, 6));
     expect(cut.forward(ones, {}).dataSync()[2]).toBeCloseTo(0.01, 8);

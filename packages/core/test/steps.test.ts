@@ -17,7 +17,7 @@ describe('onSphere', () => {
 
 describe('noiseRadius', () => {
   it('is sqrt(d) std for a constant std, and the root of the summed squares for others', () => {
-    const like = tf.zeros([2, 2, 3, 1]) as Image;
+    const like: Image = tf.zeros([2, 2, 3, 1]);
     [...noiseRadius(tf.scalar(0.5), like).dataSync()].forEach((radius) => expect(radius).toBeCloseTo(0.5 * Math.sqrt(6), 6));
     const std = tf.tensor4d([3, 4, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], [2, 2, 3, 1]);
     expect(noiseRadius(std, like).dataSync()[0]).toBeCloseTo(5, 6);

@@ -49,7 +49,7 @@ function panelsOf(operator: Operator, x0: Float32Array, imageShape: ImageShape, 
     const adjoint = adjointOf(operator, imageShape);
     const normal = (x: Image): Image => adjoint(operator.forward(x, drawn), drawn);
     const x = tf.tensor4d(x0, [1, ...imageShape]);
-    let vector = tf.tensor4d(keyedRandom('power method').normal('start', x0.length), [1, ...imageShape]) as Image;
+    let vector: Image = tf.tensor4d(keyedRandom('power method').normal('start', x0.length), [1, ...imageShape]);
     let gain = sampleNorm(vector);
     for (let i = 0; i < ITERATIONS; i++) {
       const next = normal(vector.div(perSample(gain, vector)));

@@ -1,4 +1,4 @@
-import { keyedRandom, stackProblems, makeProblem, openRegistry, createContainer, eagerEngine, tf, type Image } from '@tweedie/core';
+import { keyedRandom, stackProblems, makeProblem, openRegistry, createContainer, eagerEngine, stackImages } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { createFiles } from '@tweedie/files';
 import { misfitMeter } from '../src/run/misfit.ts';
@@ -12,8 +12,8 @@ describe('the misfit', () => {
     const problem = makeProblem({ name: 'test', x0, imageShape, operator, operatorKey: 'inpaint', sigmaY: 0.1, seed: 0 });
     const measured = stackProblems([problem, problem]);
     const meter = misfitMeter(eagerEngine());
-    const clean = tf.stack([problem.x0, problem.x0]) as Image;
-    const shift = tf.stack([problem.x0, problem.x0.add(1)]) as Image;
+    const clean = stackImages([problem.x0, problem.x0]);
+    const shift = stackImages([problem.x0, problem.x0.add(1)]);
     const [same, moved] = [await meter.measure(operator, clean, measured), await meter.measure(operator, shift, measured)];
     // By hand: hidden entries of y are zero, seen ones are not.
     const y = problem.y.dataSync();

@@ -1,5 +1,5 @@
 /** Between two convolutions everything runs planar: there is a transpose on the way in and one on the way out, of image and filters. */
-import { type Image, type Tensor, tf } from '@tweedie/core';
+import { type Image, type Tensor, tf, vjp } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { draws, expectAgreement } from './agreement.ts';
 import { count, operations, tracedValues } from './operations.ts';
@@ -7,7 +7,7 @@ import { isFixed } from '../src/fixed.ts';
 
 const { tensor } = draws(11);
 const [x, filter, bias] = [tensor([2, 8, 8, 3]) as Image, tensor([3, 3, 3, 3]) as tf.Tensor4D, tensor([3])];
-const perRow = tensor([2, 1, 1, 3]) as Image;
+const perRow = tensor([2, 1, 1, 3]);
 const conv = (image: Image): Image => tf.conv2d(image, filter, 1, 'same');
 const between = (work: (image: Image) => Tensor) => (image: Image) => conv(work(conv(image)) as Image);
 
@@ -39,7 +39,7 @@ describe('the planar layout', () => {
 
   // A sum over channels is a product with ones, whose rows have to lie interleaved; TensorFlow.js has the gradient of a mirrored edge wrong.
   it.each(works.filter(([name]) => !/over the channels|mirrored/.test(name)))('holds through the gradient of %s', async (name, work) => {
-    const gradient = (image: Image) => tf.grad((z: Tensor) => between(work)(z as Image).square().sum())(image);
+    const gradient = (image: Image) => vjp((z) => between(work)(z).square().sum(), image);
     expect(transposes(gradient)).toBe(2);
     // TensorFlow.js's gradient of an enlargement reads the wrong image for all but the first.
     await expectAgreement(gradient as never, [/enlargement/.test(name) ? x.slice(0, 1) : x], 1e-4);

@@ -65,7 +65,7 @@ function apply(layer: Layer, x: Image, emb: Tensor, plan: AdmPlan, affine: Affin
     case 'residual':
       return residual(layer, x, emb, plan, affine);
     case 'attention': {
-      const qkv = linear(groupNorm(x, affine(`${name}.norm`)), affine(`${name}.qkv`)) as Image;
+      const qkv = linear(groupNorm(x, affine(`${name}.norm`)), affine(`${name}.qkv`));
       return x.add(linear(attend(qkv, layer.heads), affine(`${name}.proj_out`)));
     }
     case 'resample':
@@ -93,6 +93,6 @@ const silu = <T extends Tensor>(x: T): T => x.mul(x.sigmoid());
 
 /** Zeros around: one pixel for 3 x 3 filters, none for 1 x 1. */
 const convolve = (x: Image, { weight, bias }: Affine, stride = 1): Image =>
-  tf.conv2d(x, weight as Image, stride, ((weight.shape[0] ?? 1) - 1) / 2).add(bias);
+  tf.conv2d(x, weight as tf.Tensor4D, stride, ((weight.shape[0] ?? 1) - 1) / 2).add(bias);
 
 const resample: Readonly<Record<Resampling, (x: Image) => Image>> = { none: (x) => x, down: halve, up: double };

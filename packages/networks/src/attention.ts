@@ -1,7 +1,7 @@
 import { type Image, type Tensor, tf } from '@tweedie/core';
 
 /** A linear map of the last axis, any rank: weight [in, out]. */
-export function linear(x: Tensor, { weight, bias }: { readonly weight: Tensor; readonly bias: Tensor }): Tensor {
+export function linear<T extends Tensor>(x: T, { weight, bias }: { readonly weight: Tensor; readonly bias: Tensor }): T {
   const [inputs = 1, outputs = 1] = weight.shape;
   const mapped = tf.matMul(x.reshape([-1, inputs]), weight).add(bias);
   return mapped.reshape([...x.shape.slice(0, -1), outputs]);

@@ -10,9 +10,9 @@ export type Affine = { readonly weight: Tensor; readonly bias: Tensor };
  */
 export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { readonly scale: Tensor; readonly shift: Tensor }): Image {
   const perChannel = (parameter: Tensor): Tensor => parameter.reshape([1, -1]);
-  if (modulation === undefined) return normalise(x, perChannel(weight), perChannel(bias)) as Image;
+  if (modulation === undefined) return normalise(x, perChannel(weight), perChannel(bias));
   const gain = modulation.scale.add(1);
-  return normalise(x, gain.mul(weight), gain.mul(bias).add(modulation.shift)) as Image;
+  return normalise(x, gain.mul(weight), gain.mul(bias).add(modulation.shift));
 }
 
 /**

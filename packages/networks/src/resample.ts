@@ -7,10 +7,9 @@ export const halve = (x: Image): Image => tf.avgPool(x, 2, 2, 'valid');
  * Twice the size: every pixel four times. The transpose is written out, four times the mean of each block, because TensorFlow.js's `cpu`
  * kernel for it reads the wrong image of a batch.
  */
-export const double: (x: Image) => Image = tf.customGrad((x) => {
-  const [, height, width] = (x as Image).shape;
-  return {
-    value: tf.image.resizeNearestNeighbor(x as Image, [2 * height, 2 * width]),
-    gradFunc: (dy) => halve(dy as Image).mul(4),
-  };
-});
+export const double: (x: Image) => Image = tf.customGrad((x) => doubled(x as Image));
+
+function doubled(x: Image): { value: Image; gradFunc: (dy: Image) => Image } {
+  const [, height, width] = x.shape;
+  return { value: tf.image.resizeNearestNeighbor(x, [2 * height, 2 * width]), gradFunc: (dy) => halve(dy).mul(4) };
+}

@@ -22,7 +22,7 @@ const tensors = (): Map<string, SafetensorsInput> =>
 const write = (name: string, content: Map<string, SafetensorsInput>) => writeFileSync(join(folder, name), encodeSafetensors(content));
 beforeAll(() => write('net.safetensors', tensors()));
 
-const x = tf.randomNormal([2, 4, 4, 3], 0, 1, 'float32', 1) as Image;
+const x: Image = tf.randomNormal([2, 4, 4, 3], 0, 1, 'float32', 1);
 
 describe('a network as a model', () => {
   it('says at once what it is, and reads its weights at load', async () => {

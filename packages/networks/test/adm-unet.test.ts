@@ -9,7 +9,7 @@ describe('the network', () => {
   const unet = admUnet(smallest, weights);
 
   it('takes one timestep for all images, or one each; rows do not meet', () => {
-    const x = tf.randomNormal([3, 4, 4, 3], 0, 1, 'float32', 2) as Image;
+    const x: Image = tf.randomNormal([3, 4, 4, 3], 0, 1, 'float32', 2);
     const t = [3, 10.25, 999];
     const each = unet(x, tf.tensor1d(t));
     t.forEach((value, row) => {
@@ -23,8 +23,8 @@ describe('the network', () => {
       const { value, grad } = tf.valueAndGrad((image: Tensor) => unet(image as Image, tf.scalar(300.5)))(x, cotangent);
       return [value, grad];
     });
-    const [x, cotangent] = [tf.randomNormal([3, 4, 4, 3], 0, 1, 'float32', 4), tf.randomNormal([3, 4, 4, 6], 0, 1, 'float32', 5)];
-    const call = async (order: number[]) => (await run(tf.gather(x, order) as Image, tf.gather(cotangent, order) as Image)).map(rowsOf);
+    const [x, cotangent]: [Image, Image] = [tf.randomNormal([3, 4, 4, 3], 0, 1, 'float32', 4), tf.randomNormal([3, 4, 4, 6], 0, 1, 'float32', 5)];
+    const call = async (order: number[]) => (await run(tf.gather(x, order), tf.gather(cotangent, order))).map(rowsOf);
     const reference = await call([0, 1, 2]);
     for (const order of [[2, 0, 1], [1, 1, 0]]) {
       const moved = await call(order);

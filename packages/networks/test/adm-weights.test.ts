@@ -66,7 +66,7 @@ describe('weights of a checkpoint', () => {
 
 describe('random weights', () => {
   it('depend on the seed, and keep the output of order one', () => {
-    const x = tf.randomNormal([2, 4, 4, 3], 0, 1, 'float32', 1) as Image;
+    const x: Image = tf.randomNormal([2, 4, 4, 3], 0, 1, 'float32', 1);
     const [first, again, other] = [1, 1, 2].map((seed) => {
       const weights = randomAdmWeights(smallest, seed);
       expect([...weights.keys()]).toEqual(admParameters(smallest).map(({ name }) => name));

@@ -74,7 +74,7 @@ export function methodWorld() {
   async function model({ clip = true, table = false } = {}): Promise<ScoreModel> {
     await mixture.load?.();
     const facts = { ...mixture, ...(clip && { range: [-1, 1] as const }), predictsVariance: true };
-    const fraction = (x: Image) => tf.fill(x.shape, core.network.fraction) as Image;
+    const fraction = (x: Image): Image => tf.fill(x.shape, core.network.fraction);
     if (!table) return { ...facts, predict: (xt, level) => ({ ...mixture.predict(xt, level), varianceFraction: fraction(xt) }) };
     const logs = process.table.map(({ sigma }) => Math.log(sigma));
     const network = (x: Image, t: Scalar) => {
@@ -96,7 +96,7 @@ export function methodWorld() {
     const full = { entriesPerObserved: tf.tensor1d([1]), factor: 1, sharesGradient: false, mask: tf.scalar(1) };
     const common = { linear: true, measurementShape: [h, w, c], draw: () => ({}) };
     if (facts.kind === 'identity') {
-      return { ...common, identity: true, forward: (x) => x.clone(), denoisingReference: (y) => ({ ...full, reference: y as Image, sharesGradient: true }) };
+      return { ...common, identity: true, forward: (x) => x.clone(), denoisingReference: (y: Image) => ({ ...full, reference: y, sharesGradient: true }) };
     }
     if (facts.kind === 'mask') {
       const mask = image(facts.mask ?? '');
@@ -104,7 +104,7 @@ export function methodWorld() {
       return {
         ...common,
         forward: (x) => x.mul(mask),
-        denoisingReference: (y) => ({ ...full, reference: y as Image, mask, entriesPerObserved: tf.tensor1d([mask.size / observed]), sharesGradient: true }),
+        denoisingReference: (y: Image) => ({ ...full, reference: y, mask, entriesPerObserved: tf.tensor1d([mask.size / observed]), sharesGradient: true }),
         svd: () => ({
           pixels: true,
           singularValues: mask.mul(tf.onesLike(image(core.prior.means).slice([0, 0, 0, 0], [1, -1, -1, -1]))).reshape([1, d]),
@@ -117,17 +117,17 @@ export function methodWorld() {
     const matrix = tf.tensor2d(dense(facts.matrix ?? ''), [c * h * w, d]);
     const factor = facts.factor ?? 1;
     /** y brought to the image's size with unit gain: as it is, by nearest neighbours, or factor^2 A^T y. */
-    const lifted = (y: Tensor): Image => {
+    const lifted = (y: Image): Image => {
       if (variant === 'adjoint-gain') {
         const rows = tf.transpose(y, [0, 3, 1, 2]).reshape([-1, c * h * w]).matMul(matrix).mul(factor ** 2);
         return rows.reshape([-1, channels, height, width]).transpose([0, 2, 3, 1]);
       }
-      return factor === 1 ? (y as Image) : tf.image.resizeNearestNeighbor(y as Image, [height, width]);
+      return factor === 1 ? y : tf.image.resizeNearestNeighbor(y, [height, width]);
     };
     return {
       ...common,
       forward: (x) => tf.transpose(x, [0, 3, 1, 2]).reshape([x.shape[0], d]).matMul(matrix, false, true).reshape([x.shape[0], c, h, w]).transpose([0, 2, 3, 1]),
-      denoisingReference: (y) => ({ ...full, reference: lifted(y), factor }),
+      denoisingReference: (y: Image) => ({ ...full, reference: lifted(y), factor }),
     };
   }
 

@@ -81,7 +81,7 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
       await comparing([picture('a', imageShape, 0.5), picture('noise', imageShape, 1)], async (a, noise) => {
         if (!a || !noise) return;
         const levels = [0.02, 0.1, 0.3, 0.8];
-        const noisy = levels.map((level) => tf.tidy(() => tf.clipByValue(a.add(noise.mul(level)), -1, 1) as Image));
+        const noisy = levels.map((level) => tf.tidy(() => tf.clipByValue(a.add(noise.mul(level)), -1, 1)));
         const scores = await comparing(noisy, () => scoresOf(subject, noisy.map((image) => [image, a] as const)));
         const wrong = scores.findIndex((score, i) => i > 0 && !(metric.better === 'higher' ? score < (scores[i - 1] ?? NaN) : score > (scores[i - 1] ?? NaN)));
         ensure(wrong < 0, () => `\`better\` is '${metric.better}', but noise of ${levels[wrong - 1]} scores ${short(scores[wrong - 1] ?? NaN)} and noise of ${levels[wrong]} scores ${short(scores[wrong] ?? NaN)}.`);

@@ -31,7 +31,7 @@ export async function modelSubject(
     model,
     predict: engine.compile((xt: Image, level: LevelTensors) => model.predict(xt, level)),
     project: engine.compile((xt: Image, level: LevelTensors, cotangent: Image) => {
-      const { value, gradient } = valueAndGrad((x: Image) => [sampleSum(model.predict(x, level).x0hat.mul(cotangent)), []], xt);
+      const { value, gradient } = valueAndGrad((x) => [sampleSum(model.predict(x, level).x0hat.mul(cotangent)), []], xt);
       return { value, gradient };
     }),
   };

@@ -1,4 +1,4 @@
-import { adjointOf, type Image, type Measurement, sampleDot, sampleNorm, sampleSum, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { adjointOf, type Image, type Measurement, sampleDot, sampleNorm, sampleSum, type Tensor, tf, type TensorTree, vjp } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { drawnRows, images, measurements, type OperatorSubject, relativeGap } from './operator-subject.ts';
 
@@ -20,7 +20,7 @@ const equation = (
 });
 
 /** The gradient of a sum of squares at x. */
-const gradientAt = (x: Image, square: (x: Image) => Tensor): Tensor => tf.grad((point) => square(point as Image))(x);
+const gradientAt = (x: Image, square: (x: Image) => Tensor): Tensor => vjp(square, x);
 
 /** The equations of the optional members. */
 export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [

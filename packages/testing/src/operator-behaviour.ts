@@ -1,4 +1,4 @@
-import { type Capability, disposeTree, type Image, keyedRandom, type KeyedRandom, leavesOf, mapTree, type Operator, showShape, type Tensor, tensorsOf, tf, type TensorTree } from '@tweedie/core';
+import { type Capability, disposeTree, type Image, keyedRandom, type KeyedRandom, leavesOf, mapTree, type Operator, showShape, type Tensor, tensorsOf, tf, type TensorTree, vjp } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { coefficients, drawnRows, images, measurements, type OperatorSubject, type Outputs, outputsOf, relativeGap, ROWS } from './operator-subject.ts';
 
@@ -91,7 +91,7 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
       const [x, y, c, drawn] = [images('x', subject), measurements('y', subject), coefficients('c', subject), drawnRows(subject)];
       const together = outputsOf(subject.operator, x, y, c, drawn);
       for (let row = 0; row < ROWS; row++) {
-        const alone = outputsOf(subject.operator, rowOf(x, row) as Image, rowOf(y, row), rowOf(c, row), treeRow(drawn, row));
+        const alone = outputsOf(subject.operator, rowOf(x, row), rowOf(y, row), rowOf(c, row), treeRow(drawn, row));
         for (const [name, result] of Object.entries(alone)) {
           const moved = relativeGap(rowOf(together[name] ?? result, row), result);
           ensure(moved < 1e-5, () =>
@@ -131,7 +131,7 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
     applies: ({ manifest }) => manifest.provides.includes('operator.gradient'),
     run: (subject) => tf.tidy(() => {
       const drawn = drawnRows(subject);
-      const gradient = tf.grad((x) => subject.operator.forward(x as Image, drawn).square().sum())(images('x', subject));
+      const gradient = vjp((x) => subject.operator.forward(x, drawn).square().sum(), images('x', subject));
       ensure(gradient.dataSync().every(Number.isFinite), () => 'the gradient of || A(x) ||^2 is not finite.');
     }),
   },

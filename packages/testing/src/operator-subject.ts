@@ -33,7 +33,7 @@ function noise(purpose: string, shape: readonly number[]): Tensor {
   return tf.tensor(keyedRandom('operator kit').normal(purpose, count), [...shape]);
 }
 
-export const images = (purpose: string, { imageShape }: OperatorSubject): Image => noise(purpose, [ROWS, ...imageShape]) as Image;
+export const images = (purpose: string, { imageShape }: OperatorSubject): Image => noise(purpose, [ROWS, ...imageShape]).as4D(ROWS, ...imageShape);
 export const measurements = (purpose: string, { operator }: OperatorSubject): Measurement => noise(purpose, [ROWS, ...operator.measurementShape]);
 export const coefficients = (purpose: string, { imageShape: [height, width, channels] }: OperatorSubject): Tensor => noise(purpose, [ROWS, height * width * channels]);
 

@@ -38,7 +38,7 @@ export function stepFixtures() {
     const xt = image(`${one.case}.xt`);
     const output = image(`${one.case}.model_output`);
     const channels = xt.shape[3];
-    const slice = (from: number) => tf.slice(output, [0, 0, 0, from], [-1, -1, -1, channels]) as Image;
+    const slice = (from: number) => tf.slice(output, [0, 0, 0, from], [-1, -1, -1, channels]);
     const varianceFraction = one.variance === 'learned_range' ? slice(channels).add(1).div(2) : undefined;
     const tensorsOfStep: StepTensors = traced(step);
     /** As a network would give it, x0hat clamped for `clip`. */

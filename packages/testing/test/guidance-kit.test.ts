@@ -29,7 +29,7 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
     bind({ engine, model, operator, scheduler }) {
       if (fault === 'bound tensor') tf.zeros([1]);
       const body = (xt: Image, step: StepTensors, { y, drawn, sigmaY }: MeasuredTensors, noise: Image, strength: Scalar) => {
-        const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {
+        const { value: norm, gradient, aux: prediction } = valueAndGrad((x) => {
           const predicted = model.predict(fault === 'second forward' ? model.predict(x, step.level).x0hat : x, step.level);
           const residual = y.sub(operator.forward(predicted.x0hat, drawn));
           return [fault === 'batch norm' ? sampleNorm(residual).onesLike().mul(residual.square().sum().sqrt()).div(xt.shape[0]) : sampleNorm(residual), predicted];

@@ -72,7 +72,7 @@ type Chain = { readonly x: Image; readonly velocity: Tensor };
 type Draws = { readonly noise: Image; readonly uniform: Tensor };
 type Target = { readonly energy: (x: Image) => Tensor; readonly eta: Scalar; readonly momentum: Scalar };
 
-const downhill = (x: Image, { energy }: Target): Image => valueAndGrad((at: Image) => [energy(at), []], x).gradient.neg();
+const downhill = (x: Image, { energy }: Target): Image => valueAndGrad((at) => [energy(at), []], x).gradient.neg();
 
 /** One step of a chain whose target is exp(-energy). */
 const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target: Target) => Chain> = {

@@ -64,7 +64,7 @@ export const dmap: GuidanceFactory<DmapOptions> = ({ scale, inner, form, clamp }
       });
       const improve = engine.compile(
         (candidate: Image, level: LevelTensors, { y, drawn }: MeasuredTensors, sphere: { readonly mean: Image; readonly radius: Tensor }, scale: Scalar) => {
-          const { value: norm, gradient } = valueAndGrad((x: Image) => [sampleNorm(y.sub(operator.forward(denoise(x, level).x0hat, drawn))), []], candidate);
+          const { value: norm, gradient } = valueAndGrad((x) => [sampleNorm(y.sub(operator.forward(denoise(x, level).x0hat, drawn))), []], candidate);
           const lowered = candidate.sub(gradient.mul(perSample(factor[form](norm).mul(scale), candidate)));
           return {
             candidate: onSphere(sphere.mean, sphere.radius, lowered.sub(sphere.mean)),

@@ -104,7 +104,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
           (xt: Image, cached: Image, step: StepTensors, combined: LevelTensors, { y, sigmaY, drawn }: MeasuredTensors, noise: Image, hiddenNoise: Image, limits: { scale: Scalar; cap: Scalar }) => {
             const { level, scoreWeight } = step;
             const { reference, mask, factor, entriesPerObserved, sharesGradient } = taskOf(operator, y, drawn);
-            const misfit = valueAndGrad((x: Image) => {
+            const misfit = valueAndGrad((x) => {
               const prediction = denoise(x, level);
               // A second way back through the same forward.
               const ofReference = () => valueAndGrad(() => [sampleSum(reference.sub(prediction.x0hat).mul(mask).square()), []], x).gradient;

@@ -21,13 +21,20 @@ export interface DpsOptions {
 /** One grey level of an image in [-1, 1]: the released program divides by |y| as it is, which is infinite at 0. */
 const GREY_LEVEL = 2 / 255;
 
-/** What multiplies the gradient of the norm: grad ||r||^2 = 2 ||r|| grad ||r||. */
-const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: StepTensors, measured: MeasuredTensors) => Tensor> = {
+/** The mean of 1 / |y| over each measurement, [B]. */
+function meanInverse(y: Tensor): Tensor {
+  const inverse = y.abs().maximum(GREY_LEVEL).reciprocal();
+  return inverse.reshape([y.shape[0] ?? 1, -1]).mean(1);
+}
+
+/** What multiplies the gradient of the norm, [B]: grad ||r||^2 = 2 ||r|| grad ||r||. */
+type Strength = (scale: Scalar, norm: Tensor, step: StepTensors, given: MeasuredTensors) => Tensor;
+const strength: Record<DpsOptions['form'], Strength> = {
   norm: (scale, norm) => scale.mul(norm.onesLike()),
   paper: (scale, norm) => scale.mul(2).mul(norm.onesLike()),
   squared: (scale, norm) => norm.mul(2).mul(scale),
   likelihood: (scale, norm, { scoreWeight }, { sigmaY }) => norm.mul(scale.mul(scoreWeight).div(sigmaY.square())),
-  poisson: (scale, _norm, _step, { y }) => scale.mul(y.abs().maximum(GREY_LEVEL).reciprocal().reshape([y.shape[0] ?? 1, -1]).mean(1)),
+  poisson: (scale, _norm, _step, { y }) => scale.mul(meanInverse(y)),
 };
 
 /**
@@ -48,23 +55,27 @@ const strength: Record<DpsOptions['form'], (scale: Scalar, norm: Tensor, step: S
  * paper's line; norms are per sample, where the released code takes one over the batch.
  */
 export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
-  refuses: (_, sigmaY) => (form === 'likelihood' && sigmaY === 0 ? "form 'likelihood' divides by sigmaY^2, and sigmaY is 0; use form 'norm'" : undefined),
+  refuses(_parts, sigmaY) {
+    if (form !== 'likelihood' || sigmaY !== 0) return undefined;
+    return "form 'likelihood' divides by sigmaY^2, and sigmaY is 0; use form 'norm'";
+  },
 
   bind({ engine, model, operator, scheduler }) {
     const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
-    const advance = engine.compile((xt: Image, step: StepTensors, measured: MeasuredTensors, noise: Image, scale: Scalar) => {
-      const { value: norm, gradient, aux: prediction } = valueAndGrad((x: Image) => {
-        const prediction = denoise(x, step.level);
-        return [sampleNorm(measured.y.sub(operator.forward(prediction.x0hat, measured.drawn))), prediction];
+    const move = engine.compile((xt: Image, step: StepTensors, given: MeasuredTensors, noise: Image, scale: Scalar) => {
+      const misfit = valueAndGrad((x) => {
+        const prediction = denoise(x, step.level); // the model, its x0hat clamped to the pixel range
+        return [sampleNorm(given.y.sub(operator.forward(prediction.x0hat, given.drawn))), prediction];
       }, xt);
+      const { value: norm, gradient, aux: prediction } = misfit;
       const { mean, std } = scheduler.transition(xt, prediction, step);
-      const weight = strength[form](scale, norm, step, measured);
+      const weight = strength[form](scale, norm, step, given);
       return {
         state: mean.add(noise.mul(std)).sub(gradient.mul(perSample(weight, xt))),
         x0hat: prediction.x0hat,
         scalars: { residualNorm: norm, gradientNorm: sampleNorm(gradient) },
       };
     });
-    return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape), scale) };
+    return { step: (xt, step, problem, random) => move(xt, step, problem, random.normal('step', xt.shape), scale) };
   },
 });

@@ -107,7 +107,7 @@ const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
  */
 function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, model: ScoreModel) {
   /** V^T of rows [K, d]; V is the identity, or nothing that is drawn changes it. */
-  const rotate = (rows: Tensor): Tensor => (pixels ? rows : svd({}).toSpectral(rows.reshape<Image>([rows.shape[0] ?? 0, ...model.imageShape])));
+  const rotate = (rows: Tensor): Tensor => (pixels ? rows : svd({}).toSpectral(rows.reshape([rows.shape[0] ?? 0, ...model.imageShape])));
   const variance = sharedVariance(mixture);
   const { denoise, constants } = variance === undefined ? generalPrior(mixture, rotate) : sharedPrior(mixture, variance, rotate);
 

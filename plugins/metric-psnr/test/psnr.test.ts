@@ -1,11 +1,11 @@
-import { type Image, tf } from '@tweedie/core';
+import { type Image, stackImages, tf } from '@tweedie/core';
 import { testContext } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 import { psnr } from '../src/index.ts';
 
 const metric = await psnr({}, testContext());
 const flat = (values: readonly number[], shape: readonly [number, number, number] = [4, 4, 3]): Image =>
-  tf.stack(values.map((value) => tf.fill([...shape], value))) as Image;
+  stackImages(values.map((value) => tf.fill([...shape], value)));
 
 describe('metric/psnr', () => {
   it('is -10 log10 of the mean squared error in [0, 1], per image', async () => {

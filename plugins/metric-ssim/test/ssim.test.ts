@@ -46,7 +46,7 @@ describe('metric/ssim', () => {
     expect((await metric.compare(x, x))[0]).toBeCloseTo(1, 12);
     const [alone = NaN] = await metric.compare(x, y);
     expect((await metric.compare(y, x))[0]).toBeCloseTo(alone, 12);
-    expect(await metric.compare(tf.concat([y, x]) as Image, tf.concat([y, y]) as Image)).toEqual([expect.closeTo(1, 12), alone]);
+    expect(await metric.compare(tf.concat([y, x]), tf.concat([y, y]))).toEqual([expect.closeTo(1, 12), alone]);
   });
 
   it.each([
@@ -64,7 +64,7 @@ describe('metric/ssim', () => {
   it('averages over blocks from 384 pixels on the short side on', async () => {
     const [x, y] = [noise('x', 384, 390), noise('y', 384, 390)];
     // Clipped first, so that the mean of clipped numbers is not clipped again.
-    const halved = (image: Image): Image => tf.avgPool(image.clipByValue(-1, 1) as Image, 2, 2, 'valid') as Image;
+    const halved = (image: Image): Image => image.clipByValue<Image>(-1, 1).avgPool(2, 2, 'valid');
     expect((await metric.compare(x, y))[0]).toBeCloseTo((await metric.compare(halved(x), halved(y)))[0]!, 6);
     const [below, same] = [x, y].map((image) => image.slice<Image>([0, 0, 0, 0], [1, 383, 390, 1]));
     expect((await metric.compare(below!, same!))[0]).not.toBeCloseTo((await metric.compare(halved(below!), halved(same!)))[0]!, 3);

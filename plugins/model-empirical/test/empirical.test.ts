@@ -1,4 +1,4 @@
-import { type Context, type Dataset, type Image, keyedRandom, type PluginKinds, processSchema, sampleSum, tf, traced, valueAndGrad } from '@tweedie/core';
+import { type Context, type Dataset, keyedRandom, type PluginKinds, processSchema, sampleSum, tf, traced, valueAndGrad } from '@tweedie/core';
 import { testContext } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 import manifest from '../plugin.json' with { type: 'json' };
@@ -78,7 +78,7 @@ describe('model/empirical', () => {
         const mixed = pictures.reduce((total_, x, k) => total_ + (shares[k]! / sum) * x[i]!, 0);
         expect(Math.abs(got[i]! - (sigma ** 2 * mixed + 0.2 ** 2 * value) / total)).toBeLessThan(1e-5);
       });
-      const { gradient } = valueAndGrad((x: Image) => [sampleSum(model.predict(x, traced(level)).x0hat.square()), []], xt);
+      const { gradient } = valueAndGrad((x) => [sampleSum(model.predict(x, traced(level)).x0hat.square()), []], xt);
       expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
     }
     model.dispose?.();

@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, encodeSafetensors, type Image, processSchema, sampleSum, type SafetensorsInput, tf, traced, valueAndGrad } from '@tweedie/core';
+import { ConfigError, encodeSafetensors, processSchema, sampleSum, type SafetensorsInput, tf, traced, valueAndGrad } from '@tweedie/core';
 import { testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 import manifest from '../plugin.json' with { type: 'json' };
@@ -133,7 +133,7 @@ describe('the denoiser', () => {
     const expected = covariance.map((row, i) => means[1]![i]! + row[0]! * solved[0]! + row[1]! * solved[1]!);
     const { x0hat } = model.predict(xt, traced(level));
     [...x0hat.dataSync()].forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
-    const { gradient } = valueAndGrad((x: Image) => [sampleSum(model.predict(x, traced(level)).x0hat), []], xt);
+    const { gradient } = valueAndGrad((x) => [sampleSum(model.predict(x, traced(level)).x0hat), []], xt);
     expect([...gradient.dataSync()].every(Number.isFinite)).toBe(true);
     model.dispose?.();
   });

@@ -10,7 +10,7 @@ type Side = 'image' | 'output';
 const SINGULAR_FLOOR = 1e-7;
 
 const planes = (x: Tensor): Tensor => tf.transpose(x, [0, 3, 1, 2]);
-const pixels = (z: Tensor): Image => tf.transpose(z as Image, [0, 2, 3, 1]);
+const pixels = (z: Tensor): Image => z.transpose([0, 2, 3, 1]);
 /** 1 / value where it is above `floor` times the largest of its problem, 0 elsewhere. */
 function inverseAbove(values: Tensor, floor: number): Tensor {
   const kept = values.greater(values.max([1, 2, 3], true).mul(floor));

@@ -50,8 +50,8 @@ export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
   const { border, cutoff } = options;
   const [height, width, channels] = imageShape;
   const reference: Pick<Operator, 'denoisingReference'> = {
-    denoisingReference: (y) => ({
-      reference: y.clone() as Image,
+    denoisingReference: (y: Image) => ({
+      reference: y.clone(),
       mask: tf.ones([1, 1, 1, 1]),
       entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
       factor: 1,

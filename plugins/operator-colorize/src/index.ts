@@ -1,4 +1,4 @@
-import { ConfigError, type Image, type Operator, type OperatorFactory, showShape, tf, type Tensor } from '@tweedie/core';
+import { ConfigError, type Operator, type OperatorFactory, showShape, tf, type Tensor } from '@tweedie/core';
 
 export type ColorizeOptions = {
   readonly channels: 1 | 3;
@@ -54,7 +54,7 @@ export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }
       measurementToSpectral: (y) => flat(mean(y).mul(first().mul(Math.sqrt(channels)))),
     }),
     denoisingReference: (y) => ({
-      reference: y.tile([1, 1, 1, 3 / channels]) as Image,
+      reference: y.tile([1, 1, 1, 3 / channels]),
       mask: tf.ones([1, 1, 1, 1]),
       entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
       factor: 1,

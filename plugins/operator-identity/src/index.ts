@@ -16,8 +16,8 @@ export const identity: OperatorFactory<IdentityOptions> = (_options, { imageShap
     measurementShape: imageShape,
     draw: () => ({}),
     forward: (x) => x.clone(),
-    adjoint: (v) => v.clone() as Image,
-    pseudoInverse: (y) => y.clone() as Image,
+    adjoint: (v: Image) => v.clone(),
+    pseudoInverse: (y: Image) => y.clone(),
     solve: (y, ridge) => y.div(ridge.add(1)),
     svd: () => ({
       pixels: true,
@@ -26,8 +26,8 @@ export const identity: OperatorFactory<IdentityOptions> = (_options, { imageShap
       fromSpectral: (c) => c.reshape([-1, height, width, channels]),
       measurementToSpectral: toSpectral,
     }),
-    denoisingReference: (y) => ({
-      reference: y.clone() as Image,
+    denoisingReference: (y: Image) => ({
+      reference: y.clone(),
       mask: tf.ones([1, 1, 1, 1]),
       entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
       factor: 1,

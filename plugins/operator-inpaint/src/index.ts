@@ -54,8 +54,8 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
       fromSpectral: (c) => c.reshape([-1, height, width, channels]),
       measurementToSpectral: (y) => toSpectral(y.mul(mask)),
     }),
-    denoisingReference: (y, { mask }) => ({
-      reference: y.clone() as Image,
+    denoisingReference: (y: Image, { mask }) => ({
+      reference: y.clone(),
       mask,
       entriesPerObserved: tf.div(height * width, sampleSum(mask)),
       factor: 1,

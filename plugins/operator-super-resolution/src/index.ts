@@ -1,4 +1,4 @@
-import { ConfigError, type Operator, type OperatorFactory, separable, tf } from '@tweedie/core';
+import { ConfigError, type Image, type Operator, type OperatorFactory, separable, tf } from '@tweedie/core';
 import { bicubic, block, unchanged } from './kernels.ts';
 
 export type SuperResolutionOptions = {
@@ -32,8 +32,8 @@ export const superResolution: OperatorFactory<SuperResolutionOptions> = ({ facto
     ...operator,
     linear: true,
     draw: () => ({}),
-    denoisingReference: (y) => ({
-      reference: reference === 'nearest' ? tf.image.resizeNearestNeighbor(y as tf.Tensor4D, [height, width]) : operator.adjoint(y, {}).mul(ratio),
+    denoisingReference: (y: Image) => ({
+      reference: reference === 'nearest' ? tf.image.resizeNearestNeighbor(y, [height, width]) : operator.adjoint(y, {}).mul(ratio),
       mask: tf.ones([1, 1, 1, 1]),
       entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
       factor: Math.sqrt(ratio),

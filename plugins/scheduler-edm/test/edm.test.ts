@@ -83,7 +83,7 @@ describe('cost', async () => {
 
   it('the last step costs one forward, those before two', async () => {
     const { sampler, steps, cost } = await bindGuidance((await container.plugin('guidance', { id: 'none' })) as never, { engine: engines.eager, model, operator: identity, scheduler: await make({ steps: 3 }) });
-    const random = { normal: () => tf.zeros([1, ...imageShape]) as Image, uniform: () => tf.zeros([1]) };
+    const random = { normal: (): Image => tf.zeros([1, ...imageShape]), uniform: () => tf.zeros([1]) };
     let state: TensorTree = tf.zeros([1, ...imageShape]);
     const counted: number[] = [];
     for (const step of steps) {

@@ -19,7 +19,7 @@ export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
     const denoise = clampedDenoiser(model, model.range);
     // Edit 3 of 3: the mathematics of one step. All that changes from call to call is an argument; only the model is captured.
     const advance = engine.compile((xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
-      const { value, gradient, aux: prediction } = valueAndGrad((x: Image) => {
+      const { value, gradient, aux: prediction } = valueAndGrad((x) => {
         const prediction = denoise(x, step.level);
         return [sampleNorm(y.sub(operator.forward(prediction.x0hat, drawn))), prediction];
       }, xt);

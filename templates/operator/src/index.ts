@@ -14,7 +14,7 @@ export interface ExampleOptions {
  */
 export const example: OperatorFactory<ExampleOptions> = ({ spread }, { imageShape }) => {
   const [height, width, channels] = imageShape;
-  const amplify = (x: Tensor, { gain }: { readonly gain: Tensor }) => x.mul<Image>(gain);
+  const amplify = (x: Tensor, { gain }: { readonly gain: Tensor }): Image => x.mul(gain);
 
   // Edit 3 of 3: the mathematics. Only `forward` is a must; what is named under "provides" in plugin.json must be here, exact.
   const operator: Operator<{ readonly gain: Tensor }> = {

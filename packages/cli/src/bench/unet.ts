@@ -1,5 +1,5 @@
 /** The ADM U-Net, forward and with its input gradient, at one batch size; against the speed of convolutions and, on request, PyTorch. */
-import { type Image, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { type Image, type Tensor, tf, type TensorTree, valueAndGrad } from '@tweedie/core';
 import { jit, type Jitted, onnxRuntimeFacts } from '@tweedie/jit';
 import { admMultiplyAdds, admPlan, admUnet, type AdmUnet, randomAdmWeights } from '@tweedie/networks';
 import { convolutions } from './convolutions.ts';
@@ -64,7 +64,10 @@ export type TorchMode = keyof typeof torchModes;
 type Arguments = [x: Image, t: Tensor, cotangent: Image];
 /** The network alone. */
 export const unetCalls: Readonly<Record<UnetRow['what'], (unet: AdmUnet) => (...args: Arguments) => TensorTree>> = {
-  'forward+vjp': (unet) => (x, t, cotangent) => ({ ...tf.valueAndGrad((z) => unet(z as Image, t).mul(cotangent).sum())(x) }),
+  'forward+vjp': (unet) => (x, t, cotangent) => {
+    const { value, gradient } = valueAndGrad((z) => [unet(z, t).mul(cotangent).sum(), []], x);
+    return { value, gradient };
+  },
   forward: (unet) => (x, t) => unet(x, t),
 };
 

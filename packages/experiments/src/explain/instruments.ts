@@ -3,6 +3,9 @@ import { dataTermOf, exactReference, type ExactReference } from './exact.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
+/** An image that the measurement and a noisy state tell at a level. */
+type AtLevel = (xt: Image, level: Step['level'], problem: Measured) => Promise<Image>;
+
 /** What looks at the states of any method on one operator with one scheduler; compiled once for all of them. */
 export type Instruments = {
   /** E[x0 | xt] and epsilon of the model, nothing clamped. */
@@ -10,8 +13,8 @@ export type Instruments = {
   /** The unconditional move, x0hat clamped to the model's range as methods do by default. */
   free(xt: Image, step: Step, noise: Image): Promise<Image>;
   /** -d/dxt || y - A(x0hat(xt)) ||^2, through the model. */
-  direction?(xt: Image, level: Step['level'], problem: Measured): Promise<Image>;
-  dataTerm?(xt: Image, level: Step['level'], problem: Measured): Promise<Image>;
+  readonly direction?: AtLevel;
+  readonly dataTerm?: AtLevel;
   /** Or why there is none. */
   readonly exact: ExactReference | string;
   /** What the instruments cannot show, and why, by name. */
@@ -31,7 +34,7 @@ export const createInstruments = async (bench: Workbench, row: PlannedRow, engin
   const differentiable = registry.find('model', experiment.model.id).provides.includes('model.gradient') && registry.find('operator', reference.id).provides.includes('operator.gradient');
   const direction = differentiable
     ? engine.compile((xt: Image, level: LevelTensors, { y, drawn }: MeasuredTensors) =>
-        valueAndGrad((x: Image) => [sampleSum(y.sub(operator.forward(denoised(x, level).x0hat, drawn)).square()), []], xt).gradient.neg())
+        valueAndGrad((x) => [sampleSum(y.sub(operator.forward(denoised(x, level).x0hat, drawn)).square()), []], xt).gradient.neg())
     : undefined;
   const pure = dataTermOf(operator, model.imageShape);
   const dataTerm = pure && engine.compile(pure);

@@ -1,4 +1,4 @@
-import { ConfigError, keyedRandom, stackTrees, tf, type Image, type ImageShape, type Operator } from '@tweedie/core';
+import { ConfigError, keyedRandom, stackTrees, tf, type ImageShape, type Operator } from '@tweedie/core';
 import { binCentres, freeEnergy, freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyResult, type FreeEnergyTruth } from '../statistics/free-energy.ts';
 import { tablesOf, type RunIndex } from '../run/run-index.ts';
 import { soundOf, type Store } from '../run/store.ts';
@@ -27,7 +27,7 @@ export type FreeEnergyTable = {
 const soleObserved = (operator: Operator, imageShape: ImageShape, entry: number): number | undefined => tf.tidy(() => {
   const d = imageShape.reduce((product, size) => product * size, 1);
   const drawn = stackTrees([operator.draw(keyedRandom('free energy: what is observed?'))]);
-  const measured = (image: readonly number[]): readonly number[] => Array.from(operator.forward(tf.tensor(image, [1, ...imageShape]) as Image, drawn).dataSync());
+  const measured = (image: readonly number[]): readonly number[] => Array.from(operator.forward(tf.tensor(image, [1, ...imageShape]), drawn).dataSync());
   const own = measured(Array.from({ length: d }, (_, i) => (i === entry ? 1 : 0)));
   const others = measured(Array.from({ length: d }, (_, i) => (i === entry ? 0 : i + 1)));
   const at = own.findIndex((value) => value !== 0);

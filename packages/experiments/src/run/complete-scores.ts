@@ -28,7 +28,7 @@ type Measure = (x: Image, problem: Problem) => Promise<number | undefined>;
 
 const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measure, key: string, { index, store }: Run): Promise<Score> => {
   const problem = loadProblem(store.folder, hash);
-  const x = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]) as Image;
+  const x: Image = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]);
   try {
     return { cell, metric: key, value: (await measure(x, problem)) ?? NaN };
   } finally {
@@ -38,7 +38,7 @@ const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measur
 };
 
 const scoreBy = (metric: Metric): Measure => async (x, { x0 }) => {
-  const reference = tf.expandDims(x0) as Image;
+  const reference: Image = tf.expandDims(x0);
   const [value] = await metric.compare(x, reference);
   reference.dispose();
   return value;
@@ -85,7 +85,7 @@ export const tryMetrics = async ({ index, metrics, store }: Run): Promise<void> 
   const [hash] = index.rows.flatMap(({ problems }) => problems);
   if (hash === undefined) return;
   const problem = loadProblem(store.folder, hash);
-  const reference = tf.expandDims(problem.x0) as Image;
+  const reference: Image = tf.expandDims(problem.x0);
   try {
     for (const metric of metrics) await metric.compare(reference, reference);
   } finally {

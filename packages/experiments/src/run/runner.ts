@@ -1,5 +1,5 @@
 import {
-  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
+  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackImages, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
@@ -44,7 +44,7 @@ const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[],
   const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
   if (sound.length === 0) return [];
   const samples = tf.gather(x, sound);
-  const references = tf.stack(sound.flatMap((row) => problems[row]?.x0 ?? [])) as Image;
+  const references = stackImages(sound.flatMap((row) => problems[row]?.x0 ?? []));
   const scores: Score[] = [];
   for (const [i, metric] of metrics.entries()) {
     const values = await metric.compare(samples, references);
