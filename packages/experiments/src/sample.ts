@@ -1,5 +1,5 @@
 import {
-  conflict, bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, disposeTree, makeProblem, openRegistry, resolveOptions, rowsOf, sampleBatch, sigmaOf, stackProblems,
+  conflict, bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, drawBatch, makeProblem, openRegistry, resolveOptions, rowsOf, sigmaOf,
   type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Registry, type SampleFailure,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
@@ -90,7 +90,7 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
       ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
       : givenProblem({ name: 'given', y: given.y, imageShape, operator, operatorKey: key, sigmaY: sigmaOf(sigmaY), where: 'sample' });
     const size = Math.min(count, chunkFor(imageShape));
-    const batch = stackProblems(Array.from({ length: size }, () => problem));
+    const problems = Array.from({ length: size }, () => problem);
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });
     const samples: Float32Array[] = [];
     const failures: (SampleFailure | undefined)[] = [];
@@ -99,18 +99,18 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
     try {
       while (samples.length < count) {
         const first = samples.length;
-        const result = await sampleBatch({
+        const drawn = await drawBatch({
           bound,
           imageShape,
-          problem: batch,
-          keys: Array.from({ length: size }, (_, row) => ({ seed, problem: problem.hash, sample: Math.min(first + row, count - 1) })),
+          problems,
+          samples: problems.map((_, row) => Math.min(first + row, count - 1)),
+          seed,
           ...(signal && { signal }),
           onStep: ({ done, total }) => onProgress?.({ phase: 'sampling', done: first + (size * done) / total, total: count, label: `step ${done} of ${total}` } satisfies Progress),
-        });
-        samples.push(...rowsOf(result.x).slice(0, count - first));
-        failures.push(...result.failures.slice(0, count - first));
+        }, ({ x, failures }) => ({ images: rowsOf(x), failures }));
+        samples.push(...drawn.images.slice(0, count - first));
+        failures.push(...drawn.failures.slice(0, count - first));
         rows += size;
-        result.x.dispose();
       }
       const total = bound.cost();
       const measurement = { shape: problem.y.shape, data: Float32Array.from(problem.y.dataSync()) };
@@ -118,7 +118,6 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
       return { imageShape, samples, failures, measurement, cost, seconds: (performance.now() - started) / 1000 };
     } finally {
       bound.dispose();
-      disposeTree({ y: batch.y, drawn: batch.drawn });
       disposeProblem(problem);
     }
   } finally {

@@ -1,7 +1,7 @@
 import {
   bindGuidance,
   type BoundGuidance,
-  disposeTree,
+  drawBatch,
   type Guidance,
   type ImageShape,
   keyedRandom,
@@ -12,11 +12,8 @@ import {
   type Problem,
   type ProcessOptions,
   rowsOf,
-  sampleBatch,
-  type SampleKey,
   type ScoreModel,
   type Setting,
-  stackProblems,
   type TensorTree,
 } from '@tweedie/core';
 
@@ -62,13 +59,7 @@ export const bind = async (guidance: Guidance<TensorTree>, setting: Setting): Pr
 
 /** Samples one row per problem; `samples` are the sample numbers, 0 by default. Gives [rows][entries]. */
 export async function sampleRows({ bound, imageShape }: Run, problems: readonly Problem[], samples: readonly number[] = problems.map(() => 0)) {
-  const problem = stackProblems(problems);
-  const keys: SampleKey[] = problems.map(({ hash }, row) => ({ seed: 0, problem: hash, sample: samples[row] ?? 0 }));
-  const { x, failures, cost } = await sampleBatch({ bound, imageShape, problem, keys });
-  const rows = rowsOf(x);
-  x.dispose();
-  disposeTree([problem.y, problem.drawn]);
-  return { rows, failures, cost };
+  return drawBatch({ bound, imageShape, problems, samples, seed: 0 }, ({ x, failures, cost }) => ({ rows: rowsOf(x), failures, cost }));
 }
 
 /** || a - b || / || b || */

@@ -1,7 +1,7 @@
 /** What a step costs beside the network: guided steps through the sampling loop, and the passes of the U-Net that they make, compiled alone. */
 import {
-  bindGuidance, conflict, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
-  type Setting, stackProblems, tf,
+  bindGuidance, conflict, type Container, type Cost, disposeTree, type Draw, drawBatch, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, type ScoreModel,
+  type Setting, tf,
 } from '@tweedie/core';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
 import { type Contender, type Machine, median, showMachine, thisMachine, type Turn, turnsOf } from './measure.ts';
@@ -140,13 +140,12 @@ async function benchOne(guidance: Guidance, { setting, problem, passes, repeats 
   const bound = await bindGuidance(guidance, { ...setting, engine });
   const from = bound.steps.length >> 1;
   const steps = bound.steps.slice(from, from + STEPS);
-  const batch = stackProblems([problem]);
-  const sampled = async (): Promise<Cost> => {
-    const { x, cost, failures: [failure] } = await sampleBatch({ bound: { ...bound, steps }, imageShape: setting.model.imageShape, problem: batch, keys: [{ seed: 0, problem: problem.hash, sample: 0 }] });
-    x.dispose();
-    if (failure !== undefined) throw new Error(`bench overhead: a sample failed: ${failure.reason}.`);
-    return cost;
-  };
+  const draw: Draw = { bound: { ...bound, steps }, imageShape: setting.model.imageShape, problems: [problem], samples: [0], seed: 0 };
+  const sampled = (): Promise<Cost> =>
+    drawBatch(draw, ({ cost, failures: [failure] }) => {
+      if (failure !== undefined) throw new Error(`bench overhead: a sample failed: ${failure.reason}.`);
+      return cost;
+    });
   const cost = await sampled();
   if (cost.vjps > cost.forwards) throw new Error('bench overhead: passes back without one forward cannot be timed alone.');
   const within: number[] = [];
@@ -158,7 +157,6 @@ async function benchOne(guidance: Guidance, { setting, problem, passes, repeats 
   const contenders: readonly Contender[] = [{ name: 'step', run: step }, { name: 'network', run: () => passes.run(cost) }];
   const turns = await turnsOf(contenders, repeats);
   bound.dispose();
-  disposeTree([batch.y, batch.drawn]);
 
   const [whole, alone] = ['step', 'network'].map((name) => (turns.get(name) ?? []).slice(1)) as [Turn[], Turn[]];
   const perStep = (some: readonly Turn[]): Both => {

@@ -1,6 +1,6 @@
 import {
-  conflict, adjointOf, bindGuidance, ConfigError, disposeTree, scoped, tf, toVe, type BoundGuidance, type Engine, type Image, type ImageShape, type LevelTensors, type Measured, type MeasuredTensors,
-  type Operator, type Step, type StepRandom,
+  conflict, adjointOf, bindGuidance, ConfigError, disposeTree, scoped, stackProblems, tf, toVe, type BoundGuidance, type Engine, type Image, type ImageShape, type LevelTensors, type MeasuredTensors,
+  type Operator, type Problem, type Step, type StepRandom,
 } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { withImage } from './state.ts';
@@ -13,7 +13,7 @@ export type ExactPosterior = {
   mean(xt: Image, step: Step): Promise<Image>;
   dispose(): void;
 };
-export type ExactReference = { start(problem: Measured): Promise<ExactPosterior>; dispose(): void };
+export type ExactReference = { start(problems: readonly Problem[]): Promise<ExactPosterior>; dispose(): void };
 
 /** Neither the start's state nor a step's x0hat depends on the noise drawn. */
 const silence: StepRandom = { normal: ((_, shape) => tf.zeros([...shape])) as StepRandom['normal'], uniform: (_, shape) => tf.fill([...shape], 0.5) };
@@ -42,7 +42,8 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
   const { sampler, steps: [first] } = bound;
   if (first === undefined) return 'the schedule has no steps';
   return {
-    async start(problem) {
+    async start(problems) {
+      const problem = stackProblems(problems);
       const begun = await scoped(async () => (await sampler.start?.(problem, first, silence)) ?? []);
       return {
         async mean(xt, { level, next, index }) {
@@ -51,7 +52,7 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
           if (x0hat === undefined) throw new Error('guidance/exact returned no x0hat.');
           return x0hat;
         },
-        dispose: () => disposeTree(begun),
+        dispose: () => disposeTree([begun, problem]),
       };
     },
     dispose: () => bound.dispose(),

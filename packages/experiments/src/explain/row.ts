@@ -1,4 +1,4 @@
-import { bindGuidance, disposeTree, rowsOf, sampleBatch, stackProblems, type BoundGuidance, type Engine, type Problem } from '@tweedie/core';
+import { bindGuidance, drawBatch, rowsOf, type BoundGuidance, type Engine, type Problem } from '@tweedie/core';
 import type { Instruments } from './instruments.ts';
 import { createProbe, type Probe, type Reading } from './probe.ts';
 import { seriesCollector, type SeriesCollector, type StepSeries } from './series.ts';
@@ -41,8 +41,8 @@ type Outcome = { readonly reading: Reading; readonly failed: number; readonly sa
 /** All samples of one problem at once. */
 const explainProblem = async ({ bench, bound, probe, instruments, measures, scalars, watch, onStep }: Bound, problem: Problem): Promise<Outcome> => {
   const { experiment: { samples: count, seed }, model } = bench;
-  const batch = stackProblems(Array.from({ length: count }, () => problem));
-  const exact = typeof instruments.exact === 'string' ? undefined : await instruments.exact.start(batch);
+  const problems = Array.from({ length: count }, () => problem);
+  const exact = typeof instruments.exact === 'string' ? undefined : await instruments.exact.start(problems);
   let reading: Reading = { from: 'nothing', because: 'no step was taken' };
   let at = 0;
   const watched = observed(bound, model.imageShape, async (seen) => {
@@ -56,17 +56,13 @@ const explainProblem = async ({ bench, bound, probe, instruments, measures, scal
     at++;
   });
   try {
-    const { x, failures } = await sampleBatch({
-      bound: watched, imageShape: model.imageShape, problem: batch, onStep,
-      keys: Array.from({ length: count }, (_, sample) => ({ seed, problem: problem.hash, sample })),
+    const samples = await drawBatch({
+      bound: watched, imageShape: model.imageShape, problems, samples: problems.map((_, sample) => sample), seed, onStep,
       ...(watch.signal && { signal: watch.signal }),
-    });
-    const samples = rowsOf(x).filter((_, i) => failures[i] === undefined).map((row) => Float64Array.from(row));
-    x.dispose();
+    }, ({ x, failures }) => rowsOf(x).filter((_, i) => failures[i] === undefined).map((row) => Float64Array.from(row)));
     return { reading, samples, failed: count - samples.length };
   } finally {
     exact?.dispose();
-    disposeTree({ y: batch.y, drawn: batch.drawn });
   }
 };
 

@@ -1,4 +1,4 @@
-import { bindGuidance, disposeProblem, disposeTree, sampleBatch, stackProblems, type Engine } from '@tweedie/core';
+import { bindGuidance, disposeProblem, drawBatch, type Engine } from '@tweedie/core';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, problemOf, type CleanImage } from './problems.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -12,19 +12,18 @@ const estimateRow = async (bench: Workbench, engine: Engine, { operator, method,
   const { experiment, model, chunk } = bench;
   const { imageShape } = model;
   const problem = problemOf(bench, operator, sigmaY, image);
-  const batch = stackProblems(Array.from({ length: chunk }, () => problem));
   const bound = await bindGuidance(method.guidance, { engine, model, operator: operator.operator, scheduler: method.scheduler });
   try {
     const clock = stopwatch(bound);
     const steps = bound.steps.slice(0, STEPS);
-    const { x } = await sampleBatch({
-      bound: { ...bound, steps }, imageShape, problem: batch, keys: Array.from({ length: chunk }, (_, sample) => ({ seed: experiment.seed, problem: problem.hash, sample })), onStep: clock.lap,
-    });
-    x.dispose();
-    return (clock.stop().seconds / steps.length) * bound.steps.length * Math.ceil((experiment.images.count * experiment.samples) / chunk);
+    const samples = Array.from({ length: chunk }, (_, sample) => sample);
+    const { seconds } = await drawBatch(
+      { bound: { ...bound, steps }, imageShape, problems: samples.map(() => problem), samples, seed: experiment.seed, onStep: clock.lap },
+      clock.stop,
+    );
+    return (seconds / steps.length) * bound.steps.length * Math.ceil((experiment.images.count * experiment.samples) / chunk);
   } finally {
     bound.dispose();
-    disposeTree({ y: batch.y, drawn: batch.drawn });
     disposeProblem(problem);
   }
 };

@@ -1,5 +1,5 @@
 import {
-  bindGuidance, disposeProblem, disposeTree, rowsOf, sampleBatch, stackImages, stackProblems, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
+  bindGuidance, disposeProblem, drawBatch, rowsOf, stackImages, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
@@ -67,30 +67,30 @@ const runChunk = async (run: Run, { row, planned, bound }: Bound, work: readonly
   const padded = Array.from({ length: bench.chunk }, (_, i) => work[Math.min(i, work.length - 1)] ?? work[0]).filter((item) => item !== undefined);
   const loaded = new Map([...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]));
   const problems = padded.flatMap(({ problem }) => loaded.get(problem) ?? []);
-  const batch = stackProblems(problems);
   const recorder = traceRecorder(work.flatMap(({ traced }, i) => (traced ? [i] : [])), bench.experiment.trace ?? 0);
   const clock = stopwatch(bound);
   try {
-    const { x, failures, cost } = await sampleBatch({
+    const { cost, timing, ...drawn } = await drawBatch({
       bound,
       imageShape: index.imageShape,
-      problem: batch,
-      keys: padded.map(({ problem, sample }) => ({ seed: bench.experiment.seed, problem, sample })),
+      problems,
+      samples: padded.map(({ sample }) => sample),
+      seed: bench.experiment.seed,
       ...(watch.signal && { signal: watch.signal }),
       onStep: async (event) => {
         clock.lap();
         await recorder.record(event);
         onStep(work.length, event);
       },
+    }, async ({ x, failures, cost }, measured) => {
+      const timing = clock.stop();
+      const scores = await scoreRows(run, work, { operator: planned.operator.operator, problems, measured }, x, failures);
+      return { x: rowsOf(x).slice(0, work.length), failures, cost, timing, scores };
     });
-    const timing = clock.stop();
     const each = (calls: number): number => calls / padded.length;
     const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
-    const drawn = { x: rowsOf(x).slice(0, work.length), failures, scores: await scoreRows(run, work, { operator: planned.operator.operator, problems, measured: batch }, x, failures) };
-    x.dispose();
     await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
   } finally {
-    disposeTree({ y: batch.y, drawn: batch.drawn });
     for (const problem of loaded.values()) disposeProblem(problem);
   }
 };
