@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { processSchema } from '@tweedie/core';
 import { loadRegistries, resolveOptions, type JsonSchema, type Manifest } from '@tweedie/core/registry';
 import { describe, expect, it } from 'vitest';
 
@@ -62,6 +63,28 @@ describe.each(manifests.map((manifest) => ({ name: nameOf(manifest), manifest })
 
   it('has a README', () => {
     expect(existsSync(join(folder, 'README.md')) || manifest.package === '@tweedie/core').toBe(true);
+  });
+});
+
+describe('options that several manifests repeat', () => {
+  const propertiesOf = ({ options }: Manifest) => options['properties'] as Readonly<Record<string, JsonSchema>>;
+  const models = manifests.filter(({ kind }) => kind === 'model');
+
+  it('say what core says of a noise process', () => {
+    const processes = models.flatMap((model) => propertiesOf(model)['process'] ?? []);
+    expect(processes.length).toBeGreaterThan(1);
+    for (const process of processes) expect(process).toEqual(processSchema);
+    const { schedule, trainingSteps } = processSchema.properties;
+    for (const { noise_schedule: table, diffusion_steps: entries } of models.map(propertiesOf)) {
+      if (table) expect(table).toMatchObject({ enum: schedule.enum, default: schedule.default });
+      if (entries) expect(entries).toMatchObject({ minimum: trainingSteps.minimum, default: trainingSteps.default });
+    }
+  });
+
+  it('are the same for the diffusion network, whatever process it is seen through', () => {
+    const [ve, vp] = ['ddpm-ve', 'ddpm-vp'].map((id) => models.find((model) => model.id === id)?.options);
+    expect(ve).toBeDefined();
+    expect(ve).toEqual(vp);
   });
 });
 

@@ -14,7 +14,10 @@ export type ProcessOptions = {
   readonly sigmaMax?: number;
 };
 
-/** JSON Schema of ProcessOptions, for the manifests of models (a test compares them). */
+/**
+ * The JSON Schema of ProcessOptions and, for `noiseProcess`, its defaults. The manifests of models repeat it, because they are data; a test
+ * compares them.
+ */
 export const processSchema = {
   type: 'object',
   additionalProperties: false,
@@ -31,7 +34,9 @@ export const processSchema = {
 
 /** The process that a recipe names. Throws ConfigError where its numbers make no table of rising noise. */
 export function noiseProcess(options: Partial<ProcessOptions> = {}): NoiseProcess {
-  const { kind = 'vp', schedule = 'linear', trainingSteps = 1000, sigmaMin = 0.01, sigmaMax = 157 } = options;
+  const { properties: usual } = processSchema;
+  const { kind = usual.kind.default, schedule = usual.schedule.default, trainingSteps = usual.trainingSteps.default } = options;
+  const { sigmaMin = usual.sigmaMin.default, sigmaMax = usual.sigmaMax.default } = options;
   if (kind === 've') return geometricProcess(sigmaMin, sigmaMax, trainingSteps);
   return vpProcess(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps));
 }
