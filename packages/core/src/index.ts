@@ -114,6 +114,7 @@ export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
 export { checkSafetensors, decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
 export { at } from './at.ts';
+export { sizeOf } from './shapes.ts';
 export { type Draw, drawBatch } from './draw-batch.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
 export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';

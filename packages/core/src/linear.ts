@@ -1,4 +1,5 @@
 import { perSample, sampleDot, vjp } from './gradients.ts';
+import { sizeOf } from './shapes.ts';
 import { tf } from './tensorflow.ts';
 import type { Image, ImageShape, Measurement, Operator, Tensor, TensorTree } from './types.ts';
 
@@ -54,7 +55,7 @@ export function solveOf<P extends TensorTree>(
 /** Unit images, [count, H, W, C]: the images in which entry `from`, `from + 1`, ... alone is 1. A linear operator of them gives columns of its matrix. */
 export const unitImages = (from: number, count: number, imageShape: ImageShape): Image =>
   tf.tidy(() => {
-    const entries = imageShape.reduce((product, size) => product * size, 1);
+    const entries = sizeOf(imageShape);
     // Not tf.oneHot, which refuses images of one entry.
     const columns = tf.range(from, from + count, 1, 'int32').expandDims(1);
     return tf.equal(columns, tf.range(0, entries, 1, 'int32')).cast('float32').reshape([count, ...imageShape]);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { normals, philox, type Position, WORDS } from './generator.ts';
+import { sizeOf } from './shapes.ts';
 import { tf } from './tensorflow.ts';
 import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
 
@@ -73,7 +74,7 @@ export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepR
       if (shape[0] !== streams.length) {
         throw new RangeError(`random numbers '${purpose}': the first axis of [${shape.join(', ')}] is not the batch of ${streams.length}.`);
       }
-      const each = shape.slice(1).reduce((product, size) => product * size, 1);
+      const each = sizeOf(shape.slice(1));
       const values = takeMemory(donated, each * streams.length) ?? new Float32Array(each * streams.length);
       const c3 = purposeWord(purpose);
       streams.forEach(({ words: [k0, k1], sample }, row) => fill(values.subarray(row * each, (row + 1) * each), { k0, k1, c1: step, c2: sample, c3 }));

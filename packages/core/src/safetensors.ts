@@ -4,6 +4,7 @@
  */
 import { ConfigError, messageOf, showShape } from './errors.ts';
 import type { Files } from './files.ts';
+import { sizeOf } from './shapes.ts';
 
 type Arrays = {
   F64: Float64Array;
@@ -185,8 +186,6 @@ function halfToNumber(bits: number): number {
   if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isDtype = (value: unknown): value is SafetensorsDtype => typeof value === 'string' && Object.hasOwn(itemSizes, value);
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && entry >= 0);

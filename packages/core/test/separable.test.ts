@@ -1,8 +1,8 @@
-import { adjointOf, axisMatrix, type Image, keyedRandom, type Measurement, type Operator, separable, type Separable, tf, type Tensor } from '@tweedie/core';
+import { adjointOf, axisMatrix, type Image, keyedRandom, type Measurement, type Operator, separable, type Separable, tf, type Tensor, sizeOf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
 const random = keyedRandom('separable');
-const normal = (purpose: string, shape: number[]): Image => tf.tensor4d(random.normal(purpose, shape.reduce((a, b) => a * b)), shape as [number, number, number, number]);
+const normal = (purpose: string, shape: number[]): Image => tf.tensor4d(random.normal(purpose, sizeOf(shape)), shape as [number, number, number, number]);
 const matrix = (name: string, outputs: number, inputs: number) => {
   const numbers = random.normal(name, outputs * inputs);
   return axisMatrix(outputs, inputs, (output) => Array.from({ length: inputs }, (_, input) => [input, numbers[output * inputs + input] ?? 0] as const));

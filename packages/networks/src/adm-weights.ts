@@ -1,4 +1,4 @@
-import { ConfigError, showShape, type Tensor, tf } from '@tweedie/core';
+import { ConfigError, showShape, type Tensor, tf, sizeOf } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmParameter, admParameters } from './adm-parameters.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -37,7 +37,7 @@ function toTensor({ shape, headByHead }: AdmParameter, data: Float32Array): Tens
   const [outputs = 1, inputs = 1, ...kernel] = shape;
   const rows = headByHead === undefined ? undefined : rowsByRole(outputs, headByHead);
   if (shape.length === 1) return tf.tensor1d(rows === undefined ? data : Float32Array.from(rows, (row) => data[row] ?? 0));
-  const taps = productOf(kernel);
+  const taps = sizeOf(kernel);
   const moved = new Float32Array(data.length);
   for (let output = 0; output < outputs; output++) {
     let from = (rows?.[output] ?? output) * inputs * taps;
@@ -67,9 +67,9 @@ export function randomAdmWeights(config: AdmConfig, seed: number): AdmWeights {
   return new Map(
     admParameters(config).map(({ name, shape }) => {
       const [outputs = 1, inputs = 1, ...kernel] = shape;
-      const fanIn = shape.length === 1 ? 100 : inputs * productOf(kernel);
+      const fanIn = shape.length === 1 ? 100 : inputs * sizeOf(kernel);
       const centre = shape.length === 1 && name.endsWith('weight') ? 1 : 0;
-      const data = new Float32Array(productOf(shape));
+      const data = new Float32Array(sizeOf(shape));
       fill(data, centre, Math.sqrt(3 / fanIn));
       return [name, tf.tensor(data, shape.length === 1 ? [outputs] : ofKernel(kernel, inputs, outputs))] as const;
     }),
@@ -92,6 +92,5 @@ function uniform(seed: number): (into: Float32Array, centre: number, spread: num
   };
 }
 
-const productOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 /** TensorFlow's shape of a map with these filter sizes: a convolution's, or a linear one's where there is at most one tap. */
 const ofKernel = (kernel: readonly number[], inputs: number, outputs: number): number[] => (kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs]);

@@ -1,9 +1,9 @@
-import { ConfigError } from '@tweedie/core';
+import { ConfigError, sizeOf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { type AdmConfig, admParameters, admPlan, type Block } from '../src/index.ts';
 import { ffhq, imagenet, smallest } from './configurations.ts';
 
-const numbersIn = (config: AdmConfig) => admParameters(config).reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
+const numbersIn = (config: AdmConfig) => admParameters(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 it.each([
   ['FFHQ', ffhq, 93_563_910, 362],

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeSafetensors, type Image, sha256, type SafetensorsInput, tf, traced } from '@tweedie/core';
+import { encodeSafetensors, type Image, sha256, type SafetensorsInput, tf, traced, sizeOf } from '@tweedie/core';
 import { testContext } from '@tweedie/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admModel, type AdmModelOptions, admParameters } from '../src/index.ts';
@@ -15,7 +15,7 @@ const options: AdmModelOptions = { ...smallest, weights: 'net.safetensors' };
 /** Weights that change from entry to entry, norms near one. */
 const tensors = (): Map<string, SafetensorsInput> =>
   new Map(admParameters(smallest).map(({ name, shape }, k) => {
-    const size = shape.reduce((product, n) => product * n, 1);
+    const size = sizeOf(shape);
     const data = Float32Array.from({ length: size }, (_, i) => Math.sin(1 + k + 0.7 * i) / Math.sqrt(size / shape[0]!));
     return [name, { dtype: 'F32', shape, data }];
   }));

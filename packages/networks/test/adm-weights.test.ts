@@ -1,4 +1,4 @@
-import { type Image, tf } from '@tweedie/core';
+import { type Image, tf, sizeOf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { type AdmConfig, admParameters, admUnet, admWeights, randomAdmWeights } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
@@ -8,7 +8,7 @@ import { smallest } from './configurations.ts';
 const stored = (config: AdmConfig) => {
   let next = 0;
   return new Map(admParameters(config).map(({ name, shape }) => {
-    const data = Float32Array.from({ length: shape.reduce((product, n) => product * n, 1) }, () => next++ / 1000);
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => next++ / 1000);
     return [name, { shape: [...shape], data }] as const;
   }));
 };

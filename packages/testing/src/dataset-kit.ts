@@ -1,4 +1,4 @@
-import { ConfigError, type Dataset, showShape } from '@tweedie/core';
+import { ConfigError, type Dataset, showShape, sizeOf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { describePlugin, type KitOptions, pluginAt, titleOf } from './plugin-under-test.ts';
 
@@ -25,7 +25,7 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
     async run({ dataset }) {
       const { imageShape, size } = dataset;
       ensure(Number.isInteger(size) && size > 0, () => `its size is ${size}, and a whole number above 0 is wanted.`);
-      const entries = imageShape.reduce((product, extent) => product * extent, 1);
+      const entries = sizeOf(imageShape);
       for (const index of indices(dataset)) {
         const { name, x0 } = await dataset.item(index);
         ensure(x0 instanceof Float32Array && x0.length === entries, () => `image ${index} (${name}) has ${x0.length} numbers, and ${entries} float32 ones are wanted for the shape ${showShape(imageShape)}.`);

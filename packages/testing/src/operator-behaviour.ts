@@ -1,4 +1,4 @@
-import { type Capability, disposeTree, type Image, keyedRandom, type KeyedRandom, leavesOf, mapTree, type Operator, showShape, type Tensor, tensorsOf, tf, type TensorTree, vjp } from '@tweedie/core';
+import { type Capability, disposeTree, type Image, keyedRandom, type KeyedRandom, leavesOf, mapTree, type Operator, showShape, type Tensor, tensorsOf, tf, type TensorTree, vjp, sizeOf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { coefficients, drawnRows, images, measurements, type OperatorSubject, type Outputs, outputsOf, relativeGap, ROWS } from './operator-subject.ts';
 
@@ -39,7 +39,7 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
       const { operator, imageShape } = subject;
       const image = [ROWS, ...imageShape];
       const measured = [ROWS, ...operator.measurementShape];
-      const entries = imageShape.reduce((product, size) => product * size, 1);
+      const entries = sizeOf(imageShape);
       const wanted: Readonly<Record<string, readonly number[]>> = {
         forward: measured, adjoint: image, pseudoInverse: image, solve: measured, shapeNoise: measured,
         'svd.toSpectral': [ROWS, entries], 'svd.fromSpectral': image, 'svd.measurementToSpectral': [ROWS, entries], 'svd.singularValues': [ROWS, entries],

@@ -1,4 +1,4 @@
-import { type Engine, type Image, type ImageShape, keyedRandom, type Manifest, type Measurement, type Operator, type SpectralForm, stackTrees, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { type Engine, type Image, type ImageShape, keyedRandom, type Manifest, type Measurement, type Operator, type SpectralForm, stackTrees, type Tensor, tf, type TensorTree, sizeOf } from '@tweedie/core';
 
 export type OperatorSettings = {
   /** Images to try, a block each; default: [8, 8, 3] and the one-dimensional signal [1, 16, 1]. */
@@ -29,7 +29,7 @@ export const ROWS = 3;
 
 /** Seeded standard normal numbers. */
 function noise(purpose: string, shape: readonly number[]): Tensor {
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = sizeOf(shape);
   return tf.tensor(keyedRandom('operator kit').normal(purpose, count), [...shape]);
 }
 

@@ -14,6 +14,7 @@ import {
   rowsOf,
   type ScoreModel,
   type Setting,
+  sizeOf,
   type TensorTree,
 } from '@tweedie/core';
 
@@ -25,7 +26,7 @@ export async function mixturePrior(options: {
   readonly process?: Partial<ProcessOptions>;
 }): Promise<ScoreModel> {
   const { imageShape, components, variances, process } = options;
-  const d = imageShape[0] * imageShape[1] * imageShape[2];
+  const d = sizeOf(imageShape);
   const random = keyedRandom('mixture prior of the tests');
   const model = mixtureModel({
     imageShape,
@@ -46,7 +47,7 @@ export async function mixturePrior(options: {
 /** Problems with images and masks of their own, from uniform random pictures. */
 export const randomProblems = (operator: Operator, imageShape: ImageShape, count: number, sigmaY: number): Problem[] =>
   Array.from({ length: count }, (_, index) => {
-    const x0 = keyedRandom(`picture ${index}`).normal('x0', imageShape[0] * imageShape[1] * imageShape[2]).map((value) => value / 2);
+    const x0 = keyedRandom(`picture ${index}`).normal('x0', sizeOf(imageShape)).map((value) => value / 2);
     return makeProblem({ name: `picture-${index}`, x0, imageShape, operator, operatorKey: 'test', sigmaY, seed: 0 });
   });
 

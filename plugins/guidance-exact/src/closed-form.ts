@@ -21,6 +21,7 @@ import {
   type Setting,
   sharedIsotropicTensors,
   sharedVariance,
+  sizeOf,
   type SpectralForm,
   stackTrees,
   type StepTensors,
@@ -46,7 +47,7 @@ export function closedFormRefusal({ model, operator }: Parts): string | undefine
   return undefined;
 }
 
-const entriesOf = ({ imageShape: [height, width, channels] }: ScoreModel): number => height * width * channels;
+const entriesOf = ({ imageShape }: ScoreModel): number => sizeOf(imageShape);
 
 type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, posterior: TensorTree) => Image;
 

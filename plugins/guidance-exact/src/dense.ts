@@ -15,6 +15,7 @@ import {
   type TensorTree,
   tf,
   unitImages,
+  sizeOf,
 } from '@tweedie/core';
 
 /** A compiled: calls outside a compiled function would not be counted. */
@@ -61,7 +62,7 @@ const fingerprint = (leaf: Tensor | number): string => (typeof leaf === 'number'
 
 /** A as a dense row-major [m, d] matrix: the operator applied to every unit image. `drawn` has a batch axis of 1. */
 async function matrixOf(forward: Forward, drawn: TensorTree, imageShape: ImageShape, m: number): Promise<Float64Array> {
-  const d = imageShape.reduce((product, size) => product * size, 1);
+  const d = sizeOf(imageShape);
   const matrix = new Float64Array(m * d);
   for (let from = 0; from < d; from += COLUMNS_AT_ONCE) {
     const count = Math.min(COLUMNS_AT_ONCE, d - from);

@@ -1,4 +1,4 @@
-import { bindGuidance, eagerEngine, type Image, type ImageShape, keyedRandom, type Measured, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Scheduler, type ScoreModel, type StepRandom, type TensorTree, tf } from '@tweedie/core';
+import { bindGuidance, eagerEngine, type Image, type ImageShape, keyedRandom, type Measured, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Scheduler, type ScoreModel, type StepRandom, type TensorTree, tf, sizeOf } from '@tweedie/core';
 import { mixturePrior, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -88,7 +88,7 @@ describe('closed form', () => {
     const model = await mixturePrior({ imageShape: shape, components: 4, variances: 0.1 });
     const one = await container.plugin('operator', { id, options: id === 'super-resolution' ? { factor: 2 } : {} }, { imageShape: shape });
     const { svd: _, ...withoutForm } = one;
-    const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', numbers.reduce((a, b) => a * b)), [1, ...numbers]);
+    const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', sizeOf(numbers)), [1, ...numbers]);
     const xNext = async (a: Operator) => {
       const { sampler, steps } = await bindGuidance((await container.plugin('guidance', { id: 'exact' })) as never, { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
       const same: StepRandom = { normal: (purpose: string) => normal(purpose, shape) as Image, uniform: () => tf.zeros([1]) };

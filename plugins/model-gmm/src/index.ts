@@ -11,6 +11,7 @@ import {
   noiseProcess,
   type ProcessOptions,
   showShape,
+  sizeOf,
 } from '@tweedie/core';
 
 export interface GmmOptions {
@@ -65,7 +66,7 @@ function smoothCovariance([height, width, channels]: ImageShape, { length, std }
 }
 
 function byValue({ shape, weights, means: given, variances, covariances, smooth }: GmmOptions): Parameters {
-  const means = given ?? (smooth && [Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 0)]);
+  const means = given ?? (smooth && [Array.from({ length: sizeOf(shape) }, () => 0)]);
   if (means === undefined) throw wrong('neither means nor file is given.', 'Give means, one row per component, or a safetensors file.');
   if ([variances, covariances, smooth].filter((one) => one !== undefined).length !== 1) throw wrong('exactly one of variances, covariances and smooth is needed.', 'Give one of them.');
   // `flat` would hide rows of different lengths that have the right sum.
@@ -111,7 +112,7 @@ async function fromFile(file: string, { files }: Context): Promise<Parameters> {
 const SYMMETRY = 1e-6;
 
 function checked({ count, weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {
-  const d = shape[0] * shape[1] * shape[2];
+  const d = sizeOf(shape);
   if (means.length !== count * d) throw wrong(`${means.length} numbers in means are not rows of ${d}.`, `The shape ${showShape(shape)} has ${d} entries.`);
   const expect = (name: string, length: number, wanted: number) => {
     if (length !== wanted) throw wrong(`${name} has ${length} numbers, ${count} components of ${d} entries need ${wanted}.`, 'Make the sizes agree.');

@@ -1,4 +1,4 @@
-import { type Image, keyedRandom, type Operator, type Tensor, tf } from '@tweedie/core';
+import { type Image, keyedRandom, type Operator, type Tensor, tf, sizeOf } from '@tweedie/core';
 import { largestGap, testOperatorContext } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 import { type Border, folded } from '../src/borders.ts';
@@ -7,7 +7,7 @@ import { motionKernel } from '../src/kernels.ts';
 
 const make = async (options: Partial<BlurOptions>, imageShape: readonly [number, number, number] = [7, 6, 1]): Promise<Operator> =>
   blur({ kernel: 'motion', border: 'reflect', cutoff: 0.03, ...options }, testOperatorContext(imageShape));
-const normal = (purpose: string, shape: [number, number, number, number]): Image => tf.tensor4d(keyedRandom('blur').normal(purpose, shape.reduce((a, b) => a * b)), shape);
+const normal = (purpose: string, shape: [number, number, number, number]): Image => tf.tensor4d(keyedRandom('blur').normal(purpose, sizeOf(shape)), shape);
 const borders: readonly Border[] = ['reflect', 'zero', 'circular'];
 
 describe('operator/blur', () => {

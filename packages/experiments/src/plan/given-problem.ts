@@ -1,4 +1,4 @@
-import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type ImageShape, type KeyedRandom, type Operator, type Problem } from '@tweedie/core';
+import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type ImageShape, type KeyedRandom, type Operator, type Problem, sizeOf } from '@tweedie/core';
 
 /** For operators of a given measurement: what they would draw is not what it was measured with. */
 const nothingToDraw = (where: string): KeyedRandom => {
@@ -20,7 +20,7 @@ export const givenProblem = (parts: {
   readonly where: string;
 }): Problem => {
   const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;
-  const size = operator.measurementShape.reduce((product, axis) => product * axis, 1);
+  const size = sizeOf(operator.measurementShape);
   if (y.length !== size) {
     throw new ConfigError(where, `the measurement has ${y.length} number${y.length === 1 ? '' : 's'}, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
   }

@@ -1,4 +1,4 @@
-import { ConfigError, keyedRandom, stackTrees, tf, type ImageShape, type Operator } from '@tweedie/core';
+import { ConfigError, keyedRandom, stackTrees, tf, type ImageShape, type Operator, sizeOf } from '@tweedie/core';
 import { binCentres, freeEnergy, freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyResult, type FreeEnergyTruth } from '../statistics/free-energy.ts';
 import { tablesOf, type RunIndex } from '../run/run-index.ts';
 import { soundOf, type Store } from '../run/store.ts';
@@ -25,7 +25,7 @@ export type FreeEnergyTable = {
 
 /** The position in y of an entry that the operator observes, and observes alone; else undefined. */
 const soleObserved = (operator: Operator, imageShape: ImageShape, entry: number): number | undefined => tf.tidy(() => {
-  const d = imageShape.reduce((product, size) => product * size, 1);
+  const d = sizeOf(imageShape);
   const drawn = stackTrees([operator.draw(keyedRandom('free energy: what is observed?'))]);
   const measured = (image: readonly number[]): readonly number[] => Array.from(operator.forward(tf.tensor(image, [1, ...imageShape]), drawn).dataSync());
   const own = measured(Array.from({ length: d }, (_, i) => (i === entry ? 1 : 0)));
@@ -40,7 +40,7 @@ export const freeEnergyIndex = ({ experiment, model, operators, recipe }: Workbe
   if (options === undefined) return undefined;
   const fail = (what: string, remedy: string) => new ConfigError(`${recipe.where} /freeEnergy`, what, remedy);
   const prior = model.mixture?.();
-  const d = model.imageShape.reduce((product, size) => product * size, 1);
+  const d = sizeOf(model.imageShape);
   if (prior === undefined) throw fail('this model does not know its prior in closed form.', 'Use a prior such as model/gmm.');
   if (images.measurements === undefined) throw fail('the windows are measurements, and none are given.', 'Give their centres as "images: { measurements: [...] }".');
   if (!(options.from < options.to)) throw fail(`the histogram from ${options.from} to ${options.to} is empty.`, 'Give from below to.');
