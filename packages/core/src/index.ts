@@ -59,7 +59,7 @@ export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
 export { eager, eagerEngine, onBackend } from './eager.ts';
-export { disposeTree, isImage, leavesOf, mapTree, rowsOf, signatureOf, stackImages, stackTrees, tensorsOf, traced } from './trees.ts';
+export { batchSize, disposeTree, isImage, leavesOf, mapTree, rowsOf, signatureOf, stackImages, stackTrees, tensorsOf, traced } from './trees.ts';
 export {
   alphaBarsOf,
   cosineBetas,

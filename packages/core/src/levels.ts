@@ -1,3 +1,4 @@
+import { at } from './at.ts';
 import { ConfigError } from './errors.ts';
 import type { Level, NoiseProcess } from './types.ts';
 
@@ -187,7 +188,7 @@ export type LevelPair = { readonly index: number; readonly level: Level; readonl
 /** The levels a respaced schedule visits, from the most noise to the clean end; methods.md 1.2. `index` counts down to 0. */
 export function respacedLevels(process: NoiseProcess, spacing: number | string | readonly number[]): LevelPair[] {
   const clean = process.levelAt(0);
-  return pairs(spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? clean), clean);
+  return pairs(spaceTimesteps(process.table.length, spacing).map((t) => at(process.table, t, 'level')), clean);
 }
 
 /** The same through falling noise levels of one's own choice, in the units of the process, and then to the clean end. */
@@ -213,7 +214,8 @@ export const geometricSigmas = (from: number, to: number, count: number): number
 export const polynomialSigmas = (from: number, to: number, count: number, rho: number): number[] =>
   spaced(count, (u) => (from ** (1 / rho) + u * (to ** (1 / rho) - from ** (1 / rho))) ** rho);
 
-const spaced = (count: number, at: (u: number) => number): number[] => Array.from({ length: count }, (_, i) => at(count === 1 ? 0 : i / (count - 1)));
+const spaced = (count: number, valueAt: (u: number) => number): number[] =>
+  Array.from({ length: count }, (_, i) => valueAt(count === 1 ? 0 : i / (count - 1)));
 
 /**
  * Coefficients of q(xNext | xt, x0), the reverse of one noising step, for any process with xt = signal x0 + noise eps; float64.

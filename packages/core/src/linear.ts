@@ -1,6 +1,7 @@
 import { perSample, sampleDot, vjp } from './gradients.ts';
 import { sizeOf } from './shapes.ts';
 import { tf } from './tensorflow.ts';
+import { batchSize } from './trees.ts';
 import type { Image, ImageShape, Measurement, Operator, Tensor, TensorTree } from './types.ts';
 
 /** Keeps 0 / 0 out of the step after convergence; far below any squared residual that float32 can show. */
@@ -15,7 +16,7 @@ export function adjointOf<P extends TensorTree>(operator: Operator<P>, imageShap
   if (!operator.linear) throw new RangeError('adjointOf: the operator is not linear.');
   if (operator.adjoint) return operator.adjoint;
   return (v, drawn) => {
-    const anywhere: Image = tf.zeros([v.shape[0] ?? 1, ...imageShape]);
+    const anywhere: Image = tf.zeros([batchSize(v), ...imageShape]);
     return vjp((x) => operator.forward(x, drawn), anywhere, v);
   };
 }

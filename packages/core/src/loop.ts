@@ -3,7 +3,7 @@ import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from '
 import { batchRandom, type SampleKey } from './random.ts';
 import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
-import { isImage, tensorsOf } from './trees.ts';
+import { batchSize, isImage, tensorsOf } from './trees.ts';
 import type { Compiled, Cost, Engine, Guidance, Image, ImageShape, Measured, NoiseProcess, Sampler, Scheduler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
 
 /** A guidance method bound to a setting, with the ledger of everything it compiled. */
@@ -129,7 +129,7 @@ export async function sampleBatch({ bound, imageShape, problem, keys, signal, on
 const startFromNoise =
   (shape: ImageShape) =>
   async ({ y }: Measured, { level }: Step, random: StepRandom): Promise<TensorTree> =>
-    initialNoise(y.shape[0] ?? 1, shape, level, random);
+    initialNoise(batchSize(y), shape, level, random);
 
 /** Runs an asynchronous piece of work and disposes every tensor it made except those in its result. */
 export async function scoped<T extends TensorTree | object>(work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { at } from './at.ts';
 import { showShape } from './errors.ts';
 import { tf } from './tensorflow.ts';
 import type { Image, Tensor, TensorTree, Traced } from './types.ts';
@@ -42,7 +43,7 @@ export function stackTrees(trees: readonly TensorTree[]): TensorTree {
   let position = 0;
   return mapTree(first, (leaf) => {
     const index = position++;
-    const column = rows.map((row) => row[index]);
+    const column = rows.map((row) => at(row, index, 'leaf'));
     if (typeof leaf !== 'number') return tf.stack(column as Tensor[]);
     const other = column.find((value) => value !== leaf);
     if (other !== undefined) throw new RangeError(`stackTrees: leaf ${index} is ${leaf} here and ${String(other)} there; what differs must be a tensor.`);
@@ -66,10 +67,13 @@ export function stackImages(images: readonly Tensor[]): Image {
   throw new RangeError(`stackImages: images [height, width, channels] are wanted, got ${showShape(batch.shape.slice(1))}.`);
 }
 
+/** The number of rows of a batch: the length of its first axis. */
+export const batchSize = (batch: Tensor): number => at(batch.shape, 0, 'axis');
+
 /** The numbers of each row of a batch, copied. */
 export function rowsOf(batch: Tensor): Float32Array[] {
   const values = batch.dataSync() as Float32Array;
-  const rows = batch.shape[0] ?? 1;
+  const rows = batchSize(batch);
   const each = values.length / rows;
   return Array.from({ length: rows }, (_, row) => values.slice(row * each, (row + 1) * each));
 }

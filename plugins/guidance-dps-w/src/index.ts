@@ -1,4 +1,5 @@
 import {
+  batchSize,
   clampedDenoiser,
   combinedLevel,
   combinedState,
@@ -141,7 +142,7 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
 
       return {
         async start({ y, sigmaY, drawn }, { level }, random) {
-          const xt = initialNoise(y.shape[0] ?? 1, model.imageShape, level, random);
+          const xt = initialNoise(batchSize(y), model.imageShape, level, random);
           return { xt, cached: cache ? await atMeasurement(y, drawn, model.process.levelAt(sigmaY)) : xt.zerosLike() };
         },
         step({ xt, cached }, step, problem, random) {

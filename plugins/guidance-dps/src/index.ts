@@ -1,4 +1,5 @@
 import {
+  batchSize,
   clampedDenoiser,
   type GuidanceFactory,
   type Image,
@@ -24,7 +25,7 @@ const GREY_LEVEL = 2 / 255;
 /** The mean of 1 / |y| over each measurement, [B]. */
 function meanInverse(y: Tensor): Tensor {
   const inverse = y.abs().maximum(GREY_LEVEL).reciprocal();
-  return inverse.reshape([y.shape[0] ?? 1, -1]).mean(1);
+  return inverse.reshape([batchSize(y), -1]).mean(1);
 }
 
 /** What multiplies the gradient of the norm, [B]: grad ||r||^2 = 2 ||r|| grad ||r||. */

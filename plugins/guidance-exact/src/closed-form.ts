@@ -1,4 +1,5 @@
 import {
+  batchSize,
   compileSteps,
   ConfigError,
   type Denoised,
@@ -83,7 +84,7 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
   type State = { readonly xt: Image; readonly posterior: TensorTree };
   const sampler: Sampler<State> = {
     async start(problem: Measured, { level }, random) {
-      const xt = initialNoise(problem.y.shape[0] ?? 1, model.imageShape, level, random);
+      const xt = initialNoise(batchSize(problem.y), model.imageShape, level, random);
       return { xt, posterior: spectral ? {} : await densePosterior(mixture, forward, model.imageShape, problem) };
     },
     async step({ xt, posterior }, step, problem, random) {
@@ -108,7 +109,7 @@ const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
  */
 function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, model: ScoreModel) {
   /** V^T of rows [K, d]; V is the identity, or nothing that is drawn changes it. */
-  const rotate = (rows: Tensor): Tensor => (pixels ? rows : svd({}).toSpectral(rows.reshape([rows.shape[0] ?? 0, ...model.imageShape])));
+  const rotate = (rows: Tensor): Tensor => (pixels ? rows : svd({}).toSpectral(rows.reshape([batchSize(rows), ...model.imageShape])));
   const variance = sharedVariance(mixture);
   const { denoise, constants } = variance === undefined ? generalPrior(mixture, rotate) : sharedPrior(mixture, variance, rotate);
 

@@ -1,4 +1,5 @@
 import {
+  batchSize,
   disposeTree,
   type GaussianMixture,
   type Image,
@@ -36,7 +37,7 @@ export async function densePosterior(prior: GaussianMixture, forward: Forward, i
   const posteriors = new Map<string, MixtureTensors>();
   const order: string[] = [];
   const std = Math.max(sigmaY, Math.sqrt(VARIANCE_FLOOR));
-  for (let row = 0; row < (y.shape[0] ?? 1); row++) {
+  for (let row = 0; row < batchSize(y); row++) {
     const own = mapTree(drawn, (leaf) => (typeof leaf === 'number' ? leaf : rowOf(leaf, row)));
     const measured = rowOf(y, row);
     const operatorKey = leavesOf(own).map(fingerprint).join();

@@ -53,7 +53,7 @@ export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
     denoisingReference: (y: Image) => ({
       reference: y.clone(),
       mask: tf.ones([1, 1, 1, 1]),
-      entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
+      entriesPerObserved: tf.ones([y.shape[0]]),
       factor: 1,
       sharesGradient: false,
     }),

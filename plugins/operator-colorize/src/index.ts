@@ -1,4 +1,4 @@
-import { ConfigError, type Operator, type OperatorFactory, showShape, tf, type Tensor } from '@tweedie/core';
+import { ConfigError, type Image, type Operator, type OperatorFactory, showShape, tf, type Tensor } from '@tweedie/core';
 
 export type ColorizeOptions = {
   readonly channels: 1 | 3;
@@ -53,10 +53,10 @@ export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }
       fromSpectral: (c) => times(c, v().transpose()).reshape([-1, height, width, 3]),
       measurementToSpectral: (y) => flat(mean(y).mul(first().mul(Math.sqrt(channels)))),
     }),
-    denoisingReference: (y) => ({
+    denoisingReference: (y: Image) => ({
       reference: y.tile([1, 1, 1, 3 / channels]),
       mask: tf.ones([1, 1, 1, 1]),
-      entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
+      entriesPerObserved: tf.ones([y.shape[0]]),
       factor: 1,
       sharesGradient: false,
     }),

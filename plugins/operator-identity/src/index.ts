@@ -29,7 +29,7 @@ export const identity: OperatorFactory<IdentityOptions> = (_options, { imageShap
     denoisingReference: (y: Image) => ({
       reference: y.clone(),
       mask: tf.ones([1, 1, 1, 1]),
-      entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
+      entriesPerObserved: tf.ones([y.shape[0]]),
       factor: 1,
       sharesGradient: true,
     }),

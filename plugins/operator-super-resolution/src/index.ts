@@ -35,7 +35,7 @@ export const superResolution: OperatorFactory<SuperResolutionOptions> = ({ facto
     denoisingReference: (y: Image) => ({
       reference: reference === 'nearest' ? tf.image.resizeNearestNeighbor(y, [height, width]) : operator.adjoint(y, {}).mul(ratio),
       mask: tf.ones([1, 1, 1, 1]),
-      entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
+      entriesPerObserved: tf.ones([y.shape[0]]),
       factor: Math.sqrt(ratio),
       sharesGradient: false,
     }),
