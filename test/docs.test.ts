@@ -1,4 +1,7 @@
-/** What docs/write-a-plugin.md tells its reader to type works as it stands, and what the README shows of a method is its code. */
+/**
+ * What docs/write-a-plugin.md tells its reader to type works as it stands, and what the README shows of a method is
+ * its code.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -6,8 +6,9 @@ import type { Guidance, Operator, Scheduler, ScoreModel } from './types.ts';
 type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler; readonly noise: NoiseLevel };
 
 /**
- * Every capability, and how the part that its name starts with shows it. A gradient shows in no member: only the manifest of a part tells.
- * Those of one part stand in an order in which a later one may serve as an earlier one (a gradient of a linear map as its adjoint).
+ * Every capability, and how the part that its name starts with shows it. A gradient shows in no member: only the
+ * manifest of a part tells. Those of one part stand in an order in which a later one may serve as an earlier one (a
+ * gradient of a linear map as its adjoint).
  */
 const table = {
   'operator.linear': ({ operator }) => operator?.linear,
@@ -27,10 +28,13 @@ export type Capability = keyof typeof table;
 /** The names of all capabilities: what manifests may write under `needs` and `provides`. */
 export const capabilities = Object.keys(table) as readonly Capability[];
 
-/** Whether the parts at hand have what a capability names; undefined where they do not tell, and a manifest must be asked. */
+/**
+ * Whether the parts at hand have what a capability names; undefined where they do not tell, and a manifest must be
+ * asked.
+ */
 export const offers = (capability: Capability, parts: Partial<Parts>): boolean | undefined => table[capability](parts);
 
-/** What is read of the manifest of a part. */
+/** The members of a part's manifest that are read here. */
 type Provider = { readonly kind: Kind; readonly id: string; readonly provides: readonly Capability[] };
 /** Manifests of the parts; a part given as an object has none, and is believed to have a gradient. */
 type Manifests = {

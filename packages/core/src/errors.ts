@@ -9,7 +9,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The same, of something optional that is not installed: `tweedie doctor` calls it absent, not broken. */
+/** A ConfigError about something optional that is not installed: `tweedie doctor` calls it absent, not broken. */
 export class NotInstalledError extends ConfigError {}
 
 /** The run was stopped from outside (Ctrl-C, AbortSignal). Nothing that finished is lost. */

@@ -1,13 +1,17 @@
 import type { ImageShape } from './types.ts';
 
-/** How a picture is brought to a size. `crop`: offset of the crop as fractions (0..1) of the free play; default the centre. */
+/** How a picture is brought to a size. */
 export type ReadImageOptions = {
   readonly height: number;
   readonly width: number;
   /** 1 (grey) or 3. */
   readonly channels: 1 | 3;
-  /** `cover` (default): scale the short side, then crop. `crop`: crop without scaling. `stretch`: scale both sides. `exact`: refuse other sizes. */
+  /**
+   * `cover` (default) scales the short side, then crops; `crop` does not scale; `stretch` scales both sides;
+   * `exact` refuses other sizes.
+   */
   readonly fit?: 'cover' | 'crop' | 'stretch' | 'exact';
+  /** Place of a crop, as fractions (0..1) of the room that it leaves; default the centre. */
   readonly offset?: readonly [vertical: number, horizontal: number];
   /** What transparent pixels show, 0..255 per channel; default mid-grey 128. */
   readonly background?: number;
@@ -20,7 +24,7 @@ export type ReadImageOptions = {
 export interface Files {
   /** The absolute path that `path` stands for. */
   resolve(path: string): string;
-  /** The same without symbolic links: equal for two paths of one thing. */
+  /** The absolute path without symbolic links: equal for two paths of one thing. */
   realPath(path: string): Promise<string>;
   readBytes(path: string): Promise<Uint8Array>;
   readText(path: string): Promise<string>;

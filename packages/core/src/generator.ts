@@ -1,6 +1,6 @@
 import { normalQuantile } from './normal-quantile.ts';
 
-/** `generator.wat`, assembled. */
+/** The bytes of `generator.wat`, assembled, in base64. */
 export const assembled =
   'AGFzbQEAAAABDwJgB39/f39/f38AYAF/AAMDAgABBQMBAAIHHQMGbWVtb3J5AgAGcGhpbG94AAAHbm9ybWFscwABCqMFAoMEAgR/C3tB077Ekn39ESEMQdea+ux8/REhDSAA/RH9DAAAAAABAAAAAgAAAAMAAAD9' +
   'rgEhCwNAIAshDiAC/REhDyAD/REhECAE/REhESAFIQkgBiEKQQohCANAIA4gDP3eASESIA4gDP3fASETIBAgDf3eASEUIBAgDf3fASEVIBQgFf0NBAUGBwwNDg8UFRYXHB0eHyAP/VEgCf0R/VEhDiASIBP9DQQF' +
@@ -9,7 +9,7 @@ export const assembled =
   'CgsMDQ4PGBkaGxwdHh/9CwQQIAcgEyAV/Q0AAQIDBAUGBxAREhMUFRYX/QsEICAHIBMgFf0NCAkKCwwNDg8YGRobHB0eH/0LBDAgB0HAAGohByALQQT9Ef2uASELIAFBBGsiAUEASg0ACwubAQIFfwF8IABBAnQh' +
   'AgNAIAEoAgAhAyADQR91IQQgAyAEc0EBdEEBciEDIANnIQUgAyAFdCEDIAVBBHQgA0EbdkEPcWpBBXQhBSADQf///z9xtyEGIAEgBEGAgICAeHEgBSsDmIAEIAaiIAUrA5CABKAgBqIgBSsDiIAEoCAGoiAFKwOA' +
   'gASgtrxzvjgCACABQQRqIgEgAkkNAAsL';
-/** What is used of the global of this name; TypeScript has its types only beside those of a browser. */
+/** The part of the global WebAssembly that is used here; TypeScript has its types only beside those of a browser. */
 declare const WebAssembly: { Module: new (bytes: Uint8Array) => object; Instance: new (module: object) => { readonly exports: unknown } };
 
 const generator = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(assembled, 'base64'))).exports as {
@@ -17,16 +17,16 @@ const generator = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(as
   readonly philox: (first: number, blocks: number, c1: number, c2: number, c3: number, k0: number, k1: number) => void;
   readonly normals: (count: number) => void;
 };
-/** Bytes of its memory for words; the table comes after them. */
+/** The bytes of the generator's memory that hold words; the table comes after them. */
 const PAGE = 65536;
 const words = new Uint32Array(generator.memory.buffer, 0, PAGE / 4);
 const numbers = new Float32Array(generator.memory.buffer, 0, PAGE / 4);
 fillTable(new Float64Array(generator.memory.buffer, PAGE));
 
-/** As many words as `philox` writes at most. */
+/** The most words that one call of `philox` gives. */
 export const WORDS = words.length;
 
-/** Key and counter of the first block of four words; the next have c0 + 1, c0 + 2, ... */
+/** Key and counter of the first block of four words; the blocks after it have c0 + 1, c0 + 2, ... */
 export type Position = { readonly k0: number; readonly k1: number; readonly c0: number; readonly c1: number; readonly c2: number; readonly c3: number };
 
 /**
@@ -39,14 +39,20 @@ export function philox(count: number, { k0, k1, c0, c1, c2, c3 }: Position): Uin
   return words.subarray(0, count);
 }
 
-/** The same words as standard normal numbers, by inversion: the quantile at (word + 1/2) / 2^32, to 2e-7 relative. Valid until the next call. */
+/**
+ * The words of `philox` as standard normal numbers: the quantile at (word + 1/2) / 2^32, to 2e-7 relative. Valid
+ * until the next call.
+ */
 export function normals(count: number, position: Position): Float32Array {
   philox(count, position);
   generator.normals(count);
   return numbers.subarray(0, count);
 }
 
-/** 32 octaves of u = 2^33 p from the largest down, p below 1/2; in each 16 cubics in t, 0 to 2^27, which meet the quantile at four even places. */
+/**
+ * Writes the table of cubics for the quantile of p below 1/2: 32 octaves of u = 2^33 p, from the largest down, with
+ * 16 cubics each. A cubic in t, 0 to 2^27, meets the quantile at four even places.
+ */
 function fillTable(table: Float64Array): void {
   for (let cubic = 0; cubic < 32 * 16; cubic++) {
     const quantile = (t: number): number => normalQuantile((16 + (cubic & 15) + t) * 2 ** (-6 - (cubic >> 4)));

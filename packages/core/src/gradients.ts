@@ -29,13 +29,16 @@ export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
 }
 
 /**
- * Vector-Jacobian product of a function of one tensor, at `x`: the gradient of <fn(x), cotangent> or, without a cotangent, of the sum of fn(x).
- * For a linear function it is the transpose times the cotangent, whatever `x`.
+ * Vector-Jacobian product of a function of one tensor, at `x`: the gradient of <fn(x), cotangent> or, without a
+ * cotangent, of the sum of fn(x). For a linear function it is the transpose times the cotangent, whatever `x`.
  */
 export const vjp = <X extends Tensor>(fn: (x: X) => Tensor, x: X, cotangent?: Tensor): X =>
   tf.grad((point) => fn(point as X))(x, cotangent) as X;
 
-/** Keeps the gradient of a norm finite (and zero) where the residual is exactly zero; far below float32 resolution of any residual. */
+/**
+ * What is added under the root, so that the gradient of a norm is finite (and zero) where the residual is zero; far
+ * below what float32 shows.
+ */
 const NORM_FLOOR = 1e-30;
 
 const sampleAxes = (x: Tensor): number[] => x.shape.map((_, axis) => axis).slice(1);
@@ -56,6 +59,6 @@ export const perSample = (values: Tensor, like: Tensor): Tensor => values.reshap
 export const clampTo = (range: readonly [low: number, high: number] | undefined, x: Image): Image =>
   range === undefined ? x : tf.clipByValue(x, range[0], range[1]);
 
-/** A value that is not differentiated. */
+/** The same value, which no gradient passes through. */
 export const stopGradient = <T extends Tensor>(x: T): T =>
   tf.customGrad((value) => ({ value: (value as Tensor).clone(), gradFunc: (dy: Tensor) => dy.zerosLike() }))(x) as T;

@@ -9,7 +9,10 @@ import type { ImageShape } from './types.ts';
 /** Any plugin's factory, as the container calls it: the options have been checked against the manifest. */
 export type AnyFactory = (options: Readonly<Record<string, unknown>>, context: Context & { readonly imageShape?: ImageShape }) => object | Promise<object>;
 
-/** Run from source, plugins run from source too (the `@tweedie/source` condition); built, built. */
+/**
+ * The conditions for reading `exports`: a program that runs from source runs plugins from source, a built one takes
+ * what they have built.
+ */
 const conditions = [...(import.meta.url.endsWith('.ts') ? ['@tweedie/source'] : []), 'node', 'import', 'default'];
 
 /** The file that an `exports` target stands for: a string, or the first condition that applies. */

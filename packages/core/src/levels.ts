@@ -7,17 +7,18 @@ const where = 'noise process';
 /** How a recipe names a noise process; the options of every model plugin embed it. */
 export type ProcessOptions = {
   readonly kind: 'vp' | 've';
-  /** VP: `linear` (DDPM) or `cosine`; VE always geometric in sigma. */
+  /** Table of betas; VP only, for VE is geometric in sigma. `linear` is DDPM's. */
   readonly schedule?: 'linear' | 'cosine';
   readonly trainingSteps?: number;
-  /** VE only: smallest and largest sigma. */
+  /** Smallest sigma; VE only. */
   readonly sigmaMin?: number;
+  /** Largest sigma; VE only. */
   readonly sigmaMax?: number;
 };
 
 /**
- * The JSON Schema of ProcessOptions and, for `noiseProcess`, its defaults. The manifests of models repeat it, because they are data; a test
- * compares them.
+ * The JSON Schema of ProcessOptions and, for `noiseProcess`, its defaults. The manifests of models repeat it, because
+ * they are data; a test compares them.
  */
 export const processSchema = {
   type: 'object',
@@ -56,20 +57,23 @@ export function cosineBetas(count: number): Float64Array {
   return Float64Array.from({ length: count }, (_, t) => Math.min(1 - f(t + 1) / f(t), 0.999));
 }
 
-/** alphaBar_t = prod_{s <= t} (1 - beta_s). */
+/** The products alphaBar_t = prod_{s <= t} (1 - beta_s). */
 export function alphaBarsOf(betas: ArrayLike<number>): Float64Array {
   let product = 1;
   return Float64Array.from(betas, (beta) => (product *= 1 - beta));
 }
 
-/** Variance preserving: xt = sqrt(alphaBar) x0 + sqrt(1 - alphaBar) eps. `betas` from the least noise to the most, in (0, 1). */
+/**
+ * A variance preserving process: xt = sqrt(alphaBar) x0 + sqrt(1 - alphaBar) eps. `betas` from the least noise to the
+ * most, in (0, 1).
+ */
 export const vpProcess = (betas: ArrayLike<number>): NoiseProcess => vpProcessOfAlphaBars(alphaBarsOf(betas));
 
-/** The same from the products alphaBar, falling. */
+/** The variance preserving process with these products alphaBar, falling. */
 export const vpProcessOfAlphaBars = (alphaBars: ArrayLike<number>): NoiseProcess =>
   process('vp', Float64Array.from(alphaBars, (alphaBar) => Math.sqrt((1 - alphaBar) / alphaBar)), alphaBars);
 
-/** Variance exploding: xt = x0 + sigma eps, with sigma geometric between the ends. */
+/** A variance exploding process, xt = x0 + sigma eps, with sigma geometric between the ends. */
 export function geometricProcess(sigmaMin: number, sigmaMax: number, count: number): NoiseProcess {
   if (!(sigmaMin > 0 && sigmaMin < sigmaMax)) {
     throw new ConfigError(where, `sigmaMin ${sigmaMin} and sigmaMax ${sigmaMax} are not 0 < sigmaMin < sigmaMax.`, 'Choose sigmaMin below sigmaMax.');
@@ -77,7 +81,7 @@ export function geometricProcess(sigmaMin: number, sigmaMax: number, count: numb
   return veProcess(geometricSigmas(sigmaMin, sigmaMax, count));
 }
 
-/** Variance exploding, from any rising sigmas. */
+/** The variance exploding process with these rising sigmas. */
 export const veProcess = (sigmas: ArrayLike<number>): NoiseProcess => process('ve', Float64Array.from(sigmas));
 
 /** VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is proportional to N(xt / signal; x0, sigma^2). methods.md 1.5. */
@@ -165,7 +169,9 @@ export function spaceTimesteps(count: number, spacing: number | string | readonl
   return kept;
 }
 
-/** t_i = count - 1 - floor(count sqrt(i / (wanted - 1))), the last one 0: distances in t fall like 1 / i. */
+/**
+ * The entries t_i = count - 1 - floor(count sqrt(i / (wanted - 1))), the last one 0: distances in t fall like 1 / i.
+ */
 function quadraticTimesteps(count: number, wanted: number): number[] {
   const stride = count ** 2 / (wanted - 1);
   const falling = Array.from({ length: wanted }, (_, i) => (i === 0 ? count - 1 : i === wanted - 1 ? 0 : count - 1 - Math.floor(Math.sqrt(i * stride))));
@@ -191,7 +197,7 @@ export function respacedLevels(process: NoiseProcess, spacing: number | string |
   return pairs(spaceTimesteps(process.table.length, spacing).map((t) => at(process.table, t, 'level')), clean);
 }
 
-/** The same through falling noise levels of one's own choice, in the units of the process, and then to the clean end. */
+/** A schedule through falling noise levels of one's own choice, in units of the process, then to the clean end. */
 export const levelsThrough = (process: NoiseProcess, sigmas: readonly number[]): LevelPair[] =>
   pairs(sigmas.map((sigma) => process.levelAt(sigma)).reverse(), process.levelAt(0));
 

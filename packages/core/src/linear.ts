@@ -4,7 +4,10 @@ import { tf } from './tensorflow.ts';
 import { batchSize } from './trees.ts';
 import type { Image, ImageShape, Measurement, Operator, Tensor, TensorTree } from './types.ts';
 
-/** Keeps 0 / 0 out of the step after convergence; far below any squared residual that float32 can show. */
+/**
+ * What is added to a divisor to keep 0 / 0 out of the steps after convergence; far below any squared residual that
+ * float32 can show.
+ */
 const SQUARE_FLOOR = 1e-30;
 
 /**

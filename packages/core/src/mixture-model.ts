@@ -7,7 +7,7 @@ import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
 import type { GaussianMixture, Image, ImageShape, LevelTensors, NoiseProcess, Prediction, ScoreModel, Tensor } from './types.ts';
 
-/** Far below any sigma of a table. */
+/** The least sigma that is divided by; far below any of a table. */
 const SIGMA_FLOOR = 1e-20;
 
 /** A mixture as tensors, every component in its own eigenbasis; [1, K, ...]. The caller owns them. */

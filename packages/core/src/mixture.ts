@@ -41,7 +41,10 @@ export function denoiseMixture(z: Tensor, noiseVariance: Tensor, { logWeights, m
   };
 }
 
-/** Equal isotropic covariances s^2 I: two matrix products, whatever the number of components. */
+/**
+ * A mixture whose covariances are all s^2 I, as tensors: its denoiser takes two matrix products, whatever the number
+ * of components.
+ */
 export type SharedIsotropicTensors = {
   readonly logWeights: Tensor; // [K]
   /** Means less `centre`, [K, d] */
@@ -50,7 +53,10 @@ export type SharedIsotropicTensors = {
   readonly variance: number;
 };
 
-/** As `denoiseMixture`; `noiseVariance` is a scalar or broadcasts against [B, d]. */
+/**
+ * Denoises under a mixture with equal isotropic covariances, as `denoiseMixture` does; `noiseVariance` is a scalar or
+ * broadcasts against [B, d].
+ */
 export function denoiseSharedIsotropic(z: Tensor, noiseVariance: Tensor, { logWeights, offsets, centre, variance }: SharedIsotropicTensors): Denoised {
   const total = noiseVariance.add(variance);
   const position = z.sub(centre);

@@ -3,7 +3,10 @@ import type { KeyedRandom, Tensor } from './types.ts';
 
 /** Counts of a white pixel at rate 1: the grey levels of an 8-bit picture. */
 const WHITE = 255;
-/** Relative to the most likely count; what is rarer has no part in a float64 sum. */
+/**
+ * The least probability that is counted, relative to that of the most likely count: what is rarer has no part in a
+ * float64 sum.
+ */
 const NEGLIGIBLE = 1e-17;
 
 /**

@@ -1,4 +1,7 @@
-/** What of core needs neither TensorFlow.js nor plugin code: errors, registry, manifests, validation. Import as `@tweedie/core/registry`. */
+/**
+ * The part of core that needs neither TensorFlow.js nor plugin code: errors, registry, manifests, validation. Import
+ * it as `@tweedie/core/registry`.
+ */
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export type { Capability } from './capabilities.ts';
 export { readJson, resolveOptions, type Manifest } from './manifest.ts';

@@ -17,18 +17,18 @@ type Arrays = {
   I16: Int16Array;
   I8: Int8Array;
   U8: Uint8Array;
-  /** 0 or 1. */
+  /** One byte each, 0 or 1. */
   BOOL: Uint8Array;
 };
 export type SafetensorsDtype = keyof Arrays;
 type Entry<D extends SafetensorsDtype> = { readonly dtype: D; readonly shape: readonly number[]; readonly data: Arrays[D] };
 /** One tensor: `data` holds shape[0] * shape[1] * ... numbers, row-major. */
 export type SafetensorsEntry = { [D in SafetensorsDtype]: Entry<D> }[SafetensorsDtype];
-/** What can be written: half floats can only be read. */
+/** A tensor that can be written: half floats can only be read. */
 export type SafetensorsInput = Exclude<SafetensorsEntry, { readonly dtype: 'F16' | 'BF16' }>;
 
 const itemSizes: Readonly<Record<SafetensorsDtype, number>> = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 };
-/** The limit of the reference implementation. */
+/** The longest header that the reference implementation reads. */
 const maxHeaderBytes = 100_000_000;
 
 type Located = { readonly name: string; readonly dtype: SafetensorsDtype; readonly shape: readonly number[]; readonly begin: number; readonly end: number };
@@ -127,7 +127,7 @@ function readHeader(bytes: Uint8Array, source: string): { header: Record<string,
   return { header, dataStart };
 }
 
-/** Where the tensors are in the `available` bytes behind the header. */
+/** Finds the tensors in the `available` bytes behind the header. */
 function locateAll(header: Record<string, unknown>, available: number, source: string): readonly Located[] {
   const located = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
@@ -149,7 +149,10 @@ function locate(name: string, value: unknown, source: string): Located {
   return { name, dtype, shape, begin, end };
 }
 
-/** The format wants every data byte to belong to exactly one tensor; this also finds a name that the header repeats. */
+/**
+ * Throws unless every data byte belongs to exactly one tensor, as the format wants; so a name that the header repeats
+ * is found, too.
+ */
 function checkCoverage(located: readonly Located[], available: number, source: string): void {
   let position = 0;
   for (const { name, begin, end } of [...located].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
@@ -174,10 +177,10 @@ function toEntry(dtype: SafetensorsDtype, shape: readonly number[], buffer: Arra
   }
 }
 
-/** Not `slice`, which for a Buffer of Node is a view of its pool. */
+/** A copy in a buffer of its own. `slice` would not do: for a Buffer of Node it gives a view of the pool. */
 const copyOf = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
-/** IEEE 754 half precision: 1 sign bit, 5 bits of exponent, 10 of fraction. */
+/** The number that 16 bits of IEEE 754 half precision stand for: 1 sign bit, 5 bits of exponent, 10 of fraction. */
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;

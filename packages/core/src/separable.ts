@@ -5,7 +5,7 @@ import type { Image, Measurement, Operator, SpectralForm, Tensor, TensorTree } f
 /** A linear map of the numbers along one axis; `values` is row-major [outputs, inputs]. */
 export type AxisMatrix = { readonly outputs: number; readonly inputs: number; readonly values: Float64Array };
 
-/** Relative to the largest one; float32 cannot tell a smaller singular value from zero. */
+/** The least singular value, relative to the largest, that float32 can tell from zero. */
 const SINGULAR_FLOOR = 1e-7;
 
 /** The matrix that adds `weight` at (output, input) for every tap that `tapsOf` names. */
@@ -56,7 +56,7 @@ function axis({ outputs, inputs, values }: AxisMatrix, cutoff: number) {
 
 const planes = (x: Tensor): Tensor => tf.transpose(x, [0, 3, 1, 2]);
 const pixels = (z: Tensor): Image => z.transpose([0, 2, 3, 1]);
-/** L z R^T, and L^T z R, for every plane of z. */
+/** The products L z R^T (`between`) and L^T z R (`back`) for every plane of z. */
 const between = (left: Tensor, z: Tensor, right: Tensor): Tensor => tf.matMul(tf.matMul(left, z), right, false, true);
 const back = (left: Tensor, z: Tensor, right: Tensor): Tensor => tf.matMul(tf.matMul(left, z, true), right);
 

@@ -40,10 +40,13 @@ export function compileSteps<F>(scheduler: Scheduler, compile: (scheduler: Sched
 /** Calls of the denoiser in `steps` steps: one each, and with Heun a second one in all but the last. */
 export const denoiserCalls = ({ advance }: Scheduler, steps: number): number => (advance === undefined ? steps : 2 * steps - 1);
 
-/** Keeps the direction of a vector that is exactly zero finite; the guard of the released DSG code. */
+/** What is added to a length, so that the direction of a zero vector is finite; the guard of the released DSG code. */
 const DIRECTION_GUARD = 1e-8;
 
-/** Where samples of N(mean, std^2) concentrate: the radius sqrt(sum std^2) over the entries of each image, [B]; sqrt(d) std for a constant std. */
+/**
+ * The radius at which samples of N(mean, std^2) concentrate: sqrt(sum std^2) over the entries of each image, [B];
+ * sqrt(d) std for a constant std.
+ */
 export const noiseRadius = (std: Tensor, like: Image): Tensor => sampleNorm(std.mul(like.onesLike()));
 
 /** The point at distance `radius` [B] from `center` in the direction of `offset`, per sample; `center` where `offset` is zero. [B, H, W, C] */

@@ -4,7 +4,7 @@ import { tf } from './tensorflow.ts';
 import type { Image, Tensor, TensorTree, Traced } from './types.ts';
 
 const isTensor = (node: TensorTree): node is Tensor => node instanceof tf.Tensor;
-/** Whether it has the shape of images, [B, H, W, C]. */
+/** Whether a tree is one tensor with the four axes of images, [B, H, W, C]. */
 export const isImage = (node: TensorTree): node is Image => isTensor(node) && node.rank === 4;
 
 /** Applies `fn` to every leaf; arrays stay arrays, objects stay objects. */
@@ -26,7 +26,7 @@ export function leavesOf(tree: TensorTree): (Tensor | number)[] {
 
 export const tensorsOf = (tree: TensorTree): Tensor[] => leavesOf(tree).filter((leaf): leaf is Tensor => typeof leaf !== 'number');
 
-/** Numbers become scalar tensors: what a traced function sees. */
+/** The tree that a traced function sees: its numbers have become scalar tensors. */
 export function traced<T extends TensorTree>(tree: T): Traced<T> {
   const scalars = mapTree(tree, (leaf) => (typeof leaf === 'number' ? tf.scalar(leaf) : leaf));
   return scalars as Traced<T>;
@@ -51,7 +51,10 @@ export function stackTrees(trees: readonly TensorTree[]): TensorTree {
   });
 }
 
-/** Which trace a call belongs to: the structure of its arguments with the types and shapes of the tensors; a number is a scalar. */
+/**
+ * The trace that a call belongs to, as text: the structure of its arguments with the types and shapes of the tensors;
+ * a number is a scalar.
+ */
 export function signatureOf(tree: TensorTree): string {
   if (typeof tree === 'number') return 'n';
   if (isTensor(tree)) return `${tree.dtype}[${tree.shape.join()}]`;

@@ -42,7 +42,7 @@ export interface Compiled<A extends readonly unknown[], R> {
 /** Plugin kind `engine`: runs pure TensorFlow.js functions. */
 export interface Engine {
   readonly id: string;
-  /** What ran, for provenance: library version, device, threads. */
+  /** What ran, as results store it: library version, device, threads. */
   readonly facts: Readonly<Record<string, string | number>>;
   /**
    * A pure function of tensors, made fast. Traced once per set of argument shapes; a tensor that it captures becomes a constant of the
@@ -154,7 +154,7 @@ export interface Operator<P extends TensorTree = TensorTree> {
   readonly identity?: boolean;
   /** Shape of y without the batch axis. */
   readonly measurementShape: readonly number[];
-  /** Drawn once, stored with the problem; no batch axis. */
+  /** Draws what is random in the operator: once for a problem, with which it is stored; no batch axis. */
   draw(random: KeyedRandom): P;
   forward(x: Image, drawn: P): Measurement;
   /** A^T; `adjointOf` gives it for every linear operator, by autodiff if need be. */
@@ -183,7 +183,10 @@ export type Step<C extends Coefficients = Coefficients> = {
   readonly coefficients: C;
 };
 export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
-/** `std` broadcasts against an image; `predictedStd`, where it differs: of a last step, which adds no noise whatever its variance. */
+/**
+ * The distribution of xNext. `std` broadcasts against an image; `predictedStd` is given where it differs: a last step
+ * adds no noise, whatever variance was predicted.
+ */
 export type Transition = { readonly mean: Image; readonly std: Tensor; readonly predictedStd?: Tensor };
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
 
@@ -194,7 +197,10 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
   levels(process: NoiseProcess): readonly Step<C>[];
   /** Pure: distribution of xNext given xt and a prediction (whose x0hat may have been guided or clamped). std 0: deterministic. */
   transition(xt: Image, prediction: Prediction, step: StepTensors<C>): Transition;
-  /** Only where a step calls the model twice (Heun): with `prediction` at `xt`, and once more at `step.next`. For the last step see `compileSteps`. */
+  /**
+   * A whole step that calls the model twice (Heun): `prediction` is that at `xt`, the second is at `step.next`. For
+   * the last step see `compileSteps`.
+   */
   advance?(denoise: Denoise, xt: Image, prediction: Prediction, step: StepTensors<C>, noise: Image): Image;
 }
 
@@ -217,9 +223,9 @@ export interface Guidance<S extends TensorTree = Image> {
   refuses?(parts: Omit<Setting, 'engine'>, sigmaY: number): string | undefined;
   /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
-  /** Its own grid of levels, whatever the scheduler; default: the scheduler's. */
+  /** The method's own grid of levels, whatever the scheduler; default: the scheduler's. */
   levels?(process: NoiseProcess): readonly Step[];
-  /** Once per setting (model, operator, shapes), not per problem: compiles what it needs. */
+  /** Compiles what the method needs; called once per setting (model, operator, shapes), not per problem. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
 
@@ -227,7 +233,7 @@ export interface Guidance<S extends TensorTree = Image> {
 export interface Sampler<S extends TensorTree = Image> {
   start?(problem: Measured, first: Step, random: StepRandom): Promise<S>; // default: pure noise at the first level; `first` is the first step
   step(state: S, step: Step, problem: Measured, random: StepRandom): Promise<Stepped<S>>;
-  /** Default: the state. */
+  /** The image that the last state stands for; default: the state itself. */
   result?(state: S, problem: Measured): Image | Promise<Image>;
   dispose?(): void;
 }
@@ -248,9 +254,13 @@ export interface KeyedRandom {
 
 /** The numbers of one step of a batch, [B, ...]: row b comes from the stream of sample b and does not depend on its neighbours. */
 export interface StepRandom {
-  /** Standard normal; `uniform`: in (0, 1). `donated`: numbers no longer needed, drawn before and of this shape; disposed of, their memory is taken. */
+  /**
+   * Standard normal numbers. `donated` are numbers of this shape that were drawn before and are no longer needed:
+   * they are disposed of, and their memory is taken.
+   */
   normal(purpose: string, shape: Image['shape'], donated?: Tensor): Image;
   normal(purpose: string, shape: readonly number[], donated?: Tensor): Tensor;
+  /** Numbers in (0, 1). */
   uniform(purpose: string, shape: readonly number[]): Tensor;
 }
 

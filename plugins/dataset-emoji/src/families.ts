@@ -2,7 +2,7 @@
 
 export type Split = 'train' | 'validation' | 'test';
 
-/** What is read of an entry of emoji.json. */
+/** The members of an entry of emoji.json that are read here. */
 export type Emoji = {
   /** Code points in hexadecimal, joined by dashes. */
   readonly unified: string;
@@ -31,7 +31,10 @@ const sameEmoji: Readonly<Record<string, string>> = {
 };
 
 const skinTones = new Set(['1F3FB', '1F3FC', '1F3FD', '1F3FE', '1F3FF']);
-/** Variation selector, then female, male and facing right where joined. */
+/**
+ * Code points that are left out of the name of a family: variation selector, then female, male and facing right where
+ * joined.
+ */
 const attributes = /-FE0F|-200D-2640|-200D-2642|-200D-27A1/g;
 
 /**
@@ -60,7 +63,7 @@ export function splitOf(family: string): Split {
   return draw === 0 ? 'test' : draw === 1 ? 'validation' : 'train';
 }
 
-/** FNV-1a, with the finisher of MurmurHash3 so that close names land far apart. 32 bits. */
+/** A hash of 32 bits: FNV-1a, with the finisher of MurmurHash3 so that close names land far apart. */
 export function hash(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193);

@@ -3,7 +3,7 @@ import { pictureNames } from './names.ts';
 
 export type FolderOptions = {
   readonly path: string;
-  /** Height and width; or both of them by name. */
+  /** Height and width in pixels; or both of them by name. */
   readonly size?: number;
   readonly height?: number;
   readonly width?: number;
@@ -14,12 +14,12 @@ export type FolderOptions = {
   readonly seed?: number;
   readonly unreadable?: 'error' | 'skip';
   readonly recursive?: boolean;
-  /** Only the first so many files. */
+  /** How many files are used, the first ones; default: all. */
   readonly limit?: number;
 };
 
 const where = 'dataset/folder';
-/** Pictures that are decoded at a time. */
+/** How many pictures are decoded at a time. */
 const lanes = 4;
 
 /**

@@ -2,11 +2,14 @@ import type { Files } from '@tweedie/core';
 
 const picture = /\.(png|jpe?g|webp)$/i;
 
-/** Pictures of a folder as paths inside it, sorted by code unit. Hidden files are not looked at. Links are followed, but each folder is visited once, by its shortest path. */
+/**
+ * The pictures of a folder as paths inside it, sorted by code unit. Hidden files are not looked at. Links are
+ * followed, but each folder is visited once, by its shortest path.
+ */
 export async function pictureNames(folder: string, recursive: boolean, files: Files): Promise<readonly string[]> {
   const pictures: string[] = [];
   const visited = new Set<string>();
-  // Grows while it is walked.
+  // The list grows while it is walked.
   const prefixes = [''];
   for (const prefix of prefixes) {
     const real = await files.realPath(`${folder}/${prefix}`);

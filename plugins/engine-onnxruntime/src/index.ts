@@ -26,7 +26,7 @@ export const onnxruntime: EngineFactory<OnnxRuntimeOptions> = async ({ threads =
   };
 };
 
-/** A device that cannot be used says so before a run starts. */
+/** Runs one operation on a device, so that one that cannot be used says so before a run starts. */
 async function probe(device: Device): Promise<void> {
   const compiled = jit(() => tf.scalar(1).exp(), { device, threads: 1 });
   const result = await compiled();

@@ -9,13 +9,16 @@ type Repair = (call: Call, native: tf.KernelFunc) => ReturnType<tf.KernelFunc>;
 
 const run = (kernel: string, x: tf.TensorInfo | undefined, attrs: tf.NamedAttrMap): tf.TensorInfo => tf.engine().runKernel(kernel, { x: x as tf.Tensor }, attrs) as tf.Tensor;
 
-/** Padding given in pixels, which tfjs-node's convolutions refuse; undefined where it needs no help. */
+/**
+ * The padding of a convolution, where it is given in pixels, which tfjs-node refuses; undefined where it needs no
+ * help.
+ */
 function pixels({ attrs = {} }: Call): number | undefined {
   const { pad, dataFormat } = attrs;
   return typeof pad === 'number' && dataFormat !== 'NCHW' ? pad : undefined;
 }
 
-/** A stride of one with as much padding as keeps the size is TensorFlow's own 'same'. */
+/** Whether a convolution keeps the size of the image: with a stride of one it is then TensorFlow's own 'same'. */
 function keepsSize({ inputs, attrs = {} }: Call, pad: number): boolean {
   const { strides, dilations = 1, filterShape = inputs['filter']?.shape } = attrs;
   const filter = filterShape as readonly number[];
@@ -23,7 +26,7 @@ function keepsSize({ inputs, attrs = {} }: Call, pad: number): boolean {
 }
 const withPad = ({ attrs, ...call }: Call, pad: string): Call => ({ ...call, attrs: { ...attrs, pad } });
 
-/** A convolution that reads an image: the image is padded. */
+/** Repairs a convolution that reads an image: the image is padded first. */
 const readsImage: Repair = (call, native) => {
   const pad = pixels(call);
   if (pad === undefined) return native(call);
@@ -32,7 +35,7 @@ const readsImage: Repair = (call, native) => {
   return native({ ...withPad(call, 'valid'), inputs: { ...call.inputs, x } });
 };
 
-/** A convolution that gives an image, the gradient: that of the padded image, cropped. */
+/** Repairs a convolution that gives an image, a gradient: that of the padded image is cropped. */
 const givesImage: Repair = (call, native) => {
   const pad = pixels(call);
   if (pad === undefined) return native(call);
@@ -52,7 +55,7 @@ const repairs: { readonly [kernelName: string]: Repair } = {
   DepthwiseConv2dNativeBackpropFilter: readsImage,
   Conv2DBackpropInput: givesImage,
   DepthwiseConv2dNativeBackpropInput: givesImage,
-  // Reads its indices without asking where they are.
+  // The native kernel reads its indices without asking on which backend they are.
   GatherV2: (call, native) => {
     const { indices } = call.inputs;
     return native({ ...call, inputs: { ...call.inputs, indices: run('Identity', indices, {}) } });
@@ -63,7 +66,10 @@ const missing: tf.KernelFunc = () => {
   throw new Error('tfjs-node does not have it');
 };
 
-/** An error of the library, with the operation's name, which it often lacks. One that passes through a second kernel has it already. */
+/**
+ * An error of the library with the name of the operation, which it often lacks. One that passes through a second
+ * kernel has it already.
+ */
 function named(kernelName: string, cause: unknown): Error {
   const text = messageOf(cause);
   if (cause instanceof Error && text.startsWith('[engine/tensorflow]')) return cause;

@@ -5,17 +5,17 @@ import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BACKEND, repairBackend } from './kernels.ts';
 
-/** The first one that is installed is used. */
+/** The packages that bring TensorFlow to Node.js; the first one that is installed is used. */
 const packages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
 const require = createRequire(import.meta.url);
 const refusal = (what: string, remedy: string, cause?: unknown): ConfigError => new ConfigError('engine/tensorflow', what, remedy, { cause });
 
-/** What it has beside TensorFlow.js's own members. */
+/** The backend of tfjs-node, with what it has beside the members that TensorFlow.js declares. */
 type NativeBackend = tf.KernelBackend & { readonly binding: { readonly TF_Version: string }; readonly isUsingGpuDevice: boolean };
 
 let loading: Promise<Engine['facts']> | undefined;
-/** What runs. The native library is loaded at the first call, once for the process. */
+/** The facts of the engine. The native library is loaded at the first call, once for the process. */
 export const loadTensorFlow = (): Promise<Engine['facts']> => (loading ??= load());
 
 async function load(): Promise<Engine['facts']> {
@@ -23,7 +23,8 @@ async function load(): Promise<Engine['facts']> {
   const { version } = require(manifest) as { readonly version: string };
   refuseAnotherCore(name, version, manifest);
   refuseNewerNode(name);
-  // The library reads these once. Its information is hidden (all but a note on oneDNN), its warnings are not; and a GPU multiplies in float32,
+  // The library reads these variables once. Its information is hidden (all but a note on oneDNN), its warnings are not;
+  // a GPU multiplies in float32,
   // not in TensorFloat-32, whose ten bits are too few for steps that agree with other engines.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
   process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
@@ -34,7 +35,8 @@ async function load(): Promise<Engine['facts']> {
   } catch (cause) {
     throw refusal(`${name} ${version} is installed, but its native library does not load: ${firstLine(messageOf(cause))}.`, `Install it again. ${howToInstall()}`, cause);
   } finally {
-    // It makes itself the active backend, which only compiled functions shall use, and registers the gradients that core has corrected anew.
+    // The library makes itself the active backend, which only compiled functions shall use, and registers the gradients
+    // that core has corrected anew.
     void tf.setBackend(active);
     gradients.forEach(tf.registerGradient);
   }
@@ -68,7 +70,7 @@ function howToInstall(): string {
   ].join(' ');
 }
 
-/** Two copies of TensorFlow.js load without an error, share one engine and mix up their tensors. */
+/** Refuses a second copy of TensorFlow.js: two load without an error, share one engine and mix up their tensors. */
 function refuseAnotherCore(name: string, version: string, manifest: string): void {
   const core = '@tensorflow/tfjs-core/package.json';
   const ours = createRequire(require.resolve('@tweedie/core/package.json')).resolve(core);
@@ -82,7 +84,10 @@ function refuseAnotherCore(name: string, version: string, manifest: string): voi
   );
 }
 
-/** Every operation of tfjs-node 4.22 asks `util.isNullOrUndefined`, which Node.js 23 took away. */
+/**
+ * Refuses a Node.js without `util.isNullOrUndefined`, which every operation of tfjs-node 4.22 asks and Node.js 23
+ * took away.
+ */
 function refuseNewerNode(name: string): void {
   if ('isNullOrUndefined' in (require('node:util') as object)) return;
   throw refusal(`${name} does not work on Node.js ${process.version}.`, 'Use Node.js 20 or 22, or another engine.');

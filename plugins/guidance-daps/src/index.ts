@@ -25,10 +25,10 @@ export interface DapsOptions {
   readonly odeSteps: number;
   readonly sampler: 'langevin' | 'hmc' | 'mh';
   readonly mcmcSteps: number;
-  /** Step size at the first level; absent: what is stable, sigma^2 tau^2 / (f sigma^2 + tau^2). */
+  /** Step size at the first level; default: what is stable, sigma^2 tau^2 / (f sigma^2 + tau^2). */
   readonly lr?: number;
   readonly lrMinRatio: number;
-  /** Standard deviation of the measurement noise as the method sees it; absent: sigmaY. */
+  /** Standard deviation of the measurement noise as the method sees it; default: sigmaY. */
   readonly tau?: number;
   readonly momentum: number;
 }
@@ -43,7 +43,7 @@ const grid = (from: number, to: number, count: number): number[] => polynomialSi
 type Convention = {
   /** Factor on the force of the data. */
   readonly force: number;
-  /** Noise levels visited; then to the clean end. */
+  /** Noise levels that are visited before the clean end. */
   readonly annealing: (levels: number) => readonly number[];
   readonly ode: (sigma: number, steps: number) => readonly number[];
   /** Levels over which the step size falls. */
@@ -67,7 +67,7 @@ const conventions: Record<DapsOptions['variant'], Convention> = {
 /** Steps of a chain in one compiled call: what calls cost is then small beside the arithmetic, and compiling takes no longer than a second. */
 const STEPS_PER_CALL = 10;
 
-/** `velocity` moves with HMC only; 0 otherwise. */
+/** The state of a chain; `velocity` moves with HMC only and is 0 otherwise. */
 type Chain = { readonly x: Image; readonly velocity: Tensor };
 type Draws = { readonly noise: Image; readonly uniform: Tensor };
 type Target = { readonly energy: (x: Image) => Tensor; readonly eta: Scalar; readonly momentum: Scalar };
@@ -133,7 +133,10 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
     cost: () => ({ forwards: levels * odeSteps, vjps: 0 }),
 
     bind({ engine, model, operator }) {
-      /** Euler in sigma, in the units of the process: the predicted image under less of the predicted noise. */
+      /**
+       * One Euler step in sigma, in the units of the process: the predicted image under less of the predicted
+       * noise.
+       */
       const flow = engine.compile((xt: Image, level: LevelTensors, next: { readonly signal: Scalar; readonly noise: Scalar }) => {
         const { x0hat, epsilon } = model.predict(xt, level);
         return x0hat.mul(next.signal).add(epsilon.mul(next.noise));
@@ -161,10 +164,11 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
           let x0hat = xt;
           for (const [i, level] of path.slice(0, -1).entries()) {
             const next = path[i + 1] ?? level;
-            // Where it ends the state is taken for the image, so that signal is 1.
+            // The state at the end of the path is taken for the image, so that signal is 1 there.
             x0hat = await flow(x0hat, level, i === odeSteps - 1 ? { signal: 1, noise: next.sigma } : { signal: next.signal, noise: next.noise });
           }
-          // A tensor in any case: a number would be another signature, and the first call of a level another compilation.
+          // The velocity is a tensor in any case: a number would be another signature, and the first call of a level
+          // another compilation.
           let chain: Chain = { x: x0hat, velocity: sampler === 'hmc' ? draw('velocity') : tf.scalar(0) };
           // Each call's noise lies in the memory of the call before: fresh memory for all of a level costs more than the arithmetic.
           let noises: Image[] = [];

@@ -39,7 +39,10 @@ export interface DpsWOptions {
   readonly clamp: boolean;
 }
 
-/** `epsilon` of the combined point when xt no longer matters in it; zeros where no cache is kept. */
+/**
+ * The state: `cached` is `epsilon` of the combined point when xt no longer matters in it, or zeros where no cache is
+ * kept.
+ */
 type State = { readonly xt: Image; readonly cached: Image };
 
 /** What yRef holds where the mask hides it. */

@@ -34,7 +34,7 @@ import {
 import { conditionalPrediction } from './denoising.ts';
 import { densePosterior, VARIANCE_FLOOR } from './dense.ts';
 
-/** Up to this many entries the posterior is formed with dense float64 matrices. */
+/** The most entries of an image for which the posterior is formed with dense float64 matrices. */
 const DENSE_LIMIT = 1024;
 
 type Parts = Pick<Setting, 'model' | 'operator'>;
@@ -65,7 +65,9 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
     const probe = stackTrees([operator.draw(keyedRandom('exact: does V depend on what is drawn?'))]);
     return { pixels: form?.(probe).pixels === true, drawsNothing: leavesOf(probe).length === 0 };
   });
-  // In pixels isotropic and diagonal covariances stay diagonal, in another V only isotropic ones do, and only a V that nothing drawn changes is rotated once.
+  // In pixels isotropic and diagonal covariances stay diagonal. In another V only isotropic ones do, and the prior can
+  // be rotated in advance only
+  // where nothing that is drawn changes V.
   const spectral = form !== undefined && (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && drawsNothing);
   if (!spectral && entriesOf(model) > DENSE_LIMIT) {
     throw new ConfigError('guidance/exact', `${mixture.covariance.kind} covariances with this operator need dense matrices, and images of ${entriesOf(model)} entries exceed the limit of ${DENSE_LIMIT}.`, 'Use smaller images.');

@@ -25,7 +25,7 @@ export const conditionalPrediction =
     return { ...predictionFromX0(x, clampTo(range, mean), level), ...(variance && { varianceFraction: variance }) };
   };
 
-/** A = I: the prior's denoiser at the combined point of xt and y, for any model. */
+/** The sampler for A = I and any model: the prior's denoiser at the combined point of xt and y. */
 export function denoisingSampler(setting: Setting, path: 'denoiser' | 'score', range: ScoreModel['range']): Sampler {
   const { engine, model, scheduler } = setting;
   const conditional = conditionalPrediction(setting, range);

@@ -19,13 +19,16 @@ import {
   sizeOf,
 } from '@tweedie/core';
 
-/** A compiled: calls outside a compiled function would not be counted. */
+/** The operator A, compiled: calls outside a compiled function would not be counted. */
 type Forward = (x: Image, drawn: TensorTree) => Promise<Measurement>;
 
-/** Of y. Keeps 0 / 0 out of the noiseless case, and A C A^T regular where A hides entries: far below any sigmaY^2 that float32 images can show. */
+/**
+ * The least variance of y: it keeps 0 / 0 out of the noiseless case, and A C A^T regular where A hides entries.
+ * Float32 images show no sigmaY^2 so small.
+ */
 export const VARIANCE_FLOOR = 1e-12;
 
-/** Rows of the identity that go through the operator at once when its matrix is formed. */
+/** How many unit images go through the operator at once when its matrix is formed. */
 const COLUMNS_AT_ONCE = 128;
 
 /**

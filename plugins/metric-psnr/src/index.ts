@@ -2,7 +2,7 @@ import { ConfigError, type Image, type MetricFactory, showShape } from '@tweedie
 
 export type PsnrOptions = Readonly<Record<string, never>>;
 
-/** Keeps the score of equal images finite, at 80 dB. */
+/** What is added to the mean squared error, so that the score of equal images is finite: 80 dB. */
 const floor = 1e-8;
 
 const unit = (value: number): number => Math.min(Math.max(0.5 * value + 0.5, 0), 1);

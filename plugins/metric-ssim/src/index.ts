@@ -3,7 +3,7 @@ import { averagePool, blur, type Plane, windowSize } from './planes.ts';
 
 export type SsimOptions = Readonly<Record<string, never>>;
 
-/** (0.01 L)^2 and (0.03 L)^2 for pictures of range L = 1. */
+/** The constants (0.01 L)^2 and (0.03 L)^2 for pictures of range L = 1. */
 const c1 = 0.01 ** 2;
 const c2 = 0.03 ** 2;
 

@@ -4,7 +4,7 @@ export interface EmpiricalOptions {
   readonly dataset: string | PluginReference;
   /** h, the standard deviation around each image, in pixel units of [-1, 1]. */
   readonly bandwidth: number;
-  /** Use only the first images. */
+  /** How many images are used, the first ones; default: all. */
   readonly limit?: number;
   readonly process?: Partial<ProcessOptions>;
 }

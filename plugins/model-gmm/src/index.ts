@@ -53,7 +53,10 @@ const LARGEST = 1e12;
 /** A full covariance of more entries has numbers beyond what an array holds, or takes hours to rotate. */
 const MOST_DENSE = 4096;
 
-/** Each draw is continuous with its slope; unlike the squared exponential's, the matrix is well conditioned. */
+/**
+ * The covariance of smooth images (Matern 3/2): a draw is continuous with its slope and, unlike the squared
+ * exponential's, the matrix is well conditioned.
+ */
 function smoothCovariance([height, width, channels]: ImageShape, { length, std }: NonNullable<GmmOptions['smooth']>): Float64Array {
   const d = height * width * channels;
   if (d > MOST_DENSE) throw wrong(`smooth needs a matrix of ${d} x ${d} numbers for the shape ${showShape([height, width, channels])}.`, `Choose a shape of at most ${MOST_DENSE} entries.`);
@@ -108,7 +111,7 @@ async function fromFile(file: string, { files }: Context): Promise<Parameters> {
   return { count, weights: values('weights'), means, covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances } };
 }
 
-/** Room for the rounding of numbers that came from float32. */
+/** How far two mirrored entries may differ, relative to the largest: numbers that came from float32 are rounded. */
 const SYMMETRY = 1e-6;
 
 function checked({ count, weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {

@@ -6,12 +6,12 @@ import { type Complex, conjugate, fourierAxis, fromFrequencies, scaled, squareOf
 export type Drawn = { readonly kernel: Tensor };
 type Side = 'image' | 'output';
 
-/** Relative to the largest one; float32 cannot tell a smaller singular value from zero. */
+/** The least singular value, relative to the largest, that float32 can tell from zero. */
 const SINGULAR_FLOOR = 1e-7;
 
 const planes = (x: Tensor): Tensor => tf.transpose(x, [0, 3, 1, 2]);
 const pixels = (z: Tensor): Image => z.transpose([0, 2, 3, 1]);
-/** 1 / value where it is above `floor` times the largest of its problem, 0 elsewhere. */
+/** The inverses 1 / value where a value is above `floor` times the largest of its problem, 0 elsewhere. */
 function inverseAbove(values: Tensor, floor: number): Tensor {
   const kept = values.greater(values.max([1, 2, 3], true).mul(floor));
   return tf.where(kept, tf.div(1, tf.where(kept, values, tf.onesLike(values))), tf.zerosLike(values));

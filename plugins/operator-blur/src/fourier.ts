@@ -6,24 +6,26 @@ import { type Tensor, tf } from '@tweedie/core';
 import { type Border, folded } from './borders.ts';
 
 export type Complex = { readonly re: Tensor; readonly im: Tensor };
-/** exp(i angle), [frequencies, entries]. */
+/** The matrix exp(i angle), [frequencies, entries]. */
 type Waves = { readonly cos: Tensor; readonly sin: Tensor };
 export type Axis = {
-  /** The image continued beyond its border; the taps of the kernel, the middle one at 0; the entries of the image alone, weighted for the way back. */
+  /** Waves of the image, continued beyond its border. */
   readonly image: () => Waves;
+  /** Waves of the taps of the kernel, the middle one at 0. */
   readonly kernel: () => Waves;
+  /** Waves of the entries of the image alone, weighted for the way back. */
   readonly output: () => Waves;
   readonly period: number;
 };
 
-/** sum z exp(-i angle) for every plane, [..., H, W] -> [..., frequencies of rows, of columns]. */
+/** The sums of z exp(-i angle) for every plane, [..., H, W] -> [..., frequencies of rows, of columns]. */
 export function toFrequencies(z: Tensor, rows: Waves, columns: Waves): Complex {
   const re = tf.matMul(z, columns.cos, false, true);
   const im = tf.matMul(z, columns.sin, false, true);
   return { re: rows.cos.matMul(re).sub(rows.sin.matMul(im)), im: rows.cos.matMul(im).add(rows.sin.matMul(re)).neg() };
 }
 
-/** Re sum z exp(i angle) over the frequencies: the transpose of `toFrequencies`. */
+/** The real part of the sums of z exp(i angle) over the frequencies: the transpose of `toFrequencies`. */
 export function fromFrequencies({ re, im }: Complex, rows: Waves, columns: Waves): Tensor {
   const real = tf.matMul(rows.cos, re, true).sub(tf.matMul(rows.sin, im, true));
   const imaginary = tf.matMul(rows.cos, im, true).add(tf.matMul(rows.sin, re, true));
@@ -46,7 +48,7 @@ export function fourierAxis(length: number, taps: number, border: Border, half: 
   const frequencies = half ? Math.floor(period / 2) + 1 : period;
   const weight = (frequency: number): number => (half && frequency > 0 && 2 * frequency !== period ? 2 : 1) / period;
 
-  /** Every term adds the wave of a place to an entry. */
+  /** A matrix of waves in which every term adds the wave of a place to an entry. */
   const waves = (entries: number, terms: readonly (readonly [entry: number, place: number])[], weightOf: (frequency: number) => number) => {
     const shape = [frequencies, entries] as [number, number];
     const [cos, sin] = [new Float64Array(frequencies * entries), new Float64Array(frequencies * entries)];

@@ -6,17 +6,17 @@ import { gaussianTaps, type Kernel, motionKernel, releasedGaussianTaps, summedOv
 export type BlurOptions = {
   readonly kernel: 'gaussian' | 'uniform' | 'anisotropic' | 'motion';
   readonly border: Border;
-  /** Of the pseudo-inverse, relative to the largest singular value. */
+  /** Singular values up to this count as zero in the pseudo-inverse; relative to the largest one. */
   readonly cutoff: number;
   /** Height and width of the kernel, odd. Default: gaussian 61; uniform and anisotropic 9; motion 0.24 of the image's longer side. */
   readonly size?: number;
-  /** gaussian, default 3; anisotropic: along its direction, default 20. */
+  /** Standard deviation in pixels: of gaussian, default 3; of anisotropic along its direction, default 20. */
   readonly std?: number;
-  /** anisotropic: across its direction, default 1. */
+  /** Standard deviation of anisotropic across its direction, default 1. */
   readonly stdAcross?: number;
-  /** anisotropic: its direction, clockwise from horizontal, default 0. */
+  /** Direction of anisotropic, clockwise from horizontal, default 0. */
   readonly degrees?: number;
-  /** motion: 0 is a straight line, default 0.5. */
+  /** How much the path of motion bends: 0 is a straight line, default 0.5. */
   readonly intensity?: number;
 };
 

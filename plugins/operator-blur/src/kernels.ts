@@ -72,7 +72,7 @@ export function motionKernel(size: number, intensity: number, random: KeyedRando
     const [column, row] = [Math.floor(x), Math.floor(y)];
     for (const [i, j] of [[0, 0], [0, 1], [1, 0], [1, 1]] as const) {
       const share = (1 - Math.abs(y - row - i)) * (1 - Math.abs(x - column - j));
-      // A share of zero may lie outside.
+      // A pixel with a share of zero may lie outside of the kernel.
       if (share > 0) weights[(row + i) * size + column + j] = (weights[(row + i) * size + column + j] ?? 0) + share;
     }
   }

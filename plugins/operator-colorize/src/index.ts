@@ -5,7 +5,7 @@ export type ColorizeOptions = {
   readonly weights: readonly number[];
 };
 
-/** The usual weights have sum 0.9999. */
+/** How far the sum of the weights may be from 1: that of the usual ones is 0.9999. */
 const SUM_ROUNDING = 1e-3;
 
 type Weights = readonly [red: number, green: number, blue: number];
@@ -36,7 +36,7 @@ export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }
   const first = () => tf.tensor1d([1, 0, 0]);
   const mean = (y: Tensor): Tensor => y.mean(-1, true);
   const flat = (x: Tensor): Tensor => x.reshape([-1, height * width * 3]);
-  /** Each pixel, a row, times a 3 x 3 matrix. */
+  /** The product of each pixel, a row, with a 3 x 3 matrix. */
   const times = (x: Tensor, matrix: Tensor): Tensor => x.reshape([-1, 3]).matMul(matrix);
   const operator: Operator = {
     linear: true,

@@ -3,17 +3,17 @@ import { boxMask, type DrawMask, fileMask, randomMask } from './masks.ts';
 
 export type InpaintOptions = {
   readonly pattern?: 'random' | 'box' | 'file';
-  /** random: fraction of the pixels that is hidden, default 0.7. */
+  /** Fraction of the pixels that `random` hides, default 0.7. */
   readonly rate?: number;
-  /** random: if given, each problem draws its own rate from [rate, maxRate). */
+  /** If given, each problem with `random` draws its own rate from [rate, maxRate). */
   readonly maxRate?: number;
-  /** box: height and width of a square one; default half of the image's. */
+  /** Height and width of a square box; default half of the image's. */
   readonly box?: number;
   readonly boxHeight?: number;
   readonly boxWidth?: number;
-  /** box: pixels between it and the border at least; default a sixteenth of the short side. */
+  /** Least number of pixels between a box and the border; default a sixteenth of the short side. */
   readonly margin?: number;
-  /** file: a picture or a .safetensors file. */
+  /** A picture or a .safetensors file, for `file`. */
   readonly file?: string;
   /** `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and DAPS. */
   readonly hiddenNoise?: 'zero' | 'released';

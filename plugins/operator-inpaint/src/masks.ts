@@ -8,7 +8,10 @@ export type DrawMask = (random: KeyedRandom) => Float32Array;
 export type RandomMask = { readonly rate: number; readonly maxRate: number };
 export type BoxMask = { readonly boxHeight: number; readonly boxWidth: number; readonly margin: number };
 
-/** Exactly floor(rate H W) pixels are hidden, drawn without replacement; the rate is drawn from [rate, maxRate) first. */
+/**
+ * Draws masks that hide exactly floor(rate H W) pixels, without replacement; the rate is drawn from [rate, maxRate)
+ * first.
+ */
 export function randomMask([height, width]: Size, { rate, maxRate }: RandomMask): DrawMask {
   if (maxRate < rate) throw new ConfigError(where, `maxRate ${maxRate} is below rate ${rate}.`, 'Give the smaller one as rate.');
   return (random) => {
@@ -69,7 +72,10 @@ async function tensorMask(size: Size, file: string, files: Files): Promise<Float
   return mask;
 }
 
-/** Axes of length 1 do not count: [1, H, W] and [H, W, 1] are masks too. */
+/**
+ * Throws unless a stored mask has the size of the images. Axes of length 1 do not count: [1, H, W] and [H, W, 1] are
+ * masks too.
+ */
 function checkShape(stored: readonly number[], size: Size, path: string): void {
   const squeezed = (shape: readonly number[]) => showShape(shape.filter((extent) => extent !== 1));
   if (squeezed(stored) === squeezed(size)) return;

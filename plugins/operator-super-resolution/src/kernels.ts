@@ -10,13 +10,16 @@ function cubic(distance: number): number {
   return x < 2 ? -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2 : 0;
 }
 
-/** Mirrored at both ends, the last entry repeated: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ... */
+/**
+ * The entry of an axis at `index`, mirrored at both ends, the last entry repeated: ... 1 0 | 0 1 ... n-1 | n-1 n-2
+ * ...
+ */
 function mirrored(index: number, length: number): number {
   const folded = ((index % (2 * length)) + 2 * length) % (2 * length);
   return Math.min(folded, 2 * length - 1 - folded);
 }
 
-/** Room for the rounding of length / factor. */
+/** How much length / factor may be above a whole number by rounding. */
 const ROUNDING = 1e-9;
 
 /**

@@ -15,7 +15,10 @@ type EdmCoefficients = { readonly std: number; readonly correction: number; read
 
 const published = { sigmaMin: 0.002, sigmaMax: 80 };
 
-/** Along epsilon: zNext = z + (sigmaNext - sigma) epsilon is x0hat + sigmaNext epsilon, here in the units of the process. */
+/**
+ * The Euler step along epsilon: zNext = z + (sigmaNext - sigma) epsilon is x0hat + sigmaNext epsilon, here in the
+ * units of the process.
+ */
 const eulerStep = (xt: Image, { x0hat }: Prediction, { level, next }: StepTensors<EdmCoefficients>): Image =>
   x0hat.mul(next.signal).add(epsilonFromX0(xt, x0hat, level).mul(next.noise));
 
