@@ -36,3 +36,12 @@ it('README.md: the lines of dps stand in its source', () => {
   const onOneLine = (code: string) => code.replaceAll(/\s+/g, ' ').trim();
   expect(onOneLine(readFileSync(join(root, link!), 'utf8'))).toContain(onOneLine(shown!));
 });
+
+it('packages/core/README.md: its example runs as it stands', () => {
+  const [, code] = /^```js\n([\s\S]*?)```/m.exec(readFileSync(join(root, 'packages/core/README.md'), 'utf8'))!;
+  const node = ['--conditions=@tweedie/source', '--import', 'tsx', '--input-type=module'];
+  const printed = execFileSync(process.execPath, node, { cwd: root, input: code!, encoding: 'utf8' });
+  const { errors, ...cost } = JSON.parse(printed) as { errors: number[] };
+  expect(cost).toEqual({ forwards: 200, vjps: 200, operatorCalls: 400 });
+  expect(errors).toEqual([expect.closeTo(0.15, 1), expect.closeTo(0.15, 1)]);
+});
