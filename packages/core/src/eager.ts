@@ -16,8 +16,9 @@ export type EagerOptions = Pick<Engine, 'id' | 'facts'> & { readonly backend: st
 const plain: EagerOptions = { id: 'eager', facts: { 'tfjs-core': tf.version_core, device: 'cpu', threads: 1 }, backend: 'cpu' };
 
 /**
- * Whatever the backend, results lie on `cpu`. What a function is given or captures moves to its backend where it is first read, keeps its
- * numbers, and stays there until something else reads it: weights are uploaded once.
+ * An eager engine on any backend of TensorFlow.js; its results lie on `cpu`. What a function is given or captures moves
+ * to the backend where it is first read, keeps its numbers, and stays there until something else reads it: weights are
+ * uploaded once.
  */
 export function eagerEngine({ id, facts, backend }: EagerOptions = plain): Engine {
   return {

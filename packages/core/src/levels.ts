@@ -91,8 +91,8 @@ export function geometricProcess(sigmaMin: number, sigmaMax: number, count: numb
 export const veProcess = (sigmas: ArrayLike<number>): NoiseProcess => process('ve', Float64Array.from(sigmas));
 
 /**
- * VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is proportional to N(xt / signal;
- * x0, sigma^2). docs/methods.md 1.5.
+ * The process with these noise levels. VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is
+ * proportional to N(xt / signal; x0, sigma^2). docs/methods.md 1.5.
  */
 function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<number>): NoiseProcess {
   const first = sigmas[0];

@@ -27,8 +27,9 @@ export function reverseStep(scheduler: Scheduler, denoise: Denoise, xt: Image, s
 }
 
 /**
- * What `compile` makes of the scheduler, to be used in every step; where the scheduler advances (Heun), what it makes of `transition` in the last
- * one, for which a second look, at sigma 0, would be wasted. A denoiser in `reverseStep` is then called as often as `denoiserCalls` says.
+ * Compiles a method's step with the scheduler, and gives what to call in each step. Where the scheduler advances (Heun),
+ * the last step is compiled with its `transition` instead: a second look at the model, at sigma 0, would be wasted.
+ * A denoiser in `reverseStep` is then called as often as `denoiserCalls` says.
  */
 export function compileSteps<F>(scheduler: Scheduler, compile: (scheduler: Scheduler) => F): (step: Step) => F {
   const usual = compile(scheduler);

@@ -1,6 +1,7 @@
 /**
- * Every interface between the parts of Tweedie, on one page; how a plugin makes its part is in `plugin.ts`. `xt` noisy state, `x0hat` = E[x0 | xt], `epsilon` predicted and `noise` drawn
- * noise, `y` measurement. Images are float32, [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample.
+ * Every interface between the parts of Tweedie, on one page; how a plugin makes its part is in `plugin.ts`. Names: `xt`
+ * noisy state, `x0hat` = E[x0 | xt], `epsilon` predicted and `noise` drawn noise, `y` measurement. Images are float32,
+ * [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample.
  */
 import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 

@@ -55,8 +55,9 @@ export function familyOf({ unified, subcategory }: Emoji): string {
 }
 
 /**
- * 80 % of the families train, 10 % validate, 10 % test. Depends on nothing but the family's name, so it never changes; with this
- * prefix the one large family (342 couples and families) trains, and the parts have 3086, 373 and 327 pictures.
+ * The part that a family belongs to: 80 % train, 10 % validate, 10 % test. It depends on nothing but the family's name,
+ * so it never changes; with this prefix the one large family (342 couples and families) trains, and the parts have 3086,
+ * 373 and 327 pictures.
  */
 export function splitOf(family: string): Split {
   const draw = hash(`family ${family}`) % 10;
