@@ -3,7 +3,12 @@ import { sigmaOf, type NoiseLevel } from './problems.ts';
 import type { Kind } from './plugin.ts';
 import type { Guidance, Operator, Scheduler, ScoreModel } from './types.ts';
 
-type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly scheduler: Scheduler; readonly noise: NoiseLevel };
+type Parts = {
+  readonly model: ScoreModel;
+  readonly operator: Operator;
+  readonly scheduler: Scheduler;
+  readonly noise: NoiseLevel;
+};
 
 /**
  * Every capability, and how the part that its name starts with shows it. A gradient shows in no member: only the
@@ -44,11 +49,15 @@ type Manifests = {
 };
 
 /** Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the method. */
-export const conflict = ({ guidance, ...parts }: Parts & { readonly guidance: Pick<Guidance, 'refuses'> }, manifests: Manifests): string | undefined => {
+export const conflict = (
+  { guidance, ...parts }: Parts & { readonly guidance: Pick<Guidance, 'refuses'> },
+  manifests: Manifests,
+): string | undefined => {
   if (parts.scheduler.usesVariance === true && parts.model.predictsVariance !== true) {
     return 'its scheduler uses the variance that a network predicts, and the model predicts none';
   }
-  const manifestOf = (kind: string | undefined) => (kind === 'model' || kind === 'operator' ? manifests[kind] : undefined);
+  const manifestOf = (kind: string | undefined) =>
+    kind === 'model' || kind === 'operator' ? manifests[kind] : undefined;
   const has = (capability: Capability): boolean =>
     offers(capability, parts) ?? manifestOf(capability.split('.')[0])?.provides.includes(capability) ?? true;
   const absent = (manifests.guidance?.needs ?? []).filter((capability) => !has(capability));

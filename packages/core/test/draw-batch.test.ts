@@ -22,7 +22,10 @@ import { randomMixture } from './float64.ts';
 const imageShape = [1, 1, 3] as const;
 const scheduler: Scheduler = {
   levels: (process) => respacedLevels(process, 3).map((pair) => ({ ...pair, scoreWeight: 1, coefficients: {} })),
-  transition: (xt, { x0hat }, { next }) => ({ mean: x0hat.mul(next.signal).add(xt.mul(next.noise)), std: tf.scalar(0) }),
+  transition: (xt, { x0hat }, { next }) => ({
+    mean: x0hat.mul(next.signal).add(xt.mul(next.noise)),
+    std: tf.scalar(0),
+  }),
 };
 const operator: Operator = { linear: true, measurementShape: imageShape, draw: () => ({}), forward: (x) => x.mul(2) };
 const model = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => randomMixture('shared', 3, 3) });
@@ -35,7 +38,15 @@ const guidance: Guidance = {
 };
 const bound = await bindGuidance(guidance, { engine: eagerEngine(), model, operator, scheduler });
 const problems = ['a', 'b'].map((name) =>
-  makeProblem({ name, x0: keyedRandom(name).normal('x0', 3), imageShape, operator, operatorKey: 'twice', sigmaY: 0.1, seed: 0 }),
+  makeProblem({
+    name,
+    x0: keyedRandom(name).normal('x0', 3),
+    imageShape,
+    operator,
+    operatorKey: 'twice',
+    sigmaY: 0.1,
+    seed: 0,
+  }),
 );
 
 it('draws the samples asked for, each as it is alone, and leaves no tensor behind', async () => {
@@ -54,8 +65,12 @@ it('draws the samples asked for, each as it is alone, and leaves no tensor behin
 
 it('leaves no tensor behind where reading fails, and misses no sample number', async () => {
   const before = tf.memory().numTensors;
-  const reading = drawBatch({ bound, imageShape, problems, samples: [0, 0], seed: 0 }, () => Promise.reject(new Error('no')));
+  const reading = drawBatch({ bound, imageShape, problems, samples: [0, 0], seed: 0 }, () =>
+    Promise.reject(new Error('no')),
+  );
   await expect(reading).rejects.toThrow('no');
-  await expect(drawBatch({ bound, imageShape, problems, samples: [0], seed: 0 }, () => 0)).rejects.toThrow('no sample 1 among 1');
+  await expect(drawBatch({ bound, imageShape, problems, samples: [0], seed: 0 }, () => 0)).rejects.toThrow(
+    'no sample 1 among 1',
+  );
   expect(tf.memory().numTensors).toBe(before);
 });

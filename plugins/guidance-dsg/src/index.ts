@@ -60,10 +60,11 @@ export const dsg: GuidanceFactory<DsgOptions> = ({ rate, interval, variant, clam
       const denoise = clampedDenoiser(model, clamp ? model.range : undefined);
       const free = engine.compile((xt: Image, step: StepTensors, noise: Image) => reverseStep(scheduler, denoise, xt, step, noise));
       const guided = engine.compile((xt: Image, step: StepTensors, noise: Image, { y, drawn }: MeasuredTensors, rate: Scalar) => {
-        const { value: norm, gradient, aux: prediction } = valueAndGrad((x) => {
+        const misfit = valueAndGrad((x) => {
           const prediction = denoise(x, step.level);
           return [sampleNorm(y.sub(operator.forward(prediction.x0hat, drawn))), prediction];
         }, xt);
+        const { value: norm, gradient, aux: prediction } = misfit;
         const transition = scheduler.transition(xt, prediction, step);
         const radius = radiusOf[variant](transition);
         const drawnOffset = noise.mul(transition.std);

@@ -19,15 +19,16 @@ export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
     const denoise = clampedDenoiser(model, model.range);
     // Edit 3 of 3: the mathematics of one step. All that changes from call to call is an argument; only the model is captured.
     const advance = engine.compile((xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
-      const { value, gradient, aux: prediction } = valueAndGrad((x) => {
+      const misfit = valueAndGrad((x) => {
         const prediction = denoise(x, step.level);
         return [sampleNorm(y.sub(operator.forward(prediction.x0hat, drawn))), prediction];
       }, xt);
+      const { value: norm, gradient, aux: prediction } = misfit;
       const { mean, std } = scheduler.transition(xt, prediction, step);
       return {
         state: mean.add(noise.mul(std)).sub(gradient.mul(scale)),
         x0hat: prediction.x0hat,
-        scalars: { residualNorm: value },
+        scalars: { residualNorm: norm },
       };
     });
     return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape), scale) };
