@@ -39,10 +39,7 @@ export function philox(count: number, { k0, k1, c0, c1, c2, c3 }: Position): Uin
   return words.subarray(0, count);
 }
 
-/**
- * The words of `philox` as standard normal numbers: the quantile at (word + 1/2) / 2^32, to 2e-7 relative. Valid
- * until the next call.
- */
+/** The same words as standard normal numbers, by inversion: the quantile at (word + 1/2) / 2^32, to 2e-7 relative. Valid until the next call. */
 export function normals(count: number, position: Position): Float32Array {
   philox(count, position);
   generator.normals(count);

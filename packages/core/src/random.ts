@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { normals, philox, type Position, WORDS } from './generator.ts';
-import { sizeOf } from './shapes.ts';
 import { tf } from './tensorflow.ts';
 import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
+import { sizeOf } from './shapes.ts';
 
 /** The stream of one sample of one problem. Nothing about the method, the batch or the order of work is in it. */
 export type SampleKey = { readonly seed: number; readonly problem: string; readonly sample: number };
@@ -34,7 +34,7 @@ const BELOW_ONE = 1 - 2 ** -24;
 /** Makes numbers of a stream, into all of `target`. */
 type Fill<T> = (target: T, stream: Stream) => void;
 
-/** Numbers uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. */
+/** Uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. */
 const fillUniform: Fill<Float32Array | Float64Array> = (target, stream) =>
   eachPart(philox, target.length, stream, (words, from) => words.forEach((word, i) => (target[from + i] = Math.min((word + 0.5) * 2 ** -32, BELOW_ONE))));
 

@@ -70,7 +70,7 @@ it('leaves no tensor behind where reading fails, and misses no sample number', a
   );
   await expect(reading).rejects.toThrow('no');
   await expect(drawBatch({ bound, imageShape, problems, samples: [0], seed: 0 }, () => 0)).rejects.toThrow(
-    'no sample 1 among 1',
+    'there is no sample at 1, the list has 1.',
   );
   expect(tf.memory().numTensors).toBe(before);
 });

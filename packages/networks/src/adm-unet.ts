@@ -41,7 +41,7 @@ export function admUnet(config: AdmConfig, weights: AdmWeights, watch?: (name: s
 
 type AffineByName = (name: string) => Affine;
 
-/** Finds the weights `<name>.weight` and `<name>.bias` of a layer. */
+/** The tensors `<name>.weight` and `<name>.bias`. */
 const affineIn = (weights: AdmWeights): AffineByName => {
   const tensor = (name: string): Tensor => {
     const found = weights.get(name);
@@ -91,7 +91,7 @@ const halves = (time: Tensor): { scale: Tensor; shift: Tensor } => {
 
 const silu = <T extends Tensor>(x: T): T => x.mul(x.sigmoid());
 
-/** A convolution of an image with zeros around it: one pixel for 3 x 3 filters, none for 1 x 1. */
+/** A convolution with zeros around the image: one pixel for 3 x 3 filters, none for 1 x 1. */
 const convolve = (x: Image, { weight, bias }: Affine, stride = 1): Image =>
   tf.conv2d(x, weight as tf.Tensor4D, stride, ((weight.shape[0] ?? 1) - 1) / 2).add(bias);
 

@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ConfigError, type Files, openSafetensors } from '@tweedie/core';
 
-/**
- * A file of tensors in PyTorch's layout, which are read one at a time: the largest networks do not fit into memory
- * twice.
- */
+/** Tensors in PyTorch's layout, read one at a time: the largest networks do not fit into memory twice. */
 export interface Checkpoint {
   /** The file, at the beginning of errors. */
   readonly source: string;
