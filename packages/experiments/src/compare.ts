@@ -12,7 +12,7 @@ import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
 import { readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
 import { openStore, type Store } from './run/store.ts';
-import { summariseRun, type RowSummary } from './results/summary.ts';
+import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { writeWhole } from './machine/write.ts';
 
@@ -21,35 +21,32 @@ export type CompareOptions = ExperimentSource & Watch & {
   readonly out?: string;
 };
 
-type Place = { readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string };
-export type ComparisonFailure = Place & { readonly image: string; readonly sample: number; readonly step: number; readonly reason: string };
-
 /** What `tweedie compare --json` prints. */
 export type ComparisonJson = {
   /** The run folder. */
   readonly run: string;
-  /** `ci95`: bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
+  /** Scores by row and metric; `ci95` are the bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
   readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
-  /** || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
+  /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
-  /** Per sample, padding left out. */
+  /** Cost of one sample by row, padding left out. */
   readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
-  readonly failures: readonly ComparisonFailure[];
-  /** Where the recipe asks for it. */
+  readonly failures: readonly Failure[];
+  /** Free energies from umbrella windows, where the recipe asks for them. */
   readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Path of the HTML report. */
   readonly report: string;
 };
 
+/** A run, as a program, a terminal and a browser show it. */
 export type Comparison = {
   readonly json: ComparisonJson;
-  /** For a terminal. */
+  /** The tables for a terminal. */
   readonly table: string;
+  /** Path of the HTML report. */
   readonly report: string;
-  readonly failures: readonly ComparisonFailure[];
+  readonly failures: readonly Failure[];
 };
-
-const placeOf = ({ row: { operator, sigmaY, method, label } }: RowSummary): Place => ({ operator, sigmaY, method, label });
 
 const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[], freeEnergy: readonly FreeEnergyTable[]): ComparisonJson => ({
   run: folder,
@@ -61,7 +58,7 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
     const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
     return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
   }),
-  failures: rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: index.images[image] ?? '', ...failure }))),
+  failures: failuresOf(index, rows),
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
   report,
 });

@@ -1,4 +1,4 @@
-import { bindGuidance, disposeTree, rowsOf, sampleBatch, stackProblems, type BoundGuidance, type Engine, type Problem } from '@tweedie/core';
+import { at, bindGuidance, disposeTree, rowsOf, sampleBatch, stackProblems, type BoundGuidance, type Engine, type Problem } from '@tweedie/core';
 import type { Instruments } from './instruments.ts';
 import { createProbe, type Probe, type Reading } from './probe.ts';
 import { seriesCollector, type SeriesCollector, type StepSeries } from './series.ts';
@@ -44,16 +44,16 @@ const explainProblem = async ({ bench, bound, probe, instruments, measures, scal
   const batch = stackProblems(Array.from({ length: count }, () => problem));
   const exact = typeof instruments.exact === 'string' ? undefined : await instruments.exact.start(batch);
   let reading: Reading = { from: 'nothing', because: 'no step was taken' };
-  let at = 0;
+  let taken = 0;
   const watched = observed(bound, model.imageShape, async (seen) => {
     const looked = await probe(seen, exact);
     ({ reading } = looked);
     for (const vectors of looked.rows) {
-      for (const [name, value] of Object.entries(measure(vectors, seen.step.scoreWeight))) measures.add(name, at, value);
+      for (const [name, value] of Object.entries(measure(vectors, seen.step.scoreWeight))) measures.add(name, taken, value);
     }
-    measures.add('meanScore', at, meanShare(looked.rows.flatMap(({ prior, guidance }) => (guidance ? [plus(prior, guidance)] : []))));
-    for (const [name, values] of Object.entries(seen.stepped.scalars ?? {})) values.dataSync().forEach((value) => scalars.add(name, at, value));
-    at++;
+    measures.add('meanScore', taken, meanShare(looked.rows.flatMap(({ prior, guidance }) => (guidance ? [plus(prior, guidance)] : []))));
+    for (const [name, values] of Object.entries(seen.stepped.scalars ?? {})) values.dataSync().forEach((value) => scalars.add(name, taken, value));
+    taken++;
   });
   try {
     const { x, failures } = await sampleBatch({
@@ -80,7 +80,7 @@ const diversityOf = ({ model, experiment }: Workbench, { operator: { operator } 
     posterior.push(trace);
   }
   const samples = drawn.map(sampleTrace);
-  return { samples, posterior, ratio: samples.reduce((sum, trace, i) => sum + trace / (posterior[i] ?? NaN), 0) / samples.length };
+  return { samples, posterior, ratio: samples.reduce((sum, trace, i) => sum + trace / at(posterior, i, 'posterior trace'), 0) / samples.length };
 };
 
 /** Runs a row on a few problems and looks at every step. */

@@ -12,7 +12,3 @@ export const textTable = (header: readonly string[], rows: readonly (readonly st
 
 /** `1 image`, `2 images`. */
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-/** A number for a table: whole numbers whole, others with `digits` significant digits. */
-export const showNumber = (value: number, digits = 3): string =>
-  Number.isInteger(value) ? value.toLocaleString('en-US') : Number(value.toPrecision(digits)).toString();

@@ -2,9 +2,9 @@ import {
   ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
   type ScoreModel, type Step,
 } from '@tweedie/core';
-import { resolveExperiment, type Experiment, type Labelled, type Method, type Overrides } from '../recipe/experiment.ts';
+import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
+import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
-import type { Images } from '../recipe/tune-settings.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { printed } from '../results/numbers.ts';
 import { html, type Html } from './html.ts';
-import { short } from './numbers.ts';
 import { plotFigure } from './plot.ts';
 
 export type Line = {
@@ -22,6 +22,7 @@ export type LineFigure = {
   readonly named?: boolean;
 };
 
+const { short } = printed;
 const width = 560;
 const height = 260;
 /** Told apart in light and dark, and by those who see no red or green. */

@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import type { ReportData, ReportSignal } from './data.ts';
 import { html, type Html } from './html.ts';
 import { accent, faint, ink, plotFigure } from './plot.ts';
-import { problemTitle, type ProblemRows } from './problems.ts';
+import { problemTitle, type ReportRows } from './problems.ts';
 
 type Problem = ReportSignal['problems'][number];
 
@@ -31,7 +31,7 @@ function signalFigure({ truth, name }: ReportSignal, { measurement, results }: P
 }
 
 /** Each method on each signal of one problem, a signal a line. */
-export function signalFigures({ operator, sigmaY, rows }: ProblemRows, { signals = [] }: ReportData): Html | null {
+export function signalFigures({ operator, sigmaY, rows }: ReportRows, { signals = [] }: ReportData): Html | null {
   const shown = signals.flatMap((signal) => signal.problems.flatMap((problem) => (problem.operator === operator && problem.sigmaY === sigmaY ? [{ signal, problem }] : [])));
   if (shown.length === 0) return null;
   const inOrder = ({ results }: Problem) => rows.flatMap(({ label }) => results.filter((result) => result.label === label));

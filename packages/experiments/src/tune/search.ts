@@ -1,11 +1,10 @@
 import { ConfigError, keyedRandom } from '@tweedie/core';
-import type { Method } from '../recipe/experiment.ts';
+import type { Method, Tune } from '../recipe/experiment.ts';
 import { entryOn } from '../recipe/per-problem.ts';
 import { planRow, type PlannedRow } from '../plan/rows.ts';
 import { methodPart, type MethodPart, type MethodRow, type Workbench } from '../plan/workbench.ts';
 import { candidateValues, freeRanges, type Range, type Values } from './candidates.ts';
 import { candidatesFor, samplesFor } from './rounds.ts';
-import type { Tune } from '../recipe/tune-settings.ts';
 
 /** What is searched: the free options of one row on one operator and noise level. */
 export type Search = {
