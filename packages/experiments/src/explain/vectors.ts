@@ -16,9 +16,9 @@ export type StepVectors = {
 };
 
 /** Numbers of a step; what does not exist (a cosine with nothing, say) is left out. */
-export type StepMeasures = Readonly<Partial<Record<MeasureName, number>>>;
+type StepMeasures = Readonly<Partial<Record<MeasureName, number>>>;
 export type MeasureName = (typeof measureNames)[number];
-export const measureNames = [
+const measureNames = [
   'priorNorm', 'guidanceNorm', 'likelihoodNorm', 'cosine', 'relativeError', 'priorTermNorm', 'dataTermNorm', 'fittedWeight', 'effectiveWeight', 'fittedUpdate', 'effectiveUpdate',
   'cosineConditional', 'cosineUnconditional', 'meanScore',
 ] as const;

@@ -65,7 +65,7 @@ export type ExperimentInput = {
 
 type Defaulted = 'seed' | 'scheduler' | 'engine' | 'metrics' | 'samples' | 'impossible';
 /** Checked against the schema, with its defaults. */
-export type CheckedExperiment = Omit<ExperimentInput, Defaulted> & Required<Pick<ExperimentInput, Defaulted>>;
+type CheckedExperiment = Omit<ExperimentInput, Defaulted> & Required<Pick<ExperimentInput, Defaulted>>;
 
 /** An experiment as it was given, and how to speak of places in it. */
 export type Recipe = {

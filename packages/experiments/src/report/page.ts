@@ -1,7 +1,7 @@
 import { html, raw, type Html, type HtmlPart } from './html.ts';
 import { style } from './style.ts';
 
-export type Page = {
+type Page = {
   readonly title: string;
   readonly body: Html;
   /** Rules after the common ones; our own, never data. */

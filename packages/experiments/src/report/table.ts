@@ -14,7 +14,7 @@ export function metricDecimals(rows: readonly RowSummary[], metric: IndexMetric)
 }
 
 /** Title with its direction and unit: `PSNR ↑ dB`. */
-export const metricTitle = ({ title, better, unit }: IndexMetric): Html =>
+const metricTitle = ({ title, better, unit }: IndexMetric): Html =>
   html`${title}&nbsp;<span class="direction" title="${better} is better">${better === 'higher' ? '↑' : '↓'}</span>${unit ? html` <span class="unit">${unit}</span>` : null}`;
 
 /** Header of a column that the page's script makes sortable; `first` is the order of the first click. */

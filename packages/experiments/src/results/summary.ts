@@ -12,7 +12,7 @@ export type Estimate = { readonly n: number; readonly mean: number; readonly ci9
  * The mean of paired differences to the best row. Its `ci95` is from Student's t, so that the interval excludes zero exactly where the paired
  * t test has p < 0.05, for few images too.
  */
-export type Difference = Estimate & {
+type Difference = Estimate & {
   /** Label of the row with the best mean. */
   readonly to: string;
   /** Two-sided p of the paired t test, corrected by Holm over the rows of the table. */
@@ -123,20 +123,21 @@ export const compareRows = (rows: readonly Scores[], better: IndexMetric['better
     return values.length > 0 ? [{ row, mean: mean(values) }] : [];
   });
   const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
-  const others = scored.filter((candidate) => candidate !== best).map(({ row }) => ({ row, difference: best && differenceTo(best.row, row, better) }));
-  const adjusted = holm(others.map(({ difference }) => difference?.p ?? 1));
-  const wonAll = others.length > 0 && others.every(({ difference }) => difference?.resolved === true);
+  const others = best === undefined ? [] : scored
+    .filter((candidate) => candidate !== best)
+    .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
+  const adjusted = holm(others.map(({ difference }) => difference.p));
+  const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
   return rows.map((row, i): MetricSummary | undefined => {
     const values = at(sound, i, 'row');
     if (values.length === 0) return undefined;
     const common = { ...estimate(values), perImage: row.perImage, ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}) };
     if (row === best?.row) return { ...common, best: wonAll };
     const position = others.findIndex((other) => other.row === row);
-    const found = others[position]?.difference;
-    if (!found || found.n === 0) return { ...common, best: false };
-    const { p: _, resolved: __, ...difference } = found;
-    const pHolm = adjusted[position];
-    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 && pHolm !== undefined ? { pHolm } : {}) } };
+    const { p: _, resolved: __, ...difference } = at(others, position, 'row with scores').difference;
+    if (difference.n === 0) return { ...common, best: false };
+    const pHolm = at(adjusted, position, 'p value');
+    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 ? { pHolm } : {}) } };
   });
 };
 

@@ -5,7 +5,7 @@ import { identify } from './identity.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
-import { codeOf, provenanceOf, VERSION } from './provenance.ts';
+import { codeOf, provenanceOf, VERSION, type CodeOf } from './provenance.ts';
 import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
@@ -50,9 +50,15 @@ const makeProblems = async (bench: Workbench, folder: string, { signal, onProgre
  * Everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order of rows, other methods, the
  * number of images or samples, metrics.
  */
-const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: ReadonlyMap<string, string>, { operator, method }: PlannedRow): string => {
+const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: CodeOf, { operator, method }: PlannedRow): string => {
   const { reference } = method;
-  const used = { guidance: reference.id, scheduler: reference.scheduler.id, model: experiment.model.id, operator: operator.reference.id, engine: experiment.engine.id };
+  const used = [
+    ['guidance', reference.id],
+    ['scheduler', reference.scheduler.id],
+    ['model', experiment.model.id],
+    ['operator', operator.reference.id],
+    ['engine', experiment.engine.id],
+  ] as const;
   return identify({
     tweedie: VERSION,
     seed: experiment.seed,
@@ -63,7 +69,7 @@ const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, co
     scheduler: plain(reference.scheduler),
     engine: { ...plain(experiment.engine), facts: engine.facts },
     chunk,
-    code: Object.entries(used).map(([kind, id]) => [kind, code.get(`${kind}/${id}`)]),
+    code: used.map(([kind, id]) => [kind, code(kind, id)]),
   });
 };
 
@@ -87,7 +93,7 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
     const { id, label, options } = at(experiment.metrics, i, 'metric of the experiment');
     // The unit has its own place.
     const title = label === id ? registry.find('metric', id).title.replace(` (${unit})`, '') : label;
-    const key = identify({ id, options, code: code.get(`metric/${id}`) });
+    const key = identify({ id, options, code: code('metric', id) });
     return { id: label, title, better, ...(unit === undefined ? {} : { unit }), key };
   });
   const samples = Array.from({ length: experiment.samples }, (_, sample) => sample);

@@ -7,7 +7,7 @@ import { isWhole, writeWhole } from '../machine/write.ts';
 export type Trace = { readonly levels: readonly number[]; readonly frames: readonly Float32Array[] };
 
 /** Which of `total` steps are kept, evenly, the last one always. */
-export const tracedSteps = (total: number, count: number): ReadonlySet<number> =>
+const tracedSteps = (total: number, count: number): ReadonlySet<number> =>
   new Set(Array.from({ length: Math.min(count, total) }, (_, i) => (count === 1 ? total : 1 + Math.round((i * (total - 1)) / (Math.min(count, total) - 1)))));
 
 /** Keeps x0hat of some rows of a batch at some steps. */

@@ -51,7 +51,7 @@ const highest = (values: readonly number[]): number => values.reduce((a, b) => M
 const within = (x: number, [low, high]: readonly [number, number]): boolean => x > low && x < high;
 
 /** The law of one entry under a mixture. */
-export const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMixture => {
+const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMixture => {
   const { weights, means } = mixture;
   const d = means.length / weights.length;
   return {

@@ -8,7 +8,7 @@ const TINY = 1e-300;
 const PRECISION = 1e-16;
 
 /** ln Gamma(x), x > 0 (Lanczos, g = 7). */
-export const logGamma = (x: number): number => {
+const logGamma = (x: number): number => {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const z = x - 1;
   let sum: number = LANCZOS[0];

@@ -58,7 +58,7 @@ export const cohensD = (a: readonly number[], b: readonly number[]): number => {
   return center / std;
 };
 
-export type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
+type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
 export const wins = (a: readonly number[], b: readonly number[]): Wins => {
   const d = differences(a, b);
   return { aGreater: d.filter((x) => x > 0).length, equal: d.filter((x) => x === 0).length, bGreater: d.filter((x) => x < 0).length };
