@@ -21,7 +21,7 @@ export type CompareOptions = ExperimentSource & Watch & {
   readonly out?: string;
 };
 
-/** What `tweedie compare --json` prints. */
+/** A comparison as `tweedie compare --json` prints it. */
 export type ComparisonJson = {
   /** The run folder. */
   readonly run: string;
@@ -63,7 +63,10 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
   report,
 });
 
-/** Several recipes may share a folder: samples are kept by what they depend on. But table and report are those of the last one. */
+/**
+ * Warns where the folder holds the run of another recipe: samples may share it, kept by what they depend on, but
+ * table and report are those of the last one.
+ */
 const tellOther = (folder: string, { title }: RunIndex, warn: (message: string) => void): void => {
   const before = titleIn(folder);
   if (before === undefined || before === title) return;
@@ -83,7 +86,10 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
   return { json, table, report: path, failures: json.failures };
 };
 
-/** The same folder for the same question: methods, metrics, and the number of images and samples may be added to. */
+/**
+ * The run folder unless one is given, the same for the same question: methods, metrics, images and samples may be
+ * added to it.
+ */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
   const question = { model, dataset: images.dataset, measurements: images.measurements, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };

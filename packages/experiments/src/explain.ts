@@ -26,7 +26,10 @@ export type Explanation = {
 
 const ELSEWHERE = 'Choose another folder with --out.';
 
-/** Enough for means over samples; every sample costs about three times what it costs the method. */
+/**
+ * Samples and images of an explanation unless told otherwise: enough for means, for each costs about three times what
+ * it costs the method.
+ */
 const FEW = { samples: 16, limit: 2 };
 
 /** The problems of one operator and noise level, the same as a comparison makes; they are not stored. */

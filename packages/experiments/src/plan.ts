@@ -23,7 +23,7 @@ export type Plan = {
   readonly total: Omit<Cost, 'operatorCalls'>;
   /** The plan for a terminal. */
   readonly table: string;
-  /** What `tweedie plan --json` prints. */
+  /** The plan as `tweedie plan --json` prints it. */
   readonly json: PlanJson;
 };
 
@@ -47,7 +47,7 @@ const { amount } = plain;
 const showDuration = (seconds: number): string =>
   seconds < 120 ? `${amount(seconds, 2)} s` : seconds < 7200 ? `${amount(seconds / 60, 2)} min` : `${amount(seconds / 3600, 2)} h`;
 
-/** What `tweedie tune` would search, where the recipe says how. */
+/** The searches that `tweedie tune` would make, where the recipe says how. */
 const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
   if (tune === undefined) return [];
   const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) =>
@@ -84,7 +84,10 @@ const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly
   ].join('\n');
 };
 
-/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads no weights and runs nothing. */
+/**
+ * Says what an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads
+ * no weights and runs nothing.
+ */
 export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
   const bench = await openWorkbench(source);
   try {

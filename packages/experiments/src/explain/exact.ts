@@ -15,7 +15,7 @@ export type ExactPosterior = {
 };
 export type ExactReference = { start(problem: Measured): Promise<ExactPosterior>; dispose(): void };
 
-/** Neither the start's state nor a step's x0hat depends on the noise drawn. */
+/** Random numbers that are none, for what does not depend on them: the state of a start, and the x0hat of a step. */
 const silence: StepRandom = { normal: ((_, shape) => tf.zeros([...shape])) as StepRandom['normal'], uniform: (_, shape) => tf.fill([...shape], 0.5) };
 
 const bindExact = async ({ container, registry, experiment, model }: Workbench, { operator: { reference, operator }, method: { scheduler }, sigmaY }: PlannedRow, engine: Engine): Promise<BoundGuidance | string> => {
@@ -58,7 +58,7 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
   };
 };
 
-/** Keeps a noiseless problem finite; far below any sigmaY^2 that float32 images can show. */
+/** The least sigmaY^2, which keeps a noiseless problem finite; far below any that float32 images can show. */
 const VARIANCE_FLOOR = 1e-12;
 
 /**

@@ -1,6 +1,6 @@
 import type { ExplainedRow } from './row.ts';
 
-/** What `tweedie explain --json` prints, and table and page are made of. */
+/** An explanation as `tweedie explain --json` prints it; table and page are made of it. */
 export type ExplanationJson = {
   readonly title: string;
   readonly command: string;

@@ -5,7 +5,9 @@ import { imageOf, type SeenStep } from './state.ts';
 import { norm, plus, type StepVectors } from './vectors.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 
-/** How guidance is read off a method: from its move, or from its x0hat, and why not from the move. Or why it cannot be. */
+/**
+ * The source that guidance is read off: the move of a method, or its x0hat and why not the move, or nothing and why.
+ */
 export type Reading = { readonly from: 'step' } | { readonly from: 'x0hat' | 'nothing'; readonly because: string };
 
 /** Vectors of every row of the batch; none where the state shows no noisy image. */

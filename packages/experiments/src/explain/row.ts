@@ -9,7 +9,10 @@ import type { PlannedRow } from '../plan/rows.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
-/** Per image: trace of the sample covariance, and of the covariance of p(x0 | y). `ratio`: mean over images of the first over the second. */
+/**
+ * Trace of the sample covariance and of the covariance of p(x0 | y), by image. `ratio` is the mean over images of the
+ * first over the second.
+ */
 export type Diversity = { readonly samples: readonly number[]; readonly posterior: readonly number[]; readonly ratio: number };
 
 export type ExplainedRow = {
@@ -19,15 +22,15 @@ export type ExplainedRow = {
   readonly method: string;
   /** Noise level of each step, in the order of the run: from the most noise down. */
   readonly sigma: readonly number[];
-  /** c of each step: what one unit of score moves the mean. */
+  /** Factor c of each step: one unit of score moves the mean by it. */
   readonly scoreWeight: readonly number[];
   /** Means over samples and images, one number per step. */
   readonly measures: Readonly<Partial<Record<MeasureName, StepSeries>>>;
-  /** What the method itself returned, as it is. */
+  /** Numbers that the method itself returned, as they are. */
   readonly scalars: Readonly<Record<string, StepSeries>>;
   /** How guidance was read off the method. */
   readonly reading: Reading;
-  /** What does not apply, and why, by name. */
+  /** Reasons why something does not apply, by its name. */
   readonly absent: Readonly<Record<string, string>>;
   readonly diversity: Diversity | null;
   readonly samples: number;
@@ -38,7 +41,7 @@ type Parts = { readonly bench: Workbench; readonly engine: Engine; readonly inst
 type Bound = Parts & { readonly bound: BoundGuidance; readonly probe: Probe; readonly measures: SeriesCollector; readonly scalars: SeriesCollector };
 type Outcome = { readonly reading: Reading; readonly failed: number; readonly samples: readonly Float64Array[] };
 
-/** All samples of one problem at once. */
+/** Runs all samples of one problem at once and looks at every step. */
 const explainProblem = async ({ bench, bound, probe, instruments, measures, scalars, watch, onStep }: Bound, problem: Problem): Promise<Outcome> => {
   const { experiment: { samples: count, seed }, model } = bench;
   const batch = stackProblems(Array.from({ length: count }, () => problem));

@@ -2,14 +2,14 @@ import { ConfigError, keyedRandom, stackTrees, tf, type Image, type ImageShape, 
 import { freeEnergyTruth, type FreeEnergyOptions, type FreeEnergyTruth } from '../statistics/free-energy.ts';
 import type { Workbench } from './workbench.ts';
 
-/** What a run folder keeps of the analysis, so that tables and reports need no model. */
+/** The part of the analysis that a run folder keeps, so that tables and reports need no model. */
 export type FreeEnergyIndex = {
   readonly options: FreeEnergyOptions;
   /** The truth of each problem, in the order of operators and noise levels. */
   readonly tables: readonly { readonly operator: string; readonly sigmaY: number; readonly truth: FreeEnergyTruth }[];
 };
 
-/** The position in y of an entry that the operator observes, and observes alone; else undefined. */
+/** The position in y of an entry that the operator observes, mixed with no other; undefined where it does not. */
 const soleObserved = (operator: Operator, imageShape: ImageShape, entry: number): number | undefined => tf.tidy(() => {
   const d = imageShape.reduce((product, size) => product * size, 1);
   const drawn = stackTrees([operator.draw(keyedRandom('free energy: what is observed?'))]);
@@ -20,7 +20,9 @@ const soleObserved = (operator: Operator, imageShape: ImageShape, entry: number)
   return operator.linear && own.every((value, i) => value === (i === place ? 1 : 0)) && others.every((value) => value === 0) ? place : undefined;
 });
 
-/** Checks that the analysis fits the experiment, and computes what it is held against. The model is loaded. */
+/**
+ * Checks that the analysis fits the experiment, and computes the truth that it is compared with. The model is loaded.
+ */
 export const freeEnergyIndex = ({ experiment, model, operators, recipe }: Workbench): FreeEnergyIndex | undefined => {
   const { freeEnergy: options, images } = experiment;
   if (options === undefined) return undefined;

@@ -37,7 +37,7 @@ export type Images = {
   readonly offset: number;
 };
 
-/** How options are searched. */
+/** The settings of a search for options. */
 export type Tune = {
   readonly images: Images;
   /** Network forwards for each method, operator and noise level; a vjp counts as two. */
@@ -72,12 +72,12 @@ export type Experiment = {
   readonly chunk?: number;
 };
 
-/** What a command line may change. */
+/** The parts of an experiment that a command line may change. */
 export type Overrides = {
-  /** Noise levels of every method. */
+  /** Number of noise levels of every method. */
   readonly steps?: number;
   readonly samples?: number;
-  /** At most this many images. */
+  /** The most images that are used. */
   readonly limit?: number;
   /** Id of the engine. */
   readonly engine?: string;

@@ -8,7 +8,7 @@ import { resolveTune } from './tune-settings.ts';
 
 const asObject = (input: MethodInput): Exclude<MethodInput, string> => (typeof input === 'string' ? { id: input } : input);
 
-/** Labels must tell rows apart. */
+/** Refuses rows that their labels do not tell apart. */
 const checkLabels = <T extends Labelled>(rows: readonly T[], where: string, what: string): readonly T[] => {
   const seen = new Set<string>();
   for (const { label } of rows) {
@@ -18,12 +18,15 @@ const checkLabels = <T extends Labelled>(rows: readonly T[], where: string, what
   return rows;
 };
 
-/** Errors over the whole histogram, the barrier anywhere in it, unless the recipe says otherwise. */
+/**
+ * Completes the options of a free energy: errors are taken over the whole histogram and the barrier anywhere in it,
+ * unless the recipe says otherwise.
+ */
 const completeFreeEnergy = (given: NonNullable<ExperimentInput['freeEnergy']>): FreeEnergyOptions => ({
   entry: 0, errors: [given.from, given.to], barrier: [given.from, given.to], ...given,
 });
 
-/** Every sample has a line in the index of a run, which is kept in memory. */
+/** The most samples of a run: each has a line in its index, which is kept in memory. */
 const MOST_SAMPLES = 10_000_000;
 
 const checkSize = (experiment: Experiment, where: string): Experiment => {

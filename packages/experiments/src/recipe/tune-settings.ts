@@ -4,7 +4,7 @@ import type { ReferenceInput, TuneInput } from './recipe.ts';
 
 const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset + count - 1}`;
 
-/** The validation images, as readers are told. */
+/** The validation images in words, as readers are told: `prior 32 to 63`. */
 export const showImages = ({ images }: Tune): string => `${images.dataset?.id ?? 'prior'} ${showSlice(images)}`;
 
 type Rest = { readonly shown: Images; readonly metrics: readonly Labelled[]; readonly dataset: (given: ReferenceInput) => Reference };

@@ -7,13 +7,13 @@ import type { RunIndex } from '../run/run-index.ts';
 import { soundOf, type Store } from '../run/store.ts';
 import type { RowSummary } from '../results/summary.ts';
 
-/** Signals drawn in a report, and samples of each. */
+/** The number of signals that a report draws, and of samples of each. */
 const DRAWN = 4;
 const SAMPLES = 4;
 
 export const isSignal = (shape: readonly number[]): shape is ImageShape => shape.length === 3 && shape[0] === 1 && (shape[1] ?? 0) > 1 && shape[2] === 1;
 
-/** Four digits are finer than a line. */
+/** Numbers with four digits, which are finer than a line. */
 const numbers = (values: ArrayLike<number>): readonly number[] => Array.from(values, (value) => rounded(value, 4));
 
 /** The first signals with their measurements and samples. */

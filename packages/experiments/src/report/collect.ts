@@ -11,7 +11,7 @@ import { problemsOf } from '../results/problems.ts';
 import { failuresOf, progressOf, type RowSummary } from '../results/summary.ts';
 import { readTrace } from '../run/traces.ts';
 
-/** Images drawn in a report; scores are shown of all. */
+/** The number of images that a report draws; it shows the scores of all. */
 const PICTURED = 16;
 
 const isPicture = (shape: readonly number[]): shape is ImageShape =>
@@ -93,7 +93,7 @@ const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<Report
   return unfinished.finished < unfinished.expected ? { unfinished } : {};
 };
 
-/** What the HTML report shows of a run. */
+/** Collects what the HTML report shows of a run. */
 export const reportData = async (index: RunIndex, rows: readonly RowSummary[], store: Store, watch: Watch): Promise<ReportData> => {
   const { title, notes, command, provenance, imageShape, truthUnknown, metrics } = index;
   return {

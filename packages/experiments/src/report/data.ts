@@ -19,7 +19,7 @@ export type ReportData = Pick<RunIndex, 'title' | 'notes' | 'command' | 'provena
   readonly rows: readonly RowSummary[];
   /** Pictures of some or all images; empty where the samples are not pictures (vectors). */
   readonly images: readonly ReportImage[];
-  /** Where samples are signals (images of height 1 with one channel): numbers, drawn as lines. */
+  /** Signals, drawn as lines, where samples are images of height 1 with one channel. */
   readonly signals?: readonly ReportSignal[];
   readonly failures: readonly Failure[];
   /** Free energies from umbrella windows, where the recipe asks for them. */
@@ -29,9 +29,9 @@ export type ReportData = Pick<RunIndex, 'title' | 'notes' | 'command' | 'provena
 };
 
 export type ReportImage = {
-  /** One of `ReportData.imageNames`. */
+  /** Name of the image, one of `ReportData.imageNames`. */
   readonly name: string;
-  /** Left out where only the measurement is known. */
+  /** The clean image; left out where only the measurement is known. */
   readonly truth?: PngDataUri;
   readonly problems: readonly ReportProblem[];
 };
@@ -39,7 +39,7 @@ export type ReportImage = {
 export type ReportProblem = {
   readonly operator: string;
   readonly sigmaY: number;
-  /** `null` where the measurement is not a picture. */
+  /** The measurement; null where it is not a picture. */
   readonly measurement: PngDataUri | null;
   /** The standard deviation that is white in the `std` pictures of all results here; black is 0. Images are in [-1, 1]. */
   readonly stdWhite?: number;
@@ -55,7 +55,7 @@ export type ReportResult = {
   /** Standard deviation of the samples, a grey picture. */
   readonly std?: PngDataUri;
   readonly trace?: ReportTrace;
-  /** Scores of this sample by metric id, shown at the picture. Left out: those of the image in `perImage` of the row. */
+  /** Scores of this sample by metric id, shown at the picture. Where left out, those of the image in `perImage` of the row are. */
   readonly scores?: Readonly<Record<string, number>>;
 };
 
@@ -69,12 +69,12 @@ export type ReportTrace = {
 /** A signal of `imageShape[1]` numbers with what was made of it. */
 export type ReportSignal = {
   readonly name: string;
-  /** Left out where only the measurement is known. */
+  /** The clean signal; left out where only the measurement is known. */
   readonly truth?: readonly number[];
   readonly problems: readonly {
     readonly operator: string;
     readonly sigmaY: number;
-    /** Left out where it is no signal. */
+    /** The measurement; left out where it is no signal. */
     readonly measurement?: readonly number[];
     readonly results: readonly { readonly label: string; readonly samples: readonly (readonly number[])[] }[];
   }[];

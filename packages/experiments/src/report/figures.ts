@@ -44,7 +44,9 @@ function scoresFigure(scored: readonly ScoredRow[], metric: IndexMetric, imageNa
   ]);
 }
 
-/** A filled dot is a difference whose interval excludes zero; a ring is one that is not resolved. */
+/**
+ * The paired differences to the reference: a filled dot where the interval excludes zero, a ring where it does not.
+ */
 function differencesFigure(scored: readonly ScoredRow[], reference: ScoredRow, metric: IndexMetric, imageNames: readonly string[], decimals: number, label: string): Html {
   const base = scoresOf(reference.row, metric);
   const estimates = scored.flatMap(({ row, score }) => (score.difference ? [{ row, estimate: score.difference }] : []));
@@ -74,7 +76,7 @@ function intervals(rows: readonly { readonly row: RowSummary; readonly estimate:
 
 const scoresOf = (row: RowSummary, metric: IndexMetric): readonly (number | null)[] => row.metrics.get(metric.id)?.perImage ?? [];
 
-/** Cut in the middle: labels of a sweep begin alike and differ at the end. */
+/** A label for an axis, cut in the middle where it is long: labels of a sweep begin alike and differ at the end. */
 const shorten = (label: string): string => (label.length > longestLabel ? `${label.slice(0, longestLabel / 2 - 1)}…${label.slice(-longestLabel / 2)}` : label);
 
 function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish[]): Html {

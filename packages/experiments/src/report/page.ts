@@ -4,7 +4,7 @@ import { style } from './style.ts';
 type Page = {
   readonly title: string;
   readonly body: Html;
-  /** Rules after the common ones; our own, never data. */
+  /** Style rules after the common ones; our own, never data. */
   readonly css?: string;
   /** Our own script, and its SHA-256 in base64. */
   readonly script?: { readonly text: string; readonly hash: string };

@@ -6,7 +6,7 @@ import { problemTitle, type ReportRows } from './problems.ts';
 
 type Problem = ReportSignal['problems'][number];
 
-/** A signal of fewer entries is spread over the same width. */
+/** The points of a signal as drawn: one of fewer entries is spread over the same width. */
 const points = (values: readonly number[], width: number): { x: number; y: number }[] =>
   values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
 

@@ -12,7 +12,10 @@ const { short } = printed;
 type Point = { readonly line: string; readonly value: number; readonly mean: number; readonly low: number; readonly high: number };
 type Swept = RowSummary & { readonly sweep: NonNullable<RowSummary['sweep']> };
 
-/** A line of the figure of an option: the label with the values of what is swept beside it. */
+/**
+ * The line of a figure that a row belongs to: its label, with the values of the options that are swept beside the one
+ * of the figure.
+ */
 const lineOf = ({ sweep }: Swept, option: string): string =>
   [sweep.label, ...Object.entries(sweep.values).filter(([name]) => name !== option).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)].join(' ');
 
@@ -51,11 +54,11 @@ function sweepFigure(option: string, title: string, points: readonly Point[], le
   }, legend(lines.map((name, style) => ({ name, style }))));
 }
 
-/** Rows that are not swept are drawn as levels where they are few. */
+/** The most rows without a sweep that are drawn, as levels across the figure; more would hide it. */
 const MOST_LEVELS = 4;
 
 /**
- * What a sweep is for: quality against the option, and beside it the misfit of the data, where 1 is the level of the noise. One pair of
+ * The figures of a sweep: quality against the option, and beside it the misfit of the data, where 1 is the level of the noise. One pair of
  * figures for each numeric option; what is swept beside it makes lines.
  */
 export function sweepFigures({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html | null {

@@ -85,7 +85,7 @@ const plusMinus = (ci95: number | null, decimals: number): Html | null =>
 export const isResolved = ({ mean, ci95 }: { readonly mean: number; readonly ci95: number | null }): boolean =>
   ci95 !== null && Math.abs(mean) > ci95;
 
-/** What the table says, in one sentence a metric. */
+/** The outcome of each metric in a sentence: who is best, or why nobody is. */
 export function verdicts({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html {
   const sentences = metrics.flatMap((metric) => {
     const winner = rows.find((row) => row.metrics.get(metric.id)?.best);

@@ -1,4 +1,4 @@
-/** How numbers are written for readers: one set of rounding rules, in the characters of a terminal or of a printed page. */
+/** Numbers as readers see them: one set of rounding rules, in the characters of a terminal or of a printed page. */
 
 /** A number with so many significant digits. */
 export const rounded = (value: number, digits = 3): number => Number(value.toPrecision(digits));

@@ -28,7 +28,10 @@ export type MetricSummary = Estimate & {
   readonly ofMean?: Estimate;
   /** This row minus the best one, over the images that both have. */
   readonly difference?: Difference;
-  /** Best mean, and the interval of the difference to every other row excludes zero. */
+  /**
+   * Whether the row is the winner: it has the best mean, and the interval of the difference to every other row
+   * excludes zero.
+   */
   readonly best: boolean;
 };
 
@@ -50,7 +53,7 @@ export type RowCost = {
 export type RowSummary = IndexRow & {
   /** Scores by metric id; a metric without a finite score is left out. */
   readonly metrics: ReadonlyMap<string, MetricSummary>;
-  /** || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0. */
+  /** Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0. */
   readonly misfit?: Estimate;
   /** Cost of one sample; undefined where nothing has run. */
   readonly cost?: RowCost;
@@ -71,7 +74,7 @@ export type Failure = Place & { readonly image: string; readonly sample: number;
 export const failuresOf = ({ images }: RunIndex, rows: readonly RowSummary[]): readonly Failure[] =>
   rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: at(images, image, 'image'), ...failure })));
 
-/** How far a run has come, in samples. */
+/** Samples of a run that are there, and those that it will have. */
 export const progressOf = (index: RunIndex, rows: readonly RowSummary[]): { readonly finished: number; readonly expected: number } => ({
   finished: rows.reduce((sum, row) => sum + row.finished, 0),
   expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
@@ -160,7 +163,7 @@ export const perImageOf = (index: RunIndex, row: IndexRow, cells: ReadonlyMap<st
     return own.length === 0 ? null : mean(own);
   });
 
-/** Tables of what is stored, in the order of the index. */
+/** Sums up what is stored of each row, in the order of the index. */
 export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' | 'scores'>): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);

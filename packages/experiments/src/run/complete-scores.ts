@@ -23,7 +23,7 @@ const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: Readon
     return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
   }).filter(({ cell }) => !known.has(cell));
 
-/** One measure of one picture [1, H, W, C]. */
+/** A measure of one picture [1, H, W, C]. */
 type Measure = (x: Image, problem: Problem) => Promise<number>;
 
 const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measure, key: string, { index, store }: Run): Promise<Score> => {
@@ -51,7 +51,7 @@ const misfitBy = ({ misfit }: Run, { operator: { operator } }: PlannedRow): Meas
   return at(values, 0, 'misfit of a picture');
 };
 
-/** Scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
+/** Makes the scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
 export const completeScores = async (run: Run): Promise<void> => {
   const { index, metrics, rows, store, watch } = run;
   const cells = await store.cells();

@@ -8,7 +8,7 @@ import { givenProblem } from '../plan/given-problem.ts';
 import type { OperatorPart, Workbench } from '../plan/workbench.ts';
 import { writeWhole } from '../machine/write.ts';
 
-/** What a problem is made of: a clean image, or a measurement alone. */
+/** The source of a problem: a clean image, or a measurement alone. */
 export type CleanImage = { readonly name: string; readonly x0: Float32Array } | { readonly name: string; readonly y: Float32Array };
 
 /** The clean image at a position of the experiment. Call after the model is loaded. */

@@ -20,7 +20,7 @@ const commit = (): string | undefined => {
   }
 };
 
-/** Every plugin that the experiment uses, once. */
+/** The plugins that an experiment uses, each once. */
 const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: Kind; readonly id: string }[] => {
   const all: { kind: Kind; id: string }[] = [
     { kind: 'model', id: experiment.model.id },
@@ -48,7 +48,9 @@ export const codeOf = (bench: Workbench): CodeOf => {
   };
 };
 
-/** What the numbers depend on, in the order in which a reader wants it. Call after the model is loaded. */
+/**
+ * The facts that the numbers depend on, in the order in which a reader wants them. Call after the model is loaded.
+ */
 export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): readonly Fact[] => {
   const { experiment, registry, model, chunk } = bench;
   const found = commit();

@@ -22,11 +22,11 @@ export type IndexRow = {
   readonly options: string;
   /** Noise levels visited. */
   readonly steps: number;
-  /** Where the row is one of a sweep: the label that its rows share, and the swept values of this one. */
+  /** The sweep that the row is one of: the label that its rows share, and the swept values of this one. */
   readonly sweep?: Sweep;
-  /** How a search found the options; absent where they were given. */
+  /** The search that found the options; absent where they were given. */
   readonly found?: Found;
-  /** Why the row was skipped; then it has no cells. */
+  /** Reason why the row was skipped; it has no cells then. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */
   readonly problems: readonly string[];
@@ -45,7 +45,7 @@ export type IndexMetric = {
   readonly key: string;
 };
 
-/** `run.json` of a run folder: what the last command compared there. With the results it is all that tables and reports are made of. */
+/** The content of `run.json` in a run folder: what the last command compared there. With the results it is all that tables and reports are made of. */
 export type RunIndex = {
   readonly title: string;
   readonly notes?: string;

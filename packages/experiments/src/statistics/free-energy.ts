@@ -7,7 +7,7 @@ import { covarianceOf, mixtureMoments, posteriorMixture, type GaussianMixture } 
  * a well is seen to be.
  */
 export type FreeEnergyOptions = {
-  /** Which entry of an image (row-major H, W, C) is restrained. */
+  /** Index of the entry of an image (row-major H, W, C) that is restrained. */
   readonly entry: number;
   /** The histogram: `bins` equal ones from `from` to `to`. */
   readonly from: number;
@@ -19,7 +19,7 @@ export type FreeEnergyOptions = {
   readonly barrier: readonly [low: number, high: number];
 };
 
-/** What the samples of some windows are held against: the exact law of x1 in each, and F at the bins' centres. */
+/** The truth that samples are compared with: the exact law of x1 in each window, and F at the bins' centres. */
 export type FreeEnergyTruth = {
   readonly windows: readonly { readonly centre: number; readonly mean: number; readonly std: number }[];
   readonly energy: readonly number[];
@@ -39,7 +39,7 @@ export type FreeEnergyResult = {
   readonly stdRatioMax: number;
 };
 
-/** Bins with no more samples have no free energy worth comparing. */
+/** A bin with no more samples than this has no free energy worth comparing. */
 const FEW = 20;
 
 export const binCentres = ({ from, to, bins }: Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>): readonly number[] =>
@@ -61,7 +61,7 @@ const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMixture =>
   };
 };
 
-/** Closed form, for windows around `centres` with a restraint of standard deviation sigmaY. */
+/** The truth in closed form, for windows around `centres` with a restraint of standard deviation sigmaY. */
 export const freeEnergyTruth = (prior: GaussianMixture, options: FreeEnergyOptions, centres: readonly number[], sigmaY: number): FreeEnergyTruth => {
   const marginal = marginalOf(prior, options.entry);
   const { weights, means } = marginal;

@@ -9,7 +9,7 @@ export type Interval = readonly [low: number, high: number];
 export type Summary = {
   readonly n: number;
   readonly mean: number;
-  /** With n - 1 in the denominator; NaN for n < 2. */
+  /** Standard deviation with n - 1 in the denominator; NaN for n < 2. */
   readonly std: number;
   readonly standardError: number;
   /** 1.96 standard errors. */

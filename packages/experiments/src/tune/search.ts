@@ -17,15 +17,18 @@ export type Search = {
 };
 export type Candidate = { readonly values: Values; readonly planned: PlannedRow };
 
-/** Of one sample, in network forwards. A vjp costs about two: it runs the network back once for its input, after running it forward. */
+/**
+ * Cost of one sample in network forwards. A vjp counts as two: it runs the network forward, and back once to its
+ * input.
+ */
 export const forwardsOf = ({ cost }: PlannedRow): number => cost.forwards + 2 * cost.vjps;
 
-/** Fewer cannot show where an option matters. */
+/** The fewest candidates for each option that is searched; fewer cannot show where it matters. */
 const FEWEST_PER_OPTION = 4;
 
 const isTuned = ({ perProblem }: MethodRow): boolean => perProblem.some(({ part }) => part.reference.found !== undefined);
 
-/** Rows that are tuned already are left out: a new search replaces them. */
+/** The rows that a search is for. Tuned ones are left out: the new search replaces them. */
 export const untunedRows = ({ methods }: Workbench): readonly MethodRow[] => methods.filter((row) => !isTuned(row));
 
 const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: PlannedRow, options: number): number => {
@@ -41,7 +44,10 @@ const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: Plan
   );
 };
 
-/** Every search of an experiment, operator by operator. Impossible pairs have none, nor have rows whose tunable options are all given. */
+/**
+ * Every search of an experiment, operator by operator. Pairs that cannot run have none, nor have rows whose tunable
+ * options are all given.
+ */
 export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
   bench.recipe.locating(() => bench.operators.flatMap((operator) => bench.experiment.sigmaY.flatMap((sigmaY) => untunedRows(bench).flatMap((row): Search[] => {
     const part = entryOn(row.perProblem, operator.reference.label, sigmaY)?.part ?? row;

@@ -19,7 +19,7 @@ const showDifference = (value: number | null): string => (value === null ? 'fail
 const showNeighbour = (result: TuneResult, { option }: Range, neighbour: Scored | undefined): string =>
   neighbour === undefined ? 'edge' : `${amount(valueOf(neighbour, option))}: ${showDifference(differenceTo(result.chosen, neighbour))}`;
 
-/** What was chosen, for a terminal: one line per method, problem and option. */
+/** The options chosen, for a terminal: one line per method, problem and option. */
 export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly TuneResult[]): string => {
   const lines = results.flatMap((result) => result.ranges.map((range, i) => {
     const { planned: { operator, sigmaY, method }, chosen, tried, spent } = result;

@@ -9,7 +9,7 @@ import { untunedRows } from './search.ts';
 import { showImages } from '../recipe/tune-settings.ts';
 import { differenceTo, valueOf, type TuneResult } from './result.ts';
 
-/** Four digits are what a reader can use. */
+/** A score as it is written: with four digits, which are all that a reader can use. */
 const short = (value: number): number => rounded(value, 4);
 const shortOrNull = (value: number | null): number | null => (value === null ? null : short(value));
 
@@ -46,7 +46,7 @@ const tunedRow = (row: MethodRow, results: readonly TuneResult[], tune: Tune, st
   };
 };
 
-/** Values that are lists of numbers, or small maps, stand on one line. */
+/** Puts values that are lists of numbers, or small maps, on one line. */
 const onOneLine = (node: unknown, depth = 0): void => {
   if (isSeq(node)) {
     node.flow = node.items.every((item) => !isMap(item));
@@ -60,7 +60,10 @@ const onOneLine = (node: unknown, depth = 0): void => {
   }
 };
 
-/** Relative paths start where they started, from whatever folder they are written. */
+/**
+ * Sets the key `folder` of a recipe, so that relative paths in it start where they did, whatever folder it is written
+ * to.
+ */
 const keepFolder = (document: Document, folder: string, target: string): void => {
   const path = relative(dirname(target), folder).replaceAll('\\', '/');
   if (path === '') document.delete('folder');
