@@ -27,8 +27,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The rooms of packages/experiments from the ground up: a file may import from its own room and from those of lines above.
- * `verbs` are the files beside the rooms.
+ * The rooms of packages/experiments from the ground up: a file may import from its own room and from those of lines
+ * above. `verbs` are the files beside the rooms.
  */
 const roomsOfExperiments: readonly (readonly string[])[] = [
   ['machine', 'statistics'],

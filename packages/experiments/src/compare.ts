@@ -25,7 +25,10 @@ export type CompareOptions = ExperimentSource & Watch & {
 export type ComparisonJson = {
   /** The run folder. */
   readonly run: string;
-  /** Scores by row and metric; `ci95` are the bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
+  /**
+   * Scores by row and metric; `ci95` are the bounds of the 95 % interval, 1.96 standard errors over images on each
+   * side; null where there is one image.
+   */
   readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
   /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
@@ -112,8 +115,9 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
 };
 
 /**
- * Runs an experiment: every method on the same stored measurements, resumed where it was stopped. Throws ConfigError for anything wrong with
- * the experiment, and CancelledError when `signal` aborts; what had finished is kept in both cases.
+ * Runs an experiment: every method on the same stored measurements, resumed where it was stopped. Throws ConfigError
+ * for anything wrong with the experiment, and CancelledError when `signal` aborts; what had finished is kept in both
+ * cases.
  */
 export const compare = async (options: CompareOptions): Promise<Comparison> => {
   const { signal, onProgress } = options;

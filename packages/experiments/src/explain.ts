@@ -74,9 +74,10 @@ const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch:
 };
 
 /**
- * Looks into every method of an experiment, step by step: what its guidance is, beside the exact score where that is known. Runs a few samples of a
- * few images (16 of 2 unless `overrides` says otherwise), all samples of an image at once, and stores nothing but the report.
- * Throws ConfigError for anything wrong with the experiment, and CancelledError when `signal` aborts.
+ * Looks into every method of an experiment, step by step: what its guidance is, beside the exact score where that is
+ * known. Runs a few samples of a few images (16 of 2 unless `overrides` says otherwise), all samples of an image at
+ * once, and stores nothing but the report. Throws ConfigError for anything wrong with the experiment, and
+ * CancelledError when `signal` aborts.
  */
 export const explain = async (options: ExplainOptions): Promise<Explanation> => {
   const { signal, onProgress } = options;

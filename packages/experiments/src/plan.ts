@@ -85,8 +85,8 @@ const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly
 };
 
 /**
- * Says what an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads
- * no weights and runs nothing.
+ * Says what an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless
+ * it is to measure, reads no weights and runs nothing.
  */
 export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
   const bench = await openWorkbench(source);

@@ -9,7 +9,10 @@ import type { Progress, Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { chunkFor } from './plan/workbench.ts';
 
-/** The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's measurement shape. */
+/**
+ * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
+ * measurement shape.
+ */
 export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
 
 export type SampleOptions = Watch & {

@@ -23,7 +23,10 @@ import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 export type TuneOptions = Omit<ExperimentSource, 'overrides'> & Watch & {
   /** The recipe to write; default `<recipe>.tuned.yaml`, beside it. */
   readonly out?: string;
-  /** Folder of the samples; default `runs/<name of the recipe>-tune-<hash>` in the working folder, so that the same command resumes. */
+  /**
+   * Folder of the samples; default `runs/<name of the recipe>-tune-<hash>` in the working folder, so that the same
+   * command resumes.
+   */
   readonly run?: string;
 };
 
@@ -118,9 +121,10 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
 const tunedPath = (recipe: string): string => join(dirname(recipe), `${(recipe.split(/[/\\]/).at(-1) ?? '').replace(/(\.tuned)?\.\w+$/, '')}.tuned.yaml`);
 
 /**
- * Chooses the options that manifests declare tunable and that the recipe does not give, for each method, operator and noise level, on
- * validation images: one search, the same for all methods, with the same budget. Writes a recipe that has each tuned row under the row as it
- * was. Stopped and started again it goes on where it was, for candidates are rows of an ordinary run.
+ * Chooses the options that manifests declare tunable and that the recipe does not give, for each method, operator and
+ * noise level, on validation images: one search, the same for all methods, with the same budget. Writes a recipe that
+ * has each tuned row under the row as it was. Stopped and started again it goes on where it was, for candidates are
+ * rows of an ordinary run.
  */
 export const tune = async ({ recipe: source, out, run: folder, registries = [], ...watch }: TuneOptions): Promise<Tuned> => {
   const bench = await openWorkbench({ recipe: source, registries });

@@ -33,8 +33,9 @@ const bindExact = async ({ container, registry, experiment, model }: Workbench, 
 };
 
 /**
- * The exact conditional mean of a row's problems: x0hat of `guidance/exact` at the states of another method. It is there where that method works
- * (A = I with any model, any linear A with a prior in closed form); otherwise its reason comes back.
+ * The exact conditional mean of a row's problems: x0hat of `guidance/exact` at the states of another method. It is
+ * there where that method works (A = I with any model, any linear A with a prior in closed form); otherwise its reason
+ * comes back.
  */
 export const exactReference = async (bench: Workbench, row: PlannedRow, engine: Engine): Promise<ExactReference | string> => {
   const bound = await bindExact(bench, row, engine);
@@ -46,7 +47,8 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
       const begun = await scoped(async () => (await sampler.start?.(problem, first, silence)) ?? []);
       return {
         async mean(xt, { level, next, index }) {
-          // x0hat depends on the level alone; the coefficients are there because the compiled step expects the scheduler's.
+          // x0hat depends on the level alone; the coefficients are there because the compiled step expects the
+          // scheduler's.
           const { x0hat } = await sampler.step(withImage(begun, xt), { ...first, index, level, next }, problem, silence);
           if (x0hat === undefined) throw new Error('guidance/exact returned no x0hat.');
           return x0hat;

@@ -38,7 +38,8 @@ const readingOf = ({ method }: PlannedRow, { stepped, noise, step }: SeenStep, x
  *               has no such move, signal (x0hat - E[x0 | xt]) / noise^2: what its x0hat says
  *   likelihood  signal (E[x0 | xt, y] - E[x0 | xt]) / noise^2, exact
  *
- * Cost a step, beside the method's: 3 forwards and 1 vjp of the model, and what `exact` costs. Differences are taken in float64 of float32 states.
+ * Cost a step, beside the method's: 3 forwards and 1 vjp of the model, and what `exact` costs. Differences are taken in
+ * float64 of float32 states.
  */
 export const createProbe = ({ predict, free, direction, dataTerm }: Instruments, row: PlannedRow, imageShape: ImageShape) => {
   /** (xNext - xFree) / c of every row. */

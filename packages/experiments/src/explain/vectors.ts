@@ -1,4 +1,7 @@
-/** The vectors that one step of one sample shows, as scores (gradients of a log density) in the units of xt; [d], row-major H, W, C. */
+/**
+ * The vectors that one step of one sample shows, as scores (gradients of a log density) in the units of xt; [d],
+ * row-major H, W, C.
+ */
 export type StepVectors = {
   /** Score of the prior p(xt). */
   readonly prior: Float64Array;
@@ -63,7 +66,10 @@ export const measure = ({ prior, guidance, likelihood, data, direction }: StepVe
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && Number.isFinite(value)));
 };
 
-/** Norm of the mean of some vectors over their root mean square norm: 0 to 1; 1 / sqrt(count) for independent ones of mean zero. */
+/**
+ * Norm of the mean of some vectors over their root mean square norm: 0 to 1; 1 / sqrt(count) for independent ones of
+ * mean zero.
+ */
 export const meanShare = (vectors: readonly Float64Array[]): number | undefined => {
   const [first] = vectors;
   if (first === undefined || vectors.length < 2) return undefined;

@@ -58,7 +58,9 @@ export const checkPlace = (path: string, elsewhere: string): void => {
   }
 };
 
-/** Writes a file beside its place and renames it, so that a file is whole or not there. `elsewhere`: see `writeError`. */
+/**
+ * Writes a file beside its place and renames it, so that a file is whole or not there. `elsewhere`: see `writeError`.
+ */
 export const writeWhole = (path: string, content: Uint8Array | string, elsewhere?: string): void => {
   const partial = partialOf(path);
   try {
@@ -78,7 +80,10 @@ export const writeWhole = (path: string, content: Uint8Array | string, elsewhere
 /** Bytes that are read of a file: more than the header of any sample or trace takes. */
 const HEAD = 4096;
 
-/** Whether a safetensors file is there and as long as its header says: a power cut may leave it empty or cut. Its numbers are not read. */
+/**
+ * Whether a safetensors file is there and as long as its header says: a power cut may leave it empty or cut. Its
+ * numbers are not read.
+ */
 export const isWhole = (path: string): boolean => {
   if (!existsSync(path)) return false;
   const file = openSync(path, 'r');

@@ -12,8 +12,8 @@ const nothingToDraw = (where: string): KeyedRandom => {
 };
 
 /**
- * A given measurement as a problem; the truth is not known and stands as zeros. Throws ConfigError where the size does not fit the operator,
- * and for an operator that draws its parameters, for those of the measurement are not known.
+ * A given measurement as a problem; the truth is not known and stands as zeros. Throws ConfigError where the size does
+ * not fit the operator, and for an operator that draws its parameters, for those of the measurement are not known.
  */
 export const givenProblem = (parts: {
   readonly name: string;

@@ -79,7 +79,10 @@ export type Recipe = {
   readonly folder: string;
   /** The file, as messages name it. */
   readonly where: string;
-  /** Runs `check`; a ConfigError that names a place of the file as `[file /pointer]` leaves with the line: `[file:12 /pointer]`. */
+  /**
+   * Runs `check`. A ConfigError that names a place of the file as `[file /pointer]` leaves with the line:
+   * `[file:12 /pointer]`.
+   */
   locating<T>(check: () => T): T;
 };
 

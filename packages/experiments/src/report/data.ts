@@ -1,6 +1,7 @@
 /**
- * What a report shows: the results of a run, and what belongs to the page alone. `reportData` collects it and `renderReport` turns it into HTML.
- * Pictures are PNG data URIs, at their own resolution (the page enlarges them without smoothing).
+ * What a report shows: the results of a run, and what belongs to the page alone. `reportData` collects it and
+ * `renderReport` turns it into HTML. Pictures are PNG data URIs, at their own resolution (the page enlarges them
+ * without smoothing).
  */
 
 import type { FreeEnergyTable } from '../results/free-energy.ts';
@@ -41,7 +42,9 @@ export type ReportProblem = {
   readonly sigmaY: number;
   /** The measurement; null where it is not a picture. */
   readonly measurement: PngDataUri | null;
-  /** The standard deviation that is white in the `std` pictures of all results here; black is 0. Images are in [-1, 1]. */
+  /**
+   * The standard deviation that is white in the `std` pictures of all results here; black is 0. Images are in [-1, 1].
+   */
   readonly stdWhite?: number;
   readonly results: readonly ReportResult[];
 };
@@ -55,7 +58,10 @@ export type ReportResult = {
   /** Standard deviation of the samples, a grey picture. */
   readonly std?: PngDataUri;
   readonly trace?: ReportTrace;
-  /** Scores of this sample by metric id, shown at the picture. Where left out, those of the image in `perImage` of the row are. */
+  /**
+   * Scores of this sample by metric id, shown at the picture. Where left out, those of the image in `perImage` of the
+   * row are.
+   */
   readonly scores?: Readonly<Record<string, number>>;
 };
 

@@ -14,7 +14,10 @@ const longestLabel = 22;
 
 type ScoredRow = { readonly row: RowSummary; readonly score: MetricSummary };
 
-/** Two figures of one metric on one problem: the scores, and what the comparison rests on, the paired differences to the best mean. */
+/**
+ * Two figures of one metric on one problem: the scores, and what the comparison rests on, the paired differences to the
+ * best mean.
+ */
 export function metricFigures(problem: ReportRows, metric: IndexMetric, imageNames: readonly string[]): Html | null {
   const scored = problem.rows.flatMap((row): readonly ScoredRow[] => {
     const score = row.metrics.get(metric.id);

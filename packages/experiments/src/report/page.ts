@@ -10,7 +10,10 @@ type Page = {
   readonly script?: { readonly text: string; readonly hash: string };
 };
 
-/** A whole HTML file that needs nothing else: its content security policy forbids every request, and every script but `script`. */
+/**
+ * A whole HTML file that needs nothing else: its content security policy forbids every request, and every script but
+ * `script`.
+ */
 export function page({ title, body, css = '', script }: Page): string {
   const policy = [
     `default-src 'none'`, `img-src data:`, `style-src 'unsafe-inline'`, ...(script ? [`script-src 'sha256-${script.hash}'`] : []), `base-uri 'none'`, `form-action 'none'`,

@@ -23,9 +23,9 @@ type Anchored = ReportRows & { readonly id: string };
 type Section = { readonly id: string; readonly title: string; readonly body: Html };
 
 /**
- * The report as one HTML file that needs nothing else: pictures are data URIs, figures are SVG, style and script are inside, and its
- * content security policy forbids every request. Complete without JavaScript; with it, tables sort and film strips are scrubbed.
- * Sections without data are left out.
+ * The report as one HTML file that needs nothing else: pictures are data URIs, figures are SVG, style and script are
+ * inside, and its content security policy forbids every request. Complete without JavaScript; with it, tables sort and
+ * film strips are scrubbed. Sections without data are left out.
  */
 export function renderReport(data: ReportData): string {
   const problems = problemsOf(data.rows).map((problem, i): Anchored => ({ id: `problem-${i + 1}`, ...problem }));
@@ -69,7 +69,10 @@ ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h
   });
 }
 
-/** Small images are enlarged by a whole factor to about 128 pixels, large ones shown at 176; narrow windows take three quarters. */
+/**
+ * Small images are enlarged by a whole factor to about 128 pixels, large ones shown at 176; narrow windows take three
+ * quarters.
+ */
 function tileSize({ imageShape: [height, width] }: ReportData): number {
   const size = Math.max(height, width);
   return size <= 128 ? size * Math.max(1, Math.round(128 / size)) : Math.min(size, 176);

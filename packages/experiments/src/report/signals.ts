@@ -11,7 +11,8 @@ const points = (values: readonly number[], width: number): { x: number; y: numbe
   values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
 
 function signalFigure({ truth, name }: ReportSignal, { measurement, results }: Problem, { label, samples }: Problem['results'][number]): Html {
-  // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is known.
+  // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is
+  // known.
   const seen = truth ? [...truth, ...(measurement ?? [])] : results.flatMap((each) => each.samples.flat());
   const [low, high] = [Math.min(...seen), Math.max(...seen)];
   const margin = 0.25 * (high - low) || 1;

@@ -58,8 +58,8 @@ function sweepFigure(option: string, title: string, points: readonly Point[], le
 const MOST_LEVELS = 4;
 
 /**
- * The figures of a sweep: quality against the option, and beside it the misfit of the data, where 1 is the level of the noise. One pair of
- * figures for each numeric option; what is swept beside it makes lines.
+ * The figures of a sweep: quality against the option, and beside it the misfit of the data, where 1 is the level of the
+ * noise. One pair of figures for each numeric option; what is swept beside it makes lines.
  */
 export function sweepFigures({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html | null {
   const swept = rows.filter((row): row is Swept => row.sweep !== undefined);

@@ -44,7 +44,9 @@ export const freeEnergyTables = async (index: RunIndex, store: Store): Promise<r
 };
 
 const { fixed } = plain;
-/** An error of a free energy; where some bin holds no sample the free energy there is infinite, and so are its errors. */
+/**
+ * An error of a free energy; where some bin holds no sample the free energy there is infinite, and so are its errors.
+ */
 const shown = (value: number): string => (Number.isFinite(value) ? fixed(value, 2) : 'empty bins');
 
 export const freeEnergyColumns = ['method', 'F rmse', 'F max error', 'barrier', 'bins', 'window mean error', 'window std / exact'] as const;

@@ -24,7 +24,10 @@ const numbersIn = ({ minus, thousands, zeroSign }: Characters) => {
     fixed,
     /** Fixed decimals after a sign. */
     signed,
-    /** Three significant digits at most, far below 1 with a power of ten: noise levels, standard deviations, values of options. */
+    /**
+     * Three significant digits at most, far below 1 with a power of ten: noise levels, standard deviations, values of
+     * options.
+     */
     short(value: number): string {
       if (value === 0 || !Number.isFinite(value)) return String(value);
       const magnitude = Math.floor(Math.log10(Math.abs(value)));
@@ -59,7 +62,10 @@ export const durationDecimals = (seconds: readonly number[]): number => {
   return longest > 0 ? Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(longest)))) : 2;
 };
 
-/** Decimals that show the typical (median) half width with two significant digits; where there is none, about four of the scores. */
+/**
+ * Decimals that show the typical (median) half width with two significant digits; where there is none, about four of
+ * the scores.
+ */
 export const decimalsFor = (halfWidths: readonly number[], scores: readonly number[]): number => {
   const widths = halfWidths.filter((width) => width > 0).sort((a, b) => a - b);
   const width = widths[Math.floor(widths.length / 2)];

@@ -5,12 +5,15 @@ import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from
 import type { Cell, Store } from '../run/store.ts';
 import { problemsOf } from './problems.ts';
 
-/** A mean over images. `ci95` is the half width of its 95 % interval, 1.96 standard errors; null where there is one image. */
+/**
+ * A mean over images. `ci95` is the half width of its 95 % interval, 1.96 standard errors; null where there is one
+ * image.
+ */
 export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
 
 /**
- * The mean of paired differences to the best row. Its `ci95` is from Student's t, so that the interval excludes zero exactly where the paired
- * t test has p < 0.05, for few images too.
+ * The mean of paired differences to the best row. Its `ci95` is from Student's t, so that the interval excludes zero
+ * exactly where the paired t test has p < 0.05, for few images too.
  */
 type Difference = Estimate & {
   /** Label of the row with the best mean. */
@@ -53,7 +56,9 @@ export type RowCost = {
 export type RowSummary = IndexRow & {
   /** Scores by metric id; a metric without a finite score is left out. */
   readonly metrics: ReadonlyMap<string, MetricSummary>;
-  /** Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0. */
+  /**
+   * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
+   */
   readonly misfit?: Estimate;
   /** Cost of one sample; undefined where nothing has run. */
   readonly cost?: RowCost;

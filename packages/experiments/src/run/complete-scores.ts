@@ -51,7 +51,10 @@ const misfitBy = ({ misfit }: Run, { operator: { operator } }: PlannedRow): Meas
   return at(values, 0, 'misfit of a picture');
 };
 
-/** Makes the scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
+/**
+ * Makes the scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples
+ * of each image.
+ */
 export const completeScores = async (run: Run): Promise<void> => {
   const { index, metrics, rows, store, watch } = run;
   const cells = await store.cells();
@@ -79,7 +82,9 @@ export const completeScores = async (run: Run): Promise<void> => {
   }
 };
 
-/** Lets each metric score the first image against itself, so that one that cannot says so before anything is sampled. */
+/**
+ * Lets each metric score the first image against itself, so that one that cannot says so before anything is sampled.
+ */
 export const tryMetrics = async ({ index, metrics, store }: Run): Promise<void> => {
   const [hash] = index.rows.flatMap(({ problems }) => problems);
   if (hash === undefined) return;

@@ -14,7 +14,8 @@ export interface MisfitMeter {
  *
  *   misfit = || y - A(x) ||_2 / (sigmaY sqrt(n))       n entries of y that carry noise
  *
- * The clean image has 1 give or take 1 / sqrt(2 n). Well above 1 the measurement is not fitted, well below it its noise is. Not defined for sigmaY = 0.
+ * The clean image has 1 give or take 1 / sqrt(2 n). Well above 1 the measurement is not fitted, well below it its noise
+ * is. Not defined for sigmaY = 0.
  */
 export const misfitMeter = (engine: Engine): MisfitMeter => {
   const meterOf = (operator: Operator) =>

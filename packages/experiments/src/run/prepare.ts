@@ -47,8 +47,8 @@ const makeProblems = async (bench: Workbench, folder: string, { signal, onProgre
 };
 
 /**
- * Hash of everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order of rows, other methods, the
- * number of images or samples, metrics.
+ * Hash of everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order
+ * of rows, other methods, the number of images or samples, metrics.
  */
 const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: CodeOf, { operator, method }: PlannedRow): string => {
   const { reference } = method;

@@ -24,7 +24,10 @@ export const cleanImage = async ({ experiment, model, dataset }: Workbench, posi
 
 const pathOf = (folder: string, hash: string): string => join(folder, 'problems', `${hash}.safetensors`);
 
-/** The problem of an image; its random numbers follow from the seed, the image's name and the operator. The caller disposes it. */
+/**
+ * The problem of an image; its random numbers follow from the seed, the image's name and the operator. The caller
+ * disposes it.
+ */
 export const problemOf = ({ experiment, model, recipe }: Workbench, { reference, operator }: OperatorPart, sigmaY: number, image: CleanImage): Problem => {
   const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
   const parts = { name: image.name, imageShape: model.imageShape, operator, operatorKey };

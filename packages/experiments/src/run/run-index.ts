@@ -45,7 +45,10 @@ export type IndexMetric = {
   readonly key: string;
 };
 
-/** The content of `run.json` in a run folder: what the last command compared there. With the results it is all that tables and reports are made of. */
+/**
+ * The content of `run.json` in a run folder: what the last command compared there. With the results it is all that
+ * tables and reports are made of.
+ */
 export type RunIndex = {
   readonly title: string;
   readonly notes?: string;

@@ -12,7 +12,8 @@ const median = (values: readonly number[]): number =>
   at([...values].sort((a, b) => a - b), Math.floor(values.length / 2), 'lap');
 
 /**
- * Times the steps of a chunk. A step in which something was compiled counts as long as the median of the others, the rest of it as compilation.
+ * Times the steps of a chunk. A step in which something was compiled counts as long as the median of the others, the
+ * rest of it as compilation.
  */
 export const stopwatch = (bound: Pick<BoundGuidance, 'compilations'>) => {
   const plain: number[] = [];

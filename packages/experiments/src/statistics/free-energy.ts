@@ -28,7 +28,10 @@ export type FreeEnergyTruth = {
 export type FreeEnergyResult = {
   /** F at the bins' centres, its lowest value 0; null where no sample fell. */
   readonly energy: readonly (number | null)[];
-  /** Bins that hold enough samples to be compared, of those in the range of errors: a sampler far too narrow leaves most of them empty. */
+  /**
+   * Bins that hold enough samples to be compared, of those in the range of errors: a sampler far too narrow leaves most
+   * of them empty.
+   */
   readonly bins: { readonly compared: number; readonly wanted: number };
   readonly rmse: number;
   readonly maxError: number;
@@ -101,7 +104,9 @@ export const wham = (counts: readonly (readonly number[])[], restraints: readonl
   return weigh(f);
 };
 
-/** The free energy that the samples of x1, [windows][samples], give, and how far it and the windows are from the truth. */
+/**
+ * The free energy that the samples of x1, [windows][samples], give, and how far it and the windows are from the truth.
+ */
 export const freeEnergy = (samples: readonly (readonly number[])[], options: FreeEnergyOptions, truth: FreeEnergyTruth, sigmaY: number): FreeEnergyResult => {
   const { from, to, bins, errors: errorRange, barrier: barrierRange } = options;
   const centres = binCentres(options);

@@ -1,6 +1,6 @@
 /**
- * Statistics of scores in float64. Pure functions of plain arrays. Paired functions take the scores of two methods on the same problems and
- * speak of the difference a - b. All tests are two-sided.
+ * Statistics of scores in float64. Pure functions of plain arrays. Paired functions take the scores of two methods on
+ * the same problems and speak of the difference a - b. All tests are two-sided.
  */
 import type { KeyedRandom } from '@tweedie/core';
 import { incompleteBeta, logBinomial, studentCritical, studentTwoSided } from './special.ts';

@@ -46,7 +46,10 @@ const rank = (d: readonly number[]): { ranks: number[]; tieSum: number } => {
   return { ranks, tieSum };
 };
 
-/** Two-sided p of the smaller rank sum over all sign patterns. Ranks are doubled, so that averages are whole; counts become probabilities at once. */
+/**
+ * Two-sided p of the smaller rank sum over all sign patterns. Ranks are doubled, so that averages are whole; counts
+ * become probabilities at once.
+ */
 const patternP = (ranks: readonly number[], statistic: number): number => {
   const doubled = ranks.map((value) => Math.round(2 * value));
   const total = doubled.reduce((sum, value) => sum + value, 0);

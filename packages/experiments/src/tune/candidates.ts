@@ -17,9 +17,9 @@ const valueAt = ({ from, to, scale, whole }: Range, share: number): number =>
   written(scale === 'log' ? from * (to / from) ** share : from + (to - from) * share, whole);
 
 /**
- * `count` points of the unit cube that fill it evenly however many are taken: an additive recurrence with the powers of 1 / g, where
- * g^(d+1) = g + 1 generalises the golden ratio to d dimensions. `start` is the first point. Roberts 2018, "The unreasonable effectiveness of
- * quasirandom sequences".
+ * `count` points of the unit cube that fill it evenly however many are taken: an additive recurrence with the powers of
+ * 1 / g, where g^(d+1) = g + 1 generalises the golden ratio to d dimensions. `start` is the first point. Roberts 2018,
+ * "The unreasonable effectiveness of quasirandom sequences".
  */
 export const evenPoints = (start: ArrayLike<number>, count: number): readonly (readonly number[])[] => {
   const dimension = start.length;
@@ -31,7 +31,10 @@ export const evenPoints = (start: ArrayLike<number>, count: number): readonly (r
 
 export type Values = Readonly<Record<string, number>>;
 
-/** `count` sets of values at most, each once: the values that the row has already, where it has all of them, then an even cover of the ranges. */
+/**
+ * `count` sets of values at most, each once: the values that the row has already, where it has all of them, then an
+ * even cover of the ranges.
+ */
 export const candidateValues = (ranges: readonly Range[], own: Readonly<Record<string, unknown>>, start: ArrayLike<number>, count: number): readonly Values[] => {
   const kept = ranges.map(({ option }) => [option, own[option]] as const).filter((entry): entry is readonly [string, number] => typeof entry[1] === 'number');
   const first = kept.length === ranges.length ? [Object.fromEntries(kept)] : [];

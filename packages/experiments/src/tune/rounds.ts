@@ -1,4 +1,7 @@
-/** Successive halving: every candidate on few images, the better half on twice as many, until those that are left have seen all. */
+/**
+ * Successive halving: every candidate on few images, the better half on twice as many, until those that are left have
+ * seen all.
+ */
 import { at } from '@tweedie/core';
 
 /** Images that candidates are compared on, round by round: a quarter, half and all of them. */
@@ -20,7 +23,10 @@ export const candidatesFor = (samples: number, images: number): number => {
   return candidates;
 };
 
-/** Compares scores, the best first; null, the score of a candidate of which a sample failed, comes last. Equal ones keep their order. */
+/**
+ * Compares scores, the best first; null, the score of a candidate of which a sample failed, comes last. Equal ones keep
+ * their order.
+ */
 export const byScore = (better: 'higher' | 'lower') => (a: number | null, b: number | null): number => {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
   return better === 'higher' ? b - a : a - b;

@@ -57,8 +57,9 @@ export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
   }))));
 
 /**
- * Makes the candidates of all searches. They depend on the seed and the number of free options alone, so every method and problem is
- * searched at the same places of its ranges; equal options are one object, which is bound once for all noise levels.
+ * Makes the candidates of all searches. They depend on the seed and the number of free options alone, so every method
+ * and problem is searched at the same places of its ranges; equal options are one object, which is bound once for all
+ * noise levels.
  */
 export const makeCandidates = async (bench: Workbench, { seed }: Tune, searches: readonly Search[]): Promise<readonly (readonly Candidate[])[]> => {
   const parts = new Map<string, MethodPart>();

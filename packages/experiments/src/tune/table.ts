@@ -5,7 +5,10 @@ import type { Range } from './candidates.ts';
 import { showImages } from '../recipe/tune-settings.ts';
 import { differenceTo, valueOf, type Scored, type TuneResult } from './result.ts';
 
-/** The nearest candidates on both sides of the chosen value of an option; undefined where the chosen one is at the edge of what was tried. */
+/**
+ * The nearest candidates on both sides of the chosen value of an option; undefined where the chosen one is at the edge
+ * of what was tried.
+ */
 const neighbours = ({ tried, chosen }: TuneResult, { option }: Range): readonly [below: Scored | undefined, above: Scored | undefined] => {
   const own = valueOf(chosen, option);
   const sorted = [...tried].sort((a, b) => valueOf(a, option) - valueOf(b, option));

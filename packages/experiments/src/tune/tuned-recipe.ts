@@ -72,7 +72,10 @@ const keepFolder = (document: Document, folder: string, target: string): void =>
 
 type Written = { readonly file: string | undefined; readonly target: string };
 
-/** The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is written from its content. */
+/**
+ * The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is
+ * written from its content.
+ */
 export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly TuneResult[], { file, target }: Written): string => {
   const { recipe, experiment } = bench;
   const document = file === undefined ? new Document(recipe.input) : parseDocument(readFileSync(file, 'utf8'));
