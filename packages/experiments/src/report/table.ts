@@ -72,7 +72,7 @@ function scoreCells(row: RowSummary, score: MetricSummary | undefined, decimals:
     return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}</td>`;
   }
   const { pHolm, winRate } = difference;
-  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${pHolm.toFixed(3)}`,
+  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${fixed(pHolm, 3)}`,
     `better\u00a0on\u00a0${Math.round(100 * winRate)}\u00a0%`].filter((text) => text !== '').join(', ');
   return html`${quality}<td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${about
     ? html`<span class="about">${about}</span>` : null}</td>`;
