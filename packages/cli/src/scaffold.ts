@@ -3,8 +3,9 @@ import { basename, dirname, join, relative } from 'node:path';
 import { CancelledError, ConfigError, loadRegistries, messageOf, nearest, readJson } from '@tweedie/core/registry';
 import { checkId, rename, spellingsOf } from './spellings.ts';
 
-/** Kinds that have a template. */
-export const scaffoldKinds = ['operator', 'guidance', 'scheduler'] as const;
+/** The kinds that have a template: all but `engine`. */
+export const scaffoldKinds = ['operator', 'guidance', 'scheduler', 'model', 'metric', 'dataset'] as const;
+/** A kind that has a template. */
 export type ScaffoldKind = (typeof scaffoldKinds)[number];
 
 /** Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. */
