@@ -1,6 +1,6 @@
 import { ConfigError, type DatasetFactory, keyedRandom } from '@tweedie/core';
 
-// Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
+// Edit 1 of 3: the options. Names, ranges and defaults stand in plugin.json, by which they are checked beforehand.
 export interface ExampleOptions {
   /** Height and width in pixels. */
   readonly size: number;
@@ -9,19 +9,20 @@ export interface ExampleOptions {
   readonly seed: number;
 }
 
-// Edit 2 of 3: what it is, in a sentence: shapes, order, names, what is read and kept in memory, errors, source and licence.
+// Edit 2 of 3: what it is, in a sentence: shapes, order, names, what is read and kept, errors, source and licence.
 /**
- * Smooth random pictures: in each a plane wave whose direction and length are drawn, and its phase once for each channel:
+ * Smooth random pictures: in each a plane wave whose direction and length are drawn, and its phase once for each
+ * channel:
  *
  *   x0[row, column, channel] = cos(2 pi ((down row + across column) / size + phase[channel])),   down, across ~ N(0, 1)
  *
- * [size, size, 3]. A picture is made from the seed and its index when it is asked for; nothing is kept. Throws ConfigError for an
- * index that is not there.
+ * [size, size, 3]. A picture is made from the seed and its index when it is asked for; nothing is kept. Throws
+ * ConfigError for an index that is not there.
  */
 export const example: DatasetFactory<ExampleOptions> = ({ size, count, seed }) => ({
   imageShape: [size, size, 3],
   size: count,
-  // Edit 3 of 3: the pictures, in [-1, 1]. The same index gives the same name and numbers, whatever was asked for before.
+  // Edit 3 of 3: the pictures, in [-1, 1]. An index always gives the same name and numbers, in any order of asking.
   item: async (index) => {
     if (!Number.isInteger(index) || index < 0 || index >= count) {
       throw new ConfigError(

@@ -1,19 +1,19 @@
 import { ConfigError, type MetricFactory, showShape, tf } from '@tweedie/core';
 
-// Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
+// Edit 1 of 3: the options. Names, ranges and defaults stand in plugin.json, by which they are checked beforehand.
 export interface ExampleOptions {
   /** The value of white where that of black is 0. */
   readonly white: number;
 }
 
-// Edit 2 of 3: what it is, in a sentence and as an equation: shapes, range, best value, errors, source with the place in it.
+// Edit 2 of 3: what it is, in a sentence and as an equation: shapes, range, best value, errors, source and place in it.
 /**
  * Mean absolute error, per image, over all of its entries:
  *
  *   MAE = white / 2 * mean( |x - reference| )
  *
- * Two batches [B, H, W, C] of one shape, in [-1, 1] (numbers outside count as they are). Equal images score 0, the best value.
- * Throws ConfigError when the shapes differ.
+ * Two batches [B, H, W, C] of one shape, in [-1, 1] (numbers outside count as they are). Equal images score 0, the
+ * best value. Throws ConfigError when the shapes differ.
  */
 export const example: MetricFactory<ExampleOptions> = ({ white }) => ({
   better: 'lower',
