@@ -66,7 +66,7 @@ const sourcesIn = (home: string, folder: string): readonly Source[] => {
       return { file: relative(root, join(path, name)).replaceAll('\\', '/'), home, isSource: folder === 'src', text, imports };
     });
 };
-const sources = [...homesOfCode.flatMap((home) => ['src', 'test', 'bench'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
+const sources = [...homesOfCode.flatMap((home) => ['src', 'test'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
 
 const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 /** `core` for packages/core, the kind for plugins and templates. */

@@ -1,8 +1,9 @@
 /** What a compiled function is made of and where its time goes, by the lines of the user's code. */
-import { constantBytes, nodeName, operationsOf, valueOfNode } from './encode.ts';
-import type { Value } from './graph.ts';
-import type { Profile } from './profile.ts';
-import { bytesMoved, flops } from './work.ts';
+import { constantBytes } from './passes/fixed.ts';
+import { nodeName, operationsOf, valueOfNode } from './session/encode.ts';
+import type { Value } from './graph/graph.ts';
+import type { Profile } from './session/profile.ts';
+import { bytesMoved, flops } from './graph/work.ts';
 
 /** What one operation of TensorFlow.js on one line of code has become. */
 export type Row = {

@@ -2,9 +2,9 @@
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ConfigError, disposeTree, messageOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
-import { type ModelFiles, writeModel } from './model-file.ts';
+import { type ModelFiles, writeModel } from './session/model-file.ts';
 import { parametersOf, pathsOf } from './paths.ts';
-import { refuseWhileTracing, trace } from './trace.ts';
+import { refuseWhileTracing, trace } from './tracing/trace.ts';
 
 /** The shape and type of a tensor; a tensor is one itself. */
 export type TensorShape = { readonly shape: readonly number[]; readonly dtype?: 'float32' | 'int32' | 'bool' };

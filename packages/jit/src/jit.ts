@@ -1,13 +1,13 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
-import { operationsOf } from './encode.ts';
+import { operationsOf } from './session/encode.ts';
 import { type Explanation, explanationOf } from './explain.ts';
-import { inArrayOf, type Value } from './graph.ts';
-import { withModel } from './model-file.ts';
-import { profiled } from './profile.ts';
-import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session.ts';
-import type { SessionPool } from './session-pool.ts';
-import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
-import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './work.ts';
+import { inArrayOf, type Value } from './graph/graph.ts';
+import { withModel } from './session/model-file.ts';
+import { profiled } from './session/profile.ts';
+import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session/session.ts';
+import type { SessionPool } from './session/session-pool.ts';
+import { inputName, refuseWhileTracing, SCALARS, trace } from './tracing/trace.ts';
+import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './graph/work.ts';
 
 export interface JitOptions extends SessionOptions {
   /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */

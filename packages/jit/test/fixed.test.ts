@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { fixedElements, isFixed } from '../src/fixed.ts';
-import { createGraph, type Graph, sizeOf, type Value } from '../src/graph.ts';
-import { reshape, reverse, slice, table, transpose, unary } from '../src/ops.ts';
+import { fixedElements, isFixed } from '../src/passes/fixed.ts';
+import { createGraph } from '../src/graph/create-graph.ts';
+import { type Graph, sizeOf, type Value } from '../src/graph/graph.ts';
+import { reshape, reverse, slice, table, transpose, unary } from '../src/graph/ops.ts';
 
 type Move = (g: Graph, x: Value, t: Tensor) => readonly [Value, Tensor];
 

@@ -1,6 +1,6 @@
-import { type Graph, reachable, type Value } from '../src/graph.ts';
-import { createGraph } from '../src/graph.ts';
-import { trace } from '../src/trace.ts';
+import { type Graph, reachable, type Value } from '../src/graph/graph.ts';
+import { createGraph } from '../src/graph/create-graph.ts';
+import { trace } from '../src/tracing/trace.ts';
 
 /** The values of a traced and finished function, in order. */
 export const tracedValues = (fn: (...args: never[]) => unknown, ...args: unknown[]): readonly Value[] => reachable(trace(fn as never, args as never).outputs);

@@ -1,9 +1,9 @@
 /** Wide 3 x 3 convolutions as matrix products over tiles: which, of which operations, and how exact. */
 import { type Tensor, tf } from '@tweedie/core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { isFixed } from '../src/fixed.ts';
+import { isFixed } from '../src/passes/fixed.ts';
 import { jit } from '../src/index.ts';
-import { trace } from '../src/trace.ts';
+import { trace } from '../src/tracing/trace.ts';
 import { seeded } from './agreement.ts';
 import { operations, tracedValues } from './operations.ts';
 

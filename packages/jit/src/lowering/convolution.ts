@@ -4,9 +4,9 @@
  * filter is a constant.
  */
 import { tf } from '@tweedie/core';
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { interleaved, planar } from '../layout.ts';
-import { add, concat, matmul, reshape, reverse, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { interleaved, planar } from '../graph/layout.ts';
+import { add, concat, matmul, reshape, reverse, transpose } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
 import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
 import { behind, taps, transposedConvolution, type Windows } from './windows.ts';

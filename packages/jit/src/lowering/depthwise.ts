@@ -1,6 +1,6 @@
 /** Convolutions in which every channel has filters of its own, [height, width, channels, filters of a channel], and their gradients. */
-import { sizeOf, type Graph, type Value } from '../graph.ts';
-import { concat, mul, reduce, reshape, transpose } from '../ops.ts';
+import { sizeOf, type Graph, type Value } from '../graph/graph.ts';
+import { concat, mul, reduce, reshape, transpose } from '../graph/ops.ts';
 import { convolve, convolveBack, fusedWith, type Shape4, shape4, windows } from './convolution.ts';
 import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
 import { taps, type Windows } from './windows.ts';

@@ -1,7 +1,7 @@
 /** Grey-scale dilation: the maximum of image plus filter in each window. The gradient goes to the tap that was the largest, the first of equal ones. */
 import { tf } from '@tweedie/core';
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { add, binary, compare, concat, expand, fill, reduce, reshape, sliceAxis, where } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { add, binary, compare, concat, expand, fill, reduce, reshape, sliceAxis, where } from '../graph/ops.ts';
 import { type Shape4, windowsOf } from './convolution.ts';
 import type { Inputs, KernelAttributes, Lowerings } from './lowering.ts';
 import { overlap, taps, type Windows } from './windows.ts';

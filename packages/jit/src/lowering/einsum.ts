@@ -1,6 +1,6 @@
 /** Einsum as a matrix product: the letters sorted into batch, rows, columns and those summed over. */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { mul, reshape, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { mul, reshape, transpose } from '../graph/ops.ts';
 import type { Lowerings } from './lowering.ts';
 import { product } from './matmul.ts';
 import { sum } from './reduction.ts';

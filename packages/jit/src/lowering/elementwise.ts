@@ -1,6 +1,6 @@
 import { MARK, tf } from '@tweedie/core';
-import type { Dtype, Graph, Value } from '../graph.ts';
-import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
+import type { Dtype, Graph, Value } from '../graph/graph.ts';
+import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../graph/ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
 const float = (g: Graph, x: Value): Value => cast(g, x, 'float32');

@@ -1,6 +1,6 @@
 /** Entries taken from, put to or looked for at places that are numbers of the graph. */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { cast, compare, expand, fill, ints, mul, reduce, reshape, sliceAxis, table, transpose, where } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { cast, compare, expand, fill, ints, mul, reduce, reshape, sliceAxis, table, transpose, where } from '../graph/ops.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { axesOf } from './reduction.ts';
 

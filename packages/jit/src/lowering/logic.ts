@@ -1,5 +1,5 @@
-import type { Dtype, Graph, Value } from '../graph.ts';
-import { cast, compare, fill, reshape, table, unary, where } from '../ops.ts';
+import type { Dtype, Graph, Value } from '../graph/graph.ts';
+import { cast, compare, fill, reshape, table, unary, where } from '../graph/ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
 const comparison = (op: string): Lowering => (g, { a, b }) => {

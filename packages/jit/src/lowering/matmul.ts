@@ -1,5 +1,5 @@
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { add, matmul, mul, reshape, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { add, matmul, mul, reshape, transpose } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { sum } from './reduction.ts';

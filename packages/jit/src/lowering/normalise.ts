@@ -1,6 +1,6 @@
 /** Normalisation by statistics that are given, and by neighbouring channels. */
-import type { Graph, Value } from '../graph.ts';
-import { add, binary, div, fill, matmul, mul, sub, table, unary } from '../ops.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import { add, binary, div, fill, matmul, mul, sub, table, unary } from '../graph/ops.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 
 /** bias + alpha * the sum of squares over the channels within `depthRadius`: a product with a band of ones. */

@@ -1,8 +1,8 @@
 /** Averages and maxima over sliding windows of images and volumes, and their gradients. */
 import { tf } from '@tweedie/core';
-import { sizeOf, type Value } from '../graph.ts';
-import { interleaved, planar } from '../layout.ts';
-import { add, binary, cast, compare, div, expand, fill, mul, table, where } from '../ops.ts';
+import { sizeOf, type Value } from '../graph/graph.ts';
+import { interleaved, planar } from '../graph/layout.ts';
+import { add, binary, cast, compare, div, expand, fill, mul, table, where } from '../graph/ops.ts';
 import { pair, type Shape4, windowsOf as imageWindows } from './convolution.ts';
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 import { alongSpace, repeat } from './resize.ts';

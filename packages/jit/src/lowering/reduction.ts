@@ -1,6 +1,6 @@
-import type { Dtype, Graph, Value } from '../graph.ts';
-import { sizeOf } from '../graph.ts';
-import { cast, concat, div, fill, matmul, mul, reduce, reshape, reverse, sliceAxis } from '../ops.ts';
+import type { Dtype, Graph, Value } from '../graph/graph.ts';
+import { sizeOf } from '../graph/graph.ts';
+import { cast, concat, div, fill, matmul, mul, reduce, reshape, reverse, sliceAxis } from '../graph/ops.ts';
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 
 /** Axes counted from the front; none named means all. */

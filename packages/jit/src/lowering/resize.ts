@@ -2,9 +2,9 @@
  * Resized images. Along each axis the result is a product of the image with a constant matrix of weights, and the gradient a product with
  * its transpose. Nearest neighbours are copied instead where that is all there is to do.
  */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { inItsLayout, interleaved, planar } from '../layout.ts';
-import { cast, expand, fill, matmul, mul, reduce, reshape, table, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { inItsLayout, interleaved, planar } from '../graph/layout.ts';
+import { cast, expand, fill, matmul, mul, reduce, reshape, table, transpose } from '../graph/ops.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 
 /** Every entry `times` over beside itself, along each axis of space. */

@@ -1,6 +1,6 @@
 import { tf } from '@tweedie/core';
-import { type Dtype, type Graph, sizeOf, type Value } from '../graph.ts';
-import { concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpose } from '../ops.ts';
+import { type Dtype, type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpose } from '../graph/ops.ts';
 import { type KernelAttributes, type Lowerings, refusePlanar } from './lowering.ts';
 import { axesOf } from './reduction.ts';
 

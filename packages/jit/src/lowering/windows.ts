@@ -2,9 +2,9 @@
  * Windows that slide over images or volumes, [batch, ...space, channels], in any number of dimensions: what each of their taps sees, and
  * the way back. Pools, dilations and the gradients of filters are written with these; ONNX has no operation for most of them.
  */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { inItsLayout } from '../layout.ts';
-import { add, pad, reshape, slice } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { inItsLayout } from '../graph/layout.ts';
+import { add, pad, reshape, slice } from '../graph/ops.ts';
 
 /** One entry for each axis of space. */
 export type Windows = {

@@ -1,12 +1,13 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
 import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, onBackend, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
-import { finished } from './finish.ts';
-import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
-import { reshape, sliceAxis } from './ops.ts';
+import { finished } from '../passes/finish.ts';
+import { createGraph } from '../graph/create-graph.ts';
+import { type Dtype, type Graph, reachable, type Value } from '../graph/graph.ts';
+import { reshape, sliceAxis } from '../graph/ops.ts';
 import { withSources } from './source.ts';
 import { refusedAt, withDeepStacks } from './source-line.ts';
-import type { Activations } from './swish.ts';
+import type { Activations } from '../graph/swish.ts';
 
 /** All numbers among the arguments arrive in one vector of this name. */
 export const SCALARS = 'scalars';

@@ -2,7 +2,7 @@
  * What is computed twice instead of kept. Cheap elementwise results of the forward pass that the reverse pass needs are computed again there,
  * where what they are made of is still in memory anyway: of a norm and its activation only the norm's input is kept.
  */
-import { type Graph, reachable, sizeOf, type Value } from './graph.ts';
+import { type Graph, reachable, sizeOf, type Value } from '../graph/graph.ts';
 import { type Depths, depthsOf } from './schedule.ts';
 
 /** Smaller values are not worth a second computation. */

@@ -2,7 +2,7 @@
 import { ConfigError, messageOf } from '@tweedie/core';
 import { availableParallelism } from 'node:os';
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Dtype, Shape } from './graph.ts';
+import type { Dtype, Shape } from '../graph/graph.ts';
 
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export interface SessionOptions {

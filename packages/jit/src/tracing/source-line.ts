@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const FRAMES = 80;
 
 const here = dirname(fileURLToPath(import.meta.url));
+const ownPackage = dirname(here);
 /** Node's source maps show the files of TensorFlow.js where its authors had them. */
 const TENSORFLOW = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
 /** The chained methods and the gradients of core stand between the user and TensorFlow.js. */
@@ -23,7 +24,7 @@ function frames(stack: string): Frame[] {
   });
 }
 
-const isUsers = ({ file }: Frame): boolean => isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(here) && !between.test(file);
+const isUsers = ({ file }: Frame): boolean => isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(ownPackage) && !between.test(file);
 
 function nameOf({ file, line }: Frame): string {
   const path = relative(process.cwd(), file);

@@ -3,7 +3,7 @@
  * alone do, for numbers among the arguments are inputs. Making a session costs seconds, tracing milliseconds.
  */
 import type { Model } from './encode.ts';
-import { type Data, reachable, type Value } from './graph.ts';
+import { type Data, reachable, type Value } from '../graph/graph.ts';
 import type { Session, SessionSettings } from './session.ts';
 
 export interface SessionPool {

@@ -3,7 +3,7 @@
  * planar convolution or its reverse. A view is an offset and strides into the constant's numbers, copied out only when the model is written,
  * one at a time, so that the weights of a large network do not pile up.
  */
-import { type Data, elements, sameShape, sizeOf, type Shape, type Value } from './graph.ts';
+import { bytesOf, type Data, elements, reachable, sameShape, sizeOf, type Shape, type Value } from '../graph/graph.ts';
 import { WINOGRAD_FILTER, winogradFilters } from './winograd-filter.ts';
 
 type View = { readonly base: Value; readonly shape: Shape; readonly strides: readonly number[]; readonly offset: number };
@@ -44,6 +44,10 @@ const filterOf = ({ source }: Value): Value | undefined => (source.kind === 'ope
 
 /** True where the value is a constant, a view of one, or the Winograd form of such a filter. */
 export const isFixed = (value: Value): boolean => viewOf(filterOf(value) ?? value) !== undefined;
+
+/** Bytes of all fixed values that `outputs` need, as they will be written. */
+export const constantBytes = (outputs: readonly Value[]): number =>
+  reachable(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? bytesOf(value) : 0), 0);
 
 /**
  * What a filter [channels out, channels in, 3, 3] is made of: the same text for one turned by 180 degrees with its channel axes swapped, as a

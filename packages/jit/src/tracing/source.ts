@@ -1,8 +1,7 @@
 /** Where values come from, for `explain`: the kernel that made them, and the line of the user's code that asked for it. */
+import type { Source } from '../graph/graph.ts';
 import { sourceLine, withDeepStacks } from './source-line.ts';
 import { followingTape } from './tape.ts';
-
-export type Source = { readonly kernel: string; readonly line: () => string };
 
 /** Gives the source of the kernel that is running. */
 export type SourceOf = (kernel: string) => Source;

@@ -3,10 +3,10 @@
  * those of its gradient tape included, appends the operations that its lowering names.
  */
 import { messageOf, tf } from '@tweedie/core';
-import { type Data, elements, type Graph, inArrayOf, type Value } from './graph.ts';
-import type { Inputs, KernelAttributes, Lowering } from './lowering/lowering.ts';
-import { lowerings } from './lowering/index.ts';
-import { unlowered } from './lowering/unlowered.ts';
+import { type Data, elements, type Graph, inArrayOf, type Value } from '../graph/graph.ts';
+import type { Inputs, KernelAttributes, Lowering } from '../lowering/lowering.ts';
+import { lowerings } from '../lowering/index.ts';
+import { unlowered } from '../lowering/unlowered.ts';
 import type { SourceOf } from './source.ts';
 import { sourceLine } from './source-line.ts';
 

@@ -3,7 +3,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { messageOf } from '@tweedie/core';
-import { constantBytes, encode, type Model } from './encode.ts';
+import { constantBytes } from '../passes/fixed.ts';
+import { encode, type Model } from './encode.ts';
 
 /** A model of more constants than this is read from files; smaller ones stay in memory. A model in memory may have 2 GB at most. */
 const IN_MEMORY = 2 ** 22;

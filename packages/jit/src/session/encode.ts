@@ -1,8 +1,8 @@
 /** A graph as an ONNX model. */
 import proto, { type onnx as Onnx } from 'onnx-proto';
-import { fixedElements, isFixed } from './fixed.ts';
-import { type Attributes, bytesOf, type Dtype, type Operation, type Value } from './graph.ts';
-import { scheduled } from './schedule.ts';
+import { fixedElements, isFixed } from '../passes/fixed.ts';
+import { type Attributes, bytesOf, type Dtype, type Operation, type Value } from '../graph/graph.ts';
+import { scheduled } from '../passes/schedule.ts';
 
 const { onnx } = proto;
 
@@ -83,10 +83,6 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
     attribute: op === 'Cast' ? [castTo(value)] : attributesOf(attributes),
   };
 }
-
-/** Bytes of all constants as they will be written. */
-export const constantBytes = (outputs: readonly Value[]): number =>
-  scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? bytesOf(value) : 0), 0);
 
 /** The operations of a model as it will be written, in order; ONNX Runtime then fuses some of them. */
 export const operationsOf = (outputs: readonly Value[]): readonly Value[] =>

@@ -1,8 +1,9 @@
 /** What becomes of a traced graph before it is written: marks go, some results are computed twice, activations and wide convolutions take their fastest form. */
 import { MARK } from '@tweedie/core';
-import { createGraph, type Graph, type Operation, reachable, type Value } from './graph.ts';
+import { createGraph } from '../graph/create-graph.ts';
+import { type Graph, type Operation, reachable, type Value } from '../graph/graph.ts';
 import { rematerialized } from './recompute.ts';
-import { type Activations, written } from './swish.ts';
+import { type Activations, written } from '../graph/swish.ts';
 import { type Transformed, winograd, winogradIn } from './winograd.ts';
 
 /** What takes the place of a value, given its inputs in the new graph. */

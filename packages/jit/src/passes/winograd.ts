@@ -5,10 +5,9 @@
  * A convolution's input gradient is a convolution with the filter turned by 180 degrees and its channels swapped: the same products with
  * transposed matrices, where every tile is turned on its way in and on its way out. Both share one transformed filter.
  */
-import { constantBytes } from './encode.ts';
-import { isFixed, originOf } from './fixed.ts';
-import { bytesOf, type Graph, reachable, type Value } from './graph.ts';
-import { concat, matmul, reshape, reverse, sliceAxis, table, transpose } from './ops.ts';
+import { constantBytes, isFixed, originOf } from './fixed.ts';
+import { bytesOf, type Graph, reachable, type Value } from '../graph/graph.ts';
+import { concat, matmul, reshape, reverse, sliceAxis, table, transpose } from '../graph/ops.ts';
 import { ofInputs, ofOutputs, PLACES, TAPS, TILE, WINOGRAD_FILTER } from './winograd-filter.ts';
 
 const ALL = PLACES ** 2;

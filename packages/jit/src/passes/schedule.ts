@@ -5,7 +5,7 @@
  * by their depth, the longest way from an input: of two operands the deep one, a gradient that came through the whole network, is then
  * computed before the shallow one, what that gradient meets of the forward pass. Else every layer's share would be made at once, and kept.
  */
-import { reachable, type Value } from './graph.ts';
+import { reachable, type Value } from '../graph/graph.ts';
 
 export type Depths = ReadonlyMap<Value, number>;
 
