@@ -28,10 +28,10 @@ export type AdmConfig = {
 };
 
 export type Resampling = 'none' | 'down' | 'up';
-export type Convolution = { readonly kind: 'convolution'; readonly name: string; readonly inputs: number; readonly outputs: number };
+type Convolution = { readonly kind: 'convolution'; readonly name: string; readonly inputs: number; readonly outputs: number };
 export type ResBlock = { readonly kind: 'residual'; readonly name: string; readonly inputs: number; readonly outputs: number; readonly resample: Resampling };
-export type Attention = { readonly kind: 'attention'; readonly name: string; readonly channels: number; readonly heads: number };
-export type Resample = { readonly kind: 'resample'; readonly name: string; readonly channels: number; readonly to: 'down' | 'up'; readonly convolve: boolean };
+type Attention = { readonly kind: 'attention'; readonly name: string; readonly channels: number; readonly heads: number };
+type Resample = { readonly kind: 'resample'; readonly name: string; readonly channels: number; readonly to: 'down' | 'up'; readonly convolve: boolean };
 export type Layer = Convolution | ResBlock | Attention | Resample;
 /** Layers run one after the other; the state after a block of the way down is what a block of the way up takes back. */
 export type Block = { readonly name: string; readonly layers: readonly Layer[] };

@@ -12,7 +12,7 @@ import { describeUnet, repeatsOf, type UnetSizeName, unetSizes } from './unet-si
 const STEPS = 2;
 const sigmaY = 0.05;
 
-export type OverheadRow = {
+type OverheadRow = {
   readonly method: string;
   /** Passes of a step. */
   readonly forwards: number;

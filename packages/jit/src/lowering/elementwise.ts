@@ -26,7 +26,7 @@ function square(g: Graph, x: Value): Value {
 }
 
 /** 1 / (1 + e^-x): ONNX Runtime's Sigmoid is off by 6e-8 absolute, so it loses all digits for x < -16. */
-export const sigmoid = (g: Graph, x: Value): Value => unary(g, 'ExactSigmoid', x);
+const sigmoid = (g: Graph, x: Value): Value => unary(g, 'ExactSigmoid', x);
 
 /** log(1 + x) by Kahan's correction of the rounding in 1 + x, where x is small enough for it to matter. */
 function log1p(g: Graph, x: Value): Value {

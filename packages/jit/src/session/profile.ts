@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createSession, type Feeds, type SessionSettings } from './session.ts';
 
 /** An operation as ONNX Runtime runs it: fused with others, turned to another layout. */
-export type Timed = { readonly node: string; readonly op: string; readonly milliseconds: number };
+type Timed = { readonly node: string; readonly op: string; readonly milliseconds: number };
 export type Profile = { readonly operations: readonly Timed[]; readonly milliseconds: number; readonly peakBytes: number | undefined };
 
 /** Calls that are measured, after one that is not: it allocates. */

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** From a kernel back to the line that called its operation there are about twenty frames, more through chained methods and gradients. */
-export const FRAMES = 80;
+const FRAMES = 80;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const ownPackage = dirname(here);
