@@ -1,4 +1,4 @@
-/** The rules of the tree: who may import whom (DESIGN section 2), and what no file does. */
+/** The rules of the tree: who may import whom, and what no file does. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';

@@ -62,8 +62,9 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
 const VARIANCE_FLOOR = 1e-12;
 
 /**
- * A^T (sigmaY^2 I + sigma^2 A A^T)^-1 (y - A z) / signal, z = xt / signal: the term of the score of p(xt | y) that does not know the prior, for any
- * linear A that solves (methods.md 3.5); (y - z) / (sigma^2 + sigmaY^2) / signal for A = I (Equation 8 of arXiv:2506.13614). Pure.
+ * A^T (sigmaY^2 I + sigma^2 A A^T)^-1 (y - A z) / signal, z = xt / signal: the term of the score of p(xt | y) that does
+ * not know the prior, for any linear A that solves (docs/methods.md 3.5); (y - z) / (sigma^2 + sigmaY^2) / signal for
+ * A = I (Equation 8 of arXiv:2506.13614). Pure.
  */
 export const dataTermOf = (operator: Operator, imageShape: ImageShape) => {
   const { solve } = operator;

@@ -6,7 +6,10 @@ export type StepVectors = {
   readonly guidance?: Float64Array | undefined;
   /** The exact addition: score of p(xt | y) minus score of p(xt). */
   readonly likelihood?: Float64Array | undefined;
-  /** The second term of the exact conditional score (Equation 8, methods.md 3.5): the one that knows y and not the prior. */
+  /**
+   * The second term of the exact conditional score (Equation 8, docs/methods.md 3.5): the one that knows y and not the
+   * prior.
+   */
   readonly data?: Float64Array | undefined;
   /** DPS's direction G = -d/dxt || y - A(x0hat) ||^2: not a score, but what weights multiply to give one. */
   readonly direction?: Float64Array | undefined;

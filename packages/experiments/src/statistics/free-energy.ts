@@ -1,9 +1,10 @@
 import { covarianceOf, mixtureMoments, posteriorMixture, type GaussianMixture } from '@tweedie/core';
 
 /**
- * Free energies from umbrella windows (the first experiment of arXiv:2506.13614, Section 5.1; methods.md 6.5): a harmonic restraint
- * U_k(x1) = (x1 - y_k)^2 / (2 sigmaY^2) on one entry x1 is a measurement of it, so that posterior samples of every window together give
- * F(x1) = -ln p(x1), in units of kT, and a sampler that is too narrow or prefers a well is seen to be.
+ * Free energies from umbrella windows (the first experiment of arXiv:2506.13614, Section 5.1; docs/methods.md 6.5): a
+ * harmonic restraint U_k(x1) = (x1 - y_k)^2 / (2 sigmaY^2) on one entry x1 is a measurement of it, so that posterior
+ * samples of every window together give F(x1) = -ln p(x1), in units of kT, and a sampler that is too narrow or prefers
+ * a well is seen to be.
  */
 export type FreeEnergyOptions = {
   /** Which entry of an image (row-major H, W, C) is restrained. */

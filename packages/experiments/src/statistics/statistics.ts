@@ -130,7 +130,8 @@ export const bootstrapInterval = (values: readonly number[], random: KeyedRandom
 };
 
 /**
- * Necessary condition of a posterior sampler (methods.md 6.4): the sum over problems of the squared error of one sample over that of the mean of K others.
+ * Necessary condition of a posterior sampler (docs/methods.md 6.4): the sum over problems of the squared error of one
+ * sample over that of the mean of K others.
  * Exact posterior samples give 2K / (K + 1) in expectation. The ratio is of sums, not a mean of ratios.
  */
 export const mseRatio = (mse: readonly number[], mmse: readonly number[]): number => mean(mse) / mean(mmse);
