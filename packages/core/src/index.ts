@@ -113,6 +113,7 @@ export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
 export { checkSafetensors, decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
+export { at } from './at.ts';
 export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
 export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';
 export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type NoiseLevel, type Problem, sha256, sigmaOf, stackProblems } from './problems.ts';

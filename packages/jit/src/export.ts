@@ -1,7 +1,7 @@
 /** A function, gradients included, as an .onnx file for any runtime of ONNX. */
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { ConfigError, disposeTree, messageOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { at, ConfigError, disposeTree, messageOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { type ModelFiles, writeModel } from './session/model-file.ts';
 import { parametersOf, pathsOf } from './paths.ts';
 import { refuseWhileTracing, trace } from './tracing/trace.ts';
@@ -39,7 +39,7 @@ export function exportOnnx(fn: (...args: never) => TensorTree, shapes: readonly 
   try {
     const parameters = given ?? parametersOf(fn, args.length);
     const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? `argument${i}`));
-    const { inputs, outputs, result } = trace(fn, args, { activations: 'standard', names: (index) => inputNames[index] ?? '' });
+    const { inputs, outputs, result } = trace(fn, args, { activations: 'standard', names: (index) => at(inputNames, index, 'input name') });
     const taken = new Set(inputNames);
     const free = (name: string): string => (taken.has(name) ? free(`result.${name}`) : name);
     const names = pathsOf(result, typeof result === 'number' || Array.isArray(result) ? 'result' : '').map(free);

@@ -1,5 +1,5 @@
 /** Names for the arguments and results of a function: `x`, `step.level.sigma`, `result.0`. */
-import { type TensorTree, tf } from '@tweedie/core';
+import { at, type TensorTree, tf } from '@tweedie/core';
 
 /** The way to each leaf, in the order of `leavesOf`. */
 export function pathsOf(tree: TensorTree, name: string): string[] {
@@ -12,5 +12,5 @@ export function parametersOf(fn: (...args: never) => unknown, count: number): st
   const [, list, single] = /^(?:function\b[^(]*)?\(([^)]*)\)|^([\w$]+)\s*=>/.exec(fn.toString()) ?? [];
   const written = (list ?? single ?? '').split(',').map((name) => name.trim());
   const isPlain = written.length >= count && written.every((name) => /^[\w$]*$/.test(name)) && !written.slice(0, count).includes('');
-  return Array.from({ length: count }, (_, i) => (isPlain ? (written[i] ?? '') : `argument${i}`));
+  return Array.from({ length: count }, (_, i) => (isPlain ? at(written, i, 'parameter') : `argument${i}`));
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from '@tweedie/core';
+import { at, ConfigError } from '@tweedie/core';
 
 /** The U-Net of guided diffusion by the names, and with the defaults, of its configuration files; what only training needs is left out. */
 export type AdmConfig = {
@@ -109,7 +109,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
   for (const [level, outputs] of [...levels.entries()].reverse()) {
     for (let i = 0; i <= depth; i++) {
       const name = `output_blocks.${up.length}`;
-      const own: Layer[] = [residual(`${name}.0`, channels + (skips.pop() ?? 0), outputs)];
+      const own: Layer[] = [residual(`${name}.0`, channels + at(skips.splice(-1), 0, 'state of the way down'), outputs)];
       if (attentionAt.includes(downsampling)) own.push(attention(`${name}.1`, outputs, headsUp === -1 ? heads : headsUp));
       if (level > 0 && i === depth) {
         own.push(resample(`${name}.${own.length}`, outputs, 'up'));

@@ -1,6 +1,6 @@
 /** What a step costs beside the network: guided steps through the sampling loop, and the passes of the U-Net that they make, compiled alone. */
 import {
-  bindGuidance, conflict, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
+  at, bindGuidance, conflict, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
   type Setting, stackProblems, tf,
 } from '@tweedie/core';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
@@ -165,14 +165,14 @@ async function benchOne(guidance: Guidance, { setting, problem, passes, repeats 
     const values = some.map(({ seconds }) => seconds / steps.length);
     return { median: median(values), best: Math.min(...values) };
   };
-  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - (alone[round]?.[clock] ?? NaN) / step[clock]));
+  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - at(alone, round, 'round')[clock] / step[clock]));
   return {
     forwards: cost.forwards / steps.length,
     vjps: cost.vjps / steps.length,
     seconds: perStep(whole),
     network: perStep(alone),
     overhead: { seconds: overhead('seconds'), cpuSeconds: overhead('cpuSeconds') },
-    outside: median(whole.map(({ seconds }, round) => 1 - (within[round + 1] ?? NaN) / seconds)),
+    outside: median(whole.map(({ seconds }, round) => 1 - at(within, round + 1, 'round') / seconds)),
   };
 }
 

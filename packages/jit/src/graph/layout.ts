@@ -3,12 +3,14 @@
  * [batch, channels, height, width]. A convolution ends in a transpose back to interleaved, and here that transpose moves past what comes
  * next, until it meets the one in front of the next convolution and both vanish: everything between two convolutions runs planar.
  */
+import { at } from '@tweedie/core';
 import { type Attributes, elements, type Graph, sameShape, sizeOf, type Type, type Value } from './graph.ts';
 import { concat, ints, matmul, fill, reshape, transpose } from './ops.ts';
 
 /** Axis `a` of an interleaved image is axis INTERLEAVE[a] of the planar one. */
 const INTERLEAVE = [0, 2, 3, 1];
 const PLANAR = [0, 3, 1, 2];
+const planarAxis = (axis: number): number => at(INTERLEAVE, axis, 'axis');
 
 const space = ({ shape }: Value): number[] => shape.slice(2).map((_, axis) => axis + 1);
 
@@ -48,7 +50,7 @@ const reduction: LayoutRule = (g, op, [x, axes], { shape, dtype }, attributes) =
   if (x === undefined || !isInterleaved(x)) return undefined;
   const image = planar(g, x);
   const [batch = 1, channels = 1, height = 1, width = 1] = image.shape;
-  const over = numbers(axes).map((axis) => INTERLEAVE[axis] ?? axis).sort();
+  const over = numbers(axes).map(planarAxis).sort();
   const kept = { shape: planarList(shape), dtype };
   if (op !== 'ReduceSum' || dtype !== 'float32' || String(over) !== '2,3') return interleaved(g, g.operation(op, [image, ints(g, over)], kept, attributes));
   const rows = reshape(g, image, [batch * channels, height * width]);
@@ -64,12 +66,12 @@ const rules: { readonly [op: string]: LayoutRule } = {
 
   Concat(g, _, inputs, __, { axis }) {
     if (!inputs.some(isInterleaved)) return undefined;
-    return interleaved(g, concat(g, inputs.map((x) => planar(g, x)), INTERLEAVE[Number(axis)] ?? 0));
+    return interleaved(g, concat(g, inputs.map((x) => planar(g, x)), planarAxis(Number(axis))));
   },
 
   Gather(g, op, [x, places], { shape, dtype }, { axis }) {
     if (x === undefined || places?.shape.length !== 1 || !isInterleaved(x)) return undefined;
-    return interleaved(g, g.operation(op, [planar(g, x), places], { shape: planarList(shape), dtype }, { axis: INTERLEAVE[Number(axis)] ?? 0 }));
+    return interleaved(g, g.operation(op, [planar(g, x), places], { shape: planarList(shape), dtype }, { axis: planarAxis(Number(axis)) }));
   },
 
   Slice(g, op, [x, begin, end, axes, steps], { shape, dtype }) {

@@ -1,4 +1,5 @@
 /** A graph as an ONNX model. */
+import { at } from '@tweedie/core';
 import proto, { type onnx as Onnx } from 'onnx-proto';
 import { fixedElements, isFixed } from '../passes/fixed.ts';
 import { type Attributes, bytesOf, type Dtype, type Operation, type Value } from '../graph/graph.ts';
@@ -100,7 +101,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
   const initializers: Onnx.ITensorProto[] = [];
   const nodes: Onnx.INodeProto[] = [];
   // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
-  const made = new Map(outputs.map((value, i) => [value, names[i] ?? ''] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
+  const made = new Map(outputs.map((value, i) => [value, at(names, i, 'output name')] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
   const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : ownName(value));
   for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
@@ -108,7 +109,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
     else if (source.kind === 'operation') nodes.push(nodeOf(value, source, nameOf));
   }
   outputs.forEach((value, i) => {
-    const name = names[i] ?? '';
+    const name = at(names, i, 'output name');
     if (made.get(value) !== name) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [name] });
   });
   const model: Onnx.IModelProto = {
@@ -120,7 +121,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
       node: nodes,
       initializer: initializers,
       input: inputs.map((value) => valueInfo(nameOf(value), value)),
-      output: outputs.map((value, i) => valueInfo(names[i] ?? '', value)),
+      output: outputs.map((value, i) => valueInfo(at(names, i, 'output name'), value)),
     },
   };
   return onnx.ModelProto.encode(model).finish();
