@@ -1,13 +1,16 @@
 /**
- * The graph that a trace writes: values with a shape and a type, each an input, a constant, or one ONNX operation on earlier values.
- * Values are immutable and numbered in the order they were made, so ascending ids are a topological order.
+ * The graph that a trace writes: values with a shape and a type, each an input, a constant, or one ONNX operation on
+ * earlier values. Values are immutable and numbered in the order they were made, so ascending ids are a topological
+ * order.
  */
 
 /** TensorFlow.js's types, and the two that only ONNX knows: positions, and intermediate results of more digits. */
 export type Dtype = 'float32' | 'int32' | 'bool' | 'int64' | 'float64';
 export type Data = Float32Array | Int32Array | Uint8Array | BigInt64Array;
 export type Shape = readonly number[];
-/** ONNX attributes: whole numbers and lists of them as they are, real numbers as { float }. */
+/**
+ * The attributes of an ONNX operation: whole numbers and lists of them stand as they are, real numbers as { float }.
+ */
 export type Attributes = { readonly [name: string]: number | string | readonly number[] | { readonly float: number } };
 
 /** The kernel of TensorFlow.js that made a value, and the line of the user's code that called for it. */
@@ -17,7 +20,7 @@ export type Value = {
   readonly id: number;
   readonly shape: Shape;
   readonly dtype: Dtype;
-  /** Which line of whose code it comes from, where that is recorded. */
+  /** The source of the value, where sources are recorded. */
   readonly at?: Source | undefined;
   readonly source:
     | { readonly kind: 'input'; readonly name: string }
@@ -29,7 +32,7 @@ export type Operation = { readonly kind: 'operation'; readonly op: string; reado
 export type Type = { readonly shape: Shape; readonly dtype: Dtype };
 
 export interface Graph {
-  /** Where the operations come from that are made next. */
+  /** The source that the operations made next are given. */
   at: Source | undefined;
   input(name: string, type: Type): Value;
   constant(data: Data, type: Type): Value;
@@ -39,7 +42,10 @@ export interface Graph {
   copy(op: string, inputs: readonly Value[], type: Type, attributes?: Attributes): Value;
 }
 
-/** Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without touching the array. */
+/**
+ * Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without
+ * touching the array.
+ */
 export const inArrayOf = (data: Exclude<Data, BigInt64Array>, dtype: 'float32' | 'int32' | 'bool'): Exclude<Data, BigInt64Array> => {
   const wanted = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
   return data instanceof wanted ? data : wanted.from(data);
@@ -51,7 +57,10 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 const bytesOfType: { readonly [D in Dtype]: number } = { float32: 4, int32: 4, int64: 8, float64: 8, bool: 1 };
 export const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * bytesOfType[dtype];
 
-/** What `outputs` are computed from, down to `leaves`, in an order of computation. The rest of the graph is dead. */
+/**
+ * All values that `outputs` are computed from, themselves included, in an order of computation. The rest of the graph
+ * is dead. What a leaf is made of is left out.
+ */
 export function reachable(outputs: readonly Value[], isLeaf: (value: Value) => boolean = () => false): readonly Value[] {
   const seen = new Set<Value>();
   const pending = [...outputs];

@@ -23,7 +23,7 @@ const pool = (op: 'AveragePool' | 'MaxPool'): Lowering => (g, { x }, attributes)
   return cast(g, interleaved(g, pooled), x.dtype);
 };
 
-/** Along one axis, [windows, entries]: 1 where the entry is in the window. */
+/** A matrix [windows, entries] for one axis, with 1 where the entry is in the window. */
 function membership({ count, strides, before, kernel }: Windows, axis: number, length: number): number[][] {
   return Array.from({ length: count[axis] ?? 1 }, (_, window) => {
     const from = window * (strides[axis] ?? 1) - (before[axis] ?? 0);
@@ -31,7 +31,10 @@ function membership({ count, strides, before, kernel }: Windows, axis: number, l
   });
 }
 
-/** Each entry of dy, divided by how many entries its window has, goes back to the entries it was the mean of. */
+/**
+ * The gradient of an average pool: each entry of dy, over the number of entries of its window, goes back to those
+ * entries.
+ */
 const averageGradient: Lowering = (g, { dy, input }, attributes) => {
   const by = windowsOver(input, attributes);
   const space = input.shape.slice(1, -1);
@@ -45,8 +48,8 @@ const averageGradient: Lowering = (g, { dy, input }, attributes) => {
 };
 
 /**
- * Each entry of dy goes to the entry that was the largest of its window. Of equal ones TensorFlow.js takes the first in an image and the
- * last in a volume.
+ * Each entry of dy goes to the entry that was the largest of its window. Of equal ones TensorFlow.js takes the first in
+ * an image and the last in a volume.
  */
 const maximumGradient: Lowering = (g, { dy, input }, attributes) => {
   const by = windowsOver(input, attributes);
