@@ -4,7 +4,7 @@ import { at, type TensorTree, tf } from '@tweedie/core';
 /** The path of keys to each leaf of a tree, in the order of `leavesOf`. */
 export function pathsOf(tree: TensorTree, name: string): string[] {
   if (typeof tree === 'number' || tree instanceof tf.Tensor) return [name];
-  return Object.entries(tree).flatMap(([key, node]) => pathsOf(node as TensorTree, name === '' ? key : `${name}.${key}`));
+  return Object.entries(tree).flatMap(([key, node]) => pathsOf(node, name === '' ? key : `${name}.${key}`));
 }
 
 /**

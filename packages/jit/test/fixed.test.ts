@@ -29,7 +29,7 @@ const moves: { readonly [name: string]: (seed: number) => Move } = {
     return [slice(g, x, begin, end, steps), t.stridedSlice(begin, end, steps)];
   },
   reshape: (seed) => (g, x, t) => {
-    const shape = seed % 2 === 0 ? [...t.shape.slice(0, 1), 1, ...t.shape.slice(1)] : [t.shape[0]!, sizeOf(t.shape.slice(1))];
+    const shape = seed % 2 === 0 ? [...t.shape.slice(0, 1), 1, ...t.shape.slice(1)] : [t.shape[0], sizeOf(t.shape.slice(1))];
     return shape.length > 5 ? [x, t] : [reshape(g, x, shape), t.reshape(shape)];
   },
 };

@@ -4,7 +4,7 @@
  */
 import { messageOf, tf } from '@tweedie/core';
 import { type Data, elements, type Graph, inArrayOf, type Value } from '../graph/graph.ts';
-import type { Inputs, KernelAttributes, Lowering } from '../lowering/lowering.ts';
+import type { Inputs, Lowering } from '../lowering/lowering.ts';
 import { lowerings } from '../lowering/index.ts';
 import { unlowered } from '../lowering/unlowered.ts';
 import type { SourceOf } from './source.ts';
@@ -121,7 +121,7 @@ function register(backend: TracingBackend, kernelName: string, lowering: Lowerin
         const values = Object.entries(inputs).flatMap(([name, info]) => (info === undefined || info === null ? [] : [[name, backend.value(info)] as const]));
         const graph = backend.running();
         graph.at = backend.sourceOf?.(kernelName);
-        const result = lowering(graph, Object.fromEntries(values) as Inputs, (attrs ?? {}) as KernelAttributes, values.map(([, value]) => value));
+        const result = lowering(graph, Object.fromEntries(values) as Inputs, attrs ?? {}, values.map(([, value]) => value));
         return 'source' in result ? backend.handle(result) : result.map((value) => backend.handle(value));
       } catch (cause) {
         throw refused(cause, kernelName);
