@@ -1,8 +1,9 @@
 /**
- * An entry of a list that must be there: an index that does not exist is a mistake of the program. `what` names an
- * entry in its message.
+ * The entry of a list at a place where there must be one. Throws where there is none: an error of the program, told by
+ * `what` the entry is and by its place, instead of a stand-in that would be stored as if it were a result.
  */
-export const at = <T>(list: readonly T[], index: number, what: string): T => {
-  if (index in list) return list[index] as T;
-  throw new Error(`no ${what} ${index} among ${list.length}`);
+export const at = <T>(list: ArrayLike<T>, index: number, what: string): T => {
+  const entry = list[index];
+  if (entry === undefined) throw new RangeError(`there is no ${what} at ${index}, the list has ${list.length}.`);
+  return entry;
 };
