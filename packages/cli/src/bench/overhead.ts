@@ -3,7 +3,7 @@
  * compiled alone.
  */
 import {
-  bindGuidance, conflict, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
+  at, bindGuidance, conflict, type Container, type Cost, disposeTree, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, sampleBatch, type ScoreModel,
   type Setting, stackProblems, tf,
 } from '@tweedie/core';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
@@ -18,7 +18,7 @@ import { describeUnet, repeatsOf, type UnetSizeName, unetSizes } from './unet-si
 const STEPS = 2;
 const sigmaY = 0.05;
 
-export type OverheadRow = {
+type OverheadRow = {
   readonly method: string;
   /** How many passes through the network a step makes. */
   readonly forwards: number;
@@ -171,14 +171,14 @@ async function benchOne(guidance: Guidance, { setting, problem, passes, repeats 
     const values = some.map(({ seconds }) => seconds / steps.length);
     return { median: median(values), best: Math.min(...values) };
   };
-  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - (alone[round]?.[clock] ?? NaN) / step[clock]));
+  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - at(alone, round, 'round')[clock] / step[clock]));
   return {
     forwards: cost.forwards / steps.length,
     vjps: cost.vjps / steps.length,
     seconds: perStep(whole),
     network: perStep(alone),
     overhead: { seconds: overhead('seconds'), cpuSeconds: overhead('cpuSeconds') },
-    outside: median(whole.map(({ seconds }, round) => 1 - (within[round + 1] ?? NaN) / seconds)),
+    outside: median(whole.map(({ seconds }, round) => 1 - at(within, round + 1, 'round') / seconds)),
   };
 }
 

@@ -1,11 +1,7 @@
-/**
- * A step of DPS on the 8-dimensional mixture of 25 Gaussians, 1000 samples: the smallest graph of use, so what is measured is mostly
- * overhead. Prints milliseconds a step. Run: node --conditions=@tweedie/source --import tsx packages/jit/bench/mixture.ts
- */
-import { eagerEngine, type Scalar, type Tensor, tf } from '@tweedie/core';
-import { jit } from '../src/index.ts';
+/** A step of DPS on the 8-dimensional mixture of 25 Gaussians, 1000 samples: the smallest graph of use. */
+import { type Scalar, type Tensor, tf } from '@tweedie/core';
 
-const [samples, dimension, components, steps] = [1000, 8, 25, 100];
+const [samples, dimension, components] = [1000, 8, 25];
 
 export function mixtureStep() {
   const pairs = Array.from({ length: components }, (_, k) => [Math.floor(k / 5) - 2, (k % 5) - 2] as const);
@@ -36,24 +32,3 @@ export const mixtureInputs = (rows = samples) => ({
   y: tf.randomNormal([rows, 1], 0, 1, 'float32', 2),
   noise: tf.randomNormal([rows, dimension], 0, 1, 'float32', 3),
 });
-
-if (import.meta.url === `file://${process.argv[1]}`) {
-  const { xt, y, noise } = mixtureInputs();
-  const step = mixtureStep();
-  for (const [name, compiled] of [['onnxruntime', jit(step)], ['eager', eagerEngine().compile(step)]] as const) {
-    const run = () => compiled(xt, y, noise, { signal: 0.7, std: 0.3, alphaBar: 0.49 }, 1);
-    const started = performance.now();
-    await run();
-    const compiledIn = performance.now() - started;
-    const times: number[] = [];
-    for (let i = 0; i < (name === 'eager' ? 5 : steps); i++) {
-      const before = performance.now();
-      const { state, x0hat } = await run();
-      state.dispose();
-      x0hat.dispose();
-      times.push(performance.now() - before);
-    }
-    times.sort((a, b) => a - b);
-    console.log(name, `first call ${compiledIn.toFixed(0)} ms, median step ${times[times.length >> 1]?.toFixed(3)} ms`);
-  }
-}

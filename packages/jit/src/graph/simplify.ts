@@ -1,6 +1,7 @@
 /**
- * What need not be computed. TensorFlow.js's gradients multiply by tensors of ones, broadcast early and reshape often; here such
- * operations vanish as they are traced. Every rule keeps the value to the bit (except the sign of a zero).
+ * Operations that need not be computed. TensorFlow.js's gradients multiply by tensors of ones, broadcast early and
+ * reshape often; here such operations vanish as they are traced. Every rule keeps the value to the bit (except the sign
+ * of a zero).
  */
 import { elementwiseLayout, planarLayout } from './layout.ts';
 import { swish, swishGradient } from './swish.ts';
@@ -17,7 +18,7 @@ const binaries = ['Add', 'And', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Le
 const elementwise = new Set([...unaries, ...binaries, 'Where']);
 const commutative = new Set(['Add', 'Mul']);
 
-/** The value that repeated makes `x`: elementwise work is done on it, before the repetition. */
+/** The smaller value of which `x` is a repetition, or `x`: elementwise work is done on it, before the repetition. */
 function narrow(g: Graph, x: Value): Value {
   const { source } = x;
   if (source.kind === 'constant' && source.uniform && x.shape.length > 0) return g.constant(source.data, { shape: [], dtype: x.dtype });
@@ -38,12 +39,13 @@ const narrowed = (g: Graph, op: string, inputs: readonly Value[], type: Type, at
 
 /** Below this many numbers a reshape costs more than it saves. */
 const WORTH_A_RESHAPE = 2 ** 12;
-/** The same for what has one channel. */
+/** Below this many numbers an operand with one channel is not repeated for the channels of the others. */
 const WORTH_REPEATING = 2 ** 10;
 
 /**
- * Computes without the axes that have length 1 in all operands: ONNX Runtime broadcasts in runs that end at such an axis, so that a number
- * times [1000, 1, 1, 8] takes four times as long as times [1000, 8]. Leading axes do no harm and stay: convolutions have the same.
+ * Computes without the axes that have length 1 in all operands: ONNX Runtime broadcasts in runs that end at such an
+ * axis, so that a number times [1000, 1, 1, 8] takes four times as long as times [1000, 8]. Leading axes do no harm and
+ * stay, as convolutions need them.
  */
 const squeezed = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined => {
   if (sizeOf(shape) < WORTH_A_RESHAPE) return undefined;
@@ -56,8 +58,9 @@ const squeezed = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype
 };
 
 /**
- * Repeats what has one channel where others have two to four: ONNX Runtime broadcasts along the last axis in runs as short as that, and an image
- * times its mask takes a third of the time with a repeated mask, which all its uses share.
+ * Repeats operands with one channel where others have two to four: ONNX Runtime broadcasts along the last axis in runs
+ * as short as that, and an image times its mask takes a third of the time with a repeated mask, which all its uses
+ * share.
  */
 const repeated = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined => {
   const channels = shape.at(-1) ?? 1;
@@ -66,7 +69,7 @@ const repeated = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype
   return wide.every((x, i) => x === inputs[i]) ? undefined : g.operation(op, wide, { shape, dtype }, attributes);
 };
 
-/** The operand of `x` where it is the operation `op`. */
+/** The first operand of `x` where `x` is made by the operation `op`. */
 const operand = (x: Value | undefined, op: string): Value | undefined =>
   x?.source.kind === 'operation' && x.source.op === op ? x.source.inputs[0] : undefined;
 

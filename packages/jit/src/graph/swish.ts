@@ -1,7 +1,8 @@
 /**
- * x * sigmoid(x), the activation of diffusion networks, and its derivative are recognised as one operation each and written in as few
- * passes over memory as ONNX Runtime allows. Here its fast sigmoid is good enough: it is off by up to 1e-7 absolute, which in the tail is all
- * of sigmoid's digits, but of an activation x or its gradient no more than a rounding of x.
+ * x * sigmoid(x), the activation of diffusion networks, and its derivative are recognised as one operation each and
+ * written in as few passes over memory as ONNX Runtime allows. Here its fast sigmoid is good enough: it is off by up to
+ * 1e-7 absolute, which in the tail is all of sigmoid's digits, but of an activation x or its gradient no more than a
+ * rounding of x.
  */
 import { type Graph, uniformValue, type Value } from './graph.ts';
 import { add, binary, fill, mul, unary } from './ops.ts';
@@ -14,14 +15,16 @@ const without = (product: Value | undefined, factor: Value | undefined): Value |
   return a === factor ? b : b === factor ? a : undefined;
 };
 
-/** x where the product is x * sigmoid(x). */
+/** The activation of x where the product `op` of a and b is x * sigmoid(x); undefined for other operations. */
 export function swish(g: Graph, op: string, [a, b]: readonly Value[]): Value | undefined {
   if (op !== 'Mul') return undefined;
   const x = operands(b, 'ExactSigmoid')[0] === a ? a : operands(a, 'ExactSigmoid')[0] === b ? b : undefined;
   return x === undefined ? undefined : unary(g, 'Swish', x);
 }
 
-/** As the tape writes it: dy s + (dy x) (s (1 - s)), s = sigmoid(x). */
+/**
+ * The slope of the activation, recognised as the gradient tape writes it: dy s + (dy x) (s (1 - s)), s = sigmoid(x).
+ */
 export function swishGradient(g: Graph, op: string, [a, b]: readonly Value[]): Value | undefined {
   if (op !== 'Add') return undefined;
   return match(g, a, b) ?? match(g, b, a);
@@ -36,7 +39,7 @@ function match(g: Graph, direct: Value | undefined, through: Value | undefined):
     const [one, same] = operands(without(slope, s), 'Sub');
     if (one === undefined || uniformValue(one) !== 1 || same !== s) continue;
     if (without(without(through, slope), dy) !== x) continue;
-    // It is traced to the activation, not to the sum in which it was found.
+    // The operation gets the source line of the activation, not of the sum in which it was found.
     g.at = direct?.at;
     return binary(g, 'SwishGradient', dy, x);
   }
@@ -46,7 +49,7 @@ function match(g: Graph, direct: Value | undefined, through: Value | undefined):
 /** `fast` takes an operation that only ONNX Runtime has; `standard` keeps to ONNX. */
 export type Activations = 'fast' | 'standard';
 
-/** The operations above in ONNX's. */
+/** `Swish`, `SwishGradient` and `ExactSigmoid` in operations of ONNX; undefined for other operations. */
 export function written(g: Graph, op: string, [a, b]: readonly Value[], activations: Activations): Value | undefined {
   if (a === undefined) return undefined;
   const swish = activations === 'fast' ? fastSwish : standardSwish;
@@ -55,7 +58,7 @@ export function written(g: Graph, op: string, [a, b]: readonly Value[], activati
   return op === 'ExactSigmoid' ? exactSigmoid(g, a) : undefined;
 }
 
-/** x sigmoid(x), or with `sign` -1 x sigmoid(-x): an operation that ONNX Runtime has. */
+/** x sigmoid(x), or x sigmoid(-x) where `sign` is -1, as the one operation for it that ONNX Runtime has. */
 const fastSwish = (g: Graph, x: Value, sign = 1): Value => unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: sign } });
 
 const standardSwish = (g: Graph, x: Value, sign = 1): Value => mul(g, x, unary(g, 'Sigmoid', sign === 1 ? x : unary(g, 'Neg', x)));

@@ -1,14 +1,15 @@
 /**
- * Wide 3 x 3 convolutions with a quarter of the multiplications (winograd-filter.ts): tiles of 6 x 6 numbers, four apart, become 36 numbers
- * each; for each of the 36 places one matrix product mixes the channels; and 36 numbers become 4 x 4 outputs.
+ * Wide 3 x 3 convolutions with a quarter of the multiplications (winograd-filter.ts): tiles of 6 x 6 numbers, four
+ * apart, become 36 numbers each; for each of the 36 places one matrix product mixes the channels; and 36 numbers become
+ * 4 x 4 outputs.
  *
- * A convolution's input gradient is a convolution with the filter turned by 180 degrees and its channels swapped: the same products with
- * transposed matrices, where every tile is turned on its way in and on its way out. Both share one transformed filter.
+ * A convolution's input gradient is a convolution with the filter turned by 180 degrees and its channels swapped: the
+ * same products with transposed matrices, where every tile is turned on its way in and on its way out. Both share one
+ * transformed filter.
  */
-import { constantBytes } from './encode.ts';
-import { isFixed, originOf } from './fixed.ts';
-import { bytesOf, type Graph, reachable, type Value } from './graph.ts';
-import { concat, matmul, reshape, reverse, sliceAxis, table, transpose } from './ops.ts';
+import { constantBytes, isFixed, originOf } from './fixed.ts';
+import { bytesOf, type Graph, reachable, type Value } from '../graph/graph.ts';
+import { concat, matmul, reshape, reverse, sliceAxis, table, transpose } from '../graph/ops.ts';
 import { ofInputs, ofOutputs, PLACES, TAPS, TILE, WINOGRAD_FILTER } from './winograd-filter.ts';
 
 const ALL = PLACES ** 2;
@@ -16,11 +17,16 @@ const ALL = PLACES ** 2;
 const ENOUGH_TILES = 64;
 /** Above this many, 128 x 128 pixels, the strips and their union take memory for little time. */
 const MOST_TILES = 1024;
-/** The products save time with inputs times outputs, passes over memory cost it with inputs plus outputs: both meet at a ratio of 64. */
+/**
+ * Channels in times channels out, over their sum, from which the method pays: products save time with the former,
+ * passes over memory cost time with the latter, and both meet at 64.
+ */
 const ENOUGH_CHANNELS = 80;
-/** Bytes that a graph's constants and the filters in this form may take together; a filter is four times as large in it. */
+/**
+ * Bytes that a graph's constants and the filters in this form may take together; a filter is four times as large in it.
+ */
 const CONSTANTS = 820e6;
-/** Numbers of all places at once; larger images are taken strip by strip. */
+/** The most numbers that a strip of tiles may have in all places together; larger images are taken strip by strip. */
 const STRIP = 2 ** 22;
 
 const isList = (list: unknown, of: number): boolean => Array.isArray(list) && list.every((n) => n === of);
@@ -36,7 +42,10 @@ function pays(value: Value): boolean {
   return Number.isInteger(down) && Number.isInteger(across) && down * across >= ENOUGH_TILES && down * across <= MOST_TILES && (inputs * outputs) / (inputs + outputs) >= ENOUGH_CHANNELS;
 }
 
-/** The convolutions to compute like this: those of the largest images, where a filter does most, as long as there is room for filters. */
+/**
+ * The convolutions to compute like this: those of the largest images, where a filter does most, as long as there is
+ * room for filters.
+ */
 export function winogradIn(outputs: readonly Value[]): ReadonlySet<Value> {
   const area = (value: Value): number => tilesOf(value)[0] * tilesOf(value)[1];
   const chosen = new Set<string>();
@@ -55,10 +64,13 @@ export function winogradIn(outputs: readonly Value[]): ReadonlySet<Value> {
   return new Set(reachable(outputs).filter(pays).sort((a, b) => area(b) - area(a)).filter(fits));
 }
 
-/** Transformed filters by what they are made of. */
+/** Transformed filters by the text for their origin (`originOf`). */
 export type Transformed = Map<string, Value>;
 
-/** [36, channels out, channels in] of a filter as it lies in its constant, not turned. */
+/**
+ * The Winograd form [36, channels out, channels in] of a filter as it lies in its constant, and whether `filter` is
+ * that one turned.
+ */
 function transformed(g: Graph, filter: Value, known: Transformed): { readonly filters: Value; readonly turned: boolean } {
   const { origin, turned } = originOf(filter);
   const straight = turned ? transpose(g, reverse(g, filter, [2, 3]), [1, 0, 2, 3]) : filter;
@@ -83,7 +95,7 @@ export function winograd(g: Graph, value: Value, x: Value, filter: Value, pads: 
   return concat(g, strips, 2);
 }
 
-/** Each row backwards: the tile that it is of turned by 180 degrees. */
+/** Reverses each row, which turns the tile that the row stands for by 180 degrees. */
 const backwards = (rows: readonly (readonly number[])[]): number[][] => rows.map((row) => [...row].reverse());
 
 function convolved(g: Graph, x: Value, filters: Value, turned: boolean, pads: readonly number[], [down, across]: readonly [number, number]): Value {

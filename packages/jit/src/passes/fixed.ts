@@ -1,9 +1,10 @@
 /**
- * What is known before any call: constants, and views of them (transposed, reversed, sliced), which filters become on their way into a
- * planar convolution or its reverse. A view is an offset and strides into the constant's numbers, copied out only when the model is written,
- * one at a time, so that the weights of a large network do not pile up.
+ * Fixed values are known before any call: constants, and views of them (transposed, reversed, sliced), which filters
+ * become on their way into a planar convolution or its reverse. A view is an offset and strides into the constant's
+ * numbers, copied out only when the model is written, one at a time, so that the weights of a large network do not pile
+ * up.
  */
-import { type Data, elements, sameShape, sizeOf, type Shape, type Value } from './graph.ts';
+import { bytesOf, type Data, elements, reachable, sameShape, sizeOf, type Shape, type Value } from '../graph/graph.ts';
 import { WINOGRAD_FILTER, winogradFilters } from './winograd-filter.ts';
 
 type View = { readonly base: Value; readonly shape: Shape; readonly strides: readonly number[]; readonly offset: number };
@@ -39,15 +40,23 @@ function viewOf(value: Value): View | undefined {
   };
 }
 
-/** The one computation on constants: the filter that it is done on. */
+/**
+ * The filter that a value is the Winograd form of, the only computation on constants that is done ahead; otherwise
+ * undefined.
+ */
 const filterOf = ({ source }: Value): Value | undefined => (source.kind === 'operation' && source.op === WINOGRAD_FILTER ? source.inputs[0] : undefined);
 
 /** True where the value is a constant, a view of one, or the Winograd form of such a filter. */
 export const isFixed = (value: Value): boolean => viewOf(filterOf(value) ?? value) !== undefined;
 
+/** Bytes of all fixed values that `outputs` need, as they will be written. */
+export const constantBytes = (outputs: readonly Value[]): number =>
+  reachable(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? bytesOf(value) : 0), 0);
+
 /**
- * What a filter [channels out, channels in, 3, 3] is made of: the same text for one turned by 180 degrees with its channel axes swapped, as a
- * convolution's input gradient takes it, and whether it is that one.
+ * A text for the numbers that a filter [channels out, channels in, 3, 3] is made of. A convolution's input gradient
+ * takes the same filter turned by 180 degrees with its channel axes swapped: that one has the same text, and `turned`
+ * is true.
  */
 export function originOf(filter: Value): { readonly origin: string; readonly turned: boolean } {
   const view = viewOf(filter);
@@ -58,7 +67,7 @@ export function originOf(filter: Value): { readonly origin: string; readonly tur
   return { origin: String([base.id, first, inputs, outputs, input, output, ...taps.map((stride) => -stride)]), turned: true };
 }
 
-/** Memory that is new costs more than the copy. */
+/** Arrays used again for every copy, because fresh memory costs more than the copying. */
 const scratch = { view: new Float32Array(0), filters: new Float32Array(0) };
 function scratchOf(name: keyof typeof scratch, size: number): Float32Array {
   if (scratch[name].length < size) scratch[name] = new Float32Array(size);
@@ -81,7 +90,10 @@ export function fixedElements(value: Value, fleeting = false): Data {
   return copied(data, view, scratchOf('view', size));
 }
 
-/** Element by element, along the axis whose numbers lie closest in the constant: the copy then reads whole cache lines. */
+/**
+ * Copies a view element by element, along the axis whose numbers lie closest in the constant, so that it reads whole
+ * cache lines.
+ */
 function copied(from: Float32Array, { shape, strides, offset }: View, to: Float32Array): Float32Array {
   const places = contiguous(shape);
   const axes = shape.map((_, axis) => axis).filter((axis) => shape[axis] !== 1);

@@ -1,12 +1,13 @@
-/** A graph as an ONNX model. */
+/** Writes a graph as an ONNX model. */
+import { at } from '@tweedie/core';
 import proto, { type onnx as Onnx } from 'onnx-proto';
-import { fixedElements, isFixed } from './fixed.ts';
-import { type Attributes, bytesOf, type Dtype, type Operation, type Value } from './graph.ts';
-import { scheduled } from './schedule.ts';
+import { fixedElements, isFixed } from '../passes/fixed.ts';
+import { type Attributes, bytesOf, type Dtype, type Operation, type Value } from '../graph/graph.ts';
+import { scheduled } from '../passes/schedule.ts';
 
 const { onnx } = proto;
 
-/** The operator set the lowerings are written for, and the file format that carries it. */
+/** The operator set that the lowerings are written for, and the version of the file format that carries it. */
 const OPSET = 18;
 const IR_VERSION = 8;
 
@@ -27,7 +28,10 @@ const outputsOf: { readonly [op: string]: number } = { TopK: 2 };
 
 type Names = (value: Value) => string;
 
-/** Where constants go that are too large for the model itself: gives the place of these bytes in a file beside it. */
+/**
+ * A file beside the model, for constants that are too large for the model itself; `append` returns the place of the
+ * bytes in it.
+ */
 export type WeightFile = { readonly name: string; append(bytes: Uint8Array): number };
 
 /** Constants from this size on go to the weight file, where there is one. */
@@ -35,7 +39,7 @@ const LARGE_BYTES = 1024;
 
 function initializer(value: Value, nameOf: Names, weights: WeightFile | undefined): Onnx.ITensorProto {
   const file = bytesOf(value) < LARGE_BYTES ? undefined : weights;
-  // What stays in the model has to last until all of it is written.
+  // Numbers that stay in the model must not be overwritten until all of it is written.
   const { buffer, byteOffset, byteLength } = fixedElements(value, file !== undefined);
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   const tensor = { name: nameOf(value), dims: [...value.shape], dataType: elementTypes[value.dtype] };
@@ -59,7 +63,10 @@ const valueInfo = (name: string, { shape, dtype }: Value): Onnx.IValueInfoProto 
 
 const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: onnx.AttributeProto.AttributeType.INT, i: elementTypes[dtype] });
 
-/** The name of the operation that makes a value. ONNX Runtime's own begin with it where it has rewritten the operation, and with something else where it has added one. */
+/**
+ * The name of the operation that makes a value. ONNX Runtime's names begin with it where it has rewritten the
+ * operation, and with something else where it has added one.
+ */
 export const nodeName = ({ id }: Value): string => `v${id}`;
 export const valueOfNode = (name: string): string => /^v\d+/.exec(name)?.[0] ?? '';
 
@@ -84,10 +91,6 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
   };
 }
 
-/** Bytes of all constants as they will be written. */
-export const constantBytes = (outputs: readonly Value[]): number =>
-  scheduled(outputs, isFixed).reduce((sum, value) => sum + (isFixed(value) ? bytesOf(value) : 0), 0);
-
 /** The operations of a model as it will be written, in order; ONNX Runtime then fuses some of them. */
 export const operationsOf = (outputs: readonly Value[]): readonly Value[] =>
   scheduled(outputs, isFixed).filter((value) => value.source.kind === 'operation' && !isFixed(value));
@@ -95,7 +98,7 @@ export const operationsOf = (outputs: readonly Value[]): readonly Value[] =>
 export type Model = {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** Of the outputs; by default out0, out1, ... */
+  /** The names of the outputs; by default out0, out1, ... */
   readonly names?: readonly string[];
 };
 
@@ -104,7 +107,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
   const initializers: Onnx.ITensorProto[] = [];
   const nodes: Onnx.INodeProto[] = [];
   // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
-  const made = new Map(outputs.map((value, i) => [value, names[i] ?? ''] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
+  const made = new Map(outputs.map((value, i) => [value, at(names, i, 'output name')] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
   const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : ownName(value));
   for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
@@ -112,7 +115,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
     else if (source.kind === 'operation') nodes.push(nodeOf(value, source, nameOf));
   }
   outputs.forEach((value, i) => {
-    const name = names[i] ?? '';
+    const name = at(names, i, 'output name');
     if (made.get(value) !== name) nodes.push({ opType: 'Identity', input: [nameOf(value)], output: [name] });
   });
   const model: Onnx.IModelProto = {
@@ -124,7 +127,7 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
       node: nodes,
       initializer: initializers,
       input: inputs.map((value) => valueInfo(nameOf(value), value)),
-      output: outputs.map((value, i) => valueInfo(names[i] ?? '', value)),
+      output: outputs.map((value, i) => valueInfo(at(names, i, 'output name'), value)),
     },
   };
   return onnx.ModelProto.encode(model).finish();

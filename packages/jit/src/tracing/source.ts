@@ -1,13 +1,17 @@
-/** Where values come from, for `explain`: the kernel that made them, and the line of the user's code that asked for it. */
+/**
+ * Where values come from, for `explain`: the kernel that made them, and the line of the user's code that asked for it.
+ */
+import type { Source } from '../graph/graph.ts';
 import { sourceLine, withDeepStacks } from './source-line.ts';
 import { followingTape } from './tape.ts';
-
-export type Source = { readonly kernel: string; readonly line: () => string };
 
 /** Gives the source of the kernel that is running. */
 export type SourceOf = (kernel: string) => Source;
 
-/** Runs `body` with the means to name sources. A gradient has that of its operation, unless it is the user's own and has lines itself. */
+/**
+ * Runs `body` with a function that gives the source of the running kernel. A gradient has the source of its operation,
+ * unless the user wrote the gradient and it has lines itself.
+ */
 export function withSources<T>(body: (sourceOf: SourceOf) => T): T {
   let latest: Source | undefined;
   let forward: Source | undefined;

@@ -1,23 +1,26 @@
 /**
- * The graph that a trace writes: values with a shape and a type, each an input, a constant, or one ONNX operation on earlier values.
- * Values are immutable and numbered in the order they were made, so ascending ids are a topological order. The same operation on the
- * same values is made once (hash-consing): two gradients of one network hold one forward pass.
+ * The graph that a trace writes: values with a shape and a type, each an input, a constant, or one ONNX operation on
+ * earlier values. Values are immutable and numbered in the order they were made, so ascending ids are a topological
+ * order.
  */
-import { simplify } from './simplify.ts';
-import type { Source } from './source.ts';
 
 /** TensorFlow.js's types, and the two that only ONNX knows: positions, and intermediate results of more digits. */
 export type Dtype = 'float32' | 'int32' | 'bool' | 'int64' | 'float64';
 export type Data = Float32Array | Int32Array | Uint8Array | BigInt64Array;
 export type Shape = readonly number[];
-/** ONNX attributes: whole numbers and lists of them as they are, real numbers as { float }. */
+/**
+ * The attributes of an ONNX operation: whole numbers and lists of them stand as they are, real numbers as { float }.
+ */
 export type Attributes = { readonly [name: string]: number | string | readonly number[] | { readonly float: number } };
+
+/** The kernel of TensorFlow.js that made a value, and the line of the user's code that called for it. */
+export type Source = { readonly kernel: string; readonly line: () => string };
 
 export type Value = {
   readonly id: number;
   readonly shape: Shape;
   readonly dtype: Dtype;
-  /** Which line of whose code it comes from, where that is recorded. */
+  /** The source of the value, where sources are recorded. */
   readonly at?: Source | undefined;
   readonly source:
     | { readonly kind: 'input'; readonly name: string }
@@ -29,7 +32,7 @@ export type Operation = { readonly kind: 'operation'; readonly op: string; reado
 export type Type = { readonly shape: Shape; readonly dtype: Dtype };
 
 export interface Graph {
-  /** Where the operations come from that are made next. */
+  /** The source that the operations made next are given. */
   at: Source | undefined;
   input(name: string, type: Type): Value;
   constant(data: Data, type: Type): Value;
@@ -39,7 +42,10 @@ export interface Graph {
   copy(op: string, inputs: readonly Value[], type: Type, attributes?: Attributes): Value;
 }
 
-/** Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without touching the array. */
+/**
+ * Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without
+ * touching the array.
+ */
 export const inArrayOf = (data: Exclude<Data, BigInt64Array>, dtype: 'float32' | 'int32' | 'bool'): Exclude<Data, BigInt64Array> => {
   const wanted = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
   return data instanceof wanted ? data : wanted.from(data);
@@ -51,50 +57,10 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 const bytesOfType: { readonly [D in Dtype]: number } = { float32: 4, int32: 4, int64: 8, float64: 8, bool: 1 };
 export const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * bytesOfType[dtype];
 
-const bytes = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-const isUniform = (data: Data): boolean => data.length > 0 && data.every((x) => Object.is(x, data[0]));
-
-let count = 0;
-
-/** With `share`, the same operation on the same values is made once. */
-export function createGraph(share = true): Graph {
-  const operations = new Map<string, Value>();
-  const constants = new Map<string, Value[]>();
-
-  const graph: Graph = {
-    at: undefined,
-
-    input: (name, { shape, dtype }) => ({ id: count++, shape: [...shape], dtype, source: { kind: 'input', name } }),
-
-    constant(data, { shape, dtype }) {
-      const uniform = isUniform(data);
-      const kept = uniform ? data.slice(0, 1) : data;
-      const key = `${dtype} ${shape.join()} ${uniform}`;
-      const alike = constants.get(key) ?? [];
-      const known = alike.find(({ source }) => source.kind === 'constant' && Buffer.compare(bytes(source.data), bytes(kept)) === 0);
-      if (known !== undefined) return known;
-      const value: Value = { id: count++, shape: [...shape], dtype, source: { kind: 'constant', data: kept, uniform } };
-      constants.set(key, [...alike, value]);
-      return value;
-    },
-
-    operation(op, inputs, type, attributes = {}) {
-      const simpler = simplify(graph, op, inputs, type, attributes);
-      if (simpler !== undefined) return simpler;
-      const key = `${op} ${inputs.map((x) => x.id).join()} ${type.dtype} ${type.shape.join()} ${JSON.stringify(attributes)}`;
-      const known = share ? operations.get(key) : undefined;
-      if (known !== undefined) return known;
-      const value = graph.copy(op, inputs, type, attributes);
-      operations.set(key, value);
-      return value;
-    },
-
-    copy: (op, inputs, { shape, dtype }, attributes = {}) => ({ id: count++, shape: [...shape], dtype, at: graph.at, source: { kind: 'operation', op, inputs, attributes } }),
-  };
-  return graph;
-}
-
-/** What `outputs` are computed from, down to `leaves`, in an order of computation. The rest of the graph is dead. */
+/**
+ * All values that `outputs` are computed from, themselves included, in an order of computation. The rest of the graph
+ * is dead. What a leaf is made of is left out.
+ */
 export function reachable(outputs: readonly Value[], isLeaf: (value: Value) => boolean = () => false): readonly Value[] {
   const seen = new Set<Value>();
   const pending = [...outputs];

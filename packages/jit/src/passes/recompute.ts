@@ -1,15 +1,19 @@
 /**
- * What is computed twice instead of kept. Cheap elementwise results of the forward pass that the reverse pass needs are computed again there,
- * where what they are made of is still in memory anyway: of a norm and its activation only the norm's input is kept.
+ * Computes values twice instead of keeping them. Cheap elementwise results of the forward pass that the reverse pass
+ * needs are computed again there, if their operands are still in memory anyway: of a norm and its activation only the
+ * norm's input is kept.
  */
-import { type Graph, reachable, sizeOf, type Value } from './graph.ts';
+import { type Graph, reachable, sizeOf, type Value } from '../graph/graph.ts';
 import { type Depths, depthsOf } from './schedule.ts';
 
-/** Smaller values are not worth a second computation. */
+/** Values with fewer numbers than this are not worth a second computation. */
 const LARGE = 2 ** 12;
-/** Nor are all of them together, where keeping them takes fewer numbers than this (256 MB). */
+/** All values together are not worth it where keeping them takes fewer numbers than this (256 MB). */
 const WORTHWHILE = 2 ** 26;
-/** Uses this much deeper than a value are in another part of the computation: in the reverse pass, seen from the forward pass. */
+/**
+ * A use that is this much deeper than its value counts as far away: for a value of the forward pass it is in the
+ * reverse pass.
+ */
 const FAR = 24;
 
 const cheap = new Set(['Add', 'Sub', 'Mul', 'Div', 'Neg', 'Abs', 'Sqrt', 'Relu', 'Swish', 'Exp', 'Tanh', 'ExactSigmoid', 'Clip', 'Where', 'Cast', 'Max', 'Min', 'Reshape', 'Transpose', 'Expand']);
@@ -18,7 +22,7 @@ const inputsOf = ({ source }: Value): readonly Value[] => (source.kind === 'oper
 const isCheap = ({ source }: Value): boolean => source.kind === 'operation' && cheap.has(source.op);
 const isLarge = ({ shape }: Value): boolean => sizeOf(shape) >= LARGE;
 
-/** How deep the operations are that use a value, ascending. */
+/** The depths of the operations that use a value, ascending. */
 function usesOf(values: readonly Value[], depths: Depths): ReadonlyMap<Value, readonly number[]> {
   const uses = new Map<Value, number[]>();
   for (const value of values) for (const input of inputsOf(value)) uses.set(input, [...(uses.get(input) ?? []), depths.get(value) ?? 0]);
@@ -28,7 +32,7 @@ function usesOf(values: readonly Value[], depths: Depths): ReadonlyMap<Value, re
 
 type Plan = {
   readonly depths: Depths;
-  /** Values that are computed again, and the depth of the uses that this is for: those from here on. */
+  /** The values that are computed again, each with the depth from which on its uses take the second one. */
   readonly againFrom: ReadonlyMap<Value, number>;
   /** Whether a value is in memory beyond some depth without being computed again. */
   isKept(value: Value, beyond: number): boolean;
@@ -58,7 +62,10 @@ function planned(values: readonly Value[], outputs: readonly Value[]): Plan {
   return { depths, againFrom, isKept };
 }
 
-/** The same outputs, with cheap values computed again where they are used far from where they were made, if that saves enough numbers. */
+/**
+ * The same outputs, with cheap values computed again where they are used far from where they were made, if that saves
+ * enough numbers.
+ */
 export function rematerialized(g: Graph, outputs: readonly Value[], worthwhile = WORTHWHILE): Value[] {
   const values = reachable(outputs);
   const { depths, againFrom, isKept } = planned(values, outputs);

@@ -1,27 +1,28 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
 import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, onBackend, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
-import { finished } from './finish.ts';
-import { createGraph, type Dtype, type Graph, reachable, type Value } from './graph.ts';
-import { reshape, sliceAxis } from './ops.ts';
+import { finished } from '../passes/finish.ts';
+import { createGraph } from '../graph/create-graph.ts';
+import { type Dtype, type Graph, reachable, type Value } from '../graph/graph.ts';
+import { reshape, sliceAxis } from '../graph/ops.ts';
 import { withSources } from './source.ts';
 import { refusedAt, withDeepStacks } from './source-line.ts';
-import type { Activations } from './swish.ts';
+import type { Activations } from '../graph/swish.ts';
 
-/** All numbers among the arguments arrive in one vector of this name. */
+/** The name of the input that holds all numbers among the arguments, as one vector. */
 export const SCALARS = 'scalars';
 export const inputName = (index: number): string => `in${index}`;
 
 export type Trace = {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** The result with a number in place of each tensor: its position among the outputs. Numbers of the result are under `numbers`. */
+  /** The result with the position among the outputs in place of each tensor or number. */
   readonly result: TensorTree;
-  /** One call, counted from the marks that the outputs depend on. */
+  /** The cost of one call, counted from the marks that the outputs depend on. */
   readonly cost: Cost;
 };
 
-/** The marks that are computed: equal ones were traced as one. */
+/** The cost of the marks that are computed; equal marks were traced as one. */
 function count(outputs: readonly Value[]): Cost {
   return reachable(outputs).reduce((cost, { source, shape }) => {
     if (source.kind !== 'operation' || source.op !== MARK) return cost;
@@ -38,7 +39,7 @@ export interface TraceOptions {
   /** Record where each value comes from. It doubles the time of a trace. */
   readonly sources?: boolean;
   readonly activations?: Activations;
-  /** Of the inputs that are tensors. */
+  /** The name of an input that is a tensor, by its place among the leaves of the arguments. */
   readonly names?: (index: number) => string;
 }
 

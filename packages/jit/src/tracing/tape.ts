@@ -1,13 +1,16 @@
 /**
- * Follows the gradient tape of TensorFlow.js: what it computes on the way back belongs to the operation that it is the gradient of, of which
- * nothing is on the stack any more.
+ * Follows the gradient tape of TensorFlow.js. What the tape computes on the way back belongs to the operation of which
+ * it is the gradient, and the stack no longer shows that operation.
  */
 import { tf } from '@tweedie/core';
 
 type TapeNode = ReturnType<typeof tf.engine>['state']['activeTape'][number];
 type AddTapeNode = (...args: unknown[]) => void;
 
-/** Runs `body`; in it, the gradient of an operation runs inside of `within`, which is given what `latest` said when the operation was taped. */
+/**
+ * Runs `body`. The gradient of an operation that is called in it runs inside of `within`, which is given what `latest`
+ * returned when the operation was put on the tape.
+ */
 export function followingTape<S, T>(latest: () => S, within: <R>(source: S, gradient: () => R) => R, body: () => T): T {
   const engine = tf.engine();
   const add: AddTapeNode = engine['addTapeNode'];

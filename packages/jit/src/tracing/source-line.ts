@@ -1,16 +1,26 @@
-/** Where in the user's code something was traced: the first frame of a stack that is neither TensorFlow.js, nor Node, nor this package. */
+/**
+ * Where in the user's code something was traced: the first frame of a stack that is neither TensorFlow.js, nor Node,
+ * nor this package.
+ */
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** From a kernel back to the line that called its operation there are about twenty frames, more through chained methods and gradients. */
-export const FRAMES = 80;
+/**
+ * Frames of a stack to keep: from a kernel back to the line that called its operation are about twenty, through
+ * gradients more.
+ */
+const FRAMES = 80;
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** Node's source maps show the files of TensorFlow.js where its authors had them. */
+const ownPackage = dirname(here);
+/** Files of TensorFlow.js, also as Node's source maps show them, where its authors had them. */
 const TENSORFLOW = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
-/** The chained methods and the gradients of core stand between the user and TensorFlow.js. */
+/** The files of core with chained methods and gradients, which stand between the user and TensorFlow.js. */
 const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradients)\.[jt]s$/;
-/** Where the gradient of an operation is called (tape.ts): frames from there on are those of whoever took the gradient. */
+/**
+ * The path of tape.ts, which calls the gradients of operations: frames beyond it are those of the caller who took the
+ * gradient.
+ */
 const tape = join(here, 'tape');
 
 type Frame = { readonly file: string; readonly line: string };
@@ -23,7 +33,7 @@ function frames(stack: string): Frame[] {
   });
 }
 
-const isUsers = ({ file }: Frame): boolean => isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(here) && !between.test(file);
+const isUsers = ({ file }: Frame): boolean => isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(ownPackage) && !between.test(file);
 
 function nameOf({ file, line }: Frame): string {
   const path = relative(process.cwd(), file);
@@ -48,16 +58,19 @@ export function withDeepStacks<T>(body: () => T): T {
 }
 
 /**
- * The line of the user's code that is running, as `folder/file.ts:12`. The stack is taken at once, which is cheap; it is turned into
- * text, with source maps, when the line is asked for. Where the gradient of an operation is running that has no line of the user's in it,
- * `outsideGradient` says what to give.
+ * The line of the user's code that is running, as `folder/file.ts:12`. The stack is taken at once, which is cheap; it
+ * is turned into text, with source maps, when the line is asked for. Where the gradient of an operation is running that
+ * has no line of the user's in it, `outsideGradient` says what to give.
  */
 export function sourceLine(outsideGradient?: () => string): () => string {
   const taken = withDeepStacks(() => new Error());
   return () => userLine(taken.stack ?? '', outsideGradient);
 }
 
-/** Whether TensorFlow.js itself refused something, and the line it was asked in. */
+/**
+ * The line of the user's code in which TensorFlow.js refused something; undefined where another program threw the
+ * error.
+ */
 export function refusedAt(error: Error): string | undefined {
   const stack = error.stack ?? '';
   const [thrower] = frames(stack);

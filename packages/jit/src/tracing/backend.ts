@@ -1,12 +1,12 @@
 /**
- * A TensorFlow.js backend that writes a graph instead of computing. While a function is traced, each kernel that TensorFlow.js runs,
- * those of its gradient tape included, appends the operations that its lowering names.
+ * A TensorFlow.js backend that writes a graph instead of computing. While a function is traced, each kernel that
+ * TensorFlow.js runs, those of its gradient tape included, appends the operations that its lowering names.
  */
 import { messageOf, tf } from '@tweedie/core';
-import { type Data, elements, type Graph, inArrayOf, type Value } from './graph.ts';
-import type { Inputs, KernelAttributes, Lowering } from './lowering/lowering.ts';
-import { lowerings } from './lowering/index.ts';
-import { unlowered } from './lowering/unlowered.ts';
+import { type Data, elements, type Graph, inArrayOf, type Value } from '../graph/graph.ts';
+import type { Inputs, Lowering } from '../lowering/lowering.ts';
+import { lowerings } from '../lowering/index.ts';
+import { unlowered } from '../lowering/unlowered.ts';
 import type { SourceOf } from './source.ts';
 import { sourceLine } from './source-line.ts';
 
@@ -18,9 +18,9 @@ const stale =
 const unreadable =
   'jit: the numbers of this tensor are not known while the function is traced (dataSync, arraySync, print, a branch on a value). ' +
   'Express the choice with tf.where, or run with --engine eager.';
-/** Said of a kernel that only another version of TensorFlow.js has. */
+/** The end of the error for a kernel that only another version of TensorFlow.js has. */
 const unknown = 'it has no lowering yet. Add one to packages/jit/src/lowering/index.ts, or run with --engine eager.';
-/** Said of a kernel whose lowering throws. */
+/** The error for a kernel whose lowering throws. */
 const refused = (cause: unknown, kernel: string): Error =>
   new Error(`jit: ${messageOf(cause).replace(/^jit: |\.$/g, '')} (kernel ${kernel}, called at ${sourceLine()()}).`, { cause });
 
@@ -29,7 +29,7 @@ class TracingBackend extends tf.KernelBackend {
   private readonly written = new Map<object, tf.BackendValues>();
   /** The graph of the trace that is running. */
   graph: Graph | undefined;
-  /** Where sources are recorded. */
+  /** Gives the source of the running kernel, in traces that record sources. */
   sourceOf: SourceOf | undefined;
 
   running(): Graph {
@@ -45,7 +45,10 @@ class TracingBackend extends tf.KernelBackend {
     return { dataId, shape: [...value.shape], dtype: value.dtype };
   }
 
-  /** What a tensor is in the running trace. A tensor with numbers, on whatever backend, is a constant, and stays where it is. */
+  /**
+   * The value of a tensor in the running trace. A tensor that has numbers, on whatever backend, is a constant, and
+   * stays where it is.
+   */
   value({ dataId, shape, dtype }: tf.TensorInfo): Value {
     const entry = this.traced.get(dataId);
     if (entry !== undefined) {
@@ -118,7 +121,7 @@ function register(backend: TracingBackend, kernelName: string, lowering: Lowerin
         const values = Object.entries(inputs).flatMap(([name, info]) => (info === undefined || info === null ? [] : [[name, backend.value(info)] as const]));
         const graph = backend.running();
         graph.at = backend.sourceOf?.(kernelName);
-        const result = lowering(graph, Object.fromEntries(values) as Inputs, (attrs ?? {}) as KernelAttributes, values.map(([, value]) => value));
+        const result = lowering(graph, Object.fromEntries(values) as Inputs, attrs ?? {}, values.map(([, value]) => value));
         return 'source' in result ? backend.handle(result) : result.map((value) => backend.handle(value));
       } catch (cause) {
         throw refused(cause, kernelName);

@@ -1,11 +1,18 @@
-/** What becomes of a traced graph before it is written: marks go, some results are computed twice, activations and wide convolutions take their fastest form. */
+/**
+ * Runs the passes over a traced graph before it is written: marks go, some results are computed twice, activations and
+ * wide convolutions take their fastest form.
+ */
 import { MARK } from '@tweedie/core';
-import { createGraph, type Graph, type Operation, reachable, type Value } from './graph.ts';
+import { createGraph } from '../graph/create-graph.ts';
+import { type Graph, type Operation, reachable, type Value } from '../graph/graph.ts';
 import { rematerialized } from './recompute.ts';
-import { type Activations, written } from './swish.ts';
+import { type Activations, written } from '../graph/swish.ts';
 import { type Transformed, winograd, winogradIn } from './winograd.ts';
 
-/** What takes the place of a value, given its inputs in the new graph. */
+/**
+ * Gives the value that replaces one of the old graph, or undefined to keep its operation, whose inputs are of the new
+ * graph.
+ */
 type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
 
 /** The same outputs with some operations replaced, simplified again. */

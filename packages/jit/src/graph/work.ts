@@ -1,13 +1,18 @@
 /** How much work a graph is, and whether it is enough for several threads. */
 import { bytesOf, type Operation, reachable, type Shape, sizeOf, type Value } from './graph.ts';
 
-/** Waking a second thread takes about as long as this many multiply-adds: with less in each operation, one thread is faster. */
+/**
+ * Waking a second thread takes about as long as this many multiply-adds: with less in each operation, one thread is
+ * faster.
+ */
 export const SHARED_FROM = 2 ** 19;
 
 /** Graphs that write less than this have their memory planned. */
 export const PLANNED_BELOW = 2 ** 32;
 
-/** An exponential, a broadcast or a pass over memory, in multiply-adds of a matrix product. */
+/**
+ * What an exponential, a broadcast or a pass over memory costs for each number, in multiply-adds of a matrix product.
+ */
 const ELEMENTWISE = 10;
 
 /** Multiply-adds of a product of matrices or a convolution; undefined for other operations. */
@@ -29,7 +34,10 @@ export const largestWork = (outputs: readonly Value[]): number => reachable(outp
 /** Operations that only move numbers. */
 const moving = new Set(['Concat', 'Expand', 'Gather', 'GatherElements', 'GatherND', 'Identity', 'Pad', 'Reshape', 'Resize', 'Slice', 'Split', 'Transpose']);
 
-/** Floating point operations: two for each multiply-add, otherwise one for each number that is made or, in a reduction, read. */
+/**
+ * Floating point operations: two for each multiply-add, otherwise one for each number that is made or, in a reduction,
+ * read.
+ */
 export function flops({ source, shape }: Value): number {
   if (source.kind !== 'operation' || moving.has(source.op)) return 0;
   const products = multiplyAdds(source, shape);

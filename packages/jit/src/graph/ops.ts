@@ -4,7 +4,7 @@ import { type Attributes, type Dtype, type Graph, type Shape, sizeOf, type Value
 export const ints = (g: Graph, values: readonly number[]): Value =>
   g.constant(BigInt64Array.from(values, (n) => BigInt(n)), { shape: [values.length], dtype: 'int64' });
 
-/** A number of the type of `like`, spread over `shape` (by default a scalar). */
+/** The constant `value` of type `dtype`, repeated over `shape` (by default a scalar). */
 export function fill(g: Graph, value: number, dtype: Dtype, shape: Shape = []): Value {
   if (dtype === 'float64') return cast(g, fill(g, value, 'float32', shape), dtype);
   const data = dtype === 'float32' ? Float32Array.of(value) : dtype === 'int32' ? Int32Array.of(value) : dtype === 'bool' ? Uint8Array.of(value === 0 ? 0 : 1) : BigInt64Array.of(BigInt(value));
@@ -45,7 +45,10 @@ export function where(g: Graph, condition: Value, a: Value, b: Value): Value {
   return cast(g, where(g, condition, cast(g, a, 'int32'), cast(g, b, 'int32')), 'bool');
 }
 
-/** An element every `steps`, from `begin` to before `end`; a negative step runs backwards, and `end` -1 then means past the first. */
+/**
+ * Every `steps`-th element along each axis, from `begin` to before `end`. A negative step runs backwards; `end` -1 then
+ * means past the first element.
+ */
 export function slice(g: Graph, x: Value, begin: readonly number[], end: readonly number[], steps = begin.map(() => 1)): Value {
   const shape = begin.map((from, axis) => Math.max(0, Math.ceil(((end[axis] ?? 0) - from) / (steps[axis] ?? 1))));
   const axes = x.shape.map((_, axis) => axis);
@@ -87,7 +90,7 @@ export function matmul(g: Graph, a: Value, b: Value): Value {
   return g.operation('MatMul', [a, b], { shape, dtype: a.dtype });
 }
 
-/** Numbers from a JavaScript computation, as a constant. */
+/** A constant that holds numbers computed in JavaScript. */
 export function table(g: Graph, values: readonly number[], dtype: Dtype, shape: Shape = [values.length]): Value {
   if (values.length !== sizeOf(shape)) throw new Error(`${values.length} values for shape [${shape.join(', ')}]`);
   return g.constant(dtype === 'int32' ? Int32Array.from(values) : dtype === 'bool' ? Uint8Array.from(values) : Float32Array.from(values), { shape, dtype });

@@ -1,17 +1,19 @@
 /**
- * Sessions that nobody uses any more, kept for the next function that traces to the same graph: methods that differ in numeric options
- * alone do, for numbers among the arguments are inputs. Making a session costs seconds, tracing milliseconds.
+ * Sessions that nobody uses any more, kept for the next function that traces to the same graph: methods that differ in
+ * numeric options alone do, for numbers among the arguments are inputs. Making a session costs seconds, tracing
+ * milliseconds.
  */
 import type { Model } from './encode.ts';
-import { type Data, reachable, type Value } from './graph.ts';
+import { type Data, reachable, type Value } from '../graph/graph.ts';
 import type { Session, SessionSettings } from './session.ts';
 
 export interface SessionPool {
-  /** Sessions made so far. */
+  /** How many sessions were made so far. */
   readonly made: number;
   /**
-   * An idle session of this graph and these settings, or a new one. Before a new one is made all idle ones are released: whoever compiles
-   * something new has moved on, and memory holds the sessions of one method at a time. Its `dispose` makes it idle.
+   * An idle session of this graph and these settings, or a new one. Before a new one is made all idle ones are
+   * released: whoever compiles something new has moved on, and memory holds the sessions of one method at a time. Its
+   * `dispose` makes it idle.
    */
   take(model: Model, settings: SessionSettings, make: () => Promise<Session>): Promise<Session>;
   /** Releases the idle sessions, and from then on every session at its `dispose`. */
@@ -44,7 +46,10 @@ export function sessionPool(): SessionPool {
   };
 }
 
-/** Larger constants are weights, which never change: they are told apart by the array that holds them. */
+/**
+ * From this many numbers on, constants are weights, which never change: they are told apart by the array that holds
+ * them.
+ */
 const SMALL = 1024;
 const arrays = new WeakMap<Data, number>();
 let arrayCount = 0;
@@ -54,10 +59,10 @@ const identityOf = (data: Data): string => {
   return `array ${known}`;
 };
 
-// Decimal numbers would not tell 0 from -0.
+// Hexadecimal bytes, since decimal numbers would not tell 0 from -0.
 const hexOf = ({ buffer, byteOffset, byteLength }: Data): string => Buffer.from(buffer, byteOffset, byteLength).toString('hex');
 
-/** The same for the same graph, whatever its values are numbered. */
+/** A text that is equal for equal graphs, whatever the ids of their values are. */
 function keyOf({ inputs, outputs }: Model): string {
   const places = new Map<Value, number>();
   const described = reachable([...inputs, ...outputs]).map((value) => {

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSession, type Feeds, type SessionSettings } from './session.ts';
 
-/** An operation as ONNX Runtime runs it: fused with others, turned to another layout. */
-export type Timed = { readonly node: string; readonly op: string; readonly milliseconds: number };
+/** The time of an operation as ONNX Runtime runs it, which may be fused with others or in another layout. */
+type Timed = { readonly node: string; readonly op: string; readonly milliseconds: number };
 export type Profile = { readonly operations: readonly Timed[]; readonly milliseconds: number; readonly peakBytes: number | undefined };
 
-/** Calls that are measured, after one that is not: it allocates. */
+/** How many calls are measured, after a first one that allocates memory and is not measured. */
 const CALLS = 5;
 
-/** What the names of times of operations end in. */
+/** The end of the names of entries that hold the time of an operation. */
 const ENDING = '_kernel_time';
 
 /** An entry of the profile; times are microseconds. */

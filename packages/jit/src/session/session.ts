@@ -1,8 +1,11 @@
-/** The only file that touches ONNX Runtime. It is loaded at the first session, so that importing this package costs nothing. */
+/**
+ * Sessions of ONNX Runtime; no other file touches it. It is loaded at the first session, so that importing this package
+ * costs nothing.
+ */
 import { ConfigError, messageOf } from '@tweedie/core';
 import { availableParallelism } from 'node:os';
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
-import type { Dtype, Shape } from './graph.ts';
+import type { Dtype, Shape } from '../graph/graph.ts';
 
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export interface SessionOptions {
@@ -17,10 +20,11 @@ let loading: Promise<Runtime> | undefined;
 const runtime = (): Promise<Runtime> => (loading ??= load());
 
 async function load(): Promise<Runtime> {
-  // ONNX Runtime reports its use to its maker, and leaves files in the temporary folder for it, unless told not to before it is loaded.
+  // ONNX Runtime reports its use to its maker, and leaves files in the temporary folder for it, unless told not to
+  // before it is loaded.
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
   const loaded = await import('onnxruntime-node');
-  // What goes wrong is thrown; the log on standard error would only say it twice.
+  // Errors are thrown; the log on standard error would only say them twice.
   loaded.env.logLevel = 'fatal';
   return loaded;
 }
@@ -53,20 +57,23 @@ export type Feeds = { readonly [name: string]: PlainTensor };
 export interface Session {
   /** The outputs, in the model's order. ONNX Runtime blocks the event loop until they are there. */
   run(feeds: Feeds): Promise<readonly PlainTensor[]>;
-  /** Writes down what was measured, where that was asked for. */
+  /** Writes the profile to its file, where `profileTo` asks for one, and ends profiling. */
   endProfiling(): void;
   dispose(): void;
 }
 
 /** What a session is made with beside the user's options. */
 export type SessionSettings = SessionOptions & {
-  /** All intermediate results in one block, laid out at the first call: a few per cent of time, for memory that is then held twice. */
+  /**
+   * Lays all intermediate results out in one block at the first call: saves a few per cent of time, but memory is then
+   * held twice.
+   */
   readonly planMemory?: boolean;
-  /** Times go to a file whose path begins like this. */
+  /** The beginning of the path of a file that the profile is written to. */
   readonly profileTo?: string;
 };
 
-/** From the bytes of a model or the path of its file. */
+/** Makes a session from the bytes of a model or from the path of its file. */
 export async function createSession(model: Uint8Array | string, { threads = defaultThreads(), device = 'cpu', planMemory = false, profileTo }: SessionSettings): Promise<Session> {
   const { InferenceSession, Tensor } = await runtime();
   const session = await InferenceSession.create(model as string, {
@@ -78,10 +85,11 @@ export async function createSession(model: Uint8Array | string, { threads = defa
     ...(profileTo !== undefined && { enableProfiling: true, profileFilePrefix: profileTo }),
     enableMemPattern: planMemory,
     extra: {
-      // Within a call threads wait busily for the next operation (10 to 15 % of a U-Net's time); after it they must not, or they steal the
-      // cores from whatever comes next: beside other work a step took 15 times as long.
+      // Within a call threads wait busily for the next operation (10 to 15 % of a U-Net's time); after it they must
+      // not, or they steal the cores from whatever comes next: beside other work a step took 15 times as long.
       session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
-      // It would merge what is computed twice on purpose (recompute.ts); what is the same was merged while tracing.
+      // The optimiser would merge operations that are computed twice on purpose (recompute.ts); equal ones were merged
+      // while tracing.
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
     },
   }).catch((cause: unknown) => {

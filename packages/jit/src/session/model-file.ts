@@ -1,17 +1,24 @@
-/** Models as files. The weights of large ones go to a file of their own, from which ONNX Runtime maps or reads them. */
+/**
+ * Writes models to files. The weights of large ones go to a file of their own, from which ONNX Runtime maps or reads
+ * them.
+ */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { messageOf } from '@tweedie/core';
-import { constantBytes, encode, type Model } from './encode.ts';
+import { constantBytes } from '../passes/fixed.ts';
+import { encode, type Model } from './encode.ts';
 
-/** A model of more constants than this is read from files; smaller ones stay in memory. A model in memory may have 2 GB at most. */
+/**
+ * A model of more constants than this is read from files; smaller ones stay in memory. A model in memory may have 2 GB
+ * at most.
+ */
 const IN_MEMORY = 2 ** 22;
 const isLarge = ({ outputs }: Model): boolean => constantBytes(outputs) >= IN_MEMORY;
-/** What is mapped into memory has to start at a page. */
+/** The size of a page in bytes: a tensor that is mapped into memory has to start at one. */
 const PAGE = 2 ** 12;
 
-/** The model as bytes or as the path of a file, for as long as `use` runs. */
+/** Hands the model to `use`, as bytes or as the path of a file that exists for as long as `use` runs. */
 export async function withModel<T>(model: Model, use: (model: Uint8Array | string) => Promise<T>): Promise<T> {
   if (!isLarge(model)) return use(encode(model));
   const folder = written(tmpdir(), () => mkdtempSync(join(tmpdir(), 'tweedie-model-')));
