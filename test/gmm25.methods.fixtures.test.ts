@@ -109,7 +109,8 @@ for (const [name, facts] of Object.entries(problems)) {
     if (covariance.kind !== 'full') throw new Error('a posterior has full covariances');
     const stored = values(`${name}/posterior/covariance`);
     for (let k = 0; k < count; k++) {
-      expect.soft(relativeDifference(covariance.matrices.slice(k * d * d, (k + 1) * d * d), stored), `covariance ${k}`).toBeLessThan(1e-8);
+      const ours = covariance.matrices.slice(k * d * d, (k + 1) * d * d);
+      expect.soft(relativeDifference(ours, stored), `covariance ${k}`).toBeLessThan(1e-8);
     }
     const moments = mixtureMoments(posterior);
     expect.soft(relativeDifference(moments.mean, values(`${name}/posterior/mixtureMean`)), 'mixture mean').toBeLessThan(1e-8);

@@ -40,10 +40,11 @@ export function philox(count: number, { k0, k1, c0, c1, c2, c3 }: Position): Uin
 }
 
 /**
- * Writes the same words as standard normal numbers into `target`, from `at` on: by inversion, the quantile at (word + 1/2) / 2^32, to 2e-7
- * relative. For a handful of them a view of the memory would cost more than the numbers.
+ * Writes the same words as standard normal numbers into `target`, from `at` on: by inversion, the quantile at
+ * (word + 1/2) / 2^32, to 2e-7 relative. For a handful of them a view of the memory would cost more than the numbers.
  */
-export function writeNormals(target: Float32Array, at: number, count: number, { k0, k1, c0, c1, c2, c3 }: Position): void {
+export function writeNormals(target: Float32Array, at: number, count: number, position: Position): void {
+  const { k0, k1, c0, c1, c2, c3 } = position;
   generator.philox(c0, (count + 3) >>> 2, c1, c2, c3, k0, k1);
   generator.normals(count);
   if (count > 64) target.set(numbers.subarray(0, count), at);

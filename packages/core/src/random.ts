@@ -81,7 +81,9 @@ export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepR
       const each = shape.slice(1).reduce((product, size) => product * size, 1);
       const values = takeMemory(donated, each * streams.length) ?? new Float32Array(each * streams.length);
       const c3 = purposeWord(purpose);
-      streams.forEach(({ words: [k0, k1], sample }, row) => fill(values, row * each, each, { k0, k1, c1: step, c2: sample, c3 }));
+      streams.forEach(({ words: [k0, k1], sample }, row) => {
+        fill(values, row * each, each, { k0, k1, c1: step, c2: sample, c3 });
+      });
       return tf.tensor(values, [...shape]);
     };
     return {
