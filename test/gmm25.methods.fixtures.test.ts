@@ -1,4 +1,7 @@
-/** Problems of the 25-component mixture whose posterior is known, peers.md 5.1: the closed form, and how far samplers end from it. */
+/**
+ * Problems of the 25-component mixture whose posterior is known, docs/methods.md 11.1: the closed form, and how far
+ * samplers end from it.
+ */
 import {
   drawFromMixture,
   type GaussianMixture,

@@ -1,7 +1,7 @@
 /**
- * Necessary conditions of a posterior sampler, methods.md 6.4: the MSE of a sample is twice that of the posterior's mean, and residuals are
- * distributed like the noise. What is known in closed form about the problems drawn (x0 and y) is averaged exactly: as they stand the
- * numbers would need 4000 problems to settle.
+ * Necessary conditions of a posterior sampler, docs/methods.md 6.4: the MSE of a sample is twice that of the
+ * posterior's mean, and residuals are distributed like the noise. What is known in closed form about the problems drawn
+ * (x0 and y) is averaged exactly: as they stand the numbers would need 4000 problems to settle.
  */
 import { drawFromMixture, type GaussianMixture, type Guidance, keyedRandom, makeProblem, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture } from '@tweedie/core';
 import { bind, sampleRows, testContainer } from '@tweedie/testing';

@@ -1,4 +1,7 @@
-/** Free energies from umbrella windows in a double well, methods.md 6.5: a harmonic restraint is inpainting with one hidden entry. */
+/**
+ * Free energies from umbrella windows in a double well, docs/methods.md 6.5: a harmonic restraint is inpainting with
+ * one hidden entry.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 import type { Image, ImageShape, LevelTensors, NoiseProcess, Prediction, Scalar, ScoreModel } from './types.ts';
 
 /**
- * One prediction, four ways to write it (methods.md 1.5, 2.1), for any process with xt = signal x0 + noise eps:
+ * One prediction, four ways to write it (docs/methods.md 1.5, 2.1), for any process with xt = signal x0 + noise eps:
  *   x0hat = (xt - noise epsilon) / signal        epsilon = (xt - signal x0hat) / noise        score = -epsilon / noise
  * The VE state that belongs to xt is xt / signal, at level sigma = noise / signal; its score is signal times the score of xt.
  */
@@ -38,8 +38,9 @@ export interface EpsilonNetwork {
 }
 
 /**
- * A model from an epsilon network, at any noise level and in VP or VE units (methods.md 1.6): the network sees the VP state of the level
- * used (`tableSigma`, `t`); outside the table that level is clamped and the prediction goes through the score there,
+ * A model from an epsilon network, at any noise level and in VP or VE units (docs/methods.md 1.6): the network sees the
+ * VP state of the level used (`tableSigma`, `t`); outside the table that level is clamped and the prediction goes
+ * through the score there,
  *   x0hat = z - sigma^2 epsilon / tableSigma,   z = xt / signal,
  * which inside the table is the usual z - sigma epsilon.
  */

@@ -2,8 +2,8 @@ import { fromVe, toVe } from './conversions.ts';
 import type { Image, Level, LevelTensors, NoiseProcess, Scalar, Tensor } from './types.ts';
 
 /**
- * The exact posterior of denoising, A = I (arXiv:2506.13614, Proposition 4.1; methods.md 3.1, 3.2): a noisy state and a noisy measurement are
- * together one, less noisy, state
+ * The exact posterior of denoising, A = I (arXiv:2506.13614, Proposition 4.1; docs/methods.md 3.1, 3.2): a noisy state
+ * and a noisy measurement are together one, less noisy, state
  *   1/sigma*^2 = 1/sigma^2 + 1/sigmaY^2,   x* = (sigmaY^2 z + sigma^2 y) / (sigma^2 + sigmaY^2),   z = xt / signal,
  * so that E[x0 | xt, y] = D(x*, sigma*).
  */

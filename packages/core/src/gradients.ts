@@ -36,7 +36,7 @@ const sampleAxes = (x: Tensor): number[] => x.shape.map((_, axis) => axis).slice
 /** Sum over all axes but the first: [B]. */
 export const sampleSum = (x: Tensor): Tensor => x.sum(sampleAxes(x));
 
-/** 2-norm of each sample, [B]. Never one norm over the batch (peers.md 0.2). */
+/** 2-norm of each sample, [B]. Never one norm over the batch (docs/methods.md 4.7). */
 export const sampleNorm = (x: Tensor): Tensor => sampleSum(x.square()).add(NORM_FLOOR).sqrt();
 
 /** Inner product of each pair of samples, [B]. */

@@ -52,6 +52,7 @@ export type {
   Traced,
   Transition,
 } from './types.ts';
+export { at } from './at.ts';
 export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad } from './gradients.ts';

@@ -36,7 +36,10 @@ export function noiseProcess(options: Partial<ProcessOptions> = {}): NoiseProces
   return vpProcess(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps));
 }
 
-/** DDPM's linear betas: from scale * 1e-4 to scale * 0.02, both included, scale = 1000 / count, float64. methods.md 1.1. */
+/**
+ * DDPM's linear betas: from scale * 1e-4 to scale * 0.02, both included, scale = 1000 / count, float64.
+ * docs/methods.md 1.1.
+ */
 export function linearBetas(count: number): Float64Array {
   const scale = 1000 / count;
   const first = scale * 1e-4;
@@ -44,7 +47,10 @@ export function linearBetas(count: number): Float64Array {
   return Float64Array.from({ length: count }, (_, t) => first + step * t);
 }
 
-/** Cosine betas of improved DDPM: beta_t = min(1 - f(t+1)/f(t), 0.999), f(u) = cos^2((u/N + 0.008)/1.008 * pi/2). methods.md 1.3. */
+/**
+ * Cosine betas of improved DDPM: beta_t = min(1 - f(t+1)/f(t), 0.999), f(u) = cos^2((u/N + 0.008)/1.008 * pi/2).
+ * docs/methods.md 1.3.
+ */
 export function cosineBetas(count: number): Float64Array {
   const f = (t: number) => Math.cos(((t / count + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
   return Float64Array.from({ length: count }, (_, t) => Math.min(1 - f(t + 1) / f(t), 0.999));
@@ -74,7 +80,10 @@ export function geometricProcess(sigmaMin: number, sigmaMax: number, count: numb
 /** Variance exploding, from any rising sigmas. */
 export const veProcess = (sigmas: ArrayLike<number>): NoiseProcess => process('ve', Float64Array.from(sigmas));
 
-/** VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is proportional to N(xt / signal; x0, sigma^2). methods.md 1.5. */
+/**
+ * VP and VE are one process seen at different scales: N(xt; signal x0, noise^2) is proportional to N(xt / signal;
+ * x0, sigma^2). docs/methods.md 1.5.
+ */
 function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<number>): NoiseProcess {
   const first = sigmas[0];
   const last = sigmas[sigmas.length - 1];
@@ -118,10 +127,11 @@ function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<
 }
 
 /**
- * Which entries of a table of `count` a schedule with fewer steps keeps, ascending. methods.md 1.2.
+ * Which entries of a table of `count` a schedule with fewer steps keeps, ascending. docs/methods.md 1.2.
  *  - an integer n: n entries, both ends included, rounded half to even along accumulated floating-point strides;
  *  - 'ddimN': a plain stride that gives exactly N entries (does not reach the last one);
- *  - 'quadN': N entries, both ends included, the closer the less the noise (methods.md 4.13; Zhu et al. 2023, arXiv:2305.08995, released code);
+ *  - 'quadN': N entries, both ends included, the closer the less the noise (docs/methods.md 4.13; Zhu et al. 2023,
+ *    arXiv:2305.08995, released code);
  *  - a list: the table is cut into equal sections, each spaced like an integer.
  */
 export function spaceTimesteps(count: number, spacing: number | string | readonly number[]): number[] {
@@ -179,7 +189,10 @@ function roundHalfToEven(value: number): number {
 /** A step of a schedule before a scheduler adds its coefficients. */
 export type LevelPair = { readonly index: number; readonly level: Level; readonly next: Level };
 
-/** The levels a respaced schedule visits, from the most noise to the clean end; methods.md 1.2. `index` counts down to 0. */
+/**
+ * The levels a respaced schedule visits, from the most noise to the clean end; docs/methods.md 1.2. `index` counts down
+ * to 0.
+ */
 export function respacedLevels(process: NoiseProcess, spacing: number | string | readonly number[]): LevelPair[] {
   const clean = process.levelAt(0);
   return pairs(spaceTimesteps(process.table.length, spacing).map((t) => process.table[t] ?? clean), clean);
@@ -201,10 +214,13 @@ export function sigmaRange({ table }: NoiseProcess, given: Partial<SigmaRange>, 
   throw new ConfigError('schedule', `sigmaMin ${low} and sigmaMax ${high} are not 0 < sigmaMin < sigmaMax.`, 'Choose sigmaMin below sigmaMax.');
 }
 
-/** `count` noise levels, evenly spaced in ln sigma, both ends included. methods.md 1.4. */
+/** `count` noise levels, evenly spaced in ln sigma, both ends included. docs/methods.md 1.4. */
 export const geometricSigmas = (from: number, to: number, count: number): number[] => spaced(count, (u) => from * Math.exp(u * Math.log(to / from)));
 
-/** `count` noise levels, evenly spaced in sigma^(1 / rho), both ends included. methods.md 1.4; Karras et al. 2022, arXiv:2206.00364, Equation 5. */
+/**
+ * `count` noise levels, evenly spaced in sigma^(1 / rho), both ends included. docs/methods.md 1.4; Karras et al. 2022,
+ * arXiv:2206.00364, Equation 5.
+ */
 export const polynomialSigmas = (from: number, to: number, count: number, rho: number): number[] =>
   spaced(count, (u) => (from ** (1 / rho) + u * (to ** (1 / rho) - from ** (1 / rho))) ** rho);
 

@@ -43,9 +43,9 @@ export function mixtureHash({ weights, means, covariance }: GaussianMixture): st
 }
 
 /**
- * A closed-form prior as a score model: x0hat = E[x0 | xt] exactly, at any noise level of a VP or VE process (methods.md 3, known-posterior
- * priors). `mixture` is called once, at `load`. Cost: two [B, d] x [d, K] products where all covariances are s^2 I, else K d (d^2 with full
- * covariances) operations a sample.
+ * A closed-form prior as a score model: x0hat = E[x0 | xt] exactly, at any noise level of a VP or VE process
+ * (docs/methods.md 3, known-posterior priors). `mixture` is called once, at `load`. Cost: two [B, d] x [d, K] products
+ * where all covariances are s^2 I, else K d (d^2 with full covariances) operations a sample.
  */
 export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProcess; mixture: () => GaussianMixture | Promise<GaussianMixture> }): ScoreModel {
   const { imageShape, process } = facts;

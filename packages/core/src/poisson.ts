@@ -27,7 +27,7 @@ export const poissonSigma = (rate: number): number => Number(Math.sqrt(2 / (WHIT
 
 /**
  * y = 2 N / (255 rate) - 1, N ~ Poisson(255 rate u), u = (clean + 1) / 2; u and y are clipped to their range. Its variance is 4 u / (255 rate).
- * The noise of the DPS program (methods.md 5.6).
+ * The noise of the DPS program (docs/methods.md 5.6).
  */
 export function poissonMeasurement(clean: Tensor, rate: number, random: KeyedRandom): Tensor {
   const uniform = random.uniform('poisson', clean.size);

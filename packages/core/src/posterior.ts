@@ -15,7 +15,7 @@ export function covarianceOf({ covariance, weights, means }: GaussianMixture, k:
  * p(x0 | y) for a mixture prior and y = A x0 + sigmaY noise with any matrix A [m, d]: again a mixture (float64),
  *   G_k = A C_k A^T + sigmaY^2 I,   C'_k = C_k - C_k A^T G_k^-1 A C_k,   m'_k = m_k + C_k A^T G_k^-1 (y - A m_k),
  *   w'_k proportional to w_k N(y; A m_k, G_k).
- * Cost: K (m^3/3 + 2 m d^2) operations. methods.md 3.5 integrates the same Gaussians one noise level at a time.
+ * Cost: K (m^3/3 + 2 m d^2) operations. docs/methods.md 3.5 integrates the same Gaussians one noise level at a time.
  */
 export function posteriorMixture(prior: GaussianMixture, a: Float64Array, y: Float64Array, sigmaY: number): GaussianMixture {
   const count = prior.weights.length;

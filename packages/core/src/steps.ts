@@ -4,8 +4,8 @@ import { traced } from './trees.ts';
 import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, ScoreModel, Step, StepRandom, StepTensors, Tensor } from './types.ts';
 
 /**
- * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one (methods.md 4). The level tells them
- * apart: signal is exactly 1 for VE, and below 1 at every noisy VP level.
+ * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one
+ * (docs/methods.md 4). The level tells them apart: signal is exactly 1 for VE, and below 1 at every noisy VP level.
  */
 export function initialNoise(batch: number, shape: ImageShape, level: Level, random: StepRandom): Image {
   const noise = random.normal('start', [batch, ...shape]);

@@ -64,7 +64,7 @@ export type Level = {
   readonly signal: number;
   readonly noise: number;
   /** What a network trained on the process's table is shown: index t (fractional between entries) and the sigma that belongs to it.
-   *  Differs from `sigma` only outside the table, where it is clamped (methods.md 1.6). */
+   *  Differs from `sigma` only outside the table, where it is clamped (docs/methods.md 1.6). */
   readonly t: number;
   readonly tableSigma: number;
 };
@@ -132,7 +132,7 @@ export interface SpectralForm {
   readonly pixels: boolean;
 }
 
-/** The denoising problem that DPS-w fits its weight on (methods.md 4.4). */
+/** The denoising problem that DPS-w fits its weight on (docs/methods.md 4.4). */
 export interface ReferenceTask {
   /** y brought to the image space with unit gain. */
   readonly reference: Image;

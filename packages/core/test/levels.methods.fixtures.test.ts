@@ -43,12 +43,13 @@ for (const [steps, expected] of Object.entries(respacing)) {
   report.case(`respacing/${steps}`, () => expect(spaceTimesteps(1000, Number(steps))).toEqual(expected));
 }
 report.case('levelMaps/interpolatedLogSigma', () => agrees(levelMaps.sigma.map((sigma) => process.levelAt(sigma).t), levelMaps.interpolatedLogSigma));
-// methods.md 4.8: the annealing grids of DAPS, spaced like scheduler/edm's.
+// docs/methods.md 4.8: the annealing grids of DAPS, spaced like scheduler/edm's.
 const annealing: Readonly<Record<string, () => readonly number[]>> = {
   'daps/annealingMain': () => [...polynomialSigmas(100, 0.1, 201, 7).slice(0, -1), 0],
   'daps/annealingLegacy': () => [...polynomialSigmas(100, 0.1, 200, 7), 0],
 };
 for (const name of names.filter((each) => each.startsWith('daps/'))) report.case(name, () => agrees(annealing[name]!(), tensors.get(name)!.data));
-// Released DAPS asks the network half an index too high, and above the trained range near the top (methods.md 1.6).
+// Released DAPS asks the network half an index too high, and above the trained range near the top
+// (docs/methods.md 1.6).
 report.missing('continuous map of levels to timesteps', ['levelMaps/dapsContinuous']);
 report.awaits('guidance/diffpir', ['levelMaps/nearestIndex']);

@@ -99,7 +99,8 @@ for (const [name, content] of Object.entries(listed)) {
       const { sigma, log_interpolated_t: expected, ...others } = content as SigmaToT;
       const process = noiseProcess();
       if (expected) report.case('sigma_to_t/log_interpolated_t', () => agrees(sigma.map((each) => process.levelAt(each).t), expected));
-      // Other maps from noise level to timestep: the nearest index is DiffPIR's; the continuous one of released DAPS is half an index off (methods.md 1.6).
+      // Other maps from noise level to timestep: the nearest index is DiffPIR's; the continuous one of released DAPS is
+      // half an index off (docs/methods.md 1.6).
       if (others.nearest_index) report.awaits('guidance/diffpir', ['sigma_to_t/nearest_index']);
       if (others.continuous_999u) report.missing('continuous map of levels to timesteps', ['sigma_to_t/continuous_999u']);
       break;

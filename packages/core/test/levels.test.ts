@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 describe('the linear VP table', () => {
   const { table } = noiseProcess();
 
-  // methods.md 1.1.
+  // docs/methods.md 1.1.
   it.each([
     [0, 0.9999, 0.010001],
     [1, 0.99978009, 0.014831],
@@ -27,7 +27,7 @@ describe('the linear VP table', () => {
 });
 
 describe('the cosine table', () => {
-  it('has the values of methods.md 1.3', () => {
+  it('has the values of docs/methods.md 1.3', () => {
     const betas = cosineBetas(1000);
     expect(betas[0]).toBeCloseTo(4.1284e-5, 9);
     expect(betas[999]).toBe(0.999);
@@ -36,7 +36,7 @@ describe('the cosine table', () => {
 });
 
 describe('respacing', () => {
-  it('keeps the indices of methods.md 1.2', () => {
+  it('keeps the indices of docs/methods.md 1.2', () => {
     const kept = spaceTimesteps(1000, 100);
     expect(kept.slice(0, 12)).toEqual([0, 10, 20, 30, 40, 50, 61, 71, 81, 91, 101, 111]);
     expect(kept.at(-1)).toBe(999);
@@ -46,7 +46,7 @@ describe('respacing', () => {
   });
 
   it.each([
-    // methods.md 4.13, computed with NumPy: first and last entries, and the sum of all.
+    // docs/methods.md 4.13, computed with NumPy: first and last entries, and the sum of all.
     [20, [0, 26, 54, 82, 111, 141], [487, 541, 602, 675, 770, 999], 6871],
     [50, [0, 10, 20, 31, 41, 52], [680, 714, 752, 797, 857, 999], 16838],
     [100, [0, 5, 10, 15, 20, 25], [775, 798, 825, 857, 899, 999], 33469],
@@ -60,7 +60,7 @@ describe('respacing', () => {
     expect(new Set(spaceTimesteps(1000, 'quad501')).size).toBe(501);
   });
 
-  it('has the betas of methods.md 1.2', () => {
+  it('has the betas of docs/methods.md 1.2', () => {
     const betas = respacedLevels(noiseProcess(), 100).toReversed().map(({ level, next }) => reverseCoefficients(level, next).beta);
     expect(betas[0]).toBeCloseTo(1e-4, 9);
     expect(betas[1]).toBeCloseTo(2.0936e-3, 6);
@@ -92,7 +92,7 @@ describe('respacing', () => {
 describe('noise levels of one\'s own choice', () => {
   it('are spaced as told, both ends included', () => {
     const near = (got: readonly number[], expected: readonly number[], digits: number) => got.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, digits));
-    // methods.md 4.8: the inner grid of DAPS.
+    // docs/methods.md 4.8: the inner grid of DAPS.
     near(polynomialSigmas(100, 0.01, 6, 7), [100, 33.03, 8.856, 1.748, 0.2106, 0.01], 2);
     near(polynomialSigmas(3, 1, 5, 1), [3, 2.5, 2, 1.5, 1], 12);
     near(geometricSigmas(100, 0.01, 5), [100, 10, 1, 0.1, 0.01], 12);

@@ -11,7 +11,7 @@ function open<T>(name: string) {
   return { facts, values, has: (tensor: string) => tensors.has(tensor), report: fixtureReport('methods', name) };
 }
 
-/** The 25 modes of peers.md 5.1: means (-8i, -8j, -8i, -8j, ...), i outer, j inner, covariance I. */
+/** The 25 modes of docs/methods.md 11.1: means (-8i, -8j, -8i, -8j, ...), i outer, j inner, covariance I. */
 function gmm25(weights: Float64Array, d: number): GaussianMixture {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const means = Float64Array.from({ length: 25 * d }, (_, index) => {

@@ -1,4 +1,7 @@
-/** methods.md 3 and the rows of methods.md 10 on exact posterior scores. float64, except where TensorFlow.js computes. */
+/**
+ * docs/methods.md 3 and the rows of docs/methods.md 10 on exact posterior scores. float64, except where TensorFlow.js
+ * computes.
+ */
 import {
   combinedLevel, combinedState, covarianceOf, drawFromMixture, type GaussianMixture, keyedRandom, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture, posteriorScore, tf, traced,
 } from '@tweedie/core';

@@ -56,7 +56,7 @@ export const normGroups = 32;
 const usualMultipliers: Readonly<Record<number, string>> = { 512: '0.5,1,1,2,2,4,4', 256: '1,1,2,2,4,4', 128: '1,1,2,3,4', 64: '1,2,3,4' };
 const where = 'adm-unet';
 
-/** The blocks of a configuration (methods.md 7.2). Throws ConfigError where it makes no network. */
+/** The blocks of a configuration (docs/methods.md 7.2). Throws ConfigError where it makes no network. */
 export function admPlan(config: AdmConfig): AdmPlan {
   const { image_size: imageSize, num_channels: width, num_res_blocks: depth, in_channels: inChannels = 3 } = config;
   const { num_heads: heads = 4, num_head_channels: headChannels = -1, num_heads_upsample: headsUp = -1 } = config;

@@ -22,10 +22,12 @@ export function admPrediction(output: Image, learned: boolean): { readonly epsil
 }
 
 /**
- * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see it through, with the
- * same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2) (methods.md 1.5, 1.6). With `learn_sigma` the second half of
- * its output v gives the fraction (v + 1) / 2 of the log variance (methods.md 2.3). x0hat has the range [-1, 1].
- * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming the tensor).
+ * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see
+ * it through, with the same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2)
+ * (docs/methods.md 1.5, 1.6). With `learn_sigma` the second half of its output v gives the fraction (v + 1) / 2 of the
+ * log variance (docs/methods.md 2.3). x0hat has the range [-1, 1].
+ * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming
+ * the tensor).
  */
 export function admModel(options: AdmModelOptions, { files }: Pick<Context, 'files'>, kind: 'vp' | 've'): ScoreModel {
   const { weights: path, diffusion_steps: trainingSteps = 1000, noise_schedule: schedule = 'linear', rescale_timesteps: rescale = false } = options;

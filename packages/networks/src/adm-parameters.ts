@@ -8,7 +8,7 @@ export type AdmParameter = {
   readonly headByHead?: number;
 };
 
-/** All tensors of a network, in the order of its state dict (methods.md 7.2). */
+/** All tensors of a network, in the order of its state dict (docs/methods.md 7.2). */
 export function admParameters(config: AdmConfig): readonly AdmParameter[] {
   const plan = admPlan(config);
   const { timeWidth, outChannels, lastChannels } = plan;

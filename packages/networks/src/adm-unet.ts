@@ -10,7 +10,7 @@ import { timeEmbedding } from './time-embedding.ts';
 export type AdmUnet = (x: Image, t: Tensor) => Image;
 
 /**
- * The U-Net of guided diffusion (Dhariwal & Nichol 2021, arXiv:2105.05233; methods.md 7.3) as a pure function.
+ * The U-Net of guided diffusion (Dhariwal & Nichol 2021, arXiv:2105.05233; docs/methods.md 7.3) as a pure function.
  *   embedding   W2 silu(W1 sinusoids(t))
  *   residual    h = conv(resample(silu(norm(x)))),   resample(x) + conv(silu(norm(h) (1 + scale) + shift)),   scale, shift from the embedding
  *   attention   x + proj(attend(qkv(norm(x))))

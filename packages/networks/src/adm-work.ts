@@ -1,6 +1,9 @@
 import { type AdmConfig, type AdmPlan, admPlan, type Layer } from './adm-config.ts';
 
-/** Multiply-adds of one image through the network: convolutions, linear maps, products of attention (methods.md 7.1). An input gradient takes about as many again. */
+/**
+ * Multiply-adds of one image through the network: convolutions, linear maps, products of attention
+ * (docs/methods.md 7.1). An input gradient takes about as many again.
+ */
 export function admMultiplyAdds(config: AdmConfig): number {
   const plan = admPlan(config);
   const { timeWidth, imageSize, lastChannels, outChannels } = plan;

@@ -28,7 +28,7 @@ const show = ({ layers }: Block): string =>
     }
   }).join(', ');
 
-it('FFHQ has the blocks of methods.md 7.2', () => {
+it('FFHQ has the blocks of docs/methods.md 7.2', () => {
   const plan = admPlan(ffhq);
   expect(plan.down.map(show)).toEqual([
     'conv 3 -> 128', 'res 128 -> 128', 'down 128', 'res 128 -> 128', 'down 128', 'res 128 -> 256', 'down 256', 'res 256 -> 256', 'down 256',

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { admMultiplyAdds } from '../src/index.ts';
 import { ffhq, imagenet, smallest } from './configurations.ts';
 
-it('counts the multiply-adds of methods.md 7.1', () => {
+it('counts the multiply-adds of docs/methods.md 7.1', () => {
   expect(Math.round(admMultiplyAdds(ffhq) / 1e9)).toBe(194);
   expect(Math.round(admMultiplyAdds(imagenet) / 1e9)).toBe(1120);
 });

@@ -1,6 +1,6 @@
 import type { AdmConfig } from '../src/index.ts';
 
-/** FFHQ 256 and unconditional ImageNet 256 (methods.md 7.1). */
+/** FFHQ 256 and unconditional ImageNet 256 (docs/methods.md 7.1). */
 export const ffhq: AdmConfig = {
   image_size: 256,
   num_channels: 128,

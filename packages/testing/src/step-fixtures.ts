@@ -21,7 +21,10 @@ function scheduleOf(text: string): { process: NoiseProcess; steps: number | stri
   };
 }
 
-/** Cases with their inputs, ready for a scheduler; `check` compares one output within the tolerance of fixtures/README.md. */
+/**
+ * Cases with their inputs, ready for a scheduler; `check` compares one output within the tolerance of
+ * test/fixtures/README.md.
+ */
 export function stepFixtures() {
   const { cases } = readFixtureJson<{ cases: StepCase[] }>('schedules', 'steps.json');
   const tensors = readFixtureTensors('schedules', 'steps.safetensors');

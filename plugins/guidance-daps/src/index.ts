@@ -93,8 +93,9 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
 };
 
 /**
- * Decoupled annealing posterior sampling: at each level, from much noise to little, a clean estimate by the reverse ODE, a chain of Markov steps from
- * it to a sample that fits y, and fresh noise of the next level on that sample. Consecutive states are tied by nothing else.
+ * Decoupled annealing posterior sampling: at each level, from much noise to little, a clean estimate by the reverse
+ * ODE, a chain of Markov steps from it to a sample that fits y, and fresh noise of the next level on that sample.
+ * Consecutive states are tied by nothing else.
  *
  *   x0hat  = `odeSteps` Euler steps in sigma of dz/dsigma = (z - D(z; sigma)) / sigma from z = xt / signal        no gradient of the network
  *   x0y    : chain for exp(-f || A(x) - y ||^2 / (2 tau^2) - || x - x0hat ||^2 / (2 sigma^2)), started at x0hat
@@ -109,13 +110,16 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
  *   legacy     1   100 to 0.1, then 0                     at 0
  *   main       2   100 to 0.1, the last replaced by 0     at 0.01
  *
- * Both are released; f = 1 is the posterior for measurement noise tau, f = 2 that for tau / sqrt(2). eta = lr (1 + ratio (lrMinRatio - 1)), ratio the share of
- * levels done. Where the published code fixes tau = 0.01 and lr = 1e-4 whatever the noise, the defaults follow it: tau = sigmaY, and lr
- * sigma^2 tau^2 / (f sigma^2 + tau^2), stable for || A ||^2 <= 2, which for f = 1 and tau = 0.01 is 1e-4; the presets hold the published ones.
- * The scheduler is not used, x0hat not clamped. The network is asked at the table's own index of a level (methods.md 1.6), where the released code
- * asks half an index higher and more.
- * Cost a level: `odeSteps` forwards, no vjp, 2 `mcmcSteps` + 1 operator calls. xt, x0hat [B, H, W, C]. Refuses sigmaY 0 where tau is absent.
- * Zhang et al. 2025, arXiv:2407.01521, Algorithm 1. A chain that leaves the numbers fails its sample, where the released code returns a black image.
+ * Both are released; f = 1 is the posterior for measurement noise tau, f = 2 that for tau / sqrt(2). eta = lr (1 +
+ * ratio (lrMinRatio - 1)), ratio the share of levels done. Where the published code fixes tau = 0.01 and lr = 1e-4
+ * whatever the noise, the defaults follow it: tau = sigmaY, and lr sigma^2 tau^2 / (f sigma^2 + tau^2), stable for
+ * || A ||^2 <= 2, which for f = 1 and tau = 0.01 is 1e-4; the presets hold the published ones.
+ * The scheduler is not used, x0hat not clamped. The network is asked at the table's own index of a level
+ * (docs/methods.md 1.6), where the released code asks half an index higher and more.
+ * Cost a level: `odeSteps` forwards, no vjp, 2 `mcmcSteps` + 1 operator calls. xt, x0hat [B, H, W, C]. Refuses sigmaY 0
+ * where tau is absent.
+ * Zhang et al. 2025, arXiv:2407.01521, Algorithm 1. A chain that leaves the numbers fails its sample, where the
+ * released code returns a black image.
  */
 export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, sampler, mcmcSteps, lr, lrMinRatio, tau, momentum }) => {
   const { force, annealing, ode, decay } = conventions[variant];

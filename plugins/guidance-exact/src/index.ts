@@ -13,11 +13,11 @@ export interface ExactOptions {
  *
  *   A = I, any model:           E[x0 | xt, y] = D(x*, sigma*), the prior's own denoiser at the combined point (Proposition 4.1);
  *                               path 'score' goes through Equation 8 instead and must agree
- *   any linear A, mixture prior: E[x0 | xt, y] in closed form (methods.md 3.5)
+ *   any linear A, mixture prior: E[x0 | xt, y] in closed form (docs/methods.md 3.5)
  *
  * Cost a step: 1 forward (2 where the scheduler uses the network's variance at xt), 0 vjps; the closed form calls no network at all.
  * Bellchambers 2025, arXiv:2506.13614, Propositions 4.1, 4.2, Equations 8, 38. Differs from the paper: the scheduler gets the conditional mean
- * as x0hat, not the score as epsilon; operators without inverse are integrated out (methods.md 3.5).
+ * as x0hat, not the score as epsilon; operators without inverse are integrated out (docs/methods.md 3.5).
  */
 export const exact: GuidanceFactory<ExactOptions, TensorTree> = ({ path, clamp }): Guidance<TensorTree> => {
   const chosen = ({ operator }: Pick<Setting, 'operator'>) => (path !== 'auto' ? path : operator.identity === true ? 'denoiser' : 'closed-form');

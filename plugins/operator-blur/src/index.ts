@@ -33,16 +33,20 @@ const optionsOf = {
  * Blur: y = k * x0 + sigmaY * noise, correlation of every channel with a kernel k of sum 1.
  *   A     [B, H, W, C] -> [B, H, W, C],  y[i, j] = sum_ab k[a, b] x[i + a - r, j + b - r],  r = (size - 1) / 2
  *   A^T   what each border gives to x beyond it goes back to where it came from, exactly
- * Beyond the border x is reflected (the last pixel not repeated), zero or circular; where the kernel is larger than the image, as often as needed.
- * An axis of length 1 is not blurred, so [1, W, 1] signals are blurred along W; a kernel in the plane is summed over that axis first.
+ * Beyond the border x is reflected (the last pixel not repeated), zero or circular; where the kernel is larger than the
+ * image, as often as needed.
+ * An axis of length 1 is not blurred, so [1, W, 1] signals are blurred along W; a kernel in the plane is summed over
+ * that axis first.
  *   gaussian     separable, that of the DPS program (size 61, std 3)
  *   uniform      separable, equal taps (DDRM: 9)
  *   anisotropic  std along a direction, stdAcross across it (DDRM: 9 taps, 20 and 1); separable where the direction is an axis
  *   motion       the path of a shaken camera, drawn for each problem and stored with it, [size, size] (`motionKernel`)
- * A^+, (A A^T + ridge I)^-1 and spectral form: separable kernels with every border (`separable` of core), the others with a circular one
- * (`convolution`); else core's conjugate gradients solve. A^+ counts singular values up to `cutoff` times the largest as zero (of each axis
- * where the kernel is separable; DDRM's 0.03 is absolute). Reference of DPS-w: y itself.
- * methods.md 5.4. DPS calls the identity the transpose of its blurs, and DDRM's matrices lack the last tap; neither is repeated here.
+ * A^+, (A A^T + ridge I)^-1 and spectral form: separable kernels with every border (`separable` of core), the others
+ * with a circular one (`convolution`); else core's conjugate gradients solve. A^+ counts singular values up to `cutoff`
+ * times the largest as zero (of each axis where the kernel is separable; DDRM's 0.03 is absolute). Reference of DPS-w:
+ * y itself.
+ * docs/methods.md 5.4. DPS calls the identity the transpose of its blurs, and DDRM's matrices lack the last tap;
+ * neither is repeated here.
  * Throws ConfigError for an even size, an option of another kernel, and images of one pixel.
  */
 export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {

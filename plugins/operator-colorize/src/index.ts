@@ -11,13 +11,15 @@ const SUM_ROUNDING = 1e-3;
 type Weights = readonly [red: number, green: number, blue: number];
 
 /**
- * Colorization: y = (w . x0) in `channels` equal channels + sigmaY * noise, w the weights of red, green and blue in the grey value.
+ * Colorization: y = (w . x0) in `channels` equal channels + sigmaY * noise, w the weights of red, green and blue in the
+ * grey value.
  *   A    [B, H, W, 3] -> [B, H, W, channels];   A^T v = w sum_c v_c
  *   A^+  y = w mean_c(y) / |w|^2
  *   (A A^T + ridge I)^-1 y = (y - mean_c(y)) / ridge + mean_c(y) / (q^2 + ridge), ridge > 0
  * Spectral form: per pixel one singular value q = sqrt(channels) |w| (1.15789 for three channels) and two zeros.
  * Noise is independent in each channel, so three channels show the grey value with a noise of sigmaY / sqrt(3).
- * Reference of DPS-w: y in three channels. Bellchambers 2025, arXiv:2506.13614, Appendix B.3.4; methods.md 5.3. DDRM has one channel and equal weights.
+ * Reference of DPS-w: y in three channels. Bellchambers 2025, arXiv:2506.13614, Appendix B.3.4; docs/methods.md 5.3.
+ * DDRM has one channel and equal weights.
  * Throws ConfigError for images without three channels and for weights whose sum is not 1.
  */
 export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }, { imageShape }) => {

@@ -28,7 +28,7 @@ const optionsOf = {
 /**
  * Inpainting: y = M x0 + M sigmaY * noise with a mask M of ones (observed) and zeros, the same for all channels.
  *   A = A^T = A^+ = M,  [B, H, W, C] -> [B, H, W, C];  (A A^T + ridge I)^-1 y = y / (M + ridge), ridge > 0
- * The mask, [H, W, 1], is drawn for each problem (random pixels, a box) or read from a file; methods.md 5.2.
+ * The mask, [H, W, 1], is drawn for each problem (random pixels, a box) or read from a file; docs/methods.md 5.2.
  * Throws ConfigError for a box without a place, a mask file of another shape, or an option of another pattern.
  */
 export const inpaint: OperatorFactory<InpaintOptions> = async (options, context) => {

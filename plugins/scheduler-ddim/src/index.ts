@@ -14,7 +14,7 @@ type DdimCoefficients = { direction: number; std: number };
  *
  *   mean = signalNext x0hat + sqrt(noiseNext^2 - std^2) epsilon,   std = eta * (std of the ancestral step)
  *
- * epsilon is recomputed from x0hat, so that a clamped or guided x0hat enters both terms (methods.md 2.2).
+ * epsilon is recomputed from x0hat, so that a clamped or guided x0hat enters both terms (docs/methods.md 2.2).
  * The last step (index 0) gives x0hat. Song et al. 2021, arXiv:2010.02502, Equations 12 and 16.
  */
 export const ddim: SchedulerFactory<DdimOptions, DdimCoefficients> = ({ steps, eta }) => ({

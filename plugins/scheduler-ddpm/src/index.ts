@@ -16,8 +16,10 @@ type DdpmCoefficients = { x0Weight: number; xtWeight: number; std: number; logVa
  *     fixed-large    sqrt(beta)
  *     learned-range  exp((f ln beta + (1 - f) ln small) / 2), f the network's output, near [0, 1] and not clamped; at index 0 `small` is that of index 1
  *
- * The last step (index 0) has std 0 and mean x0hat, whatever variance the network predicts (`predictedStd`). Works on VP and VE processes (beta: methods.md 2.4; for VE sigma^2 - sigmaNext^2).
- * Cost a step: nothing beyond the prediction. Ho et al. 2020, arXiv:2006.11239, Equations 6, 7; Nichol and Dhariwal 2021, arXiv:2102.09672, Equation 15.
+ * The last step (index 0) has std 0 and mean x0hat, whatever variance the network predicts (`predictedStd`). Works on
+ * VP and VE processes (beta: docs/methods.md 2.4; for VE sigma^2 - sigmaNext^2).
+ * Cost a step: nothing beyond the prediction. Ho et al. 2020, arXiv:2006.11239, Equations 6, 7; Nichol and Dhariwal
+ * 2021, arXiv:2102.09672, Equation 15.
  */
 export const ddpm: SchedulerFactory<DdpmOptions, DdpmCoefficients> = ({ steps, variance }) => ({
   usesVariance: variance === 'learned-range',

@@ -9,7 +9,10 @@ export type UnetSize = {
   readonly repeats: number;
 };
 
-/** What `bench unet` measures; large is the configuration for FFHQ 256, imagenet the unconditional one for ImageNet 256 (methods.md 7.1). */
+/**
+ * What `bench unet` measures; large is the configuration for FFHQ 256, imagenet the unconditional one for ImageNet 256
+ * (docs/methods.md 7.1).
+ */
 export const unetSizes = {
   small: { config: { ...shared, image_size: 32, num_channels: 64, num_res_blocks: 1, channel_mult: '1,2,2', num_head_channels: 32 }, batches: [1, 4, 16], repeats: 30 },
   medium: { config: { ...shared, image_size: 64, num_channels: 128, num_res_blocks: 2, channel_mult: '1,2,2,2' }, batches: [1, 4], repeats: 12 },

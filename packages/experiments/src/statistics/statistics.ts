@@ -1,6 +1,6 @@
 /**
- * Statistics of scores in float64. Pure functions of plain arrays. Paired functions take the scores of two methods on the same problems and
- * speak of the difference a - b. All tests are two-sided.
+ * Statistics of scores in float64. Pure functions of plain arrays. Paired functions take the scores of two methods on
+ * the same problems and speak of the difference a - b. All tests are two-sided.
  */
 import type { KeyedRandom } from '@tweedie/core';
 import { incompleteBeta, logBinomial, studentCritical, studentTwoSided } from './special.ts';
@@ -9,7 +9,7 @@ export type Interval = readonly [low: number, high: number];
 export type Summary = {
   readonly n: number;
   readonly mean: number;
-  /** With n - 1 in the denominator; NaN for n < 2. */
+  /** Standard deviation with n - 1 in the denominator; NaN for n < 2. */
   readonly std: number;
   readonly standardError: number;
   /** 1.96 standard errors. */
@@ -58,7 +58,7 @@ export const cohensD = (a: readonly number[], b: readonly number[]): number => {
   return center / std;
 };
 
-export type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
+type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
 export const wins = (a: readonly number[], b: readonly number[]): Wins => {
   const d = differences(a, b);
   return { aGreater: d.filter((x) => x > 0).length, equal: d.filter((x) => x === 0).length, bGreater: d.filter((x) => x < 0).length };
@@ -130,7 +130,8 @@ export const bootstrapInterval = (values: readonly number[], random: KeyedRandom
 };
 
 /**
- * Necessary condition of a posterior sampler (methods.md 6.4): the sum over problems of the squared error of one sample over that of the mean of K others.
+ * Necessary condition of a posterior sampler (docs/methods.md 6.4): the sum over problems of the squared error of one
+ * sample over that of the mean of K others.
  * Exact posterior samples give 2K / (K + 1) in expectation. The ratio is of sums, not a mean of ratios.
  */
 export const mseRatio = (mse: readonly number[], mmse: readonly number[]): number => mean(mse) / mean(mmse);

@@ -1,14 +1,16 @@
-import type { ExplanationJson } from '../explain.ts';
-import type { ExplainedRow } from '../explain/row.ts';
-import type { StepSeries } from '../explain/series.ts';
-import type { MeasureName } from '../explain/vectors.ts';
-import { tablesOf } from '../run/run-index.ts';
 import { plural } from '../machine/text-table.ts';
-import { html, type Html } from './html.ts';
-import { legend, lineFigure, type Line, type LineFigure } from './lines.ts';
-import { short } from './numbers.ts';
-import { heading, page } from './page.ts';
-import { problemTitle } from './problems.ts';
+import { html, type Html } from '../report/html.ts';
+import { legend, lineFigure, type Line, type LineFigure } from '../report/lines.ts';
+import { heading, page } from '../report/page.ts';
+import { problemTitle } from '../report/problems.ts';
+import { printed } from '../results/numbers.ts';
+import { problemsOf } from '../results/problems.ts';
+import type { ExplanationJson } from './explanation.ts';
+import type { ExplainedRow } from './row.ts';
+import type { StepSeries } from './series.ts';
+import type { MeasureName } from './vectors.ts';
+
+const { short } = printed;
 
 const howToRead = `Everything is a score, a gradient with respect to the noisy state, and a mean over samples and images. Noise falls from left to right. The guidance of a method is what
 its step moved beyond the unconditional step from the same state with the same noise, divided by what one unit of score moves; the exact score is that of the closed form at the state
@@ -52,7 +54,7 @@ function ownFigures(row: ExplainedRow): readonly Html[] {
 function methodSection(row: ExplainedRow): Html {
   const { label, method, reading, absent, diversity, failed, samples } = row;
   const remarks = [
-    ...(reading.from === 'x0hat' ? [`Guidance is what its x0hat says, signal (x0hat − E[x0 | xt]) / noise²: ${reading.because ?? ''}.`] : []),
+    ...(reading.from === 'x0hat' ? [`Guidance is what its x0hat says, signal (x0hat − E[x0 | xt]) / noise²: ${reading.because}.`] : []),
     ...Object.entries(absent).map(([what, reason]) => `No ${what}: ${reason}.`),
     ...(failed > 0 ? [`${failed} of ${samples} samples failed and are left out.`] : []),
     ...(diversity ? [`Trace of the sample covariance over the posterior’s: ${short(diversity.ratio)} (1: as diverse as the posterior).`] : []),
@@ -64,33 +66,31 @@ ${remarks.length > 0 ? html`<ul class="absent">${remarks.map((remark) => html`<l
 }
 
 function diversityTable(rows: readonly ExplainedRow[]): Html | null {
-  const known = rows.filter(({ diversity }) => diversity !== null);
+  const known = rows.flatMap(({ label, diversity }) => (diversity === null ? [] : [{ label, diversity }]));
   if (known.length === 0) return null;
   return html`<div class="scroll"><table><thead><tr><th>method</th><th>trace of the sample covariance</th><th>of p(x0 | y)</th><th>ratio, mean over images</th></tr></thead>
-<tbody>${known.map(({ label, diversity }) => html`<tr><th scope="row"><span class="label">${label}</span></th><td>${(diversity?.samples ?? []).map(short).join(', ')}</td><td>${(diversity?.posterior ?? []).map(short).join(', ')}</td><td>${short(diversity?.ratio ?? 0)}</td></tr>`)}</tbody></table></div>`;
+<tbody>${known.map(({ label, diversity }) => html`<tr><th scope="row"><span class="label">${label}</span></th><td>${diversity.samples.map(short).join(', ')}</td><td>${diversity.posterior.map(short).join(', ')}</td><td>${short(diversity.ratio)}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** The explanation as one HTML file that needs nothing else. */
 export function renderExplanation(data: ExplanationJson): string {
-  const tables = tablesOf(data.rows, (row) => row);
+  const problems = problemsOf(data.rows);
   const lead = `${plural(data.images.length, 'image')}, ${plural(data.samples, 'sample')} of each.`;
-  const sections = tables.flatMap((rows, i) => {
-    const [first] = rows;
-    if (first === undefined) return [];
+  const sections = problems.map(({ rows, ...problem }, i) => {
     const figures = shared(data.samples).flatMap(({ measure, ...figure }) =>
       lineFigure({ ...figure, x: xAxis, lines: rows.flatMap((row, style) => line(row.label, style, row, row.measures[measure])) }) ?? []);
-    return [html`<section id="problem-${i + 1}"><h2>${problemTitle(first)}</h2>
+    return html`<section id="problem-${i + 1}"><h2>${problemTitle(problem)}</h2>
 ${legend(rows.map(({ label }, style) => ({ name: label, style })))}
 <div class="figures">${figures}</div>
 ${diversityTable(rows)}
 ${rows.map(methodSection)}</section>
-`];
+`;
   });
   const skipped = data.skipped.map(({ operator, sigmaY, label, reason }) => html`<li>${operator}, σy = ${sigmaY}, ${label}: ${reason}.</li>`);
   return page({
     title: data.title,
     body: html`${heading({ kind: 'Tweedie explain', created: new Date().toISOString(), title: data.title, lead, command: data.command })}
-<nav aria-label="Contents"><ul>${tables.map((rows, i) => (rows[0] ? html`<li><a href="#problem-${i + 1}">${problemTitle(rows[0])}</a></li>` : null))}</ul></nav>
+<nav aria-label="Contents"><ul>${problems.map((problem, i) => html`<li><a href="#problem-${i + 1}">${problemTitle(problem)}</a></li>`)}</ul></nav>
 <main>
 <p class="hint">${howToRead}</p>
 ${sections}${skipped.length > 0 ? html`<section><h2>Skipped</h2><ul class="absent">${skipped}</ul></section>` : null}
