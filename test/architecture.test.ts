@@ -27,8 +27,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The rooms of packages/experiments from the ground up: a file may import from its own room and from those of lines
- * above. `verbs` are the files beside the rooms.
+ * The rooms of packages that have some, from the ground up: a file may import from its own room and from those of
+ * lines above. `top` are the files beside the rooms.
  */
 const roomsOfExperiments: readonly (readonly string[])[] = [
   ['machine', 'statistics'],
@@ -38,8 +38,9 @@ const roomsOfExperiments: readonly (readonly string[])[] = [
   ['results'],
   ['report'],
   ['explain', 'tune'],
-  ['verbs'],
+  ['top'],
 ];
+const roomsOfJit: readonly (readonly string[])[] = [['graph'], ['lowering', 'passes'], ['tracing', 'session'], ['top']];
 
 /** Libraries that one room, or one file, keeps to itself. */
 const homes: readonly (readonly [library: RegExp, home: RegExp])[] = [
@@ -81,7 +82,7 @@ const sourcesIn = (home: string, folder: string): readonly Source[] => {
       return { file: relative(root, join(path, name)).replaceAll('\\', '/'), home, isSource: folder === 'src', text, imports };
     });
 };
-const sources = [...homesOfCode.flatMap((home) => ['src', 'test', 'bench'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
+const sources = [...homesOfCode.flatMap((home) => ['src', 'test'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
 
 const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 /** `core` for packages/core, the kind for plugins and templates. */
@@ -170,10 +171,13 @@ describe('imports', () => {
     expect(circlesIn(new Map(sources.map((source) => [source.file, filesImportedBy(source)])))).toEqual([]);
   });
 
-  it('of experiments go down the order of its rooms', () => {
-    const top = 'packages/experiments/src';
-    const roomIn = (file: string): string => /^([^/]+)\//.exec(posix.relative(top, file))?.[1] ?? 'verbs';
-    const floorOf = (room: string): number => roomsOfExperiments.findIndex((rooms) => rooms.includes(room));
+  it.each([
+    ['experiments', roomsOfExperiments],
+    ['jit', roomsOfJit],
+  ] as const)('of %s go down the order of its rooms', (home, order) => {
+    const top = `packages/${home}/src`;
+    const roomIn = (file: string): string => /^([^/]+)\//.exec(posix.relative(top, file))?.[1] ?? 'top';
+    const floorOf = (room: string): number => order.findIndex((rooms) => rooms.includes(room));
     const check = (source: Source): readonly string[] => {
       if (!source.file.startsWith(`${top}/`)) return [];
       const room = roomIn(source.file);

@@ -29,7 +29,7 @@ describe('an exported function', () => {
 
   it('runs in plain ONNX Runtime, gradients included, under the names of arguments and results', async () => {
     const path = join(folder, 'step.onnx');
-    const exported = exportOnnx(step as never, [[2, 6, 5, 2], { level: { sigma: 1 }, weights: [{ shape: [2], dtype: 'float32' }] }], path, { names: ['x', 'step'] });
+    const exported = exportOnnx(step, [[2, 6, 5, 2], { level: { sigma: 1 }, weights: [{ shape: [2], dtype: 'float32' }] }], path, { names: ['x', 'step'] });
     expect(exported).toEqual({ path, weights: undefined, inputs: ['x', 'step.level.sigma', 'step.weights.0'], outputs: ['value', 'gradient', 'spare.0'] });
     const session = await ort.InferenceSession.create(path);
     expect([session.inputNames, session.outputNames]).toEqual([exported.inputs, exported.outputs]);

@@ -1,6 +1,5 @@
-import { type Graph, reachable, type Value } from '../src/graph.ts';
-import { createGraph } from '../src/graph.ts';
-import { trace } from '../src/trace.ts';
+import { reachable, type Value } from '../src/graph/graph.ts';
+import { trace } from '../src/tracing/trace.ts';
 
 /** The values of a traced and finished function, in order. */
 export const tracedValues = (fn: (...args: never[]) => unknown, ...args: unknown[]): readonly Value[] => reachable(trace(fn as never, args as never).outputs);
@@ -9,8 +8,5 @@ const namesOf = (values: readonly Value[]): string[] => values.flatMap(({ source
 
 /** The operations of a traced function, in order. */
 export const operations = (fn: (...args: never[]) => unknown, ...args: unknown[]): string[] => namesOf(tracedValues(fn, ...args));
-
-/** The operations of a graph written by hand. */
-export const operationsOf = (build: (g: Graph) => Value | Value[]): string[] => namesOf(reachable([build(createGraph())].flat()));
 
 export const count = (ops: readonly string[], op: string): number => ops.filter((name) => name === op).length;

@@ -6,7 +6,10 @@ import { type Affine, groupNorm } from './group-norm.ts';
 import { double, halve } from './resample.ts';
 import { timeEmbedding } from './time-embedding.ts';
 
-/** A network of an image [B, S, S, C] and a timestep [B] or [], fractions allowed; [B, S, S, C], with a learned variance 2 C. */
+/**
+ * A network of images [B, S, S, C] and timesteps [B] or [], fractions allowed. It gives [B, S, S, C], or 2 C with a
+ * learned variance.
+ */
 export type AdmUnet = (x: Image, t: Tensor) => Image;
 
 /**
@@ -41,7 +44,7 @@ export function admUnet(config: AdmConfig, weights: AdmWeights, watch?: (name: s
 
 type AffineByName = (name: string) => Affine;
 
-/** `<name>.weight` and `<name>.bias`. */
+/** The tensors `<name>.weight` and `<name>.bias`. */
 const affineIn = (weights: AdmWeights): AffineByName => {
   const tensor = (name: string): Tensor => {
     const found = weights.get(name);
@@ -91,7 +94,7 @@ const halves = (time: Tensor): { scale: Tensor; shift: Tensor } => {
 
 const silu = <T extends Tensor>(x: T): T => x.mul(x.sigmoid());
 
-/** Zeros around: one pixel for 3 x 3 filters, none for 1 x 1. */
+/** A convolution with zeros around the image: one pixel for 3 x 3 filters, none for 1 x 1. */
 const convolve = (x: Image, { weight, bias }: Affine, stride = 1): Image =>
   tf.conv2d(x, weight as Image, stride, ((weight.shape[0] ?? 1) - 1) / 2).add(bias);
 

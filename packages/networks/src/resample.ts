@@ -1,11 +1,11 @@
 import { type Image, tf } from '@tweedie/core';
 
-/** Half the size: the mean of each 2 x 2 block. */
+/** An image of half the size: the mean of each 2 x 2 block. */
 export const halve = (x: Image): Image => tf.avgPool(x, 2, 2, 'valid');
 
 /**
- * Twice the size: every pixel four times. The transpose is written out, four times the mean of each block, because TensorFlow.js's `cpu`
- * kernel for it reads the wrong image of a batch.
+ * An image of twice the size: every pixel four times. The transpose is written out, four times the mean of each block,
+ * because TensorFlow.js's `cpu` kernel for it reads the wrong image of a batch.
  */
 export const double: (x: Image) => Image = tf.customGrad((x) => {
   const [, height, width] = (x as Image).shape;

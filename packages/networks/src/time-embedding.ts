@@ -2,7 +2,7 @@ import { type Tensor, tf } from '@tweedie/core';
 
 const longestPeriod = 10_000;
 
-/** exp(-ln(10000) j / half), j = 0 .. half - 1, in float64. */
+/** The frequencies exp(-ln(10000) j / half), j = 0 .. half - 1, in float64. */
 export const timeFrequencies = (half: number): readonly number[] => Array.from({ length: half }, (_, j) => Math.exp((-Math.log(longestPeriod) * j) / half));
 
 /**
