@@ -101,7 +101,7 @@ export const holm = (p: readonly number[]): number[] => {
 export const bonferroni = (p: readonly number[]): number[] => p.map((value) => Math.min(1, value * p.length));
 
 /** The quantile with linear interpolation between order statistics; `sorted` ascends. */
-export const quantile = (sorted: readonly number[] | Float64Array, q: number): number => {
+const quantile = (sorted: readonly number[] | Float64Array, q: number): number => {
   const position = q * (sorted.length - 1);
   const below = Math.floor(position);
   const low = sorted[below] ?? NaN;
