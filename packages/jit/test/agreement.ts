@@ -1,4 +1,4 @@
-import { eagerEngine, leavesOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { eagerEngine, leavesOf, sizeOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { expect } from 'vitest';
 import { jit } from '../src/index.ts';
 
@@ -13,20 +13,19 @@ export function seeded(seed: number): () => number {
   };
 }
 
-const lengthOf = (shape: readonly number[]): number => shape.reduce((p, n) => p * n, 1);
 
 /** Random tensors from one seed. */
 export function draws(seed: number) {
   const random = seeded(seed);
   const between = (low: number, high: number): number => low + (high - low) * random();
   const integer = (low: number, high: number): number => Math.floor(between(low, high + 1));
-  const tensor = (shape: readonly number[], low = -2, high = 2): Tensor => tf.tensor(Float32Array.from({ length: lengthOf(shape) }, () => between(low, high)), [...shape]);
-  const integers = (shape: readonly number[], low: number, high: number): Tensor => tf.tensor(Int32Array.from({ length: lengthOf(shape) }, () => integer(low, high)), [...shape], 'int32');
-  const bools = (shape: readonly number[]): Tensor => tf.tensor(Uint8Array.from({ length: lengthOf(shape) }, () => integer(0, 1)), [...shape], 'bool');
+  const tensor = (shape: readonly number[], low = -2, high = 2): Tensor => tf.tensor(Float32Array.from({ length: sizeOf(shape) }, () => between(low, high)), [...shape]);
+  const integers = (shape: readonly number[], low: number, high: number): Tensor => tf.tensor(Int32Array.from({ length: sizeOf(shape) }, () => integer(low, high)), [...shape], 'int32');
+  const bools = (shape: readonly number[]): Tensor => tf.tensor(Uint8Array.from({ length: sizeOf(shape) }, () => integer(0, 1)), [...shape], 'bool');
   const shape = (): number[] => Array.from({ length: integer(1, 4) }, () => integer(1, 5));
   /** All different, a step apart, in random order. */
   const distinct = (of: readonly number[], step = 0.1): Tensor => {
-    const list = Float32Array.from({ length: lengthOf(of) }, (_, i) => i * step);
+    const list = Float32Array.from({ length: sizeOf(of) }, (_, i) => i * step);
     for (let i = list.length - 1; i > 0; i--) {
       const j = integer(0, i);
       [list[i], list[j]] = [list[j]!, list[i]!];

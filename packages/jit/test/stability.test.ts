@@ -2,7 +2,7 @@
  * At one batch size the bits of a sample depend on its own numbers only: not on its place in the batch, not on its neighbours, not on
  * the run. Held by choice of lowerings; see the README for what is known not to hold.
  */
-import { type Tensor, tf } from '@tweedie/core';
+import { sizeOf, type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { mixtureInputs, mixtureStep } from './mixture.ts';
 import { jit } from '../src/index.ts';
@@ -10,7 +10,7 @@ import { seeded } from './agreement.ts';
 
 const random = seeded(7);
 const values = (length: number, low = -2, high = 2): Float32Array => Float32Array.from({ length }, () => low + (high - low) * random());
-const tensor = (shape: number[], low?: number, high?: number): Tensor => tf.tensor(values(shape.reduce((p, n) => p * n, 1), low, high), shape);
+const tensor = (shape: number[], low?: number, high?: number): Tensor => tf.tensor(values(sizeOf(shape), low, high), shape);
 const bits = (x: Tensor): Int32Array => new Int32Array(Float32Array.from(x.dataSync()).buffer);
 
 type Case = [name: string, rows: number, row: number[], fn: (x: Tensor, w: Tensor) => Tensor, argument?: number[]];
@@ -70,7 +70,7 @@ const cases: Case[] = [
 describe.each([1, 2, 3])('with %i threads', (threads) => {
   it.each(cases)('equal rows give equal bits: %s, %i rows of %s', async (_, rows, shape, fn, argument = [1]) => {
     const f = jit(fn, { threads, sharedFrom: 0 });
-    const row = values(shape.reduce((p, n) => p * n, 1), 0.05, 3);
+    const row = values(sizeOf(shape), 0.05, 3);
     const batch = tf.tensor(Float32Array.from({ length: rows * row.length }, (__, i) => row[i % row.length]!), [rows, ...shape]);
     const result = bits(await f(batch, tensor(argument)));
     f.dispose();

@@ -1,5 +1,5 @@
 /** Wide 3 x 3 convolutions as matrix products over tiles: which, of which operations, and how exact. */
-import { type Tensor, tf } from '@tweedie/core';
+import { sizeOf, type Tensor, tf } from '@tweedie/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFixed } from '../src/passes/fixed.ts';
 import { jit } from '../src/index.ts';
@@ -9,7 +9,7 @@ import { operations, tracedValues } from './operations.ts';
 
 const random = seeded(5);
 const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-const numbers = (shape: number[], scale = 1): tf.Tensor4D => tf.tensor4d(Float32Array.from({ length: shape.reduce((p, n) => p * n, 1) }, () => scale * normal()), shape as [number, number, number, number]);
+const numbers = (shape: number[], scale = 1): tf.Tensor4D => tf.tensor4d(Float32Array.from({ length: sizeOf(shape) }, () => scale * normal()), shape as [number, number, number, number]);
 const filterOf = (inputs: number, outputs: number, size = 3): tf.Tensor4D => numbers([size, size, inputs, outputs], 1 / Math.sqrt(9 * inputs));
 type Options = { readonly filter?: tf.Tensor4D; readonly strides?: number; readonly pad?: number | 'valid'; readonly dilations?: number };
 const wide = filterOf(160, 160);
