@@ -80,7 +80,7 @@ for (const one of cases) {
     for (const output of one.outputs) {
       const { scheduler, options, clamp } = variantOf(output);
       const { sampler, steps } = await bind(`${schedule} ${output}`, async () => ({
-        guidance: (await world.context.plugin('guidance', { id: 'none', options: { clamp } })) as never,
+        guidance: (await world.context.plugin('guidance', { id: 'none', options: { clamp } })),
         model,
         operator: world.operator('identity'),
         scheduler: await world.scheduler(scheduler, { ...options, steps: stepsOfSchedule(schedule) }),

@@ -1,5 +1,5 @@
 /** Whole runs on the mixture of core.json: PSNR and residual norm have the distribution of the released programs' runs. */
-import { drawFromMixture, type Guidance, keyedRandom, posteriorMixture, tf } from '@tweedie/core';
+import { drawFromMixture, keyedRandom, posteriorMixture, tf } from '@tweedie/core';
 import { bind, fixtureReport, hasFixture, methodWorld, readFixtureJson, relativeDifference, sampleRows } from '@tweedie/testing';
 import { expect, it } from 'vitest';
 
@@ -28,8 +28,8 @@ type Wanted = { readonly guidance: Named; readonly scheduler: Named; readonly ru
 
 async function methodRuns(world: World, { guidance: { id, options }, scheduler, runs = 400, clip = true }: Wanted): Promise<Float32Array[]> {
   const { operator, ...measured } = world.problem(listed.problem);
-  const guidance: Guidance = await world.context.plugin('guidance', { id, options });
-  const run = await bind(guidance as never, {
+  const guidance = await world.context.plugin('guidance', { id, options });
+  const run = await bind(guidance, {
     engine: await world.engine(),
     model: await world.model({ clip }),
     operator: world.operator(operator),

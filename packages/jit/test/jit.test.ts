@@ -69,9 +69,9 @@ describe('jit', () => {
   it('leaks no tensor, over many calls and when a trace throws', async () => {
     const x = tf.tensor2d([[1, 2]]);
     const f = jit((v: Tensor) => valueAndGrad((z: Tensor) => [z.square().sum([1]), { twice: z.mul(2) }], v));
-    tf.dispose(await f(x) as never);
+    tf.dispose(await f(x));
     const before = tf.memory().numTensors;
-    for (let i = 0; i < 50; i++) tf.dispose(await f(x) as never);
+    for (let i = 0; i < 50; i++) tf.dispose(await f(x));
     const broken = jit((v: Tensor) => tf.grad((z) => tf.linalg.bandPart(z.square() as tf.Tensor2D, 1, 1).sum())(v.add(1)));
     const stopped = jit((v: Tensor) => tf.grad((z) => { z.square().exp(); throw new Error('stop'); })(v));
     await expect(stopped(x)).rejects.toThrow('stop');

@@ -1,14 +1,17 @@
+import type { TensorTree } from '@tweedie/core';
 import { type Graph, reachable, type Value } from '../src/graph.ts';
 import { createGraph } from '../src/graph.ts';
 import { trace } from '../src/trace.ts';
 
+type Traceable = (...args: never[]) => TensorTree;
+
 /** The values of a traced and finished function, in order. */
-export const tracedValues = (fn: (...args: never[]) => unknown, ...args: unknown[]): readonly Value[] => reachable(trace(fn as never, args as never).outputs);
+export const tracedValues = (fn: Traceable, ...args: TensorTree[]): readonly Value[] => reachable(trace(fn, args).outputs);
 
 const namesOf = (values: readonly Value[]): string[] => values.flatMap(({ source }) => (source.kind === 'operation' ? [source.op] : []));
 
 /** The operations of a traced function, in order. */
-export const operations = (fn: (...args: never[]) => unknown, ...args: unknown[]): string[] => namesOf(tracedValues(fn, ...args));
+export const operations = (fn: Traceable, ...args: TensorTree[]): string[] => namesOf(tracedValues(fn, ...args));
 
 /** The operations of a graph written by hand. */
 export const operationsOf = (build: (g: Graph) => Value | Value[]): string[] => namesOf(reachable([build(createGraph())].flat()));

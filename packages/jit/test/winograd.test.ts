@@ -1,5 +1,5 @@
 /** Wide 3 x 3 convolutions as matrix products over tiles: which, of which operations, and how exact. */
-import { type Tensor, tf } from '@tweedie/core';
+import { type Tensor, type TensorTree, tf } from '@tweedie/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFixed } from '../src/fixed.ts';
 import { jit } from '../src/index.ts';
@@ -17,9 +17,9 @@ const conv = ({ filter = wide, strides = 1, pad = 1, dilations = 1 }: Options = 
 const image = (size: number, channels = 160, batch = 1): tf.Tensor4D => numbers([batch, size, size, channels]);
 
 /** What is computed in a call; a reshape is not. */
-const computed = (fn: (x: Tensor) => unknown, x: Tensor): string[] =>
-  tracedValues(fn as never, x).flatMap((value) => (value.source.kind === 'operation' && !isFixed(value) && value.source.op !== 'Reshape' ? [value.source.op] : []));
-const isWinograd = (fn: (x: Tensor) => unknown, x: Tensor): boolean => operations(fn as never, x).includes('WinogradFilter');
+const computed = (fn: (x: Tensor) => TensorTree, x: Tensor): string[] =>
+  tracedValues(fn, x).flatMap((value) => (value.source.kind === 'operation' && !isFixed(value) && value.source.op !== 'Reshape' ? [value.source.op] : []));
+const isWinograd = (fn: (x: Tensor) => TensorTree, x: Tensor): boolean => operations(fn, x).includes('WinogradFilter');
 
 describe('wide 3 x 3 convolutions', () => {
   it('become matrix products over tiles', () => {
@@ -35,7 +35,7 @@ describe('wide 3 x 3 convolutions', () => {
   it('share one filter with their gradient, which is multiplied by it transposed', () => {
     const filter = filterOf(160, 192);
     const both = (x: Tensor): Tensor[] => Object.values(tf.valueAndGrad((z) => conv({ filter })(z).square().sum())(x));
-    const values = tracedValues(both as never, image(32));
+    const values = tracedValues(both, image(32));
     const ofOp = (op: string) => values.filter(({ source }) => source.kind === 'operation' && source.op === op);
     const products = ofOp('FusedMatMul');
     expect(ofOp('WinogradFilter').map(({ shape }) => shape)).toEqual([[36, 192, 160]]);
@@ -46,10 +46,10 @@ describe('wide 3 x 3 convolutions', () => {
   it('of filters that differ do not share', () => {
     const [one, other] = [filterOf(160, 160), filterOf(160, 160)];
     const two = (x: Tensor): Tensor => conv({ filter: other })(conv({ filter: one })(x));
-    expect(operations(two as never, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
+    expect(operations(two, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
     const parts = numbers([3, 3, 160, 320]);
     const halves = (x: Tensor): Tensor => conv({ filter: parts.slice([0, 0, 0, 160]) as tf.Tensor4D })(conv({ filter: parts.slice([0, 0, 0, 0], [3, 3, 160, 160]) as tf.Tensor4D })(x));
-    expect(operations(halves as never, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
+    expect(operations(halves, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
   });
 
   const others: [string, (x: Tensor) => unknown, tf.Tensor4D][] = [
@@ -66,8 +66,8 @@ describe('wide 3 x 3 convolutions', () => {
   });
 
   it('nor where the filter is an argument, or in a file for other runtimes', () => {
-    expect(operations(((x: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(x, filter, 1, 1)) as never, image(32), wide)).not.toContain('WinogradFilter');
-    const { outputs } = trace(conv() as never, [image(32)], { activations: 'standard' });
+    expect(operations((x: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(x, filter, 1, 1), image(32), wide)).not.toContain('WinogradFilter');
+    const { outputs } = trace(conv(), [image(32)], { activations: 'standard' });
     expect(outputs[0]?.source).toMatchObject({ op: 'Transpose', inputs: [{ source: { op: 'Conv' } }] });
   });
 });

@@ -4,7 +4,7 @@ import { mixtureInputs, mixtureStep } from '../bench/mixture.ts';
 import { trace } from '../src/trace.ts';
 import { largestWork, SHARED_FROM } from '../src/work.ts';
 
-const largest = (fn: (x: Tensor) => Tensor, shape: number[]): number => largestWork(trace(fn as never, [tf.zeros(shape)]).outputs);
+const largest = (fn: (x: Tensor) => Tensor, shape: number[]): number => largestWork(trace(fn, [tf.zeros(shape)]).outputs);
 
 describe('the largest operation of a graph', () => {
   it('counts multiply-adds', () => {
@@ -18,7 +18,7 @@ describe('the largest operation of a graph', () => {
   it('is too small for threads in a step on a thousand points, and is not for ten thousand', () => {
     const of = (rows: number): number => {
       const { xt, y, noise } = mixtureInputs(rows);
-      return largestWork(trace(mixtureStep() as never, [xt, y, noise, { signal: 0.7, std: 0.3, alphaBar: 0.49 }, 1]).outputs);
+      return largestWork(trace(mixtureStep(), [xt, y, noise, { signal: 0.7, std: 0.3, alphaBar: 0.49 }, 1]).outputs);
     };
     expect(of(1000)).toBeLessThan(SHARED_FROM);
     expect(of(10000)).toBeGreaterThan(SHARED_FROM);

@@ -17,6 +17,7 @@ import {
   type Step,
   type StepRandom,
   type Tensor,
+  type TensorTree,
   tf,
 } from '@tweedie/core';
 import { testContext } from './context.ts';
@@ -181,7 +182,7 @@ export const storedRandom = (noise: Image, noise2: Image): StepRandom => ({
 /** Binds once per key: golden steps of one variant share a compilation. */
 export function bindings(engine: Engine) {
   const bound = new Map<string, Promise<BoundGuidance>>();
-  return (key: string, make: () => Promise<{ guidance: Guidance<never>; model: ScoreModel; operator: Operator; scheduler: Scheduler }>) => {
+  return (key: string, make: () => Promise<{ guidance: Guidance<TensorTree>; model: ScoreModel; operator: Operator; scheduler: Scheduler }>) => {
     const known = bound.get(key) ?? make().then(({ guidance, ...setting }) => bindGuidance(guidance, { engine, ...setting }));
     bound.set(key, known);
     return known;
@@ -189,7 +190,8 @@ export function bindings(engine: Engine) {
 }
 
 /** The largest absolute difference between a computed image and a stored [C, H, W] tensor. */
-export function largestDifference(x: Tensor, file: string, name: string): number {
+export function largestDifference(x: TensorTree, file: string, name: string): number {
+  if (!(x instanceof tf.Tensor)) throw new Error('the state is no image: take the image from it.');
   const entry = readFixtureTensors('methods', file).get(name);
   if (entry === undefined) throw new Error(`${file} has no tensor ${name}`);
   return tf.tidy(() => {

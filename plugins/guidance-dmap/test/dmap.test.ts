@@ -24,7 +24,7 @@ async function step(options: object, index = 40) {
     },
   };
   const guidance = await container.plugin('guidance', { id: 'dmap', options: { ...options } });
-  const { bound } = await bind(guidance as never, { engine: eagerEngine(), model, operator, scheduler: learned });
+  const { bound } = await bind(guidance, { engine: eagerEngine(), model, operator, scheduler: learned });
   const at = bound.steps.find((each) => each.index === index)!;
   const { state, x0hat, scalars } = await bound.sampler.step(image('state'), at, { y: image('y', 0.5), sigmaY: 0.1, drawn: {} }, random);
   const levels = [...seen];
@@ -78,7 +78,7 @@ describe('guidance/dmap', () => {
   it.each([0, 3, 5])('inner %d over 20 steps: the last one has no inner steps', async (inner) => {
     const scheduler = await schedulerOf('ddpm', { steps: 20 });
     const guidance = await container.plugin('guidance', { id: 'dmap', options: { inner } });
-    const run = await bind(guidance as never, { engine: eagerEngine(), model: smooth, operator, scheduler });
+    const run = await bind(guidance, { engine: eagerEngine(), model: smooth, operator, scheduler });
     const { cost } = await sampleRows(run, randomProblems(operator, imageShape, 2, 0.1));
     expect([cost.forwards, cost.vjps]).toEqual([2 * (20 + 19 * inner), 2 * 19 * inner]);
     expect(guidance.cost!({ model: smooth, operator, scheduler }, run.bound.steps, 0.1)).toEqual({ forwards: 20 + 19 * inner, vjps: 19 * inner });

@@ -21,7 +21,7 @@ async function bound(guidanceOptions: object, more: { operator?: Operator; proce
   const model = mixtureModel({ imageShape, process: noiseProcess(more.process), mixture: () => gaussian });
   await model.load?.();
   const guidance = await container.plugin('guidance', { id: more.id ?? 'dps-w', options: { ...guidanceOptions } });
-  return bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: more.operator ?? identity, scheduler: ddpm });
+  return bindGuidance(guidance, { engine: eagerEngine(), model, operator: more.operator ?? identity, scheduler: ddpm });
 }
 
 /** One step from a state at its level. */
@@ -76,7 +76,7 @@ describe('what yRef holds on hidden entries', async () => {
   const y = image('y', 0.7);
   const after = async (options: object, measured: Image) => {
     const guidance = await container.plugin('guidance', { id: 'dps-w', options: { ...options } });
-    const { sampler } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: inpaint, scheduler: ddpm });
+    const { sampler } = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: inpaint, scheduler: ddpm });
     const problem = { y: measured, sigmaY: 3, drawn };
     const { cached } = (await sampler.start!(problem, step, random)) as State;
     const { state, scalars, x0hat } = await sampler.step({ xt, cached }, step, problem, random);

@@ -12,7 +12,7 @@ const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () =>
 
 async function step(id: string, options: object, index = 40, sigmaY = 0.1) {
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
-  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator, scheduler });
+  const { sampler, steps, cost } = await bindGuidance(guidance, { engine: eagerEngine(), model, operator, scheduler });
   const at: Step = steps.find((each) => each.index === index)!;
   const { state, scalars } = await sampler.step(image('state'), at, { y: image('y', 0.5), sigmaY, drawn: {} }, random);
   return { xNext: state as Image, scalars: scalars as { [name: string]: tf.Tensor } | undefined, cost: cost(), at };
@@ -52,7 +52,7 @@ describe('guidance/dps', () => {
     const free = await step('none', {});
     const guidance = await container.plugin('guidance', { id: 'dps' });
     const zero = { ...operator, forward: (x: Image) => x.mul(0) };
-    const { sampler, steps } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: zero, scheduler });
+    const { sampler, steps } = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: zero, scheduler });
     const { state } = await sampler.step(image('state'), steps.find(({ index }) => index === 40)!, { y: tf.zeros([2, ...imageShape]), sigmaY: 0.1, drawn: {} }, random);
     expect(distance(state as Image, free.xNext)).toBeLessThan(1e-6);
   });

@@ -23,7 +23,7 @@ const random: StepRandom = { normal: () => noise, uniform: () => tf.zeros([2]) }
 async function step(id: string, options: object, { index = 40, scheduler = learned, unit = 1 } = {}) {
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
   const scaled = { ...operator, forward: (x: Image) => x.mul(unit) };
-  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: scaled, scheduler });
+  const { sampler, steps, cost } = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: scaled, scheduler });
   const at: Step = steps.find((each) => each.index === index)!;
   const { state, x0hat } = await sampler.step(image('state'), at, { y: image('y', unit / 2), sigmaY: 0.1, drawn: {} }, random);
   const now = traced(at);
@@ -89,7 +89,7 @@ describe('guidance/dsg', () => {
   it.each([[1, 20], [3, 7], [20, 1]])('interval %d over 20 steps: %d vjps a sample, as it says', async (interval, vjps) => {
     const scheduler = await schedulerOf('ddpm', { steps: 20 });
     const guidance = await container.plugin('guidance', { id: 'dsg', options: { interval } });
-    const run = await bind(guidance as never, { engine: eagerEngine(), model, operator, scheduler });
+    const run = await bind(guidance, { engine: eagerEngine(), model, operator, scheduler });
     const { cost } = await sampleRows(run, randomProblems(operator, imageShape, 2, 0.1));
     expect([cost.forwards, cost.vjps]).toEqual([40, 2 * vjps]);
     expect(guidance.cost!({ model, operator, scheduler }, run.bound.steps, 0.1)).toEqual({ forwards: 20, vjps });

@@ -18,7 +18,7 @@ const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () =>
 async function step(id: string, options: object, parts: { model: ScoreModel; operator: Operator; scheduler?: Scheduler; drawn?: TensorTree; sigmaY?: number; index?: number }) {
   const { model, scheduler = schedulers['ddpm']!, drawn = {}, sigmaY = 0.1, index = 15 } = parts;
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
-  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: parts.operator, scheduler });
+  const { sampler, steps, cost } = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: parts.operator, scheduler });
   const at = steps.find((each) => each.index === index)!;
   const problem: Measured = { y: image('y', 0.5), sigmaY, drawn };
   const xt = image('state', Math.hypot(at.level.signal * 0.5, at.level.noise));
@@ -90,11 +90,12 @@ describe('closed form', () => {
     const { svd: _, ...withoutForm } = one;
     const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', sizeOf(numbers)), [1, ...numbers]);
     const xNext = async (a: Operator) => {
-      const { sampler, steps } = await bindGuidance((await container.plugin('guidance', { id: 'exact' })) as never, { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
+      const { sampler, steps } = await bindGuidance(await container.plugin('guidance', { id: 'exact' }), { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
       const same: StepRandom = { normal: (purpose: string) => normal(purpose, shape) as Image, uniform: () => tf.zeros([1]) };
       const problem: Measured = { y: normal('y', one.measurementShape).mul(0.5), sigmaY: 0.1, drawn: {} };
       const at = steps.find(({ index }) => index === 15)!;
-      return (((await sampler.step((await sampler.start!(problem, at, same)) as never, at, problem, same)).state as { xt: Image }).xt);
+      const { state } = await sampler.step(await sampler.start!(problem, at, same), at, problem, same);
+      return (state as { xt: Image }).xt;
     };
     expect(distance(await xNext(one), await xNext(withoutForm))).toBeLessThan(1e-4);
   });
