@@ -1,6 +1,7 @@
 /** Whole runs on the mixture of core.json: PSNR and residual norm have the distribution of the released programs' runs. */
 import { drawFromMixture, keyedRandom, posteriorMixture, tf } from '@tweedie/core';
-import { bind, fixtureReport, hasFixture, methodWorld, readFixtureJson, relativeDifference, sampleRows } from '@tweedie/testing';
+import { bind, relativeDifference, sampleRows } from '@tweedie/testing';
+import { fixtureReport, hasFixture, methodWorld, readFixtureJson } from '@tweedie/testing/fixtures';
 import { expect, it } from 'vitest';
 
 type Moments = { mean: number; sd: number; n: number };

@@ -17,7 +17,8 @@ import {
   tf,
   vpProcess,
 } from '@tweedie/core';
-import { bind, fixtureReport, readFixtureJson, readFixtureTensors, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { bind, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Floor = { readonly mean: number; readonly sd: number; readonly q95: number };

@@ -3,7 +3,7 @@
  * the tolerance that the golden step allows, and our own step is not the defective one.
  */
 import { type Image, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Case = {

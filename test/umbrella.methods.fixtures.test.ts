@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { keyedRandom, mixtureModel, noiseProcess, type Problem, tf } from '@tweedie/core';
 import { compare, freeEnergy, freeEnergyTruth, readRecipe } from '@tweedie/experiments';
-import { bind, fixtureReport, readFixtureJson, sampleRows, testContainer } from '@tweedie/testing';
+import { bind, sampleRows, testContainer } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 import { describe, expect, it } from 'vitest';
 
 type Result = {

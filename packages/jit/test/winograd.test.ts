@@ -52,7 +52,7 @@ describe('wide 3 x 3 convolutions', () => {
     expect(operations(halves, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
   });
 
-  const others: [string, (x: Tensor) => unknown, tf.Tensor4D][] = [
+  const others: [string, (x: Tensor) => Tensor, tf.Tensor4D][] = [
     ['few channels', conv({ filter: filterOf(64, 64) }), image(32, 64)],
     ['few tiles', conv(), image(16)],
     ['too many', conv(), image(132)],

@@ -1,4 +1,3 @@
-import type { Guidance, TensorTree } from '@tweedie/core';
 import type { Check } from './check.ts';
 import { guidanceBatchChecks } from './guidance-batch.ts';
 import { guidanceClaimChecks } from './guidance-claims.ts';
@@ -16,7 +15,7 @@ export function describeGuidance(url: string, settings: KitOptions & GuidanceSet
 
 async function subjectOf(plugin: PluginUnderTest, options: Options, settings: GuidanceSettings): Promise<GuidanceSubject> {
   const { container, manifest } = plugin;
-  const method = (given: Options) => container.plugin('guidance', { id: manifest.id, options: given }) as Promise<Guidance<TensorTree>>;
+  const method = (given: Options) => container.plugin('guidance', { id: manifest.id, options: given });
   const off = settings.off ?? switchOf(manifest.options);
   const resolved = container.resolved('guidance', { id: manifest.id, options });
   return guidanceSubject(plugin, { guidance: await method(options), ...(off && { off: await method({ ...options, ...off }) }), clamp: resolved['clamp'] }, settings);

@@ -92,7 +92,7 @@ export async function guidanceSubject(
     }
     const engine = await compilingEngine(container);
     const clamp = methods.clamp === undefined ? {} : { clamp: methods.clamp };
-    const unguided = (await container.plugin('guidance', { id: 'none', options: clamp })) as Guidance<TensorTree>;
+    const unguided = await container.plugin('guidance', { id: 'none', options: clamp });
     const { guidance, off } = methods;
     const situation = (around: Parts): Situation => {
       let run: Promise<Run> | undefined;

@@ -15,7 +15,9 @@ import {
   type ScoreModel,
   type Setting,
   sizeOf,
+  type Tensor,
   type TensorTree,
+  tf,
 } from '@tweedie/core';
 
 /** A loaded mixture prior whose components are smooth random pictures of standard deviation about 0.5; seeded. */
@@ -62,6 +64,9 @@ export const bind = async (guidance: Guidance<TensorTree>, setting: Setting): Pr
 export async function sampleRows({ bound, imageShape }: Run, problems: readonly Problem[], samples: readonly number[] = problems.map(() => 0)) {
   return drawBatch({ bound, imageShape, problems, samples, seed: 0 }, ({ x, failures, cost }) => ({ rows: rowsOf(x), failures, cost }));
 }
+
+/** The largest | a - b | of two tensors, which may broadcast. */
+export const largestGap = (a: Tensor, b: Tensor): number => tf.tidy(() => a.sub(b).abs().max().dataSync()[0] ?? NaN);
 
 /** || a - b || / || b || */
 export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

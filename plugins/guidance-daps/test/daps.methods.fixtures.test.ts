@@ -1,6 +1,6 @@
 /** Golden levels of both released branches; their states are VE, ours have the units of the process. */
 import { eagerEngine, type Image, type StepRandom, type Tensor, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { daps, type DapsOptions } from '../src/index.ts';
 

@@ -1,6 +1,7 @@
 /** Operators with a full mask, on the dense matrices of the fixtures: all but the identity have a reference whose gradient is not the misfit's. */
 import { bindGuidance, eagerEngine, type Engine, sampleBatch, tf } from '@tweedie/core';
-import { bind, methodWorld, randomProblems, relativeDifference, sampleRows, storedRandom, testContainer } from '@tweedie/testing';
+import { bind, randomProblems, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { methodWorld, storedRandom } from '@tweedie/testing/fixtures';
 import { describe, expect, it } from 'vitest';
 
 const world = methodWorld();

@@ -1,5 +1,5 @@
 /** "DPS" of other repositories: those that are ours with other parts and options; the rest are other algorithms. */
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dps } from '../src/index.ts';
 

@@ -1,6 +1,6 @@
 /** Golden steps of the released code. Their variance is the same at every pixel, so that both variants agree where the step has noise. */
 import { eagerEngine } from '@tweedie/core';
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dsg } from '../src/index.ts';
 

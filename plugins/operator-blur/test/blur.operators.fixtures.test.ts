@@ -1,6 +1,7 @@
 /** The blurs of the DPS program (reflected border) and the separable one of DDRM (zero border): kernels, measurements and adjoints. */
 import { axisMatrix, type Image, keyedRandom, type Operator, separable, type Tensor, type TensorTree } from '@tweedie/core';
-import { fixtureReport, largestGap, type OperatorFixture, operatorFixtures, testOperatorContext } from '@tweedie/testing';
+import { largestGap, testOperatorContext } from '@tweedie/testing';
+import { fixtureReport, type OperatorFixture, operatorFixtures } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { blur, type BlurOptions } from '../src/index.ts';
 import { gaussianTaps, releasedGaussianTaps } from '../src/kernels.ts';
