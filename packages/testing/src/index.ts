@@ -17,3 +17,4 @@ export type { KitOptions, Options } from './plugin-under-test.ts';
 export { bind, largestGap, mixturePrior, randomProblems, relativeDifference, type Run, sampleRows } from './sampling.ts';
 export { describeScheduler, schedulerChecks } from './scheduler-kit.ts';
 export type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts';
+export { lawOfStep, namedImages, type OneStep, type StepGiven, stepOnce } from './step-once.ts';
