@@ -3,6 +3,7 @@ import {
   type Cost,
   type Image,
   type ImageShape,
+  isImage,
   keyedRandom,
   type Measured,
   type Setting,
@@ -10,7 +11,6 @@ import {
   type Step,
   type StepRandom,
   type Tensor,
-  type TensorTree,
   tf,
   traced,
 } from '@tweedie/core';
@@ -44,8 +44,6 @@ export type OneStep = {
   /** Rows counted since the method was bound. */
   readonly cost: Cost;
 };
-
-const isImage = (state: TensorTree): state is Image => state instanceof tf.Tensor;
 
 /** Takes one step of a bound method. Its state is an image, or an object whose `xt` is one and which `start` makes. */
 export async function stepOnce(bound: BoundGuidance, given: StepGiven): Promise<OneStep> {
