@@ -1,7 +1,7 @@
 /** The rules of the tree: who may import whom, and what no file does. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
@@ -25,6 +25,22 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   scheduler: ['core'],
   dataset: ['core'],
 };
+
+/**
+ * The rooms of packages that have some, from the ground up: a file may import from its own room and from those of
+ * lines above. `top` are the files beside the rooms.
+ */
+const roomsOfExperiments: readonly (readonly string[])[] = [
+  ['machine', 'statistics'],
+  ['recipe'],
+  ['plan'],
+  ['run'],
+  ['results'],
+  ['report'],
+  ['explain', 'tune'],
+  ['top'],
+];
+const roomsOfJit: readonly (readonly string[])[] = [['graph'], ['lowering', 'passes'], ['tracing', 'session'], ['top']];
 
 /** Libraries that one room, or one file, keeps to itself. */
 const homes: readonly (readonly [library: RegExp, home: RegExp])[] = [
@@ -66,7 +82,7 @@ const sourcesIn = (home: string, folder: string): readonly Source[] => {
       return { file: relative(root, join(path, name)).replaceAll('\\', '/'), home, isSource: folder === 'src', text, imports };
     });
 };
-const sources = [...homesOfCode.flatMap((home) => ['src', 'test', 'bench'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
+const sources = [...homesOfCode.flatMap((home) => ['src', 'test'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
 
 const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 /** `core` for packages/core, the kind for plugins and templates. */
@@ -84,6 +100,25 @@ type Package = {
   readonly devDependencies?: Dependencies;
 };
 const readPackage = (folder: string): Package => JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Package;
+
+const indexOf = new Map(homesOfCode.map((home) => [readPackage(home).name, `${home}/src/index.ts`]));
+/** The files of the tree that a file imports, types or not, by path and by the name of a package. */
+const filesImportedBy = ({ file, imports }: Source): readonly string[] =>
+  imports.flatMap((name) => (name.startsWith('.') ? posix.join(posix.dirname(file), name) : (indexOf.get(name) ?? [])));
+
+/** Every circle that a walk along the edges runs into, as its files in order. */
+const circlesIn = (edges: ReadonlyMap<string, readonly string[]>): readonly string[] => {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || way.includes(file)) return;
+    for (const next of edges.get(file) ?? []) visit(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of edges.keys()) visit(file, []);
+  return circles;
+};
 
 /** One line per offence, so that a failure reads as a list. */
 const offences = (check: (source: Source) => readonly string[]): readonly string[] =>
@@ -127,6 +162,29 @@ describe('imports', () => {
       if (home === '') return [];
       const known = declared(home, isSource);
       return imports.filter((name) => !name.startsWith('.') && !isBuiltin(name) && !known.includes(packageOf(name))).map((name) => `${packageOf(name)} is not in its package.json`);
+    };
+    expect(offences(check)).toEqual([]);
+  });
+
+  it('make no circle', () => {
+    expect(circlesIn(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']], ['d', ['d', 'a']]]))).toEqual(['b -> c -> b', 'd -> d']);
+    expect(circlesIn(new Map(sources.map((source) => [source.file, filesImportedBy(source)])))).toEqual([]);
+  });
+
+  it.each([
+    ['experiments', roomsOfExperiments],
+    ['jit', roomsOfJit],
+  ] as const)('of %s go down the order of its rooms', (home, order) => {
+    const top = `packages/${home}/src`;
+    const roomIn = (file: string): string => /^([^/]+)\//.exec(posix.relative(top, file))?.[1] ?? 'top';
+    const floorOf = (room: string): number => order.findIndex((rooms) => rooms.includes(room));
+    const check = (source: Source): readonly string[] => {
+      if (!source.file.startsWith(`${top}/`)) return [];
+      const room = roomIn(source.file);
+      if (floorOf(room) < 0) return [`the room ${room} is not in the table`];
+      const inside = filesImportedBy(source).filter((file) => file.startsWith(`${top}/`));
+      const wrong = inside.filter((file) => roomIn(file) !== room && !(floorOf(roomIn(file)) < floorOf(room)));
+      return wrong.map((file) => `may not import ${posix.relative(top, file)}`);
     };
     expect(offences(check)).toEqual([]);
   });

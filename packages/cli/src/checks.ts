@@ -3,13 +3,15 @@ import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, openRegistry, type JsonSchema, type Manifest } from '@tweedie/core/registry';
 
-/** Something to try: `attempt` says what was found, or throws. What is optional may be absent. */
+/**
+ * A check tries one thing on this machine: `attempt` says what was found, or throws. What is optional may be absent.
+ */
 export type Check = { readonly name: string; readonly attempt: () => string | Promise<string>; readonly remedy: string; readonly optional?: boolean };
 
 const reinstall = 'Run npm ci in the repository.';
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
-/** All checks; those of engines come from the registry. */
+/** Gives all checks; those of engines come from the registry. */
 export function* checkMachine(registries: readonly string[]): Iterable<Check> {
   yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.11 or newer.' };
   yield {
@@ -47,7 +49,7 @@ const onnxRuntime = async (): Promise<string> => {
   return `${version}, with ${providers.map(({ name, bundled }) => (bundled ? name : `${name} (its files must be fetched)`)).join(', ')}`;
 };
 
-/** None where the registry cannot be read: the check before says why. */
+/** The engines of the registry; none where it cannot be read, and then the check `plugins` says why. */
 const engines = (registries: readonly string[]): readonly Manifest[] => {
   try {
     return openRegistry({ files: registries }).manifests.filter(({ kind }) => kind === 'engine');
@@ -56,13 +58,13 @@ const engines = (registries: readonly string[]): readonly Manifest[] => {
   }
 };
 
-/** What an engine's option `device` offers beside its default. */
+/** The devices that an engine's option `device` offers beside its default. */
 const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
   const { device } = (properties ?? {}) as { readonly device?: { readonly enum?: readonly string[]; readonly default?: string } };
   return (device?.enum ?? []).filter((name) => name !== device?.default);
 };
 
-/** Compiles and runs x -> grad of sum(x^2), at 3. */
+/** Compiles the gradient of x^2 on an engine, runs it at x = 3, and gives the engine's facts in a line. */
 const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>, registries: readonly string[]): Promise<string> => {
   const [{ createContainer, tf }, { createFiles }] = await Promise.all([import('@tweedie/core'), import('@tweedie/files')]);
   const container = createContainer({ registry: openRegistry({ files: registries }), files: createFiles(process.cwd()) });
@@ -78,7 +80,10 @@ const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>,
   }
 };
 
-/** A device that does not start here was not tested here: that is said first, then why, without the source lines of the library. */
+/**
+ * Tries an engine on one of its devices. A device that does not start here was not tested here: the error says so
+ * first, then why, without the source lines of the library.
+ */
 const tryDevice = (id: string, device: string, registries: readonly string[]): Promise<string> =>
   tryEngine(id, { device }, registries).catch((error: unknown) => {
     const why = messageOf(error).replace(/^\[\S+\] device \w+ cannot be used here: /, '').replace(/\S+\.cc:\d+ .* was false\. /, '');

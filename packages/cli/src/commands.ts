@@ -11,7 +11,7 @@ import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Tune } from './commands/tune.ts';
 
-/** Every command by name. Each imports what is heavy when it runs, so that help and listing start at once. */
+/** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
 export const commands = {
   bench: Bench, compare: Compare, doctor: Doctor, explain: Explain, info: Info, list: List, new: New, picture: Picture, plan: Plan, report: Report, restore: Restore, tune: Tune,
 };

@@ -3,12 +3,12 @@ import { Errors, flush, run, settings } from '@oclif/core';
 import { CancelledError, ConfigError, messageOf, suggest } from '@tweedie/core/registry';
 import { commands } from './commands.ts';
 
-/** Exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C. */
+/** The exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C. */
 export const exitCode = { done: 0, failed: 1, badInput: 2, stopped: 130 } as const;
 
 /** Runs one command line and gives its exit code. Nothing is thrown: errors are printed on standard error. */
 export const main = async (argv: readonly string[]): Promise<number> => {
-  // Otherwise oclif looks for a TypeScript loader of its own.
+  // Left on, oclif looks for a TypeScript loader of its own.
   settings.enableAutoTranspile = false;
   try {
     const [id = ''] = argv;

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 
-/** Flags that change what a recipe says. */
+/** The flags that change what a recipe says. */
 export const overrideFlags = {
   steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of every method.' }),
   samples: Flags.integer({ min: 1, helpValue: 'N', description: 'Samples per image.' }),
@@ -11,7 +11,7 @@ export const overrideFlags = {
 
 type Given = { readonly steps?: number | undefined; readonly samples?: number | undefined; readonly limit?: number | undefined; readonly seed?: number | undefined; readonly engine?: string | undefined };
 
-/** Those that were given. */
+/** The overrides that a command line gives; a flag that was left out is no key of the result. */
 export const overridesOf = ({ steps, samples, limit, seed, engine }: Given) => ({
   ...(steps !== undefined && { steps }),
   ...(samples !== undefined && { samples }),

@@ -3,7 +3,7 @@ import { SingleBar } from 'cli-progress';
 
 export type ProgressDisplay = { show(progress: Progress): void; stop(): void };
 
-/** Progress on standard error: a bar on a terminal; elsewhere a line per phase, message and tenth of the way. */
+/** Shows progress on a stream: a bar on a terminal; elsewhere a line per phase, message and tenth of the way. */
 export const progressOn = (stream: NodeJS.WriteStream): ProgressDisplay => (stream.isTTY ? bars(stream) : lines(stream));
 
 const bars = (stream: NodeJS.WriteStream): ProgressDisplay => {

@@ -1,9 +1,12 @@
 import { ConfigError, messageOf } from '@tweedie/core/registry';
 
-/** A plugin named on the command line. */
+/** A plugin as the command line names it: its id and the options given there. */
 export type Reference = { readonly id: string; readonly options: Readonly<Record<string, unknown>> };
 
-/** `dps`, `dps:scale=0.3,norm=squared` or `dps:{"scale":0.3}`. Values are JSON where they can be read as such, else text. */
+/**
+ * Reads `dps`, `dps:scale=0.3,norm=squared` or `dps:{"scale":0.3}`. Values are JSON where they can be read as such,
+ * else text.
+ */
 export const parseReference = (text: string): Reference => {
   const colon = text.indexOf(':');
   if (colon < 0) return { id: text, options: {} };

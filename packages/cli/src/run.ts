@@ -3,10 +3,10 @@ import type { Progress } from '@tweedie/experiments';
 import { interruptible } from './interrupt.ts';
 import { progressOn } from './progress.ts';
 
-/** What long work gets: where to tell progress, and when to stop. */
+/** What long work is given: a function to tell progress to, and a signal that says when to stop. */
 export type Running = { readonly onProgress: (progress: Progress) => void; readonly signal: AbortSignal };
 
-/** Runs long work that the same command resumes, with progress and Ctrl-C. */
+/** Runs long work with progress and Ctrl-C, and says which command resumes it when it was stopped. */
 export const runResumable = async <T>(command: string, argv: readonly string[], work: (running: Running) => Promise<T>): Promise<T> =>
   runLong(work).catch(async (error: unknown) => {
     if (!(error instanceof CancelledError)) throw error;

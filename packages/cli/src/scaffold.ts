@@ -3,11 +3,12 @@ import { basename, dirname, join, relative } from 'node:path';
 import { CancelledError, ConfigError, loadRegistries, messageOf, nearest, readJson } from '@tweedie/core/registry';
 import { checkId, rename, spellingsOf } from './spellings.ts';
 
-/** Kinds that have a template. */
-export const scaffoldKinds = ['operator', 'guidance', 'scheduler'] as const;
+/** The kinds that have a template: all but `engine`. */
+export const scaffoldKinds = ['operator', 'guidance', 'scheduler', 'model', 'metric', 'dataset'] as const;
+/** A kind that has a template. */
 export type ScaffoldKind = (typeof scaffoldKinds)[number];
 
-/** Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. */
+/** Finds Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. */
 export const repositoryOf = (folder: string): string => {
   for (let at = folder; ; at = dirname(at)) {
     if (['registry.json', 'templates', 'plugins', 'package-lock.json'].every((name) => existsSync(join(at, name)))) return realpathSync(at);
@@ -74,21 +75,21 @@ const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: strin
   if (existsSync(folder)) throw new ConfigError(`${kind}/${id}`, `the folder ${folder} exists already, but registry.json does not name it.`, 'Remove it or choose another id.');
 };
 
-/** Path and text of every file. */
+/** Gives path and text of every file of a template under its new name. */
 const renderTemplate = (template: string, id: string): ReadonlyMap<string, string> => {
   const spellings = spellingsOf(id);
   const paths = readdirSync(template, { recursive: true, encoding: 'utf8' }).filter((path) => lstatSync(join(template, path)).isFile() && !path.includes('node_modules'));
   return new Map(paths.map((path) => [join(dirname(path), basename(path).replace(/^example\b/, id)), rename(readFileSync(join(template, path), 'utf8'), spellings)]));
 };
 
-/** The factory may not have the name of something that its file imports. */
+/** Refuses an id whose factory would have the name of something that its file imports. */
 const refuseClash = (name: string, id: string, files: ReadonlyMap<string, string>): void => {
   const { camel } = spellingsOf(id);
   const imports = /^import \{([^}]*)\}/m.exec(files.get(join('src', 'index.ts')) ?? '')?.[1] ?? '';
   if (imports.split(',').some((item) => item.trim().replace(/^type /, '') === camel)) throw new ConfigError(name, `${camel} is the name of something in @tweedie/core that the factory uses.`, 'Choose another id.');
 };
 
-/** Undoes in reverse, as much as can be, and says how that went. */
+/** Undoes steps in reverse order, as many as can be, and says how that went. */
 const takeBack = (undo: readonly (() => void)[]): string => {
   const kept = undo.toReversed().flatMap((step) => {
     try {
@@ -101,7 +102,10 @@ const takeBack = (undo: readonly (() => void)[]): string => {
   return kept.length === 0 ? 'Everything is as it was.' : `Not everything could be taken back: ${kept.join('; ')}.`;
 };
 
-/** A link as npm makes it for a workspace; one that a removed folder left behind is put right. Gives what takes it back. */
+/**
+ * Links a package as npm links a workspace; a link that a removed folder left behind is put right. Gives the function
+ * that takes the link back.
+ */
 const link = (folder: string, from: string): (() => void) => {
   rmSync(from, { force: true });
   symlinkSync(relative(dirname(from), folder), from, 'junction');
@@ -111,7 +115,7 @@ const link = (folder: string, from: string): (() => void) => {
 type Json = Readonly<Record<string, unknown>>;
 type Package = { readonly name: string; readonly version: string; readonly license: string; readonly dependencies: object; readonly engines: object };
 
-/** The lock as `npm install` writes it when the workspace `place` is new. */
+/** Gives the lock as `npm install` writes it when the workspace `place` is new. */
 const lockWith = (lock: Json, place: string, { name, version, license, dependencies, engines }: Package): Json => ({
   ...lock,
   packages: sorted({
@@ -123,7 +127,10 @@ const lockWith = (lock: Json, place: string, { name, version, license, dependenc
 
 const sorted = (entries: object): object => Object.fromEntries(Object.entries(entries).sort(([a], [b]) => a.localeCompare(b, 'en')));
 
-/** Changes a JSON file in one move, so that it is never half written, and never by two commands at a time. Gives what takes the change back. */
+/**
+ * Changes a JSON file in one move, so that it is never half written, and never by two commands at a time. Gives the
+ * function that takes the change back.
+ */
 const rewrite = (path: string, change: (content: Json) => Json): (() => void) => {
   const before = readFileSync(path, 'utf8');
   const replace = (text: string): void => {

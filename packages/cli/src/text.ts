@@ -1,6 +1,6 @@
 import type { JsonSchema, Manifest } from '@tweedie/core/registry';
 
-/** Rows of cells as aligned columns, two spaces in. */
+/** Lays out rows of cells as aligned columns, indented by two spaces. */
 export const columns = (rows: readonly (readonly string[])[]): string => {
   const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)), []);
   return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('   ')}`.trimEnd()).join('\n');
@@ -8,14 +8,14 @@ export const columns = (rows: readonly (readonly string[])[]): string => {
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-/** The price of one step, for methods. */
+/** The cost of one step of a method, `1 forward, 1 vjp a step`; empty where the manifest has none. */
 export const cost = ({ costPerStep }: Manifest): string =>
   costPerStep === undefined ? '' : `${count(costPerStep.forwards, 'forward')}, ${count(costPerStep.vjps, 'vjp')} a step`;
 
-/** A value as one would write it in a recipe. */
+/** Writes a value as it stands in a recipe. */
 const literal = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-/** The values that a JSON Schema allows, in a few words: `number, at least 0`, `plain | squared`. */
+/** Says in a few words which values a JSON Schema allows: `number, at least 0`, `plain | squared`. */
 export const allowedValues = (schema: JsonSchema): string => {
   if (Array.isArray(schema['enum'])) return schema['enum'].map(literal).join(' | ');
   if ('const' in schema) return literal(schema['const']);
@@ -31,7 +31,10 @@ export const allowedValues = (schema: JsonSchema): string => {
   return type.replace('array', 'list') + of + range.join('');
 };
 
-/** One option as two lines: name, values and default; then what it means. Members of an option that is an object follow as `option.member`. */
+/**
+ * Describes every option of a schema in two lines: name, values and default; then what it means. Members of an option
+ * that is an object follow as `option.member`.
+ */
 export const describeOptions = (schema: JsonSchema, prefix = ''): readonly string[] => {
   const required = (schema['required'] ?? []) as readonly string[];
   return Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>).flatMap(([name, option]) => {

@@ -43,7 +43,9 @@ describe('what it makes', () => {
   const places = scaffoldKinds.map((kind) => `plugins/${kind}-my-thing`);
 
   it('is announced with what to do next', async () => {
-    for (const kind of ['guidance', 'scheduler'] as const) expect(await scaffold({ root, kind, id: 'my-thing' })).toBe(`plugins/${kind}-my-thing`);
+    for (const kind of scaffoldKinds.filter((one) => one !== 'operator')) {
+      expect(await scaffold({ root, kind, id: 'my-thing' })).toBe(`plugins/${kind}-my-thing`);
+    }
     expect(await tweedie(['new', 'operator', 'my-thing'], { cwd: join(root, 'plugins') })).toEqual({ code: 0, err: '', out: `Made operator/my-thing in plugins/operator-my-thing. It works as it is. From ${root}:
 
   edit      plugins/operator-my-thing/src/index.ts, at its three comments; then plugin.json and README.md
@@ -77,13 +79,18 @@ describe('what it makes', () => {
 
   const locate = (name: string) => fileURLToPath(import.meta.resolve(name));
 
+  it('is listed', async () => {
+    const { out } = await tweedie(['list'], { cwd: root });
+    expect(out.match(/^  my-thing /gm)).toHaveLength(scaffoldKinds.length);
+  });
+
   it('compiles', () => {
     run(process.execPath, locate('typescript/lib/tsc.js'));
   });
 
   it('passes its kit', () => {
     const report = JSON.parse(run(process.execPath, join(dirname(locate('vitest/package.json')), 'vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', '--reporter', 'json', ...places)) as { success: boolean; testResults: object[] };
-    expect([report.success, report.testResults.length]).toEqual([true, 3]);
+    expect([report.success, report.testResults.length]).toEqual([true, scaffoldKinds.length]);
   });
 
   it.each(scaffoldKinds)('of kind %s stands in a comparison that can be planned', async (kind) => {

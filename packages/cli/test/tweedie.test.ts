@@ -34,6 +34,12 @@ describe('help', () => {
     for (const name of Object.keys(commands)) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
 
+  it('is the table of the README', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').replaceAll('\\|', '|');
+    const rows = Object.entries(commands).map(([name, { summary }]) => `| \`${name}\` | ${summary} |`);
+    expect(readme).toContain(rows.join('\n'));
+  });
+
   it('of a command has examples', async () => {
     expect((await tweedie(['compare', '--help'])).out).toMatch(/EXAMPLES\n {2}\$ tweedie compare recipes\/quickstart\.yaml/);
     for (const { examples = [], summary } of Object.values(commands)) {

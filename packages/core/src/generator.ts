@@ -39,11 +39,16 @@ export function philox(count: number, { k0, k1, c0, c1, c2, c3 }: Position): Uin
   return words.subarray(0, count);
 }
 
-/** The same words as standard normal numbers, by inversion: the quantile at (word + 1/2) / 2^32, to 2e-7 relative. Valid until the next call. */
-export function normals(count: number, position: Position): Float32Array {
-  philox(count, position);
+/**
+ * Writes the same words as standard normal numbers into `target`, from `at` on: by inversion, the quantile at
+ * (word + 1/2) / 2^32, to 2e-7 relative. For a handful of them a view of the memory would cost more than the numbers.
+ */
+export function writeNormals(target: Float32Array, at: number, count: number, position: Position): void {
+  const { k0, k1, c0, c1, c2, c3 } = position;
+  generator.philox(c0, (count + 3) >>> 2, c1, c2, c3, k0, k1);
   generator.normals(count);
-  return numbers.subarray(0, count);
+  if (count > 64) target.set(numbers.subarray(0, count), at);
+  else for (let i = 0; i < count; i++) target[at + i] = numbers[i] ?? NaN;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Cost, Operator, ScoreModel, Tensor, TensorTree } from './types.ts'
 export const MARK = 'TweedieMark';
 export type MarkKind = 'forward' | 'vjp' | 'operator';
 
-export const mark = <T extends Tensor>(x: T, kind: MarkKind): T => tf.engine().runKernel(MARK, { x }, { kind }) as T;
+const mark = <T extends Tensor>(x: T, kind: MarkKind): T => tf.engine().runKernel(MARK, { x }, { kind }) as T;
 
 const kindOf = (attrs: tf.NamedAttrMap): MarkKind => attrs['kind'] as MarkKind;
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { normals, philox, type Position, WORDS } from './generator.ts';
+import { philox, type Position, WORDS, writeNormals } from './generator.ts';
 import { tf } from './tensorflow.ts';
 import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
 import { sizeOf } from './shapes.ts';
@@ -23,22 +23,27 @@ function purposeWord(purpose: string): number {
 
 type Stream = Omit<Position, 'c0'>;
 
-/** The first `count` numbers of a stream, in parts as large as the generator's memory. Number i is made of word i. */
-function eachPart<T>(generate: (count: number, position: Position) => T, count: number, stream: Stream, use: (part: T, from: number) => void): void {
-  for (let from = 0; from < count; from += WORDS) use(generate(Math.min(count - from, WORDS), { ...stream, c0: from >>> 2 }), from);
-}
+/** Makes the first `count` numbers of a stream, into `target` from `at` on. Number i is made of word i. */
+type Fill<T> = (target: T, at: number, count: number, stream: Stream) => void;
+
+/** Fills in parts as large as the generator's memory. */
+const inParts =
+  <T>(fill: (target: T, at: number, count: number, position: Position) => void): Fill<T> =>
+  (target, at, count, { k0, k1, c1, c2, c3 }) => {
+    for (let from = 0; from < count; from += WORDS) {
+      fill(target, at + from, Math.min(count - from, WORDS), { k0, k1, c0: from >>> 2, c1, c2, c3 });
+    }
+  };
 
 /** The largest float32 below 1: what is nearer to 1 would round to it. */
 const BELOW_ONE = 1 - 2 ** -24;
 
-/** Makes numbers of a stream, into all of `target`. */
-type Fill<T> = (target: T, stream: Stream) => void;
-
 /** Uniform in (0, 1), never 0 or 1, in float32 too: (word + 0.5) / 2^32. */
-const fillUniform: Fill<Float32Array | Float64Array> = (target, stream) =>
-  eachPart(philox, target.length, stream, (words, from) => words.forEach((word, i) => (target[from + i] = Math.min((word + 0.5) * 2 ** -32, BELOW_ONE))));
+const fillUniform = inParts<Float32Array | Float64Array>((target, at, count, position) =>
+  philox(count, position).forEach((word, i) => (target[at + i] = Math.min((word + 0.5) * 2 ** -32, BELOW_ONE))),
+);
 
-const fillNormal: Fill<Float32Array> = (target, stream) => eachPart(normals, target.length, stream, (part, from) => target.set(part, from));
+const fillNormal = inParts(writeNormals);
 
 /** Numbers for what is made once: an operator's mask, the noise of a measurement, a draw from a prior. */
 export function keyedRandom(key: string): KeyedRandom {
@@ -46,13 +51,13 @@ export function keyedRandom(key: string): KeyedRandom {
   const stream = (purpose: string): Stream => ({ k0, k1, c1: 0, c2: 0, c3: purposeWord(purpose) });
   const uniform = (purpose: string, count: number) => {
     const values = new Float64Array(count);
-    fillUniform(values, stream(purpose));
+    fillUniform(values, 0, count, stream(purpose));
     return values;
   };
   return {
     normal(purpose, count) {
       const values = new Float32Array(count);
-      fillNormal(values, stream(purpose));
+      fillNormal(values, 0, count, stream(purpose));
       return values;
     },
     uniform,
@@ -77,7 +82,9 @@ export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepR
       const each = sizeOf(shape.slice(1));
       const values = takeMemory(donated, each * streams.length) ?? new Float32Array(each * streams.length);
       const c3 = purposeWord(purpose);
-      streams.forEach(({ words: [k0, k1], sample }, row) => fill(values.subarray(row * each, (row + 1) * each), { k0, k1, c1: step, c2: sample, c3 }));
+      streams.forEach(({ words: [k0, k1], sample }, row) => {
+        fill(values, row * each, each, { k0, k1, c1: step, c2: sample, c3 });
+      });
       return tf.tensor(values, [...shape]);
     };
     return {

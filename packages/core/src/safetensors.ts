@@ -20,7 +20,7 @@ type Arrays = {
   /** One byte each, 0 or 1. */
   BOOL: Uint8Array;
 };
-export type SafetensorsDtype = keyof Arrays;
+type SafetensorsDtype = keyof Arrays;
 type Entry<D extends SafetensorsDtype> = { readonly dtype: D; readonly shape: readonly number[]; readonly data: Arrays[D] };
 /** One tensor: `data` holds shape[0] * shape[1] * ... numbers, row-major. */
 export type SafetensorsEntry = { [D in SafetensorsDtype]: Entry<D> }[SafetensorsDtype];

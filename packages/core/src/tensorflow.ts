@@ -13,6 +13,6 @@ import './corrected-gradients.ts';
 // tfjs advises, on standard error, to install its native binding; our engines make that advice wrong.
 const cpu = tf.findBackend('cpu') as { firstUse?: boolean };
 cpu.firstUse = false;
-tf.setBackend('cpu');
+void tf.setBackend('cpu');
 
 export { tf };

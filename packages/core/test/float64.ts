@@ -34,7 +34,7 @@ export function randomMixture(kind: 'isotropic' | 'shared' | 'diagonal' | 'full'
 }
 
 /** ln sum_k w_k N(x; m_k, C_k) and its gradient, for full matrices given as a list. */
-export function mixtureDensity(weights: ArrayLike<number>, means: readonly Float64Array[], covariances: readonly Float64Array[], x: Float64Array) {
+function mixtureDensity(weights: ArrayLike<number>, means: readonly Float64Array[], covariances: readonly Float64Array[], x: Float64Array) {
   const d = x.length;
   const parts = means.map((mean, k) => {
     const lower = cholesky(covariances[k]!, d)!;

@@ -27,7 +27,7 @@ const method = (spoil: { step: number; row: number; value: number }[] = []): Gui
       async step(xt, step) {
         const stepped = await advance(xt, step);
         const hits = spoil.filter((each) => each.step === step.index);
-        const bad = await tf.buffer(stepped.state.shape, 'float32', (await stepped.state.data()).slice() as Float32Array);
+        const bad = tf.buffer(stepped.state.shape, 'float32', (await stepped.state.data()).slice() as Float32Array);
         for (const { row, value } of hits) bad.set(value, row, 0, 0, 1);
         return { ...stepped, state: bad.toTensor() as Image };
       },

@@ -12,7 +12,7 @@ import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
 import { readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
 import { openStore, type Store } from './run/store.ts';
-import { summariseRun, type RowSummary } from './results/summary.ts';
+import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { writeWhole } from './machine/write.ts';
 
@@ -21,35 +21,35 @@ export type CompareOptions = ExperimentSource & Watch & {
   readonly out?: string;
 };
 
-type Place = { readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string };
-export type ComparisonFailure = Place & { readonly image: string; readonly sample: number; readonly step: number; readonly reason: string };
-
-/** What `tweedie compare --json` prints. */
+/** A comparison as `tweedie compare --json` prints it. */
 export type ComparisonJson = {
   /** The run folder. */
   readonly run: string;
-  /** `ci95`: bounds of the 95 % interval, 1.96 standard errors over images on each side; null where there is one image. */
+  /**
+   * Scores by row and metric; `ci95` are the bounds of the 95 % interval, 1.96 standard errors over images on each
+   * side; null where there is one image.
+   */
   readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
-  /** || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
+  /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
-  /** Per sample, padding left out. */
+  /** Cost of one sample by row, padding left out. */
   readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
-  readonly failures: readonly ComparisonFailure[];
-  /** Where the recipe asks for it. */
+  readonly failures: readonly Failure[];
+  /** Free energies from umbrella windows, where the recipe asks for them. */
   readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Path of the HTML report. */
   readonly report: string;
 };
 
+/** A run, as a program, a terminal and a browser show it. */
 export type Comparison = {
   readonly json: ComparisonJson;
-  /** For a terminal. */
+  /** The tables for a terminal. */
   readonly table: string;
+  /** Path of the HTML report. */
   readonly report: string;
-  readonly failures: readonly ComparisonFailure[];
+  readonly failures: readonly Failure[];
 };
-
-const placeOf = ({ row: { operator, sigmaY, method, label } }: RowSummary): Place => ({ operator, sigmaY, method, label });
 
 const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[], freeEnergy: readonly FreeEnergyTable[]): ComparisonJson => ({
   run: folder,
@@ -61,12 +61,15 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
     const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
     return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
   }),
-  failures: rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: index.images[image] ?? '', ...failure }))),
+  failures: failuresOf(index, rows),
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
   report,
 });
 
-/** Several recipes may share a folder: samples are kept by what they depend on. But table and report are those of the last one. */
+/**
+ * Warns where the folder holds the run of another recipe: samples may share it, kept by what they depend on, but
+ * table and report are those of the last one.
+ */
 const tellOther = (folder: string, { title }: RunIndex, warn: (message: string) => void): void => {
   const before = titleIn(folder);
   if (before === undefined || before === title) return;
@@ -86,7 +89,10 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
   return { json, table, report: path, failures: json.failures };
 };
 
-/** The same folder for the same question: methods, metrics, and the number of images and samples may be added to. */
+/**
+ * The run folder unless one is given, the same for the same question: methods, metrics, images and samples may be
+ * added to it.
+ */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
   const question = { model, dataset: images.dataset, measurements: images.measurements, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };
@@ -109,8 +115,9 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
 };
 
 /**
- * Runs an experiment: every method on the same stored measurements, resumed where it was stopped. Throws ConfigError for anything wrong with
- * the experiment, and CancelledError when `signal` aborts; what had finished is kept in both cases.
+ * Runs an experiment: every method on the same stored measurements, resumed where it was stopped. Throws ConfigError
+ * for anything wrong with the experiment, and CancelledError when `signal` aborts; what had finished is kept in both
+ * cases.
  */
 export const compare = async (options: CompareOptions): Promise<Comparison> => {
   const { signal, onProgress } = options;

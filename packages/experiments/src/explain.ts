@@ -3,6 +3,7 @@ import { canonicalJson, ConfigError, disposeProblem, type Problem } from '@tweed
 import { commandOf } from './plan/command.ts';
 import { createInstruments, type Instruments } from './explain/instruments.ts';
 import { explainRow, type ExplainedRow } from './explain/row.ts';
+import type { ExplanationJson } from './explain/explanation.ts';
 import { explanationTable } from './explain/table.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { cleanImage, problemOf } from './run/problems.ts';
@@ -15,21 +16,9 @@ export type ExplainOptions = ExperimentSource & Watch & {
   readonly out?: string;
 };
 
-/** What `tweedie explain --json` prints. */
-export type ExplanationJson = {
-  readonly title: string;
-  readonly command: string;
-  readonly images: readonly string[];
-  /** Per image. */
-  readonly samples: number;
-  readonly rows: readonly ExplainedRow[];
-  /** Rows that cannot run. */
-  readonly skipped: readonly { readonly operator: string; readonly sigmaY: number; readonly label: string; readonly reason: string }[];
-};
-
 export type Explanation = {
   readonly json: ExplanationJson;
-  /** For a terminal. */
+  /** The explanation for a terminal. */
   readonly table: string;
   /** Path of the HTML report. */
   readonly report: string;
@@ -37,10 +26,13 @@ export type Explanation = {
 
 const ELSEWHERE = 'Choose another folder with --out.';
 
-/** Enough for means over samples; every sample costs about three times what it costs the method. */
+/**
+ * Samples and images of an explanation unless told otherwise: enough for means, for each costs about three times what
+ * it costs the method.
+ */
 const FEW = { samples: 16, limit: 2 };
 
-/** The same problems as a comparison makes, not stored. */
+/** The problems of one operator and noise level, the same as a comparison makes; they are not stored. */
 const problemsOf = async (bench: Workbench, part: OperatorPart, sigmaY: number): Promise<readonly Problem[]> => {
   const problems: Problem[] = [];
   for (let position = 0; position < bench.experiment.images.count; position++) {
@@ -82,9 +74,10 @@ const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch:
 };
 
 /**
- * Looks into every method of an experiment, step by step: what its guidance is, beside the exact score where that is known. Runs a few samples of a
- * few images (16 of 2 unless `overrides` says otherwise), all samples of an image at once, and stores nothing but the report.
- * Throws ConfigError for anything wrong with the experiment, and CancelledError when `signal` aborts.
+ * Looks into every method of an experiment, step by step: what its guidance is, beside the exact score where that is
+ * known. Runs a few samples of a few images (16 of 2 unless `overrides` says otherwise), all samples of an image at
+ * once, and stores nothing but the report. Throws ConfigError for anything wrong with the experiment, and
+ * CancelledError when `signal` aborts.
  */
 export const explain = async (options: ExplainOptions): Promise<Explanation> => {
   const { signal, onProgress } = options;
@@ -107,7 +100,7 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
         impossible === undefined ? [] : [{ operator: operator.reference.label, sigmaY, label: method.reference.label, reason: impossible }]),
     };
     // The plotting library takes a second to load.
-    const { renderExplanation } = await import('./report/explanation.ts');
+    const { renderExplanation } = await import('./explain/page.ts');
     writeWhole(path, renderExplanation(json), ELSEWHERE);
     return { json, table: explanationTable(json), report: path };
   } finally {

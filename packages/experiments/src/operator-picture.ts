@@ -18,9 +18,9 @@ export type OperatorPictureOptions = {
   readonly registries?: readonly string[];
 };
 
-/** Between panels, in pixels of the drawing. */
+/** Space between panels, in pixels of the drawing. */
 const GAP = 8;
-/** Of the power method; the gain is for the eye. */
+/** Iterations of the power method; few, for the gain is for the eye. */
 const ITERATIONS = 20;
 
 type Panel = { readonly pixels: Float32Array; readonly shape: readonly number[] };

@@ -1,8 +1,9 @@
 import type { Cost } from '@tweedie/core';
 import { estimateSeconds } from './run/estimate.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
-import { tablesOf } from './run/run-index.ts';
-import { plural, showNumber, textTable } from './machine/text-table.ts';
+import { plain } from './results/numbers.ts';
+import { problemsOf } from './results/problems.ts';
+import { plural, textTable } from './machine/text-table.ts';
 import { planSearches, type Search } from './tune/search.ts';
 import { showImages } from './recipe/tune-settings.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
@@ -20,9 +21,9 @@ export type Plan = {
   readonly chunk: number;
   /** Network calls of the whole run, padding left out. */
   readonly total: Omit<Cost, 'operatorCalls'>;
-  /** For a terminal. */
+  /** The plan for a terminal. */
   readonly table: string;
-  /** What `tweedie plan --json` prints. */
+  /** The plan as `tweedie plan --json` prints it. */
   readonly json: PlanJson;
 };
 
@@ -33,25 +34,27 @@ export type PlanJson = {
   readonly chunk: number;
   readonly rows: readonly {
     readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string; readonly steps: number; readonly forwards: number; readonly vjps: number;
-    /** Null: the row can run. */
+    /** Why the row cannot run; null where it can. */
     readonly impossible: string | null;
-    /** Of the whole row on this machine; null where it was not measured. */
+    /** Time that the whole row would take on this machine; null where it was not measured. */
     readonly seconds: number | null;
   }[];
   readonly total: Omit<Cost, 'operatorCalls'>;
 };
 
-const showDuration = (seconds: number): string =>
-  seconds < 120 ? `${showNumber(seconds, 2)} s` : seconds < 7200 ? `${showNumber(seconds / 60, 2)} min` : `${showNumber(seconds / 3600, 2)} h`;
+const { amount } = plain;
 
-/** What `tweedie tune` would search, where the recipe says how. */
+const showDuration = (seconds: number): string =>
+  seconds < 120 ? `${amount(seconds, 2)} s` : seconds < 7200 ? `${amount(seconds / 60, 2)} min` : `${amount(seconds / 3600, 2)} h`;
+
+/** The searches that `tweedie tune` would make, where the recipe says how. */
 const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
   if (tune === undefined) return [];
   const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) =>
     [`${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`, ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '), String(count)]);
   return [
     '',
-    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${showNumber(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
+    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
     '',
     counts.length === 0 ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.' : textTable(['method and problem', 'options', 'candidates'], counts),
   ];
@@ -60,12 +63,12 @@ const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Sear
 const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
   const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
   const cell = ({ impossible, cost }: PlannedRow): string =>
-    impossible === undefined ? `${showNumber(cost.forwards)} + ${showNumber(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
-  const columns = tablesOf(rows, ({ operator, sigmaY }) => ({ operator: operator.reference.label, sigmaY }));
-  const title = (column: readonly PlannedRow[]): string => `${column[0]?.operator.reference.label}${experiment.sigmaY.length > 1 ? `, ${column[0]?.sigmaY}` : ''}`;
+    impossible === undefined ? `${amount(cost.forwards)} + ${amount(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
+  const columns = problemsOf(rows.map((row) => ({ operator: row.operator.reference.label, sigmaY: row.sigmaY, row })));
+  const titles = columns.map(({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`);
   const matrix = methods.map(({ reference: { label }, steps }) => {
-    const own = columns.map((column) => column.find((row) => row.method.reference.label === label));
-    return [label, String(steps.length), ...own.map((row) => (row ? cell(row) : ''))];
+    const own = columns.map((column) => column.rows.find(({ row }) => row.method.reference.label === label));
+    return [label, String(steps.length), ...own.map((found) => (found ? cell(found.row) : ''))];
   });
   const { images, samples, sigmaY } = experiment;
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
@@ -74,14 +77,17 @@ const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',
-    textTable(['method', 'steps', ...columns.map(title)], matrix),
+    textTable(['method', 'steps', ...titles], matrix),
     ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
     '',
-    `In all: ${showNumber(total.forwards)} forwards, ${showNumber(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
+    `In all: ${amount(total.forwards)} forwards, ${amount(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
   ].join('\n');
 };
 
-/** What an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless it is to measure, reads no weights and runs nothing. */
+/**
+ * Says what an experiment would run, what is impossible and why, and what it costs. Imports the plugins named; unless
+ * it is to measure, reads no weights and runs nothing.
+ */
 export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
   const bench = await openWorkbench(source);
   try {

@@ -78,7 +78,9 @@ const pathsOf = (image: string, out: string | undefined, samples: number): { sam
   return { samples: Array.from({ length: samples }, (_, i) => resolve(`${stem}${i === 0 ? '' : `-${i + 1}`}.png`)), measurement: resolve(`${stem}.measurement.png`) };
 };
 
-/** Restores one picture and writes PNG files: the samples and, with `degrade`, the measurement that they were made from. */
+/**
+ * Restores one picture and writes PNG files: the samples and, with `degrade`, the measurement that they were made from.
+ */
 export const restore = async ({ image, mask, degrade = false, out, operator: given, ...options }: RestoreOptions): Promise<Restored> => {
   const operator = withMask(given, mask, degrade);
   const operatorId = typeof operator === 'string' ? operator : operator.id;

@@ -9,7 +9,10 @@ import type { Progress, Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { chunkFor } from './plan/workbench.ts';
 
-/** The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's measurement shape. */
+/**
+ * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
+ * measurement shape.
+ */
 export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
 
 export type SampleOptions = Watch & {
@@ -17,19 +20,19 @@ export type SampleOptions = Watch & {
   readonly model: ReferenceInput | ScoreModel;
   readonly operator: ReferenceInput | Operator;
   readonly method: ReferenceInput | Guidance<TensorTree>;
-  /** Default `ddpm`. */
+  /** Scheduler; default `ddpm`. */
   readonly scheduler?: ReferenceInput | Scheduler;
-  /** Default `onnxruntime`. */
+  /** Engine; default `onnxruntime`. */
   readonly engine?: ReferenceInput | Engine;
   /** A problem, or what makes one from the image shape. */
   readonly problem: SampleProblem | ((parts: { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container }) => Promise<SampleProblem>);
   /** Standard deviation of the measurement noise, in the units of A's output; or Poisson noise. */
   readonly sigmaY: NoiseLevel;
-  /** Posterior samples; default 1. */
+  /** Number of posterior samples; default 1. */
   readonly samples?: number;
   readonly seed?: number;
   readonly registries?: readonly string[];
-  /** Where relative paths in options start; default the working folder. */
+  /** The folder in which relative paths in options start; default the working folder. */
   readonly folder?: string;
 };
 
@@ -39,7 +42,7 @@ export type Sampled = {
   readonly samples: readonly Float32Array[];
   readonly failures: readonly (SampleFailure | undefined)[];
   readonly measurement: { readonly shape: readonly number[]; readonly data: Float32Array };
-  /** Per sample. */
+  /** Cost of one sample. */
   readonly cost: Cost;
   /** Wall clock of sampling, compilation included. */
   readonly seconds: number;
@@ -52,14 +55,14 @@ const asReference = (reference: ReferenceInput) => (typeof reference === 'string
 const make = async <K extends Kind>(container: Container, kind: K, part: ReferenceInput | PluginKinds[K], extra?: { imageShape: ImageShape }): Promise<PluginKinds[K]> =>
   isReference(part) ? container.plugin(kind, asReference(part), extra) : part;
 
-/** What names an operator in a problem's random numbers: its resolved reference, or that it came as an object. */
+/** The name of an operator in a problem's random numbers: its resolved reference, or that it came as an object. */
 const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
   if (!isReference(part)) return 'operator given as an object';
   const { id, options } = { options: {}, ...asReference(part) };
   return canonicalJson({ id, options: resolveOptions(registry.find('operator', id), options) });
 };
 
-/** Every part made and checked against the others. */
+/** Makes every part and checks it against the others. */
 const assemble = async (options: SampleOptions, container: Container, registry: Registry) => {
   const model = await make(container, 'model', options.model);
   const operator = await make(container, 'operator', options.operator, { imageShape: model.imageShape });

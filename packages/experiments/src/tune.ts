@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
+import { at, ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
 import { quote } from './plan/command.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { identify } from './run/identity.ts';
@@ -14,7 +14,8 @@ import { perImageOf } from './results/summary.ts';
 import { checkImages, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { byScore, roundSizes, survivors } from './tune/rounds.ts';
 import { forwardsOf, makeCandidates, planSearches, type Candidate, type Search } from './tune/search.ts';
-import type { Tune } from './recipe/tune-settings.ts';
+import type { Tune } from './recipe/experiment.ts';
+import type { Scored, TuneResult } from './tune/result.ts';
 import { tunedRecipe } from './tune/tuned-recipe.ts';
 import { tuneTable } from './tune/table.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
@@ -22,20 +23,13 @@ import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 export type TuneOptions = Omit<ExperimentSource, 'overrides'> & Watch & {
   /** The recipe to write; default `<recipe>.tuned.yaml`, beside it. */
   readonly out?: string;
-  /** Folder of the samples; default `runs/<name of the recipe>-tune-<hash>` in the working folder, so that the same command resumes. */
+  /**
+   * Folder of the samples; default `runs/<name of the recipe>-tune-<hash>` in the working folder, so that the same
+   * command resumes.
+   */
   readonly run?: string;
 };
 
-/** A candidate with its score on each image that it has seen; null: its sample failed. */
-export type Scored = Candidate & { readonly perImage: readonly (number | null)[]; readonly score: number | null };
-export type TuneResult = Search & {
-  readonly metric: string;
-  readonly better: Metric['better'];
-  readonly chosen: Scored;
-  readonly tried: readonly Scored[];
-  /** Network forwards. */
-  readonly spent: number;
-};
 export type Tuned = { readonly recipe: string; readonly run: string; readonly results: readonly TuneResult[]; readonly table: string };
 
 const scoreOf = (perImage: readonly (number | null)[]): number | null => {
@@ -49,7 +43,7 @@ const validationBench = async (bench: Workbench, { images }: Tune): Promise<Work
   const dataset = images.dataset && (await bench.container.plugin('dataset', images.dataset));
   bench.recipe.locating(() => checkImages(images, bench.recipe.where, '/tune/images', bench.model, dataset));
   const { trace: __, ...experiment } = bench.experiment;
-  const chunk = Math.min(bench.chunk, roundSizes(images.count)[0] ?? 1);
+  const chunk = Math.min(bench.chunk, at(roundSizes(images.count), 0, 'round'));
   return { ...rest, ...(dataset && { dataset }), experiment: { ...experiment, images, samples: 1 }, chunk };
 };
 
@@ -80,10 +74,9 @@ const evaluate = async ({ bench, engine, metric, store, command, watch }: Parts,
   const rows = candidates.map(({ planned }) => planned);
   const index = await prepareRun({ bench: reduced, rows, engine, metrics: [metric], command, watch }, store.folder);
   await drawAndScore({ bench: reduced, engine, index, rows, metrics: [metric], store, watch });
-  const [cells, values] = [await store.cells(), await store.scores(index.metrics[0]?.key ?? '')];
+  const [cells, values] = [await store.cells(), await store.scores(at(index.metrics, 0, 'metric of the index').key)];
   return candidates.map((candidate, i) => {
-    const row = index.rows[i];
-    const perImage = row === undefined ? [] : perImageOf(index, row, cells, values);
+    const perImage = perImageOf(index, at(index.rows, i, 'row of a candidate'), cells, values);
     return { ...candidate, perImage, score: scoreOf(perImage) };
   });
 };
@@ -96,22 +89,25 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
   const tried = searches.map(() => new Map<Candidate['values'], Scored>());
   for (const [round, images] of sizes.entries()) {
     left = left.map((candidates, s) => {
-      const scoreBefore = ({ values }: Candidate): number | null => tried[s]?.get(values)?.score ?? null;
-      return round === 0 ? candidates : [...candidates].sort((a, b) => better(scoreBefore(a), scoreBefore(b))).slice(0, survivors(searches[s]?.count ?? 0, round));
+      if (round === 0) return candidates;
+      const [scored, { count }] = [at(tried, s, 'search'), at(searches, s, 'search')];
+      const scoreBefore = ({ values }: Candidate): number | null => scored.get(values)?.score ?? null;
+      return [...candidates].sort((a, b) => better(scoreBefore(a), scoreBefore(b))).slice(0, survivors(count, round));
     });
     const message = `round ${round + 1} of ${sizes.length}: ${left.flat().length} candidates on ${images} images`;
     const watch = { ...parts.watch, onProgress: parts.watch.onProgress && ((event) => parts.watch.onProgress?.({ message, ...event })) } satisfies Watch;
     const scored = await evaluate({ ...parts, watch }, left.flat(), images);
     let next = 0;
     for (const [s, candidates] of left.entries()) {
-      for (const each of scored.slice(next, (next += candidates.length))) tried[s]?.set(each.values, each);
+      for (const each of scored.slice(next, (next += candidates.length))) at(tried, s, 'search').set(each.values, each);
     }
   }
   return searches.map((search, s): TuneResult => {
-    const all = [...(tried[s]?.values() ?? [])];
-    const [chosen] = all.filter(({ perImage }) => perImage.length === tune.images.count).sort((a, b) => better(a.score, b.score));
+    const all = [...at(tried, s, 'search').values()];
+    const finalists = all.filter((each): each is TuneResult['chosen'] => each.perImage.length === tune.images.count && each.score !== null);
+    const [chosen] = finalists.sort((a, b) => better(a.score, b.score));
     const { planned } = search;
-    if (chosen === undefined || chosen.score === null) {
+    if (chosen === undefined) {
       throw new ConfigError(
         parts.bench.recipe.where, `every candidate of ${JSON.stringify(planned.method.reference.label)} on ${planned.operator.reference.label} at sigmaY ${planned.sigmaY} failed on some image.`,
         'Give its options in the recipe, or correct the ranges in its manifest.',
@@ -125,9 +121,10 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
 const tunedPath = (recipe: string): string => join(dirname(recipe), `${(recipe.split(/[/\\]/).at(-1) ?? '').replace(/(\.tuned)?\.\w+$/, '')}.tuned.yaml`);
 
 /**
- * Chooses the options that manifests declare tunable and that the recipe does not give, for each method, operator and noise level, on
- * validation images: one search, the same for all methods, with the same budget. Writes a recipe that has each tuned row under the row as it
- * was. Stopped and started again it goes on where it was, for candidates are rows of an ordinary run.
+ * Chooses the options that manifests declare tunable and that the recipe does not give, for each method, operator and
+ * noise level, on validation images: one search, the same for all methods, with the same budget. Writes a recipe that
+ * has each tuned row under the row as it was. Stopped and started again it goes on where it was, for candidates are
+ * rows of an ordinary run.
  */
 export const tune = async ({ recipe: source, out, run: folder, registries = [], ...watch }: TuneOptions): Promise<Tuned> => {
   const bench = await openWorkbench({ recipe: source, registries });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openRegistry } from '@tweedie/core';
-import { readRecipe, resolveExperiment, type Experiment, type ExperimentInput, type Overrides } from '../src/index.ts';
+import { readRecipe, type Experiment, type ExperimentInput, type Overrides } from '../src/index.ts';
+import { resolveExperiment } from '../src/recipe/resolve.ts';
 import { expandSweep } from '../src/recipe/sweep.ts';
 
 const registry = openRegistry();

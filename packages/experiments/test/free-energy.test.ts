@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { binCentres } from '../src/statistics/free-energy.ts';
+import { binCentres, wham } from '../src/statistics/free-energy.ts';
 import { encodePng } from '@tweedie/files';
-import { compare, freeEnergy, freeEnergyTruth, report, wham, type ExperimentInput } from '../src/index.ts';
+import { compare, freeEnergy, freeEnergyTruth, report, type ExperimentInput } from '../src/index.ts';
 
 const wells = { weights: Float64Array.of(0.5, 0.5), means: Float64Array.of(-2, -1, 2, 1), covariance: { kind: 'isotropic', variances: Float64Array.of(0.25, 0.49) } } as const;
 const options = { entry: 0, from: -4, to: 4, bins: 40, errors: [-3, 3], barrier: [-1.5, 1.5] } as const;

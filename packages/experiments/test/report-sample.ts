@@ -1,10 +1,11 @@
 import { encodePng } from '@tweedie/files';
-import type { PngDataUri, ReportData, ReportFailure, ReportImage, ReportResult, ReportRow } from '../src/report/data.ts';
+import type { PngDataUri, ReportData, ReportImage, ReportResult } from '../src/report/data.ts';
+import type { Failure, MetricSummary, RowSummary } from '../src/results/summary.ts';
 
 const size = 32;
 const metrics = [
-  { id: 'psnr', title: 'PSNR', better: 'higher', unit: 'dB' },
-  { id: 'ssim', title: 'SSIM', better: 'higher' },
+  { id: 'psnr', title: 'PSNR', better: 'higher', unit: 'dB', key: 'psnr' },
+  { id: 'ssim', title: 'SSIM', better: 'higher', key: 'ssim' },
 ] as const;
 
 /** [label, method, options, PSNR and SSIM it loses to the first, spread of that loss, forwards, vjps, operator calls, seconds]. */
@@ -15,6 +16,7 @@ const methods = [
   ['DPS 1.0', 'dps', 'scale 1, norm squared', 4.2, 0.092, 1.6, 100, 100, 100, 0.56],
 ] as const;
 const problems = [{ operator: 'identity', sigmaY: 0.05, base: 31 }, { operator: 'inpaint random 70 %', sigmaY: 0.05, base: 24.5 }] as const;
+const reason = 'x0hat is not finite (first seen at sigma 3.2).';
 const levels = [40, 12.6, 5.1, 2.4, 1.2, 0.55, 0.21, 0.05];
 
 /** Numbers in [-1, 1], the same on every run. */
@@ -92,10 +94,10 @@ const reportImage = async (index: number): Promise<ReportImage> => ({
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const estimate = (values: readonly number[]) => {
   const mean = meanOf(values);
-  return { mean, ci95: (1.96 * Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2)))) / Math.sqrt(values.length) };
+  return { n: values.length, mean, ci95: (1.96 * Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2)))) / Math.sqrt(values.length) };
 };
 
-function row(problem: number, method: number, imageCount: number): ReportRow {
+function row(problem: number, method: number, imageCount: number): RowSummary {
   const { operator, sigmaY, base } = problems[problem] ?? problems[0];
   const [label, id, options, , , , forwards, vjps, operatorCalls, secondsPerSample] = methods[method] ?? methods[0];
   const scoresOf = (other: number) => Array.from({ length: imageCount }, (_, image) => {
@@ -108,14 +110,14 @@ function row(problem: number, method: number, imageCount: number): ReportRow {
   const scores = scoresOf(method);
   const reference = scoresOf(0);
   return {
-    operator, sigmaY, label, method: id, options, steps: 100, status: 'done', failures: method === 3 && problem === 1 ? 1 : 0,
-    cost: { forwards, vjps, operatorCalls, secondsPerSample },
-    perImage: { psnr: scores.map(({ psnr }) => psnr), ssim: scores.map(({ ssim }) => ssim) },
-    metrics: Object.fromEntries((['psnr', 'ssim'] as const).map((metric) => {
+    operator, sigmaY, label, method: id, options, steps: 100, problems: [], cells: [], finished: imageCount,
+    failed: method === 3 && problem === 1 ? [{ image: 1, sample: 0, step: 37, reason }] : [],
+    cost: { forwards, vjps, operatorCalls, secondsPerSample, peakMemory: 0 },
+    metrics: new Map((['psnr', 'ssim'] as const).map((metric): [string, MetricSummary] => {
       const values = scores.map((score) => score[metric]);
       const difference = estimate(values.map((value, image) => value - (reference[image]?.[metric] ?? 0)));
       return [metric, {
-        n: imageCount, ...estimate(values), best: method === 0 && problem === 1,
+        ...estimate(values), perImage: values, best: method === 0 && problem === 1,
         ofMean: estimate(values.map((value) => value + (metric === 'psnr' ? 1.4 : 0.02))),
         ...(method > 0 ? { difference: { to: 'exact', ...difference, pHolm: Math.exp(-9 * Math.abs(difference.mean)), winRate: Math.max(0, 0.4 - 0.1 * method) } } : {}),
       }];
@@ -123,7 +125,7 @@ function row(problem: number, method: number, imageCount: number): ReportRow {
   };
 }
 
-const failure: ReportFailure = { operator: problems[1].operator, sigmaY: 0.05, label: 'DPS 1.0', image: 'test 2', sample: 0, step: 37, reason: 'x0hat is not finite (first seen at sigma 3.2).' };
+const failure: Failure = { operator: problems[1].operator, sigmaY: 0.05, method: 'dps', label: 'DPS 1.0', image: 'test 2', sample: 0, step: 37, reason };
 
 /** A report as `compare` makes it: two problems, four methods and a skipped one, pictures of some images. */
 export async function sampleReport({ imageCount = 16, pictured = 3 } = {}): Promise<ReportData> {
@@ -139,8 +141,8 @@ export async function sampleReport({ imageCount = 16, pictured = 3 } = {}): Prom
     rows: [
       ...problems.flatMap((_, problem) => methods.map((__, method) => row(problem, method, imageCount))),
       {
-        operator: problems[1].operator, sigmaY: 0.05, label: 'DSG', method: 'dsg', options: '', steps: 100, status: 'skipped',
-        reason: 'guidance/dsg needs model.gradient, which this model does not give.', metrics: {}, perImage: {}, failures: 0,
+        operator: problems[1].operator, sigmaY: 0.05, label: 'DSG', method: 'dsg', options: '', steps: 100, problems: [], cells: [],
+        skipped: 'guidance/dsg needs model.gradient, which this model does not give.', metrics: new Map(), finished: 0, failed: [],
       },
     ],
     images: await Promise.all(Array.from({ length: pictured }, (_, index) => reportImage(index))),

@@ -1,10 +1,13 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
-import type { ReportData, ReportRow } from '../src/report/data.ts';
+import type { ReportData } from '../src/report/data.ts';
 import { escapeHtml, html } from '../src/report/html.ts';
-import { count, decimalsFor, durationDecimals, fixed, short, signed } from '../src/report/numbers.ts';
 import { renderReport } from '../src/report/render.ts';
+import { decimalsFor, durationDecimals, plain, printed } from '../src/results/numbers.ts';
+import type { RowSummary } from '../src/results/summary.ts';
 import { sampleReport } from './report-sample.ts';
+
+const { count, fixed, short, signed } = printed;
 
 /** What these tests use of a DOM, whose types the tree does not load. */
 type Element = {
@@ -35,6 +38,12 @@ describe('numbers', () => {
     expect([durationDecimals([0.3, 12]), durationDecimals([0.02])]).toEqual([1, 4]);
   });
 
+  it('are written for a terminal', () => {
+    expect([plain.fixed(-1.255, 1), plain.signed(0.25, 2), plain.signed(-0.25, 2), plain.signed(0, 2)]).toEqual(['-1.3', '+0.25', '-0.25', '+0.00']);
+    expect([plain.amount(1234567), plain.amount(-1234), plain.amount(0.063123), plain.amount(12.34, 2)]).toEqual(['1,234,567', '-1,234', '0.0631', '12']);
+    expect([plain.estimate({ mean: 1.5, ci95: 0.25 }, 2), plain.estimate({ mean: 1.5, ci95: null }, 2, plain.signed)]).toEqual(['1.50 ± 0.25', '+1.50']);
+  });
+
   it('have the decimals that their intervals deserve', () => {
     expect([decimalsFor([0.59, 0.7], [31]), decimalsFor([0.0071], [0.9]), decimalsFor([12], [300]), decimalsFor([], [31.123]), decimalsFor([], [])])
       .toEqual([2, 4, 0, 2, 2]);
@@ -59,8 +68,8 @@ describe('renderReport', () => {
   it('draws quality and misfit against a swept option, a line for each value of what is swept beside it', async () => {
     const sample = await sampleReport({ pictured: 0 });
     const [first] = sample.rows;
-    const swept = (scale: number, form: string, misfit: number): ReportRow =>
-      ({ ...first!, label: `DPS scale=${scale} form=${form}`, misfit: { mean: misfit, ci95: 0.1 }, sweep: { label: 'DPS', values: { scale, form } } });
+    const swept = (scale: number, form: string, misfit: number): RowSummary =>
+      ({ ...first!, label: `DPS scale=${scale} form=${form}`, misfit: { n: 16, mean: misfit, ci95: 0.1 }, sweep: { label: 'DPS', values: { scale, form } } });
     const rows = [first!, swept(0.1, 'norm', 30), swept(1, 'norm', 1), swept(10, 'norm', 0.9), swept(0.1, 'paper', 20), swept(1, 'paper', 2)];
     const document = domOf({ ...sample, rows });
     const figures = Array.from(document.querySelectorAll('.figures figure')).filter((figure) => textsOf(figure, 'figcaption')[0]?.includes('against scale'));
@@ -78,7 +87,7 @@ describe('renderReport', () => {
   it('shows what the search for options saw', async () => {
     const sample = await sampleReport({ pictured: 0 });
     const tried = { options: { scale: [1, 0.1, 10, 3], order: [2, 1, 2, 1] }, images: [16, 8, 4, 4], score: [25, 24, 11, null], toChosen: [0, -0.7, -14, null] };
-    const rows = sample.rows.map((row, i): ReportRow => (i === 2 ? { ...row, found: { metric: 'psnr', better: 'higher', images: 'prior 16 to 31', spent: 9600, tried } } : row));
+    const rows = sample.rows.map((row, i): RowSummary => (i === 2 ? { ...row, found: { metric: 'psnr', value: 25, better: 'higher', images: 'prior 16 to 31', budget: 10_000, spent: 9600, seed: 0, tried } } : row));
     const document = domOf({ ...sample, rows });
     const section = document.querySelector('#sensitivity')!;
     expect(textsOf(section, 'figcaption')).toEqual(['scale 1', 'order 2'].map((option) => `DPS 0.3: ${option}3 tried, 1 more failed; psnr minus that of the chosen one`));
@@ -88,7 +97,7 @@ describe('renderReport', () => {
 
   it('draws signals as lines', async () => {
     const sample = await sampleReport({ pictured: 0 });
-    const [{ operator, sigmaY }] = sample.rows as [ReportRow];
+    const [{ operator, sigmaY }] = sample.rows as [RowSummary];
     const results = [{ label: 'DPS-w', samples: [[0, 1, 2, 1], [0, 2, 1, 1]] }, { label: 'exact', samples: [[0, 1, 1, 1]] }];
     const signals = [{ name: 'prior 0', truth: [0, 1, 1, 1], problems: [{ operator, sigmaY, measurement: [0.5, 1], results }] }];
     const section = domOf({ ...sample, signals }).querySelector('#signals')!;
@@ -102,7 +111,7 @@ describe('renderReport', () => {
 
   it('draws no clean signal where only measurements were given, and scales by the samples', async () => {
     const sample = await sampleReport({ pictured: 0 });
-    const [{ operator, sigmaY }] = sample.rows as [ReportRow];
+    const [{ operator, sigmaY }] = sample.rows as [RowSummary];
     const results = [{ label: 'exact', samples: [[1, 2]] }, { label: 'DPS-w', samples: [[-1, 0]] }];
     const signals = [{ name: 'measurement 1', problems: [{ operator, sigmaY, measurement: [0, 0], results }] }];
     const section = domOf({ ...sample, truthUnknown: true, signals }).querySelector('#signals')!;
@@ -125,7 +134,7 @@ describe('renderReport', () => {
     const document = domOf(data);
     expect(document.querySelectorAll('#images tbody tr')).toHaveLength(4);
     expect(textsOf(document, '#images .scored figcaption')).toHaveLength(16);
-    expect(textsOf(document, '#images .scored figcaption b')[0]).toBe(fixed(data.rows[0]!.perImage['psnr']![0]!, 2));
+    expect(textsOf(document, '#images .scored figcaption b')[0]).toBe(fixed(data.rows[0]!.metrics.get('psnr')!.perImage[0]!, 2));
     expect(document.querySelectorAll('.strip')).toHaveLength(16);
     expect(document.querySelectorAll('.strip .frames li')).toHaveLength(16 * 8);
     expect(document.querySelector('#step')?.getAttribute('max')).toBe('7');
@@ -145,7 +154,7 @@ describe('renderReport', () => {
 
   it('cuts long labels in the middle, where the values of a sweep stay to be seen', async () => {
     const { rows: [first], ...data } = await sampleReport({ pictured: 0 });
-    const rows = [0.1, 0.2].map((scale): ReportRow => ({ ...first!, label: `dps form=norm clamp=false scale=${scale}` }));
+    const rows = [0.1, 0.2].map((scale): RowSummary => ({ ...first!, label: `dps form=norm clamp=false scale=${scale}` }));
     const [scores] = Array.from(domOf({ ...data, rows }).querySelectorAll('.figures svg'));
     expect(textsOf(scores!, 'text').filter((text) => text.startsWith('dps'))).toEqual(['dps form=n…e scale=0.1', 'dps form=n…e scale=0.2']);
   });
@@ -158,7 +167,7 @@ describe('renderReport', () => {
 
   it('leaves out what there is not: pictures, failures, intervals, metrics', async () => {
     const { rows: [first], ...data } = await sampleReport({ pictured: 0 });
-    const lone: ReportRow = { ...first!, metrics: { psnr: { n: 1, mean: 30, ci95: null, best: false } }, perImage: { psnr: [30] } };
+    const lone: RowSummary = { ...first!, metrics: new Map([['psnr', { n: 1, mean: 30, ci95: null, best: false, perImage: [30] }]]) };
     const vectors = domOf({ ...data, imageShape: [1, 1, 8], imageNames: ['draw 1'], rows: [lone], failures: [] });
     expect(textsOf(vectors, 'h2')).toEqual(['identity σy = 0.05', 'Scores of every image', 'Provenance']);
     expect(vectors.querySelectorAll('img')).toHaveLength(0);
@@ -173,7 +182,7 @@ describe('renderReport', () => {
       ...data, title: attack, notes: attack, command: attack, created: attack,
       provenance: [{ name: attack, value: attack }], imageNames: data.imageNames.map((name) => name + attack),
       metrics: data.metrics.map((metric) => ({ ...metric, title: attack, unit: attack })),
-      rows: rows.map((row) => ({ ...row, operator: attack, label: row.label + attack, method: attack, options: attack, reason: attack })),
+      rows: rows.map((row) => ({ ...row, operator: attack, label: row.label + attack, method: attack, options: attack, ...(row.skipped === undefined ? {} : { skipped: attack }) })),
       images: images.map((image) => ({
         ...image, name: attack, problems: image.problems.map((problem) => ({
           ...problem, operator: attack, results: problem.results.map((result) => ({ ...result, label: result.label + attack })),

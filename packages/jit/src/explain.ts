@@ -1,8 +1,9 @@
 /** What a compiled function is made of and where its time goes, by the lines of the user's code. */
-import { constantBytes, nodeName, operationsOf, valueOfNode } from './encode.ts';
-import type { Value } from './graph.ts';
-import type { Profile } from './profile.ts';
-import { bytesMoved, flops } from './work.ts';
+import { constantBytes } from './passes/fixed.ts';
+import { nodeName, operationsOf, valueOfNode } from './session/encode.ts';
+import type { Value } from './graph/graph.ts';
+import type { Profile } from './session/profile.ts';
+import { bytesMoved, flops } from './graph/work.ts';
 
 /** What one operation of TensorFlow.js on one line of code has become. */
 export type Row = {
@@ -14,27 +15,27 @@ export type Row = {
   readonly nodes: number;
   readonly flops: number;
   readonly milliseconds: number;
-  /** Of the time of a call. */
+  /** The share of the time of a call. */
   readonly share: number;
 };
 
 export type Explanation = {
   /** Operations of the graph as it was written; ONNX Runtime fuses some. */
   readonly nodes: number;
-  /** Two for each multiply-add, otherwise one for each number. */
+  /** Floating point operations: two for each multiply-add, otherwise one for each number. */
   readonly flops: number;
   readonly constantBytes: number;
-  /** What all operations read and write. */
+  /** Bytes that all operations together read and write. */
   readonly movedBytes: number;
   /** The most memory that intermediate results took at once, where ONNX Runtime tells. */
   readonly peakBytes: number | undefined;
-  /** Of one call, measured with the profiler on. */
+  /** The time of one call, measured with the profiler on. */
   readonly milliseconds: number;
-  /** The slowest first. */
+  /** The rows of the table, the slowest first. */
   readonly rows: readonly Row[];
 };
 
-/** Time of a call in which no operation runs. */
+/** The name of the row for the time of a call in which no operation runs. */
 const BETWEEN = 'between operations';
 
 type Sum = { source: string; op: string; nodes: number; flops: number; milliseconds: number };

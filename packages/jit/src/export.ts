@@ -1,34 +1,37 @@
 /** A function, gradients included, as an .onnx file for any runtime of ONNX. */
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { ConfigError, disposeTree, messageOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
-import { type ModelFiles, writeModel } from './model-file.ts';
+import { at, ConfigError, disposeTree, messageOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import { type ModelFiles, writeModel } from './session/model-file.ts';
 import { parametersOf, pathsOf } from './paths.ts';
-import { refuseWhileTracing, trace } from './trace.ts';
+import { refuseWhileTracing, trace } from './tracing/trace.ts';
 
-/** The shape and type of a tensor; a tensor is one itself. */
+/** The shape and type of a tensor; a tensor can be given in its place. */
 export type TensorShape = { readonly shape: readonly number[]; readonly dtype?: 'float32' | 'int32' | 'bool' };
 /**
- * An argument as its shape: a list of numbers is the shape of a float32 tensor, a number stands for any number. In lists and objects of
- * arguments the same.
+ * An argument given by its shape: a list of numbers is the shape of a float32 tensor, a number stands for any number.
+ * The same holds inside of lists and objects of arguments.
  */
 export type Shapes = number | readonly number[] | TensorShape | Tensor | readonly Shapes[] | { readonly [key: string]: Shapes };
 
-/** The files, of which `weights` has to stay beside `path`, and the names in the order of the leaves of the arguments and of the result. */
+/**
+ * The files, of which `weights` has to stay beside `path`, and the names in the order of the leaves of the arguments
+ * and of the result.
+ */
 export interface ExportedModel extends ModelFiles {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
 
 export interface ExportOptions {
-  /** Names of the arguments. Default: those of the parameters of `fn`, which a transpiler may have changed. */
+  /** Names of the arguments; by default the names of the parameters of `fn`, which a transpiler may have changed. */
   readonly names?: readonly string[];
 }
 
 /**
- * Writes `fn`, traced for arguments of these shapes, to `path`. The file keeps to ONNX (operator set 18). Inputs are named after the
- * arguments and the way to a leaf (`x`, `step.level.sigma`), a number is an input of shape []. Outputs are named by the way to them
- * (`value`, `gradient`), `result` where there is only one, `result.0` in a list.
+ * Writes `fn`, traced for arguments of these shapes, to `path`. The file keeps to ONNX (operator set 18). Inputs are
+ * named after the arguments and the way to a leaf (`x`, `step.level.sigma`), a number is an input of shape []. Outputs
+ * are named by the way to them (`value`, `gradient`), `result` where there is only one, `result.0` in a list.
  *
  * @throws ConfigError when the file cannot be written.
  */
@@ -39,7 +42,7 @@ export function exportOnnx(fn: (...args: never) => TensorTree, shapes: readonly 
   try {
     const parameters = given ?? parametersOf(fn, args.length);
     const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? `argument${i}`));
-    const { inputs, outputs, result } = trace(fn, args, { activations: 'standard', names: (index) => inputNames[index] ?? '' });
+    const { inputs, outputs, result } = trace(fn, args, { activations: 'standard', names: (index) => at(inputNames, index, 'input name') });
     const taken = new Set(inputNames);
     const free = (name: string): string => (taken.has(name) ? free(`result.${name}`) : name);
     const names = pathsOf(result, typeof result === 'number' || Array.isArray(result) ? 'result' : '').map(free);

@@ -1,28 +1,34 @@
 import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
-import { operationsOf } from './encode.ts';
+import { operationsOf } from './session/encode.ts';
 import { type Explanation, explanationOf } from './explain.ts';
-import { inArrayOf, type Value } from './graph.ts';
-import { withModel } from './model-file.ts';
-import { profiled } from './profile.ts';
-import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session.ts';
-import type { SessionPool } from './session-pool.ts';
-import { inputName, refuseWhileTracing, SCALARS, trace } from './trace.ts';
-import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './work.ts';
+import { inArrayOf, type Value } from './graph/graph.ts';
+import { withModel } from './session/model-file.ts';
+import { profiled } from './session/profile.ts';
+import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session/session.ts';
+import type { SessionPool } from './session/session-pool.ts';
+import { inputName, refuseWhileTracing, SCALARS, trace } from './tracing/trace.ts';
+import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './graph/work.ts';
 
 export interface JitOptions extends SessionOptions {
-  /** Multiply-adds of the largest operation from which a graph gets all `threads`; below it runs on one. */
+  /**
+   * A graph gets all `threads` where its largest operation has this many multiply-adds or more, otherwise one thread.
+   */
   readonly sharedFrom?: number;
-  /** Where sessions go when they are disposed of, and come from. */
+  /** The pool that sessions are taken from, and given back to when the function is disposed of. */
   readonly pool?: SessionPool;
 }
 
 /** A compiled function that can be made ready before its first call, and can say what it is made of. */
 export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> {
-  /** Compiles for arguments of these shapes, where that has not been done; says how many operations the graph has that is run. */
+  /**
+   * Compiles for arguments of these shapes, unless that is done already, and tells how many operations the compiled
+   * graph has.
+   */
   prepare(...args: Parameters<Compiled<A, R>>): Promise<{ readonly operations: number }>;
   /**
-   * Operations, work, memory, and where the time of a call with these arguments goes, by the lines of `fn`. It traces `fn` again and calls
-   * it a few times under ONNX Runtime's profiler; none of that is counted in `cost` or `compilations`.
+   * Operations, work, memory, and where the time of a call with these arguments goes, by the lines of `fn`. It traces
+   * `fn` again and calls it a few times under ONNX Runtime's profiler; none of that is counted in `cost` or
+   * `compilations`.
    */
   explain(...args: Parameters<Compiled<A, R>>): Promise<Explanation>;
 }
@@ -30,15 +36,15 @@ export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> 
 type Program = { readonly operations: number; readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
 
 /**
- * Compiles a pure function of tensors, gradients taken in it included, to an ONNX Runtime session: `fn` runs once, on placeholders, for
- * each set of argument shapes; every later call with these shapes runs the finished graph.
+ * Compiles a pure function of tensors, gradients taken in it included, to an ONNX Runtime session: `fn` runs once, on
+ * placeholders, for each set of argument shapes; every later call with these shapes runs the finished graph.
  *
- * Arguments and result are trees of tensors. A number among the arguments is a scalar that may change from call to call; a tensor that
- * `fn` captures becomes a constant of the graph. The results are ordinary tensors of the `cpu` backend, owned by the caller.
- * Numbers agree with TensorFlow.js's `cpu` backend to float32 rounding.
+ * Arguments and result are trees of tensors. A number among the arguments is a scalar that may change from call to
+ * call; a tensor that `fn` captures becomes a constant of the graph. The results are ordinary tensors of the `cpu`
+ * backend, owned by the caller. Numbers agree with TensorFlow.js's `cpu` backend to float32 rounding.
  *
- * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says where to add one),
- * reads the numbers of a tensor, or is not synchronous.
+ * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says
+ * where to add one), reads the numbers of a tensor, or is not synchronous.
  */
 export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, { pool, sharedFrom = SHARED_FROM, ...options }: JitOptions = {}): Jitted<A, R> {
   const programs = new Map<string, Promise<Program>>();
@@ -89,7 +95,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
 
   async function call(...args: readonly TensorTree[]): Promise<TensorTree> {
     const program = programOf(args);
-    // Read before the first await: the caller may dispose of its tensors while this call waits.
+    // The arguments are read before the first await: the caller may dispose of its tensors while this call waits.
     const feeds = feedsOf(args);
     return (await program).run(feeds);
   }

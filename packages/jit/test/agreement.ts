@@ -37,7 +37,7 @@ export function draws(seed: number) {
   /** Value and, against every argument, gradient along a random direction, compiled and on the cpu backend. */
   async function withGradients(fn: (...xs: Tensor[]) => Tensor, args: Tensor[], tolerance = 1e-5): Promise<void> {
     const weights = tensor([...tf.tidy(() => fn(...args)).shape]);
-    await expectAgreement((...xs: Tensor[]) => ({ value: fn(...xs), gradients: tf.grads((...ys: Tensor[]) => fn(...ys).mul(weights).sum())(xs) }) as TensorTree, args, tolerance);
+    await expectAgreement((...xs: Tensor[]) => ({ value: fn(...xs), gradients: tf.grads((...ys: Tensor[]) => fn(...ys).mul(weights).sum())(xs) }), args, tolerance);
   }
 
   /**

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { fixedElements, isFixed } from '../src/fixed.ts';
-import { createGraph, type Graph, sizeOf, type Value } from '../src/graph.ts';
-import { reshape, reverse, slice, table, transpose, unary } from '../src/ops.ts';
+import { fixedElements, isFixed } from '../src/passes/fixed.ts';
+import { createGraph } from '../src/graph/create-graph.ts';
+import { type Graph, sizeOf, type Value } from '../src/graph/graph.ts';
+import { reshape, reverse, slice, table, transpose, unary } from '../src/graph/ops.ts';
 
 type Move = (g: Graph, x: Value, t: Tensor) => readonly [Value, Tensor];
 
@@ -28,7 +29,7 @@ const moves: { readonly [name: string]: (seed: number) => Move } = {
     return [slice(g, x, begin, end, steps), t.stridedSlice(begin, end, steps)];
   },
   reshape: (seed) => (g, x, t) => {
-    const shape = seed % 2 === 0 ? [...t.shape.slice(0, 1), 1, ...t.shape.slice(1)] : [t.shape[0]!, sizeOf(t.shape.slice(1))];
+    const shape = seed % 2 === 0 ? [...t.shape.slice(0, 1), 1, ...t.shape.slice(1)] : [t.shape[0], sizeOf(t.shape.slice(1))];
     return shape.length > 5 ? [x, t] : [reshape(g, x, shape), t.reshape(shape)];
   },
 };

@@ -3,7 +3,7 @@ import { type Image, type Tensor, type TensorTree, tf, vjp } from '@tweedie/core
 import { describe, expect, it } from 'vitest';
 import { draws, expectAgreement } from './agreement.ts';
 import { count, operations, tracedValues } from './operations.ts';
-import { isFixed } from '../src/fixed.ts';
+import { isFixed } from '../src/passes/fixed.ts';
 
 const { tensor } = draws(11);
 const [x, filter, bias] = [tensor([2, 8, 8, 3]) as Image, tensor([3, 3, 3, 3]) as tf.Tensor4D, tensor([3])];

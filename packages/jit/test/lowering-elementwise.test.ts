@@ -80,7 +80,7 @@ describe('elementwise kernels agree with the cpu backend, and so do their gradie
     const fn = (i: Tensor, j: Tensor, p: Tensor) => ({
       signs: [tf.sign(i), tf.step(i, 2), tf.clipByValue(i, -2, 3), tf.relu(i), tf.relu6(i)],
       tests: [tf.isNaN(i), tf.isInf(i), tf.isFinite(i), tf.isFinite(p)],
-      pairs: [tf.bitwiseAnd(i as tf.Tensor, j as tf.Tensor), tf.pow(j, tf.scalar(2, 'int32')), tf.addN([i, j, i]), tf.onesLike(i), tf.zerosLike(p)],
+      pairs: [tf.bitwiseAnd(i, j), tf.pow(j, tf.scalar(2, 'int32')), tf.addN([i, j, i]), tf.onesLike(i), tf.zerosLike(p)],
     });
     await expectAgreement(fn, [integers([3, 4], -6, 6), integers([3, 4], 0, 9), bools([3, 4])]);
   });

@@ -11,14 +11,14 @@ describe('taking', () => {
     for (const axis of [0, 1, 2]) {
       await withGradients((x) => tf.gather(x, places([1, 0, 1, 1]), axis), [tensor([2, 3, 4])]);
       await withGradients((x) => tf.gather(x, tf.tensor2d([[1, 0], [0, 0]], [2, 2], 'int32'), axis).sum(-1), [tensor([2, 3, 4])]);
-      await expectAgreement((x: Tensor, i: Tensor) => tf.gather(x, i as tf.Tensor1D, axis), [tensor([2, 3, 4]), integers([5], 0, 1)]);
+      await expectAgreement((x: Tensor, i: Tensor) => tf.gather(x, i, axis), [tensor([2, 3, 4]), integers([5], 0, 1)]);
     }
   });
 
   it('in each entry of a batch', async () => {
     await withGradients((x) => tf.gather(x, tf.tensor2d([[1, 0], [2, 2]], [2, 2], 'int32'), 1, 1), [tensor([2, 3, 4])]);
-    await expectAgreement((x: Tensor, i: Tensor) => tf.gather(x, i as tf.Tensor1D, 2, 1), [tensor([2, 3, 4, 2]), integers([2, 5], 0, 3)]);
-    await expectAgreement((x: Tensor, i: Tensor) => tf.gather(x, i as tf.Tensor1D, 2, 2), [bools([2, 3, 4]), integers([2, 3, 2], 0, 3)]);
+    await expectAgreement((x: Tensor, i: Tensor) => tf.gather(x, i, 2, 1), [tensor([2, 3, 4, 2]), integers([2, 5], 0, 3)]);
+    await expectAgreement((x: Tensor, i: Tensor) => tf.gather(x, i, 2, 2), [bools([2, 3, 4]), integers([2, 3, 2], 0, 3)]);
   });
 
   it('by coordinates', async () => {
@@ -47,7 +47,7 @@ describe('putting', () => {
   it('writes over what is there, the last of equal places', async () => {
     await expectAgreement((x: Tensor, i: Tensor, u: Tensor) => tf.tensorScatterUpdate(x, i, u), [tensor([4, 3]), integers([6, 1], 0, 3), tensor([6, 3])]);
     await expectAgreement((x: Tensor, i: Tensor, u: Tensor) => tf.tensorScatterUpdate(x, i, u), [bools([4, 3]), integers([6, 2], 0, 2), bools([6])]);
-    await expectAgreement((i: Tensor, u: Tensor) => [tf.sparseToDense(i, u, [4, 3], 0.5), tf.sparseToDense(places([1, 3]) as tf.Tensor, u.slice(0, 2), [5])], [tf.tensor2d([[0, 1], [2, 2], [3, 0]], [3, 2], 'int32'), tensor([3])]);
+    await expectAgreement((i: Tensor, u: Tensor) => [tf.sparseToDense(i, u, [4, 3], 0.5), tf.sparseToDense(places([1, 3]), u.slice(0, 2), [5])], [tf.tensor2d([[0, 1], [2, 2], [3, 0]], [3, 2], 'int32'), tensor([3])]);
   });
 
   it('by segments, where those that do not exist swallow their rows', async () => {

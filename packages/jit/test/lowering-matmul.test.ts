@@ -18,7 +18,7 @@ describe('products', () => {
       }
     }
     await withGradients((x, v) => tf.dot(x, v), [tensor([3, 4]), tensor([4])]);
-    await expectAgreement((x: Tensor, y: Tensor, b: Tensor) => tf.fused.matMul({ a: x as tf.Tensor2D, b: y as tf.Tensor2D, bias: b, activation: 'relu' }), [tensor([3, 4]), tensor([4, 5]), tensor([5])]);
+    await expectAgreement((x: Tensor, y: Tensor, b: Tensor) => tf.fused.matMul({ a: x, b: y, bias: b, activation: 'relu' }), [tensor([3, 4]), tensor([4, 5]), tensor([5])]);
   });
 
   it('of batches that broadcast, of whole numbers, of empty sides', async () => {
@@ -54,6 +54,6 @@ describe('products', () => {
   });
 
   it('einsum says what it cannot', async () => {
-    await expect(jit((x: Tensor) => tf.engine().runKernel('Einsum', { 0: x } as never, { equation: 'ii->i' }) as Tensor)(tensor([3, 3]))).rejects.toThrow("jit: einsum 'ii->i' cannot be compiled: a letter comes twice in one operand.");
+    await expect(jit((x: Tensor) => tf.engine().runKernel('Einsum', { 0: x }, { equation: 'ii->i' }) as Tensor)(tensor([3, 3]))).rejects.toThrow("jit: einsum 'ii->i' cannot be compiled: a letter comes twice in one operand.");
   });
 });

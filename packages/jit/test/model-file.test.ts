@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createGraph } from '../src/graph.ts';
+import { createGraph } from '../src/graph/create-graph.ts';
 import { jit } from '../src/index.ts';
-import { withModel } from '../src/model-file.ts';
-import { add, table } from '../src/ops.ts';
+import { withModel } from '../src/session/model-file.ts';
+import { add, table } from '../src/graph/ops.ts';
 import { relativeError } from './agreement.ts';
 
 /** Models of other tests come and go in the folder that all share. */

@@ -1,7 +1,6 @@
 import type { TensorTree } from '@tweedie/core';
-import { type Graph, reachable, type Value } from '../src/graph.ts';
-import { createGraph } from '../src/graph.ts';
-import { trace } from '../src/trace.ts';
+import { reachable, type Value } from '../src/graph/graph.ts';
+import { trace } from '../src/tracing/trace.ts';
 
 type Traceable = (...args: never[]) => TensorTree;
 
@@ -12,8 +11,5 @@ const namesOf = (values: readonly Value[]): string[] => values.flatMap(({ source
 
 /** The operations of a traced function, in order. */
 export const operations = (fn: Traceable, ...args: TensorTree[]): string[] => namesOf(tracedValues(fn, ...args));
-
-/** The operations of a graph written by hand. */
-export const operationsOf = (build: (g: Graph) => Value | Value[]): string[] => namesOf(reachable([build(createGraph())].flat()));
 
 export const count = (ops: readonly string[], op: string): number => ops.filter((name) => name === op).length;

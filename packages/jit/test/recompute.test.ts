@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { encode } from '../src/encode.ts';
-import { createGraph, type Graph, reachable, sizeOf, type Value } from '../src/graph.ts';
-import { add, matmul, mul, table, unary } from '../src/ops.ts';
-import { rematerialized } from '../src/recompute.ts';
-import { depthsOf } from '../src/schedule.ts';
-import { createSession } from '../src/session.ts';
+import { encode } from '../src/session/encode.ts';
+import { createGraph } from '../src/graph/create-graph.ts';
+import { type Graph, reachable, sizeOf, type Value } from '../src/graph/graph.ts';
+import { add, matmul, mul, table, unary } from '../src/graph/ops.ts';
+import { rematerialized } from '../src/passes/recompute.ts';
+import { depthsOf } from '../src/passes/schedule.ts';
+import { createSession } from '../src/session/session.ts';
 
 const [rows, columns, layers] = [64, 64, 12];
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createGraph } from '../src/graph.ts';
-import { add, unary } from '../src/ops.ts';
-import { depthsOf, scheduled } from '../src/schedule.ts';
+import { createGraph } from '../src/graph/create-graph.ts';
+import { add, unary } from '../src/graph/ops.ts';
+import { depthsOf, scheduled } from '../src/passes/schedule.ts';
 
 describe('the order of operations', () => {
   const g = createGraph();

@@ -1,7 +1,7 @@
 import { type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { jit } from '../src/index.ts';
-import { sourceLine } from '../src/source-line.ts';
+import { sourceLine } from '../src/tracing/source-line.ts';
 
 /** The line of this file that calls it, so that lines may move. */
 const line = (offset = 0): string => `packages/jit/test/source-line.test.ts:${Number(/source-line\.test\.ts:(\d+)/.exec(new Error().stack!.split('\n')[2]!)![1]) + offset}`;

@@ -4,7 +4,7 @@
  */
 import { type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { mixtureInputs, mixtureStep } from '../bench/mixture.ts';
+import { mixtureInputs, mixtureStep } from './mixture.ts';
 import { jit } from '../src/index.ts';
 import { seeded } from './agreement.ts';
 

@@ -1,9 +1,9 @@
 /** Wide 3 x 3 convolutions as matrix products over tiles: which, of which operations, and how exact. */
 import { type Tensor, type TensorTree, tf } from '@tweedie/core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { isFixed } from '../src/fixed.ts';
+import { isFixed } from '../src/passes/fixed.ts';
 import { jit } from '../src/index.ts';
-import { trace } from '../src/trace.ts';
+import { trace } from '../src/tracing/trace.ts';
 import { seeded } from './agreement.ts';
 import { operations, tracedValues } from './operations.ts';
 
@@ -99,7 +99,7 @@ describe('their numbers', () => {
   it.each([1, 2])('of an image do not depend on its place in the batch, with %i threads', async (threads) => {
     const x = image(32);
     const compiled = jit(conv(), { threads });
-    const [first, ...rest] = (tf.unstack(await compiled(tf.concat([x, x, x]))) as Tensor[]).map((y) => y.dataSync());
+    const [first, ...rest] = tf.unstack(await compiled(tf.concat([x, x, x]))).map((y) => y.dataSync());
     compiled.dispose();
     for (const other of rest) expect(other).toEqual(first);
   });

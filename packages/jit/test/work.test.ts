@@ -1,8 +1,8 @@
 import { type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { mixtureInputs, mixtureStep } from '../bench/mixture.ts';
-import { trace } from '../src/trace.ts';
-import { largestWork, SHARED_FROM } from '../src/work.ts';
+import { mixtureInputs, mixtureStep } from './mixture.ts';
+import { trace } from '../src/tracing/trace.ts';
+import { largestWork, SHARED_FROM } from '../src/graph/work.ts';
 
 const largest = (fn: (x: Tensor) => Tensor, shape: number[]): number => largestWork(trace(fn, [tf.zeros(shape)]).outputs);
 

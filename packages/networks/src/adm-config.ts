@@ -1,6 +1,9 @@
-import { ConfigError } from '@tweedie/core';
+import { at, ConfigError } from '@tweedie/core';
 
-/** The U-Net of guided diffusion by the names, and with the defaults, of its configuration files; what only training needs is left out. */
+/**
+ * The configuration of a guided-diffusion U-Net, with the names and defaults of its files; what only training needs is
+ * left out.
+ */
 export type AdmConfig = {
   readonly image_size: number;
   readonly num_channels: number;
@@ -12,28 +15,31 @@ export type AdmConfig = {
   readonly num_heads?: number;
   /** Channels of one head; -1: as many heads as `num_heads`. */
   readonly num_head_channels?: number;
-  /** Heads in the way up; -1: as `num_heads`. */
+  /** Heads on the way up; -1: as `num_heads`. */
   readonly num_heads_upsample?: number;
   /** The output carries a second half, the fraction of the log variance. */
   readonly learn_sigma?: boolean;
   /** The time embedding scales and shifts the second norm of a block; otherwise it is added before it. */
   readonly use_scale_shift_norm?: boolean;
-  /** Resampling inside residual blocks; otherwise by layers of their own. */
+  /** Residual blocks resample; otherwise layers of their own do. */
   readonly resblock_updown?: boolean;
   /** Layers that resample convolve: with stride 2 down, after enlarging up. */
   readonly conv_resample?: boolean;
-  /** Rows of the attention projection: all q, all k, all v; otherwise q, k, v head by head. */
+  /** The rows of the attention projection are all q, all k, all v; otherwise q, k, v head by head. */
   readonly use_new_attention_order?: boolean;
   readonly in_channels?: number;
 };
 
 export type Resampling = 'none' | 'down' | 'up';
-export type Convolution = { readonly kind: 'convolution'; readonly name: string; readonly inputs: number; readonly outputs: number };
+type Convolution = { readonly kind: 'convolution'; readonly name: string; readonly inputs: number; readonly outputs: number };
 export type ResBlock = { readonly kind: 'residual'; readonly name: string; readonly inputs: number; readonly outputs: number; readonly resample: Resampling };
-export type Attention = { readonly kind: 'attention'; readonly name: string; readonly channels: number; readonly heads: number };
-export type Resample = { readonly kind: 'resample'; readonly name: string; readonly channels: number; readonly to: 'down' | 'up'; readonly convolve: boolean };
+type Attention = { readonly kind: 'attention'; readonly name: string; readonly channels: number; readonly heads: number };
+type Resample = { readonly kind: 'resample'; readonly name: string; readonly channels: number; readonly to: 'down' | 'up'; readonly convolve: boolean };
 export type Layer = Convolution | ResBlock | Attention | Resample;
-/** Layers run one after the other; the state after a block of the way down is what a block of the way up takes back. */
+/**
+ * A block of layers that run one after the other. Each block of the way down leaves its state for a block of the way
+ * up.
+ */
 export type Block = { readonly name: string; readonly layers: readonly Layer[] };
 
 export type AdmPlan = {
@@ -43,7 +49,7 @@ export type AdmPlan = {
   /** Width of the sinusoidal embedding; the learned one is four times as wide. */
   readonly timeWidth: number;
   readonly scaleShift: boolean;
-  /** Rows of qkv are grouped by head. */
+  /** Whether the rows of qkv are grouped by head. */
   readonly headByHead: boolean;
   readonly down: readonly Block[];
   readonly middle: readonly Block[];
@@ -109,7 +115,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
   for (const [level, outputs] of [...levels.entries()].reverse()) {
     for (let i = 0; i <= depth; i++) {
       const name = `output_blocks.${up.length}`;
-      const own: Layer[] = [residual(`${name}.0`, channels + (skips.pop() ?? 0), outputs)];
+      const own: Layer[] = [residual(`${name}.0`, channels + at(skips.splice(-1), 0, 'state of the way down'), outputs)];
       if (attentionAt.includes(downsampling)) own.push(attention(`${name}.1`, outputs, headsUp === -1 ? heads : headsUp));
       if (level > 0 && i === depth) {
         own.push(resample(`${name}.${own.length}`, outputs, 'up'));

@@ -4,15 +4,25 @@ import { type AdmUnet, admUnet } from './adm-unet.ts';
 import { admWeights } from './adm-weights.ts';
 import { fileHash, openCheckpoint } from './checkpoint.ts';
 
-/** A trained network and the diffusion it was trained with, by the names of guided diffusion. */
-export type AdmModelOptions = AdmConfig & {
+/** The weights of a network and the diffusion it was trained with, by the names of guided diffusion. */
+export type AdmTraining = {
   /** A safetensors file with the tensors of the state dict. */
   readonly weights: string;
-  readonly diffusion_steps?: number;
-  readonly noise_schedule?: 'linear' | 'cosine';
+  readonly diffusion_steps: number;
+  readonly noise_schedule: 'linear' | 'cosine';
   /** The network is shown t * 1000 / diffusion_steps. */
-  readonly rescale_timesteps?: boolean;
+  readonly rescale_timesteps: boolean;
 };
+
+/** The options of a model plugin, defaults filled in. The last four stand in configuration files and are not used. */
+export type AdmModelOptions = Required<AdmConfig> &
+  AdmTraining & {
+    readonly in_channels: 1 | 3;
+    readonly class_cond: false;
+    readonly dropout: number;
+    readonly use_checkpoint: boolean;
+    readonly use_fp16: boolean;
+  };
 
 /** What the output of the network says: epsilon and, in its second half where that is learned, v, the fraction (v + 1) / 2 of the log variance. */
 export function admPrediction(output: Image, learned: boolean): { readonly epsilon: Image; readonly varianceFraction?: Image } {
@@ -29,8 +39,8 @@ export function admPrediction(output: Image, learned: boolean): { readonly epsil
  * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming
  * the tensor).
  */
-export function admModel(options: AdmModelOptions, { files }: Pick<Context, 'files'>, kind: 'vp' | 've'): ScoreModel {
-  const { weights: path, diffusion_steps: trainingSteps = 1000, noise_schedule: schedule = 'linear', rescale_timesteps: rescale = false } = options;
+export function admModel(options: AdmConfig & AdmTraining, { files }: Pick<Context, 'files'>, kind: 'vp' | 've'): ScoreModel {
+  const { weights: path, diffusion_steps: trainingSteps, noise_schedule: schedule, rescale_timesteps: rescale } = options;
   const { imageSize, inChannels, outChannels } = admPlan(options);
   const trained = noiseProcess({ schedule, trainingSteps });
   const learned = outChannels > inChannels;

@@ -1,10 +1,13 @@
 import { type AdmConfig, type AdmPlan, admPlan, type Layer } from './adm-config.ts';
 
-/** A tensor of a checkpoint, in PyTorch's layout: convolutions [out, in, height, width], linear maps [out, in], attention's [out, in, 1]. */
+/**
+ * A tensor of a checkpoint, in PyTorch's layout: convolutions [out, in, height, width], linear maps [out, in],
+ * attention's [out, in, 1].
+ */
 export type AdmParameter = {
   readonly name: string;
   readonly shape: readonly number[];
-  /** For qkv of the old attention order: its rows are q, k, v of one head after the other. */
+  /** True for qkv of the old attention order, whose rows are q, k, v of one head after the other. */
   readonly headByHead?: number;
 };
 

@@ -6,7 +6,10 @@ import { type Affine, groupNorm } from './group-norm.ts';
 import { double, halve } from './resample.ts';
 import { timeEmbedding } from './time-embedding.ts';
 
-/** A network of an image [B, S, S, C] and a timestep [B] or [], fractions allowed; [B, S, S, C], with a learned variance 2 C. */
+/**
+ * A network of images [B, S, S, C] and timesteps [B] or [], fractions allowed. It gives [B, S, S, C], or 2 C with a
+ * learned variance.
+ */
 export type AdmUnet = (x: Image, t: Tensor) => Image;
 
 /**

@@ -3,12 +3,15 @@ import type { AdmConfig } from './adm-config.ts';
 import { type AdmParameter, admParameters } from './adm-parameters.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
-/** The network's tensors by their names in a state dict, in TensorFlow's layout: convolutions [height, width, in, out], linear maps [in, out]. */
+/**
+ * The network's tensors by their names in a state dict, in TensorFlow's layout: convolutions [height, width, in, out],
+ * linear maps [in, out].
+ */
 export type AdmWeights = ReadonlyMap<string, Tensor>;
 
 /**
- * The weights of a configuration from a checkpoint. The caller disposes the tensors. Throws ConfigError, before anything is read, where a
- * tensor is missing, has another shape, or is not of this network.
+ * The weights of a configuration from a checkpoint. The caller disposes the tensors. Throws ConfigError, before
+ * anything is read, where a tensor is missing, has another shape, or is not of this network.
  */
 export async function admWeights(config: AdmConfig, checkpoint: Checkpoint): Promise<AdmWeights> {
   const parameters = admParameters(config);
@@ -48,7 +51,7 @@ function toTensor({ shape, headByHead }: AdmParameter, data: Float32Array): Tens
   return tf.tensor(moved, ofKernel(kernel, inputs, outputs));
 }
 
-/** Where the rows "all q, all k, all v" are found among rows q, k, v of one head after the other. */
+/** The places of the rows all q, all k, all v among rows that are q, k, v of one head after the other. */
 const rowsByRole = (rows: number, heads: number): readonly number[] => {
   const width = rows / 3 / heads;
   return Array.from({ length: rows }, (_, row) => {
@@ -59,8 +62,8 @@ const rowsByRole = (rows: number, heads: number): readonly number[] => {
 };
 
 /**
- * Weights for tests and timings: uniform with variance 1 / fan-in, norms near the identity, so that activations stay of order one and
- * nothing is zero. Any seed; half a billion numbers take seconds.
+ * Weights for tests and timings: uniform with variance 1 / fan-in, norms near the identity, so that activations stay of
+ * order one and nothing is zero. Any seed; half a billion numbers take seconds.
  */
 export function randomAdmWeights(config: AdmConfig, seed: number): AdmWeights {
   const fill = uniform(seed);
@@ -76,7 +79,10 @@ export function randomAdmWeights(config: AdmConfig, seed: number): AdmWeights {
   );
 }
 
-/** Fills arrays with numbers uniform in centre +- spread, by Marsaglia's xorshift on 32 bits: fast, and good enough for weights. */
+/**
+ * Fills arrays with numbers uniform in centre +- spread, by Marsaglia's xorshift on 32 bits: fast, and good enough for
+ * weights.
+ */
 function uniform(seed: number): (into: Float32Array, centre: number, spread: number) => void {
   let carried = (Math.imul(seed, 0x9e3779b1) ^ 0x85ebca6b) | 1;
   return (into, centre, spread) => {
@@ -92,5 +98,8 @@ function uniform(seed: number): (into: Float32Array, centre: number, spread: num
   };
 }
 
-/** TensorFlow's shape of a map with these filter sizes: a convolution's, or a linear one's where there is at most one tap. */
+/**
+ * TensorFlow's shape of a map with these filter sizes: a convolution's, or a linear one's where there is at most one
+ * tap.
+ */
 const ofKernel = (kernel: readonly number[], inputs: number, outputs: number): number[] => (kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs]);

@@ -16,7 +16,7 @@ export function admMultiplyAdds(config: AdmConfig): number {
   return sum + 9 * pixels * lastChannels * outChannels;
 }
 
-/** Pixels behind a layer for one in front of it. */
+/** How many pixels a layer gives for each one that it takes. */
 function growth(layer: Layer): number {
   const resampled = layer.kind === 'residual' ? layer.resample : layer.kind === 'resample' ? layer.to : 'none';
   return { none: 1, down: 1 / 4, up: 4 }[resampled];

@@ -3,13 +3,16 @@ import { ConfigError, type Files, openSafetensors } from '@tweedie/core';
 
 /** Tensors in PyTorch's layout, read one at a time: the largest networks do not fit into memory twice. */
 export interface Checkpoint {
-  /** The file, at the beginning of errors. */
+  /** The path of the file, which errors begin with. */
   readonly source: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   read(name: string): Promise<Float32Array>;
 }
 
-/** The checkpoint in a safetensors file; half and double precision become float32. Throws ConfigError where the file is not sound. */
+/**
+ * The checkpoint in a safetensors file; half and double precision become float32. Throws ConfigError where the file is
+ * not sound.
+ */
 export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
   const { entries, read } = await openSafetensors(path, files);
   return {

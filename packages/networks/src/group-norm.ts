@@ -16,8 +16,9 @@ export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { rea
 }
 
 /**
- * gain (x - mean) / std + offset with mean and std of the group; x [B, H, W, C]; gain, offset [B or 1, C]. One multiplication and one
- * addition per number, y = x a + b, with a = gain / std and b = offset - mean a from the channels' sums of x and x^2.
+ * Computes gain (x - mean) / std + offset with mean and std of the group; x [B, H, W, C]; gain, offset [B or 1, C]. One
+ * multiplication and one addition per number, y = x a + b, with a = gain / std and b = offset - mean a from the
+ * channels' sums of x and x^2.
  *
  * The gradient is written out, with S = sum of dy and T = sum of dy x over height and width, n numbers in a group:
  *   dx = dy a + x p + q,   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
@@ -29,7 +30,7 @@ function normalised(x: Image, gain: Tensor, offset: Tensor, save: tf.GradSaveFun
   const [batch, height, width, channels] = x.shape;
   const perGroup = channels / normGroups;
   const count = height * width * perGroup;
-  /** Factor times the sum over the channels of each group: [B, 32, C / 32] to [B, 32, 1]. */
+  /** The sum over the channels of each group times `factor`: [B, 32, C / 32] becomes [B, 32, 1]. */
   const overGroup = (perChannel: Tensor, factor: number): Tensor => perChannel.matMul(tf.fill([1, perGroup, 1], factor));
   const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, normGroups, perGroup]);
   const channelSums = (image: Tensor): Tensor => grouped(image.sum([1, 2]));

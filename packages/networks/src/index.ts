@@ -1,5 +1,5 @@
 export { type AdmConfig, type AdmPlan, admPlan, type Block, type Layer } from './adm-config.ts';
-export { admModel, type AdmModelOptions, admPrediction } from './adm-model.ts';
+export { admModel, type AdmModelOptions, admPrediction, type AdmTraining } from './adm-model.ts';
 export { type AdmParameter, admParameters } from './adm-parameters.ts';
 export { type AdmUnet, admUnet } from './adm-unet.ts';
 export { type AdmWeights, admWeights, randomAdmWeights } from './adm-weights.ts';

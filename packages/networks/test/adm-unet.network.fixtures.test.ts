@@ -63,7 +63,7 @@ for (const [name, { config, parameters, tensors, io, output_change_for_common_mi
           const unet = admUnet(config, weights);
           const run = compile((x, t, cotangent) => {
             const { value, grad } = tf.valueAndGrad((image: Tensor) => unet(image as Image, t))(x, cotangent);
-            return { out: value as Image, vjp: grad as Image };
+            return { out: value, vjp: grad as Image };
           });
           const t = tf.tensor1d(Float32Array.from(tensor(`t_${key}`).data, Number));
           const { out, vjp } = await run(fixtureImage(tensor('x')), t, fixtureImage(tensor('cotangent')));

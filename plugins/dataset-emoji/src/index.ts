@@ -3,8 +3,8 @@ import { type Emoji, familyOf, hash, type Split, splitOf } from './families.ts';
 
 export type EmojiOptions = {
   /** Height and width in pixels. */
-  readonly size?: 32 | 64;
-  readonly split?: Split | 'all';
+  readonly size: 32 | 64;
+  readonly split: Split | 'all';
 };
 
 type Picture = { readonly image: string; readonly sheet_x: number; readonly sheet_y: number; readonly has_img_google: boolean };
@@ -21,7 +21,7 @@ const packageFolder = new URL('.', import.meta.resolve('emoji-datasource-google/
  * The package draws all pictures of one size into one sheet with a border of one pixel around each; the sheet is decoded once, when the
  * first picture is asked for (about a second), and kept (53 MB at size 32, 201 MB at 64).
  */
-export const emoji: DatasetFactory<EmojiOptions> = async ({ size = 32, split = 'train' }, { files }) => {
+export const emoji: DatasetFactory<EmojiOptions> = async ({ size, split }, { files }) => {
   const entries = JSON.parse(await files.readText(`${packageFolder}emoji.json`)) as readonly Entry[];
   const places = entries
     .filter((entry) => split === 'all' || splitOf(familyOf(entry)) === split)

@@ -4,9 +4,9 @@ import { familyOf, splitOf } from '../src/families.ts';
 import { emoji, type EmojiOptions } from '../src/index.ts';
 
 const context = testContext();
-const load = async (options: EmojiOptions = {}) => emoji(options, context);
+const load = async (options: Partial<EmojiOptions> = {}) => emoji({ size: 32, split: 'train', ...options }, context);
 const splits = ['train', 'validation', 'test'] as const;
-const itemsOf = async (options: EmojiOptions) => {
+const itemsOf = async (options: Partial<EmojiOptions>) => {
   const set = await load(options);
   return Promise.all(Array.from({ length: set.size }, (_, k) => set.item(k)));
 };

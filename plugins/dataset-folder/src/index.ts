@@ -7,13 +7,13 @@ export type FolderOptions = {
   readonly size?: number;
   readonly height?: number;
   readonly width?: number;
-  readonly channels?: 1 | 3;
+  readonly channels: 1 | 3;
   /** `centre`: scaled so that the short side fits, then the middle. `random`: a place drawn from seed and name, not scaled. */
-  readonly crop?: 'centre' | 'random';
+  readonly crop: 'centre' | 'random';
   readonly cropsPerImage?: number;
-  readonly seed?: number;
-  readonly unreadable?: 'error' | 'skip';
-  readonly recursive?: boolean;
+  readonly seed: number;
+  readonly unreadable: 'error' | 'skip';
+  readonly recursive: boolean;
   /** How many files are used, the first ones; default: all. */
   readonly limit?: number;
 };
@@ -31,7 +31,7 @@ const lanes = 4;
  * counts as one. Throws ConfigError too where no picture is left.
  */
 export const folder: DatasetFactory<FolderOptions> = async (options, { files, warn }) => {
-  const { path, channels = 3, crop = 'centre', seed = 0, unreadable = 'error', recursive = false, limit = Infinity } = options;
+  const { path, channels, crop, seed, unreadable, recursive, limit = Infinity } = options;
   const { height = options.size, width = options.size } = options;
   if (height === undefined || width === undefined) throw new ConfigError(where, 'the size of the images is missing.', 'Give size, or height and width.');
   if (crop === 'centre' && options.cropsPerImage !== undefined) throw new ConfigError(where, 'cropsPerImage belongs to crop random.', 'Set crop: random.');

@@ -20,8 +20,10 @@ const save = async (name: string, content: Uint8Array | string) => {
   await mkdir(join(path, '..'), { recursive: true });
   await writeFile(path, content);
 };
-const load = async (options: FolderOptions) => folder(options, testContext(base, (message) => warnings.push(message)));
-const namesOf = async (options: FolderOptions) => {
+const defaults = { channels: 3, crop: 'centre', seed: 0, unreadable: 'error', recursive: false } as const;
+type Given = Partial<FolderOptions> & Pick<FolderOptions, 'path'>;
+const load = async (options: Given) => folder({ ...defaults, ...options }, testContext(base, (message) => warnings.push(message)));
+const namesOf = async (options: Given) => {
   const set = await load(options);
   return Promise.all(Array.from({ length: set.size }, async (_, k) => (await set.item(k)).name));
 };

@@ -4,8 +4,8 @@ import { defaultThreads, type Device, jit, onnxRuntimeFacts, sessionPool } from 
 export interface OnnxRuntimeOptions {
   /** Threads of one operation, a whole number from 1. Default: the cores available. */
   readonly threads?: number;
-  /** Where to compute. Default: cpu. */
-  readonly device?: Device;
+  /** Where to compute. */
+  readonly device: Device;
 }
 
 /**
@@ -14,7 +14,7 @@ export interface OnnxRuntimeOptions {
  *
  * @throws ConfigError when the device cannot be used on this machine, with what to do about it.
  */
-export const onnxruntime: EngineFactory<OnnxRuntimeOptions> = async ({ threads = defaultThreads(), device = 'cpu' }) => {
+export const onnxruntime: EngineFactory<OnnxRuntimeOptions> = async ({ threads = defaultThreads(), device }) => {
   const { version } = await onnxRuntimeFacts();
   if (device !== 'cpu') await probe(device);
   const pool = sessionPool();

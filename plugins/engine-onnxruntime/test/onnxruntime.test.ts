@@ -5,10 +5,10 @@ import { onnxruntime } from '../src/index.ts';
 
 describe('engine/onnxruntime', () => {
   it('tells what runs', async () => {
-    const engine = await onnxruntime({ threads: 2 }, testContext());
+    const engine = await onnxruntime({ threads: 2, device: 'cpu' }, testContext());
     expect(engine.id).toBe('onnxruntime');
     expect(engine.facts).toEqual({ onnxruntime: expect.stringMatching(/^\d+\.\d+\.\d+/), device: 'cpu', threads: 2 });
-    expect((await onnxruntime({}, testContext())).facts['threads']).toBeGreaterThanOrEqual(1);
+    expect((await onnxruntime({ device: 'cpu' }, testContext())).facts['threads']).toBeGreaterThanOrEqual(1);
   });
 
   it('agrees with the eager engine, gradients and cost included', async () => {
@@ -16,7 +16,7 @@ describe('engine/onnxruntime', () => {
       const { value, gradient } = valueAndGrad((z: Tensor) => [z.mul(a).tanh().square().sum([1]), []], tf.engine().runKernel('TweedieMark', { x }, { kind: 'forward' }) as Tensor);
       return { value, gradient };
     };
-    const engine = await onnxruntime({}, testContext());
+    const engine = await onnxruntime({ device: 'cpu' }, testContext());
     const [compiled, plain] = [engine.compile(fn), eagerEngine().compile(fn)];
     const x = tf.tensor2d([[0.1, -0.2, 0.3], [1, 2, -3]]);
     const [actual, expected] = [await compiled(x, { a: 0.7 }), await plain(x, { a: 0.7 })];

@@ -6,7 +6,7 @@ export interface EmpiricalOptions {
   readonly bandwidth: number;
   /** How many images are used, the first ones; default: all. */
   readonly limit?: number;
-  readonly process?: Partial<ProcessOptions>;
+  readonly process: Required<ProcessOptions>;
 }
 
 /** Images that are read at a time: thousands would be more open files than a process may have. */

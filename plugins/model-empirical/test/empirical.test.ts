@@ -30,9 +30,11 @@ function world() {
   };
   return { context, read, asked };
 }
+const process = { kind: 'vp', schedule: 'linear', trainingSteps: 1000, sigmaMin: 0.01, sigmaMax: 157 } as const;
+const defaults: EmpiricalOptions = { dataset: 'fake', bandwidth: 0.2, process };
 const make = async (options: Partial<EmpiricalOptions> = {}) => {
   const { context, ...seen } = world();
-  return { model: await empirical({ dataset: 'fake', bandwidth: 0.2, ...options }, context), ...seen };
+  return { model: await empirical({ ...defaults, ...options }, context), ...seen };
 };
 
 describe('model/empirical', () => {
@@ -63,7 +65,7 @@ describe('model/empirical', () => {
   });
 
   it.each(['vp', 've'] as const)('denoises by kernel regression on a %s process', async (kind) => {
-    const { model } = await make({ process: { kind } });
+    const { model } = await make({ process: { ...process, kind } });
     await model.load?.();
     for (const sigma of [0.02, 0.5, 20]) {
       const level = model.process.levelAt(sigma);
@@ -95,7 +97,7 @@ describe('model/empirical', () => {
         return { name: `${index}`, x0: new Float32Array(d).fill(index) };
       },
     };
-    const model = await empirical({ dataset: 'fake', bandwidth: 0.2 }, { ...testContext(), plugin: async (kind) => dataset as PluginKinds[typeof kind] });
+    const model = await empirical(defaults, { ...testContext(), plugin: async (kind) => dataset as PluginKinds[typeof kind] });
     await model.load?.();
     expect(most).toBeLessThanOrEqual(4);
     expect([...model.mixture!().means].filter((_, i) => i % d === 0)).toEqual(Array.from({ length: 100 }, (_, index) => index));

@@ -22,7 +22,7 @@ export interface GmmOptions {
   readonly variances?: number | readonly number[] | readonly (readonly number[])[];
   readonly covariances?: readonly (readonly (readonly number[])[])[];
   readonly smooth?: { readonly length: number; readonly std: number };
-  readonly process?: Partial<ProcessOptions>;
+  readonly process: Required<ProcessOptions>;
 }
 
 /**

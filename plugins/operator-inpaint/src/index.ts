@@ -2,7 +2,7 @@ import { ConfigError, type Image, type Operator, type OperatorContext, type Oper
 import { boxMask, type DrawMask, fileMask, randomMask } from './masks.ts';
 
 export type InpaintOptions = {
-  readonly pattern?: 'random' | 'box' | 'file';
+  readonly pattern: 'random' | 'box' | 'file';
   /** Fraction of the pixels that `random` hides, default 0.7. */
   readonly rate?: number;
   /** If given, each problem with `random` draws its own rate from [rate, maxRate). */
@@ -16,7 +16,7 @@ export type InpaintOptions = {
   /** A picture or a .safetensors file, for `file`. */
   readonly file?: string;
   /** `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and DAPS. */
-  readonly hiddenNoise?: 'zero' | 'released';
+  readonly hiddenNoise: 'zero' | 'released';
 };
 
 const optionsOf = {
@@ -34,7 +34,7 @@ const optionsOf = {
 export const inpaint: OperatorFactory<InpaintOptions> = async (options, context) => {
   const [height, width, channels] = context.imageShape;
   const drawMask = await maskOf(options, context);
-  const zeroHidden = (options.hiddenNoise ?? 'zero') === 'zero';
+  const zeroHidden = options.hiddenNoise === 'zero';
   const entries = height * width * channels;
   const project = (x: Tensor, { mask }: { readonly mask: Tensor }): Image => x.mul(mask);
   const toSpectral = (x: Tensor) => x.reshape([-1, entries]);
@@ -67,7 +67,7 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
 };
 
 async function maskOf(options: InpaintOptions, { imageShape: [height, width], files, warn }: OperatorContext): Promise<DrawMask> {
-  const { pattern = 'random', rate = 0.7, maxRate = rate, file } = options;
+  const { pattern, rate = 0.7, maxRate = rate, file } = options;
   const fitting: readonly string[] = [...optionsOf[pattern], 'pattern', 'hiddenNoise'];
   const foreign = Object.keys(options).find((name) => !fitting.includes(name));
   if (foreign !== undefined) {

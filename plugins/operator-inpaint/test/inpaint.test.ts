@@ -8,8 +8,9 @@ import { inpaint, type InpaintOptions } from '../src/index.ts';
 
 type Inpaint = Operator<{ readonly mask: tf.Tensor }>;
 const shape: ImageShape = [16, 24, 3];
-const make = async (options: InpaintOptions = {}, imageShape = shape, folder?: string) =>
-  (await inpaint(options, testOperatorContext(imageShape, folder))) as Inpaint;
+const defaults: InpaintOptions = { pattern: 'random', hiddenNoise: 'zero' };
+const make = async (options: Partial<InpaintOptions> = {}, imageShape = shape, folder?: string) =>
+  (await inpaint({ ...defaults, ...options }, testOperatorContext(imageShape, folder))) as Inpaint;
 const maskOf = async (operator: Inpaint, key = 'key') => [...(await operator.draw(keyedRandom(key)).mask.data())];
 const hidden = (mask: readonly number[]) => mask.filter((value) => value === 0).length;
 const numbers = async (x: tf.Tensor) => [...(await x.data())];
@@ -30,10 +31,10 @@ describe('random masks', () => {
   it('that hide nothing say so: a vector wants one pixel per entry', async () => {
     const said: string[] = [];
     const warn = (message: string) => void said.push(message);
-    await inpaint({ rate: 0.5 }, { ...testOperatorContext([1, 1, 8]), warn });
+    await inpaint({ ...defaults, rate: 0.5 }, { ...testOperatorContext([1, 1, 8]), warn });
     expect(said.splice(0)).toEqual(['[operator/inpaint] rate 0.5 hides no pixel of 1 x 1 images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].']);
-    await inpaint({ rate: 0.5 }, { ...testOperatorContext([1, 8, 1]), warn });
-    await inpaint({ rate: 0 }, { ...testOperatorContext([1, 1, 8]), warn });
+    await inpaint({ ...defaults, rate: 0.5 }, { ...testOperatorContext([1, 8, 1]), warn });
+    await inpaint({ ...defaults, rate: 0 }, { ...testOperatorContext([1, 1, 8]), warn });
     expect(said).toEqual([]);
   });
 

@@ -1,12 +1,13 @@
 import { clampedDenoiser, type GuidanceFactory, type Image, type MeasuredTensors, sampleNorm, type Scalar, type StepTensors, valueAndGrad } from '@tweedie/core';
 
-// Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
+// Edit 1 of 3: the options. Names, ranges and defaults stand in plugin.json, by which they are checked beforehand.
 export interface ExampleOptions {
   /** Guidance strength; 0 is no guidance. */
   readonly scale: number;
 }
 
-// Edit 2 of 3: what it is, in a sentence and as an equation: shapes, cost, needs, source with the place in it and where this differs.
+// Edit 2 of 3: what it is, in a sentence and as an equation: shapes, cost, needs, source with the place in it and
+// where this differs.
 /**
  * The scheduler's step, then a step down the misfit, its gradient taken through the denoiser.
  *
@@ -17,7 +18,7 @@ export interface ExampleOptions {
 export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
   bind({ engine, model, operator, scheduler }) {
     const denoise = clampedDenoiser(model, model.range);
-    // Edit 3 of 3: the mathematics of one step. All that changes from call to call is an argument; only the model is captured.
+    // Edit 3 of 3: the mathematics of one step. What changes from call to call is an argument; the model is captured.
     const advance = engine.compile((xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
       const misfit = valueAndGrad((x) => {
         const prediction = denoise(x, step.level);

@@ -1,6 +1,6 @@
 import { type Image, type Operator, type OperatorFactory, type Tensor, tf } from '@tweedie/core';
 
-// Edit 1 of 3: the options. Their names, ranges and defaults stand in plugin.json, where they are checked before they come here.
+// Edit 1 of 3: the options. Names, ranges and defaults stand in plugin.json, by which they are checked beforehand.
 export interface ExampleOptions {
   /** Gains are uniform in 1 - spread to 1 + spread; below 1. */
   readonly spread: number;
@@ -16,7 +16,7 @@ export const example: OperatorFactory<ExampleOptions> = ({ spread }, { imageShap
   const [height, width, channels] = imageShape;
   const amplify = (x: Tensor, { gain }: { readonly gain: Tensor }): Image => x.mul(gain);
 
-  // Edit 3 of 3: the mathematics. Only `forward` is a must; what is named under "provides" in plugin.json must be here, exact.
+  // Edit 3 of 3: the mathematics. Only `forward` is a must; what plugin.json names under "provides" is here, exact.
   const operator: Operator<{ readonly gain: Tensor }> = {
     linear: true,
     measurementShape: imageShape,

@@ -1,10 +1,10 @@
-/** How fast a convolution gets here, to compare networks with: layers that U-Nets are made of, one after the other in one graph. */
+/** Convolutions as U-Nets are made of them, to compare networks with: how fast one can get on this machine. */
 import { type Scalar, tf } from '@tweedie/core';
 import { jit } from '@tweedie/jit';
 import type { Contender } from './measure.ts';
 
 const layers = [[64, 32], [128, 64], [256, 32], [256, 64], [512, 16]] as const;
-/** GFLOP of one run, about: much beside starting a call, little beside a network. */
+/** About how many GFLOP one run has: much beside starting a call, little beside a network. */
 const ENOUGH = 2;
 
 export type Convolutions = Contender & {
@@ -13,8 +13,9 @@ export type Convolutions = Contender & {
 };
 
 /**
- * 3x3 layers with as many channels out as in. They run inside one graph, on memory that it keeps, and only a sum of each channel leaves it:
- * fresh memory for a result can cost more than the convolution.
+ * Contenders that run 3x3 layers with as many channels out as in, one after the other. They run inside one graph, on
+ * memory that it keeps, and only a sum of each channel leaves it: fresh memory for a result can cost more than the
+ * convolution.
  */
 export const convolutions = (threads: number): readonly Convolutions[] =>
   layers.map(([channels, size]) => {
@@ -22,7 +23,7 @@ export const convolutions = (threads: number): readonly Convolutions[] =>
     const count = Math.max(2, Math.round(ENOUGH / gflopOfOne));
     const bound = Math.sqrt(3 / (9 * channels));
     const filter = tf.randomUniform<tf.Rank.R4>([3, 3, channels, channels], -bound, bound, 'float32', 1);
-    // The number keeps ONNX Runtime from computing all of it when the session is made.
+    // The argument `scale` keeps ONNX Runtime from computing all of it when the session is made.
     const compiled = jit((scale: Scalar) => {
       let x = tf.ones<tf.Rank.R4>([1, size, size, channels]).mul<tf.Tensor4D>(scale);
       for (let i = 0; i < count; i++) x = tf.conv2d(x, filter, 1, 'same');

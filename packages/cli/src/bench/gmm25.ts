@@ -8,7 +8,7 @@ export const sigmaY = 0.00477686245;
 export const y = -0.294557124;
 export const A = [-0.0162335224, -0.0112689389, -0.0524619594, -0.0180465467, 0.00344864791, -0.0268270802, 0.0588665605, 0.0361273028];
 const grid = [-2, -1, 0, 1, 2];
-/** Component 5 (i + 2) + (j + 2) sits at (-8i, -8j, -8i, -8j, ...); unit covariance. */
+/** The means: component 5 (i + 2) + (j + 2) sits at (-8i, -8j, -8i, -8j, ...) and has unit covariance. */
 export const means = grid.flatMap((i) => grid.map((j) => A.map((_, axis) => -8 * (axis % 2 === 0 ? i : j))));
 /** The family's forward process: betas that fall from 0.02 to 1e-4. */
 export const betas = Array.from({ length: 999 }, (_, n) => 0.02 + ((1e-4 - 0.02) * n) / 998);

@@ -6,15 +6,16 @@ export const median = (values: readonly number[]): number => {
 };
 
 export type Contender = { readonly name: string; run(): Promise<void> | void };
-/** Seconds of one call; the first, which may compile, is in neither of the others. */
+/** Seconds of one call: `first`, which may compile, is in neither `median` nor `best`. */
 export type Seconds = { readonly median: number; readonly best: number; readonly first: number };
 
-/** Of one call: wall clock, and the time that the process had on all cores. */
+/** The time of one call, by the wall clock and as the process had it on all cores. */
 export type Turn = { readonly seconds: number; readonly cpuSeconds: number };
 
 /**
- * Times the contenders in turn, so that a machine that changes its speed changes it for all. One that stands in the list several times
- * has as many turns in each round. All turns of each; those of the first round, which may compile, come first.
+ * Times the contenders in turn, so that a machine that changes its speed changes it for all. One that stands in the
+ * list several times has as many turns in each round. Gives all turns of each contender; those of the first round,
+ * which may compile, come first.
  */
 export async function turnsOf(contenders: readonly Contender[], repeats: number): Promise<ReadonlyMap<string, readonly Turn[]>> {
   const turns = new Map<string, Turn[]>();
@@ -29,7 +30,7 @@ export async function turnsOf(contenders: readonly Contender[], repeats: number)
   return turns;
 }
 
-/** The same, in seconds. */
+/** Times the contenders as `turnsOf` does and gives seconds by the wall clock. */
 export async function takeTurns(contenders: readonly Contender[], repeats: number): Promise<ReadonlyMap<string, Seconds>> {
   const turns = await turnsOf(contenders, repeats);
   return new Map([...turns].map(([name, all]) => {

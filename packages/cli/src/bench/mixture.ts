@@ -14,7 +14,7 @@ export type MixtureBench = {
   readonly task: string;
   /** Seconds of sampling, compilation excluded: median and smallest of the repetitions. */
   readonly seconds: Readonly<Record<string, Seconds>>;
-  /** Seconds of the others over ours, medians. */
+  /** Median seconds of each other contender over ours. */
   readonly ratios: Readonly<Record<string, number>>;
 };
 
@@ -69,7 +69,7 @@ async function engineContender(container: Container, id: string): Promise<Conten
   };
 }
 
-/** The result as a person reads it. */
+/** Lays out a result for a person to read. */
 export function showMixtureBench({ machine, task, seconds, ratios }: MixtureBench): string {
   const width = Math.max(...Object.keys(seconds).map((name) => name.length));
   return [

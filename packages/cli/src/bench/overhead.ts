@@ -1,6 +1,9 @@
-/** What a step costs beside the network: guided steps through the sampling loop, and the passes of the U-Net that they make, compiled alone. */
+/**
+ * The overhead of a guided step: steps through the sampling loop beside the passes of the U-Net that they make,
+ * compiled alone.
+ */
 import {
-  bindGuidance, conflict, type Container, type Cost, disposeTree, type Draw, drawBatch, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, type ScoreModel,
+  at, bindGuidance, conflict, type Container, type Cost, disposeTree, type Draw, drawBatch, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, type ScoreModel,
   type Setting, type TensorTree, tf,
 } from '@tweedie/core';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
@@ -8,16 +11,19 @@ import { type Contender, type Machine, median, showMachine, thisMachine, type Tu
 import { type Both, unetCalls } from './unet.ts';
 import { describeUnet, repeatsOf, type UnetSizeName, unetSizes } from './unet-sizes.ts';
 
-/** Steps of one turn, in the middle of a schedule; making the first state and handing back the last are in their time. */
+/**
+ * How many steps a turn has, in the middle of a schedule; making the first state and handing back the last are in its
+ * time.
+ */
 const STEPS = 2;
 const sigmaY = 0.05;
 
-export type OverheadRow = {
+type OverheadRow = {
   readonly method: string;
-  /** Passes of a step. */
+  /** How many passes through the network a step makes. */
   readonly forwards: number;
   readonly vjps: number;
-  /** Of a step, and of its passes compiled alone. */
+  /** Seconds of a step, and below of its passes through the network compiled alone. */
   readonly seconds: Both;
   readonly network: Both;
   /** The share of a step that is not the network's, of wall-clock time and of the time on all cores; medians over rounds. */
@@ -37,7 +43,7 @@ export type OverheadBench = {
 };
 
 export type OverheadOptions = {
-  /** Guidance plugins; default: all of the registry. */
+  /** Ids of guidance plugins; default: all of the registry. */
   readonly methods?: readonly string[] | undefined;
   readonly size: UnetSizeName;
   readonly repeats?: number | undefined;
@@ -73,7 +79,7 @@ export async function benchOverhead(container: Container, { methods, size, repea
   return { machine: thisMachine(), size, network: describeUnet(config), threads, repeats, rows, skipped };
 }
 
-/** A random network as a prior that predicts its variance. */
+/** Makes a model of a network: a prior that predicts its variance. */
 function modelOf(size: UnetSizeName, unet: AdmUnet): ScoreModel {
   const { imageSize, inChannels } = admPlan(unetSizes[size].config);
   const network = fromEpsilonNetwork({
@@ -92,7 +98,7 @@ const inpainting = async (container: Container, model: ScoreModel, threads: numb
 
 type Passes = { run(cost: Omit<Cost, 'operatorCalls'>): Promise<void>; dispose(): void };
 
-/** Calls of the network alone, one image each: forward, or forward and back. */
+/** Compiles calls of the network alone, one image each: forward, or forward and back. */
 function barePasses({ engine, model: { imageShape: [height, width, channels] } }: Setting, unet: AdmUnet): Passes {
   const [forward, both] = [engine.compile(unetCalls.forward(unet)), engine.compile(unetCalls['forward+vjp'](unet))];
   const noise = (depth: number, seed: number): Image => tf.randomNormal([1, height, width, depth], 0, 1, 'float32', seed);
@@ -107,7 +113,7 @@ function barePasses({ engine, model: { imageShape: [height, width, channels] } }
   };
 }
 
-/** An engine that adds up the seconds of the calls in which the network runs. */
+/** Wraps an engine so that it adds up the seconds of the calls in which the network runs. */
 function watched(engine: Engine): { readonly engine: Engine; readonly takeSeconds: () => number } {
   let seconds = 0;
   return {
@@ -163,18 +169,18 @@ async function benchOne(guidance: Guidance<TensorTree>, { setting, problem, pass
     const values = some.map(({ seconds }) => seconds / steps.length);
     return { median: median(values), best: Math.min(...values) };
   };
-  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - (alone[round]?.[clock] ?? NaN) / step[clock]));
+  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - at(alone, round, 'round')[clock] / step[clock]));
   return {
     forwards: cost.forwards / steps.length,
     vjps: cost.vjps / steps.length,
     seconds: perStep(whole),
     network: perStep(alone),
     overhead: { seconds: overhead('seconds'), cpuSeconds: overhead('cpuSeconds') },
-    outside: median(whole.map(({ seconds }, round) => 1 - (within[round + 1] ?? NaN) / seconds)),
+    outside: median(whole.map(({ seconds }, round) => 1 - at(within, round + 1, 'round') / seconds)),
   };
 }
 
-/** The result as a person reads it. */
+/** Lays out a result for a person to read. */
 export function showOverheadBench({ machine, size, network, threads, repeats, rows, skipped }: OverheadBench): string {
   const width = Math.max(...rows.map(({ method }) => method.length));
   const milliseconds = ({ median: middle, best }: Both): string => `${(1000 * middle).toFixed(1)} (${(1000 * best).toFixed(1)})`.padStart(18);

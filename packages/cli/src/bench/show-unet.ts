@@ -1,7 +1,7 @@
 import { showMachine } from './measure.ts';
 import type { Both, TorchMode, UnetBench, UnetRow } from './unet.ts';
 
-/** The result as a person reads it. */
+/** Lays out a result for a person to read. */
 export function showUnetBench({ machine, size, network, parameters, threads, torch, rows }: UnetBench): string {
   const [first] = rows;
   return [
@@ -56,7 +56,7 @@ const torchTable = (rows: readonly UnetRow[]): string =>
 const inBrackets = ({ median, best }: Both = { median: NaN, best: NaN }, digits: number): string => `${median.toFixed(digits)} (${best.toFixed(digits)})`;
 const milliseconds = ({ median, best }: Both): string => inBrackets({ median: median * 1000, best: best * 1000 }, best < 1 ? 1 : 0);
 
-/** Cells end below each other. */
+/** Lays out rows of cells as columns, aligned at their right ends. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)), []);
   return rows.map((row) => row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  ')).join('\n');

@@ -12,17 +12,18 @@ export interface TorchProcess {
 }
 
 /**
- * glibc hands large blocks back and asks for them anew, in fresh pages, which can cost several times the computing. With these PyTorch keeps
- * its memory from call to call, as ONNX Runtime does. What the user has set stays.
+ * Settings of glibc that let PyTorch keep its memory from call to call, as ONNX Runtime does. Without them large
+ * blocks are handed back and asked for anew, in fresh pages, which can cost several times the computing. What the
+ * user has set stays.
  */
 const keepMemory = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100000000000', MALLOC_ARENA_MAX: '1' };
-/** PyTorch as it is installed, or told to keep its memory. */
+/** How PyTorch treats its memory: as it is installed, or told to keep it. */
 export type TorchMemory = 'installed' | 'kept';
 
-/** `task` is sent as JSON first; the script answers { version, modes } when it is ready. */
+/** Starts `script` in a Python and sends it `task` as JSON; it answers { version, modes } when it is ready. */
 export async function torchProcess(python: string, script: string, task: object, memory: TorchMemory = 'kept'): Promise<TorchProcess> {
   const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...(memory === 'kept' && keepMemory), TORCH_CPP_LOG_LEVEL: 'ERROR', ...process.env } });
-  // Only the end: on some machines torch warns at every convolution.
+  // The end is enough: on some machines torch warns at every convolution.
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4096)));
   const failed = new Promise<never>((_, reject) => {

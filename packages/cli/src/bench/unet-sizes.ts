@@ -5,7 +5,7 @@ const shared = { attention_resolutions: '16', num_head_channels: 64, learn_sigma
 export type UnetSize = {
   readonly config: AdmConfig & { readonly channel_mult: string; readonly num_head_channels: number };
   readonly batches: readonly number[];
-  /** Timed repetitions at batch 1. */
+  /** How often a call is timed at batch 1. */
   readonly repeats: number;
 };
 
@@ -22,10 +22,10 @@ export const unetSizes = {
 
 export type UnetSizeName = keyof typeof unetSizes;
 
-/** Fewer where a call takes longer, but enough for a median. */
+/** How often a call is timed at a batch size: fewer times where it takes longer, but enough for a median. */
 export const repeatsOf = (size: UnetSizeName, batch: number): number => Math.max(3, Math.round(unetSizes[size].repeats / batch));
 
-/** In a line. */
+/** Describes a network in a line. */
 export function describeUnet({ image_size: pixels, num_channels: channels, channel_mult: multipliers, num_res_blocks: blocks, attention_resolutions: attention, num_head_channels: head }: UnetSize['config']): string {
   return `${pixels}x${pixels}, ${channels} channels times ${multipliers}, ${blocks} residual block${blocks === 1 ? '' : 's'} a level, attention at ${attention} with heads of ${head}`;
 }

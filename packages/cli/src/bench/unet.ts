@@ -1,4 +1,4 @@
-/** The ADM U-Net, forward and with its input gradient, at one batch size; against the speed of convolutions and, on request, PyTorch. */
+/** Times the ADM U-Net, forward and with its input gradient, beside convolutions and, on request, PyTorch. */
 import { type Image, type Tensor, tf, type TensorTree, valueAndGrad } from '@tweedie/core';
 import { jit, type Jitted, onnxRuntimeFacts } from '@tweedie/jit';
 import { admMultiplyAdds, admPlan, admUnet, type AdmUnet, randomAdmWeights } from '@tweedie/networks';
@@ -12,11 +12,11 @@ export type UnetOptions = {
   readonly batch: number;
   readonly repeats?: number | undefined;
   readonly threads: number;
-  /** A Python with torch. */
+  /** Path of a Python that has torch; without one PyTorch is left out. */
   readonly torch?: string | undefined;
 };
 
-/** From the median and from the best time. */
+/** A number from the median and from the best time. */
 export type Both = { readonly median: number; readonly best: number };
 
 export type UnetRow = {
@@ -33,10 +33,13 @@ export type UnetRow = {
   readonly peak: { readonly layer: string; readonly gflopPerSecond: number };
   readonly fraction: Both;
   readonly operations: number;
-  /** Of the process after two calls; of forward+vjp alone, which comes first: memory that was used once is not seen to be given back. */
+  /**
+   * Peak memory of the process after two calls. Only forward+vjp has it, which comes first: memory that was used once
+   * is not seen to be given back.
+   */
   readonly peakRssBytes?: number;
   readonly torch?: Readonly<Record<TorchMode, Both>>;
-  /** Seconds of PyTorch in float32, the better layout, over ours; as it is installed, and keeping its memory. */
+  /** Seconds of PyTorch over ours, in float32 and its better layout; as it is installed, and keeping its memory. */
   readonly ratio?: Readonly<Record<TorchMemory, Both>>;
 };
 
@@ -50,7 +53,7 @@ export type UnetBench = {
   readonly rows: readonly UnetRow[];
 };
 
-/** How PyTorch treats its memory, lays out images and weights, and computes; and the words of unet.py for the last two. */
+/** What is timed in PyTorch: how it treats its memory, then its layout and its precision in the words of unet.py. */
 const torchModes = {
   NCHW: ['installed', 'contiguous', ''],
   channels_last: ['installed', 'channels_last', ''],
@@ -62,7 +65,7 @@ const torchModes = {
 export type TorchMode = keyof typeof torchModes;
 
 type Arguments = [x: Image, t: Tensor, cotangent: Image];
-/** The network alone. */
+/** The calls of the network alone that are timed. */
 export const unetCalls: Readonly<Record<UnetRow['what'], (unet: AdmUnet) => (...args: Arguments) => TensorTree>> = {
   'forward+vjp': (unet) => (x, t, cotangent) => {
     const { value, gradient } = valueAndGrad((z) => [unet(z, t).mul(cotangent).sum(), []], x);
@@ -81,7 +84,7 @@ export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch),
   const unet = admUnet(config, weights);
   const noise = (channels: number, seed: number): Image => tf.randomNormal([batch, imageSize, imageSize, channels], 0, 1, 'float32', seed);
   const args: Arguments = [noise(inChannels, 1), tf.fill([batch], 500), noise(outChannels, 2)];
-  // Loading ONNX Runtime is not compiling.
+  // ONNX Runtime is loaded before the clock of compiling starts.
   await onnxRuntimeFacts();
 
   const gflop = (2 * batch * admMultiplyAdds(config)) / 1e9;
@@ -170,7 +173,7 @@ function torchCommand(mode: TorchMode, what: UnetRow['what']): string {
   return `${layout} ${what === 'forward' ? 'forward' : 'vjp'}${precision}`;
 }
 
-/** The network by the names of unet.py. */
+/** Describes the network by the names of unet.py. */
 const inTorch = (config: UnetSize['config'], outputs: number): object => ({
   size: config.image_size,
   width: config.num_channels,

@@ -2,7 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import type { Container } from '@tweedie/core';
 import { type UnetSizeName, unetSizes } from '../bench/unet-sizes.ts';
 
-/** `tweedie bench`: how fast, against what, on this machine. */
+/** `tweedie bench` measures speed on this machine, beside something to compare it with. */
 export class Bench extends Command {
   static override summary = 'Measure speed here, as ratios within one run.';
   static override description = `mixture: DPS on a small Gaussian mixture, 1000 samples, 100 steps; eager TensorFlow.js and, on request, PyTorch beside it.

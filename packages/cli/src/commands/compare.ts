@@ -3,7 +3,7 @@ import { overrideFlags, overridesOf } from '../override-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runResumable } from '../run.ts';
 
-/** `tweedie compare`: the main job. */
+/** `tweedie compare` runs the comparison of a recipe, or the rest of one that was stopped. */
 export class Compare extends Command {
   static override summary = 'Run the comparison that a recipe describes; end with a table and an HTML report.';
   static override description = 'A run that was stopped, by Ctrl-C or by a crash, resumes with the same command: finished samples are kept. Exit codes: 0 done, 1 a sample failed, 2 bad input, 130 stopped.';

@@ -3,7 +3,7 @@ import { messageOf, NotInstalledError } from '@tweedie/core/registry';
 import { checkMachine, type Check } from '../checks.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 
-/** `tweedie doctor`: tries every part on this machine. */
+/** `tweedie doctor` tries every part on this machine. */
 export class Doctor extends Command {
   static override summary = 'Try what Tweedie needs on this machine, and say what to do about what does not work.';
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json'];

@@ -3,7 +3,7 @@ import { overrideFlags, overridesOf } from '../override-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runLong } from '../run.ts';
 
-/** `tweedie explain`: what every method does at every step, beside the exact score. */
+/** `tweedie explain` shows what every method does at every step, beside the exact score. */
 export class Explain extends Command {
   static override summary = 'Look into the methods of a recipe, step by step, beside the exact score; end with a table and an HTML report.';
   static override description =

@@ -3,7 +3,7 @@ import { ConfigError, kinds, openRegistry, suggest, type Manifest, type Registry
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { columns, cost, describeOptions } from '../text.ts';
 
-/** `tweedie info`: all that one manifest says. */
+/** `tweedie info` shows all that the manifest of one plugin says. */
 export class Info extends Command {
   static override summary = 'Show one plugin: options with defaults and ranges, presets, needs, cost, citation.';
   static override examples = ['<%= config.bin %> info guidance/dps', '<%= config.bin %> info inpaint', '<%= config.bin %> info operator/inpaint --json'];

@@ -3,7 +3,7 @@ import { kinds, messageOf, openRegistry, type Manifest } from '@tweedie/core/reg
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { columns, cost } from '../text.ts';
 
-/** `tweedie list`: what is installed, read from manifests alone. */
+/** `tweedie list` lists the plugins; it reads manifests alone. */
 export class List extends Command {
   static override summary = 'List the plugins: engines, models, operators, guidance methods, schedulers, metrics, data sets.';
   static override examples = ['<%= config.bin %> list', '<%= config.bin %> list guidance', '<%= config.bin %> list --json'];

@@ -2,7 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import { parseReference } from '../reference.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 
-/** `tweedie picture`: what an operator does. */
+/** `tweedie picture` draws what an operator does to a picture. */
 export class Picture extends Command {
   static override summary = 'Draw what an operator does to a picture: x, A(x) and A^T A(x) / || A ||^2, side by side.';
   static override description = 'The measurement is drawn without noise. Options follow the id: blur:kernel=motion,size=15.';

@@ -2,7 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import { overrideFlags, overridesOf } from '../override-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 
-/** `tweedie plan`: what a recipe would run, what is impossible and why, and what it costs. */
+/** `tweedie plan` shows what a recipe would run, what is impossible and why, and what it costs. */
 export class Plan extends Command {
   static override summary = 'Show what a recipe would run and cost, and what is impossible, without running it.';
   static override examples = ['<%= config.bin %> plan recipes/quickstart.yaml', '<%= config.bin %> plan my.yaml --steps 1000 --samples 8 --no-measure'];

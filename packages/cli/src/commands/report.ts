@@ -1,6 +1,6 @@
 import { Args, Command } from '@oclif/core';
 
-/** `tweedie report`: the table and the HTML report again, from a run folder. */
+/** `tweedie report` makes the table and the HTML report of a run folder again. */
 export class Report extends Command {
   static override summary = 'Make the table and the HTML report of a run folder again.';
   static override examples = ['<%= config.bin %> report runs/quickstart'];

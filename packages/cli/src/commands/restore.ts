@@ -13,7 +13,7 @@ const sigma = Flags.custom<number | { readonly poisson: number }>({
   },
 });
 
-/** `tweedie restore`: one picture. */
+/** `tweedie restore` restores one picture. */
 export class Restore extends Command {
   static override summary = 'Restore one picture with any model, operator and method; write PNG.';
   static override description =

@@ -2,7 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runResumable } from '../run.ts';
 
-/** `tweedie tune`: options chosen the same way for every method. */
+/** `tweedie tune` chooses options, the same way for every method. */
 export class Tune extends Command {
   static override summary = 'Choose the tunable options of every method on validation images; write a recipe that has them.';
   static override description =

@@ -15,7 +15,7 @@ export type ExactPosterior = {
 };
 export type ExactReference = { start(problems: readonly Problem[]): Promise<ExactPosterior>; dispose(): void };
 
-/** Neither the start's state nor a step's x0hat depends on the noise drawn. */
+/** Random numbers that are none, for what does not depend on them: the state of a start, and the x0hat of a step. */
 const silence: StepRandom = { normal: ((_, shape) => tf.zeros([...shape])) as StepRandom['normal'], uniform: (_, shape) => tf.fill([...shape], 0.5) };
 
 const bindExact = async ({ container, registry, experiment, model }: Workbench, { operator: { reference, operator }, method: { scheduler }, sigmaY }: PlannedRow, engine: Engine): Promise<BoundGuidance | string> => {
@@ -33,8 +33,9 @@ const bindExact = async ({ container, registry, experiment, model }: Workbench, 
 };
 
 /**
- * The exact conditional mean of a row's problems: x0hat of `guidance/exact` at the states of another method. It is there where that method works
- * (A = I with any model, any linear A with a prior in closed form); otherwise its reason comes back.
+ * The exact conditional mean of a row's problems: x0hat of `guidance/exact` at the states of another method. It is
+ * there where that method works (A = I with any model, any linear A with a prior in closed form); otherwise its reason
+ * comes back.
  */
 export const exactReference = async (bench: Workbench, row: PlannedRow, engine: Engine): Promise<ExactReference | string> => {
   const bound = await bindExact(bench, row, engine);
@@ -47,7 +48,8 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
       const begun = await scoped(async () => (await sampler.start?.(problem, first, silence)) ?? []);
       return {
         async mean(xt, { level, next, index }) {
-          // x0hat depends on the level alone; the coefficients are there because the compiled step expects the scheduler's.
+          // x0hat depends on the level alone; the coefficients are there because the compiled step expects the
+          // scheduler's.
           const { x0hat } = await sampler.step(withImage(begun, xt), { ...first, index, level, next }, problem, silence);
           if (x0hat === undefined) throw new Error('guidance/exact returned no x0hat.');
           return x0hat;
@@ -59,7 +61,7 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
   };
 };
 
-/** Keeps a noiseless problem finite; far below any sigmaY^2 that float32 images can show. */
+/** The least sigmaY^2, which keeps a noiseless problem finite; far below any that float32 images can show. */
 const VARIANCE_FLOOR = 1e-12;
 
 /**

@@ -6,7 +6,10 @@ import type { Workbench } from '../plan/workbench.ts';
 /** An image that the measurement and a noisy state tell at a level. */
 type AtLevel = (xt: Image, level: Step['level'], problem: Measured) => Promise<Image>;
 
-/** What looks at the states of any method on one operator with one scheduler; compiled once for all of them. */
+/**
+ * The functions that look at the states of any method on one operator with one scheduler; compiled once for all of
+ * them.
+ */
 export type Instruments = {
   /** E[x0 | xt] and epsilon of the model, nothing clamped. */
   predict(xt: Image, level: Step['level']): Promise<{ readonly x0hat: Image; readonly epsilon: Image }>;
@@ -15,9 +18,9 @@ export type Instruments = {
   /** -d/dxt || y - A(x0hat(xt)) ||^2, through the model. */
   readonly direction?: AtLevel;
   readonly dataTerm?: AtLevel;
-  /** Or why there is none. */
+  /** The exact posterior, or why there is none. */
   readonly exact: ExactReference | string;
-  /** What the instruments cannot show, and why, by name. */
+  /** Reasons why the instruments cannot show something, by its name. */
   readonly absent: Readonly<Record<string, string>>;
   dispose(): void;
 };

@@ -1,15 +1,17 @@
-import { rowsOf, type Image, type ImageShape } from '@tweedie/core';
+import { at, rowsOf, type Image, type ImageShape } from '@tweedie/core';
 import type { ExactPosterior } from './exact.ts';
 import type { Instruments } from './instruments.ts';
 import { imageOf, type SeenStep } from './state.ts';
 import { norm, plus, type StepVectors } from './vectors.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 
-/** How guidance is read off a method: from its move, or from its x0hat, and why not from the move. Or why it cannot be. */
+/**
+ * The source that guidance is read off: the move of a method, or its x0hat and why not the move, or nothing and why.
+ */
 export type Reading = { readonly from: 'step' } | { readonly from: 'x0hat' | 'nothing'; readonly because: string };
 
 /** Vectors of every row of the batch; none where the state shows no noisy image. */
-export type Look = { readonly rows: readonly StepVectors[]; readonly reading: Reading };
+type Look = { readonly rows: readonly StepVectors[]; readonly reading: Reading };
 
 /** A move shorter than this share of the state's norm is float32 rounding, not guidance. */
 const RESOLUTION = 2 ** -22;
@@ -36,7 +38,8 @@ const readingOf = ({ method }: PlannedRow, { stepped, noise, step }: SeenStep, x
  *               has no such move, signal (x0hat - E[x0 | xt]) / noise^2: what its x0hat says
  *   likelihood  signal (E[x0 | xt, y] - E[x0 | xt]) / noise^2, exact
  *
- * Cost a step, beside the method's: 3 forwards and 1 vjp of the model, and what `exact` costs. Differences are taken in float64 of float32 states.
+ * Cost a step, beside the method's: 3 forwards and 1 vjp of the model, and what `exact` costs. Differences are taken in
+ * float64 of float32 states.
  */
 export const createProbe = ({ predict, free, direction, dataTerm }: Instruments, row: PlannedRow, imageShape: ImageShape) => {
   /** (xNext - xFree) / c of every row. */
@@ -45,7 +48,7 @@ export const createProbe = ({ predict, free, direction, dataTerm }: Instruments,
     if (xNext === undefined || noise === undefined) return undefined;
     const unguided = rows64(await free(xt, step, noise));
     return rows64(xNext).map((own, i) => {
-      const move = plus(own, unguided[i] ?? own, -1);
+      const move = plus(own, at(unguided, i, 'unguided row'), -1);
       return norm(move) < RESOLUTION * norm(own) ? move.fill(0) : move.map((value) => value / step.scoreWeight);
     });
   };
@@ -59,7 +62,7 @@ export const createProbe = ({ predict, free, direction, dataTerm }: Instruments,
     const { x0hat, epsilon } = await predict(xt, level);
     const means = rows64(x0hat);
     /** The score that moves E[x0 | xt] to another x0hat. */
-    const beyondPrior = (image: Image): readonly Float64Array[] => rows64(image).map((other, i) => plus(other, means[i] ?? other, -1).map((value) => (value * level.signal) / level.noise ** 2));
+    const beyondPrior = (image: Image): readonly Float64Array[] => rows64(image).map((other, i) => plus(other, at(means, i, 'mean of a row'), -1).map((value) => (value * level.signal) / level.noise ** 2));
     const vectors = {
       prior: rows64(epsilon).map((row) => row.map((value) => -value / level.noise)),
       guidance: reading.from === 'step' ? await movedBy(xt, seen) : reading.from === 'x0hat' && stepped.x0hat ? beyondPrior(stepped.x0hat) : undefined,

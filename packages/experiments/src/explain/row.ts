@@ -1,4 +1,4 @@
-import { bindGuidance, drawBatch, rowsOf, type BoundGuidance, type Engine, type Problem } from '@tweedie/core';
+import { at, bindGuidance, drawBatch, rowsOf, type BoundGuidance, type Engine, type Problem } from '@tweedie/core';
 import type { Instruments } from './instruments.ts';
 import { createProbe, type Probe, type Reading } from './probe.ts';
 import { seriesCollector, type SeriesCollector, type StepSeries } from './series.ts';
@@ -9,7 +9,10 @@ import type { PlannedRow } from '../plan/rows.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
-/** Per image: trace of the sample covariance, and of the covariance of p(x0 | y). `ratio`: mean over images of the first over the second. */
+/**
+ * Trace of the sample covariance and of the covariance of p(x0 | y), by image. `ratio` is the mean over images of the
+ * first over the second.
+ */
 export type Diversity = { readonly samples: readonly number[]; readonly posterior: readonly number[]; readonly ratio: number };
 
 export type ExplainedRow = {
@@ -19,15 +22,15 @@ export type ExplainedRow = {
   readonly method: string;
   /** Noise level of each step, in the order of the run: from the most noise down. */
   readonly sigma: readonly number[];
-  /** c of each step: what one unit of score moves the mean. */
+  /** Factor c of each step: one unit of score moves the mean by it. */
   readonly scoreWeight: readonly number[];
   /** Means over samples and images, one number per step. */
   readonly measures: Readonly<Partial<Record<MeasureName, StepSeries>>>;
-  /** What the method itself returned, as it is. */
+  /** Numbers that the method itself returned, as they are. */
   readonly scalars: Readonly<Record<string, StepSeries>>;
   /** How guidance was read off the method. */
   readonly reading: Reading;
-  /** What does not apply, and why, by name. */
+  /** Reasons why something does not apply, by its name. */
   readonly absent: Readonly<Record<string, string>>;
   readonly diversity: Diversity | null;
   readonly samples: number;
@@ -38,22 +41,22 @@ type Parts = { readonly bench: Workbench; readonly engine: Engine; readonly inst
 type Bound = Parts & { readonly bound: BoundGuidance; readonly probe: Probe; readonly measures: SeriesCollector; readonly scalars: SeriesCollector };
 type Outcome = { readonly reading: Reading; readonly failed: number; readonly samples: readonly Float64Array[] };
 
-/** All samples of one problem at once. */
+/** Runs all samples of one problem at once and looks at every step. */
 const explainProblem = async ({ bench, bound, probe, instruments, measures, scalars, watch, onStep }: Bound, problem: Problem): Promise<Outcome> => {
   const { experiment: { samples: count, seed }, model } = bench;
   const problems = Array.from({ length: count }, () => problem);
   const exact = typeof instruments.exact === 'string' ? undefined : await instruments.exact.start(problems);
   let reading: Reading = { from: 'nothing', because: 'no step was taken' };
-  let at = 0;
+  let taken = 0;
   const watched = observed(bound, model.imageShape, async (seen) => {
     const looked = await probe(seen, exact);
     ({ reading } = looked);
     for (const vectors of looked.rows) {
-      for (const [name, value] of Object.entries(measure(vectors, seen.step.scoreWeight))) measures.add(name, at, value);
+      for (const [name, value] of Object.entries(measure(vectors, seen.step.scoreWeight))) measures.add(name, taken, value);
     }
-    measures.add('meanScore', at, meanShare(looked.rows.flatMap(({ prior, guidance }) => (guidance ? [plus(prior, guidance)] : []))));
-    for (const [name, values] of Object.entries(seen.stepped.scalars ?? {})) values.dataSync().forEach((value) => scalars.add(name, at, value));
-    at++;
+    measures.add('meanScore', taken, meanShare(looked.rows.flatMap(({ prior, guidance }) => (guidance ? [plus(prior, guidance)] : []))));
+    for (const [name, values] of Object.entries(seen.stepped.scalars ?? {})) values.dataSync().forEach((value) => scalars.add(name, taken, value));
+    taken++;
   });
   try {
     const samples = await drawBatch({
@@ -76,7 +79,7 @@ const diversityOf = ({ model, experiment }: Workbench, { operator: { operator } 
     posterior.push(trace);
   }
   const samples = drawn.map(sampleTrace);
-  return { samples, posterior, ratio: samples.reduce((sum, trace, i) => sum + trace / (posterior[i] ?? NaN), 0) / samples.length };
+  return { samples, posterior, ratio: samples.reduce((sum, trace, i) => sum + trace / at(posterior, i, 'posterior trace'), 0) / samples.length };
 };
 
 /** Runs a row on a few problems and looks at every step. */

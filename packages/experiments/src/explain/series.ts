@@ -2,13 +2,13 @@
 export type StepSeries = readonly (number | null)[];
 
 export type SeriesCollector = {
-  /** Another sample's value at a step; what is not a finite number is left out of the mean. */
+  /** Adds the value of another sample at a step; what is not a finite number is left out of the mean. */
   add(name: string, at: number, value: number | undefined): void;
-  /** By name; a series without any value is left out. */
+  /** The means by name; a series without any value is left out. */
   means(): Readonly<Record<string, StepSeries>>;
 };
 
-/** Means by name and step. */
+/** Collects values into means by name and step. */
 export const seriesCollector = (steps: number): SeriesCollector => {
   const all = new Map<string, { readonly sum: Float64Array; readonly count: Float64Array }>();
   return {

@@ -33,7 +33,8 @@ export const posteriorTrace = ({ mixture, imageShape }: ScoreModel, operator: Op
 type Shape = readonly [number, number, number];
 
 /**
- * In the basis V of A = U diag(q) V^T, where covariances are diagonal with entries s: component k keeps s sigmaY^2 / (q^2 s + sigmaY^2) of each, and
+ * In the basis V of A = U diag(q) V^T, where covariances are diagonal with entries s: component k keeps s sigmaY^2 /
+ * (q^2 s + sigmaY^2) of each, and
  *   trace = sum_k w'_k (sum_i variance_ki + | m'_k - mean |^2).
  * Undefined where V would mix unequal variances.
  */

@@ -1,7 +1,8 @@
-import type { ExplanationJson } from '../explain.ts';
+import { problemsOf } from '../results/problems.ts';
+import { rounded } from '../results/numbers.ts';
+import type { ExplanationJson } from './explanation.ts';
 import type { ExplainedRow } from './row.ts';
 import type { MeasureName } from './vectors.ts';
-import { tablesOf } from '../run/run-index.ts';
 import { plural, textTable } from '../machine/text-table.ts';
 
 /** Steps shown of each method. */
@@ -12,7 +13,7 @@ const columns: readonly (readonly [title: string, measure: MeasureName])[] = [
   ['w fitted', 'fittedWeight'], ['w used', 'effectiveWeight'], ['cos cond.', 'cosineConditional'], ['cos prior', 'cosineUnconditional'], ['mean', 'meanScore'],
 ];
 
-const show = (value: number | null | undefined): string => (value === null || value === undefined ? '-' : Number(value.toPrecision(3)).toString());
+const show = (value: number | null | undefined): string => (value === null || value === undefined ? '-' : rounded(value).toString());
 
 /** Evenly spaced positions, the first and the last among them. */
 const positions = (steps: number): readonly number[] =>
@@ -24,7 +25,7 @@ const block = ({ label, sigma, measures, diversity, absent, reading, failed, sam
     `  ${label}`,
     '',
     textTable(['sigma', ...shown.map(([title]) => title)], positions(sigma.length).map((at) => [show(sigma[at]), ...shown.map(([, name]) => show(measures[name]?.[at]))]), '    '),
-    ...(reading.from === 'x0hat' ? [`    guidance is what its x0hat says: ${reading.because ?? ''}`] : []),
+    ...(reading.from === 'x0hat' ? [`    guidance is what its x0hat says: ${reading.because}`] : []),
     ...(diversity ? [`    diversity: trace of the sample covariance is ${show(diversity.ratio)} of the posterior's`] : []),
     ...Object.entries(absent).map(([what, reason]) => `    no ${what}: ${reason}`),
     ...(failed > 0 ? [`    ${failed} of ${samples} samples failed and are left out`] : []),
@@ -36,7 +37,7 @@ const block = ({ label, sigma, measures, diversity, absent, reading, failed, sam
 export const explanationTable = ({ title, images, samples, rows, skipped }: ExplanationJson): string => [
   `${title}: ${plural(images.length, 'image')}, ${plural(samples, 'sample')} each`,
   '',
-  ...tablesOf(rows, (row) => row).flatMap((table) => [`${table[0]?.operator}, sigmaY ${table[0]?.sigmaY}`, '', ...table.map(block)]),
+  ...problemsOf(rows).flatMap(({ operator, sigmaY, rows: table }) => [`${operator}, sigmaY ${sigmaY}`, '', ...table.map(block)]),
   ...skipped.map(({ operator, sigmaY, label, reason }) => `${operator}, sigmaY ${sigmaY}, ${label}: skipped, ${reason}`),
   'Means over samples and images. |prior|, |guidance|, |exact|: norms of the prior score, of what the method adds, and of the exact likelihood score.',
   'cos, rel. error: guidance against exact. w: multiple of -grad || y - A(x0hat) ||^2 nearest to the exact likelihood score (fitted) and to the guidance (used).',

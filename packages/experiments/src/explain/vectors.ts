@@ -1,8 +1,11 @@
-/** What one step of one sample shows, as scores (gradients of a log density) in the units of xt; [d], row-major H, W, C. */
+/**
+ * The vectors that one step of one sample shows, as scores (gradients of a log density) in the units of xt; [d],
+ * row-major H, W, C.
+ */
 export type StepVectors = {
-  /** The prior's: score of p(xt). */
+  /** Score of the prior p(xt). */
   readonly prior: Float64Array;
-  /** What the method added to it. */
+  /** Score that the method added to that of the prior. */
   readonly guidance?: Float64Array | undefined;
   /** The exact addition: score of p(xt | y) minus score of p(xt). */
   readonly likelihood?: Float64Array | undefined;
@@ -16,9 +19,9 @@ export type StepVectors = {
 };
 
 /** Numbers of a step; what does not exist (a cosine with nothing, say) is left out. */
-export type StepMeasures = Readonly<Partial<Record<MeasureName, number>>>;
+type StepMeasures = Readonly<Partial<Record<MeasureName, number>>>;
 export type MeasureName = (typeof measureNames)[number];
-export const measureNames = [
+const measureNames = [
   'priorNorm', 'guidanceNorm', 'likelihoodNorm', 'cosine', 'relativeError', 'priorTermNorm', 'dataTermNorm', 'fittedWeight', 'effectiveWeight', 'fittedUpdate', 'effectiveUpdate',
   'cosineConditional', 'cosineUnconditional', 'meanScore',
 ] as const;
@@ -34,13 +37,13 @@ export const plus = (a: Float64Array, b: Float64Array, factor = 1): Float64Array
 const ratio = (above: number, below: number): number | undefined => (below === 0 ? undefined : above / below);
 const cosine = (a: Float64Array, b: Float64Array): number | undefined => ratio(dot(a, b), norm(a) * norm(b));
 
-/** What stands before `direction` in the multiple of it that is nearest to `score`: (score . G) / (G . G), as Equation 14. */
+/** The weight w that brings w times `direction` nearest to `score`: (score . G) / (G . G), as Equation 14. */
 const weight = (score: Float64Array | undefined, direction: Float64Array | undefined): number | undefined =>
   score && direction && ratio(dot(score, direction), dot(direction, direction));
 
 const times = (a: number | undefined, b: number): number | undefined => (a === undefined ? undefined : a * b);
 
-/** `scoreWeight`: c of the step, what one unit of score moves the mean. */
+/** Measures the vectors of a step. `scoreWeight` is c of the step: one unit of score moves the mean by it. */
 export const measure = ({ prior, guidance, likelihood, data, direction }: StepVectors, scoreWeight: number): StepMeasures => {
   const guided = guidance && plus(prior, guidance);
   const conditional = likelihood && plus(prior, likelihood);
@@ -63,7 +66,10 @@ export const measure = ({ prior, guidance, likelihood, data, direction }: StepVe
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && Number.isFinite(value)));
 };
 
-/** Norm of the mean of some vectors over their root mean square norm: 0 to 1; 1 / sqrt(count) for independent ones of mean zero. */
+/**
+ * Norm of the mean of some vectors over their root mean square norm: 0 to 1; 1 / sqrt(count) for independent ones of
+ * mean zero.
+ */
 export const meanShare = (vectors: readonly Float64Array[]): number | undefined => {
   const [first] = vectors;
   if (first === undefined || vectors.length < 2) return undefined;

@@ -5,7 +5,7 @@ export type Progress = {
   readonly phase: 'problems' | 'sampling' | 'scores' | 'report';
   readonly done: number;
   readonly total: number;
-  /** What is at work. */
+  /** The row or image that is at work. */
   readonly label?: string;
   readonly message?: string;
 };

@@ -2,12 +2,15 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, rename
 import { dirname } from 'node:path';
 import { checkSafetensors, ConfigError, messageOf } from '@tweedie/core';
 
-/** How to use another run folder, of the two commands that have one. */
+/** The remedy of the two commands that have a run folder. */
 export const OTHER_RUN = 'choose another folder with --out (of tweedie tune: --run)';
 /** The remedy of commands that write one file. */
 export const OTHER_FILE = 'Choose another file with --out.';
 
-/** What every failed write comes out as. `elsewhere` is the remedy; without it the place is in a run folder, where nothing is lost. */
+/**
+ * The error of a failed write. `elsewhere` is its remedy; without one the place is in a run folder, where nothing is
+ * lost.
+ */
 export const writeError = (path: string, cause: unknown, elsewhere?: string): ConfigError => {
   if (cause instanceof ConfigError) return cause;
   const full = /ENOSPC|EDQUOT|EFBIG|No space left|disk full|out of disk/i.test(messageOf(cause));
@@ -16,7 +19,10 @@ export const writeError = (path: string, cause: unknown, elsewhere?: string): Co
   return new ConfigError(path, `cannot be written: ${messageOf(cause).replace(/\.$/, '')}.`, remedy, { cause });
 };
 
-/** One level at a time: Node's own recursion never returns where the system refuses folders with "not found", as in /proc. */
+/**
+ * Creates a folder and those above it, level by level: Node's own recursion never returns where the system refuses
+ * folders with "not found", as in /proc.
+ */
 const makeFolders = (path: string): void => {
   const isFolder = (): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (isFolder()) return;
@@ -29,7 +35,7 @@ const makeFolders = (path: string): void => {
   }
 };
 
-/** Creates the folder and those above it. */
+/** Creates a folder of a run and those above it. */
 export const makeFolder = (path: string): void => {
   try {
     makeFolders(path);
@@ -52,7 +58,9 @@ export const checkPlace = (path: string, elsewhere: string): void => {
   }
 };
 
-/** Writes beside and renames, so that a file is whole or not there. `elsewhere`: see `writeError`. */
+/**
+ * Writes a file beside its place and renames it, so that a file is whole or not there. `elsewhere`: see `writeError`.
+ */
 export const writeWhole = (path: string, content: Uint8Array | string, elsewhere?: string): void => {
   const partial = partialOf(path);
   try {
@@ -69,10 +77,13 @@ export const writeWhole = (path: string, content: Uint8Array | string, elsewhere
   }
 };
 
-/** More than the header of any sample or trace takes. */
+/** Bytes that are read of a file: more than the header of any sample or trace takes. */
 const HEAD = 4096;
 
-/** Whether a safetensors file is there and as long as its header says: a power cut may leave it empty or cut. Its numbers are not read. */
+/**
+ * Whether a safetensors file is there and as long as its header says: a power cut may leave it empty or cut. Its
+ * numbers are not read.
+ */
 export const isWhole = (path: string): boolean => {
   if (!existsSync(path)) return false;
   const file = openSync(path, 'r');

@@ -3,7 +3,7 @@ import type { ExperimentSource } from './workbench.ts';
 /** An argument as a shell wants it. */
 export const quote = (argument: string): string => (/^[\w./:=,@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`);
 
-/** The command line that does the same. */
+/** The command line that does what a program asked for by these options. */
 export const commandOf = (verb: string, { recipe, registries = [], overrides = {}, out }: ExperimentSource & { readonly out?: string }): string => [
   `npx tweedie ${verb}`, typeof recipe === 'string' ? quote(recipe) : '<recipe>',
   ...Object.entries(overrides).map(([name, value]) => `--${name} ${quote(String(value))}`),

@@ -1,6 +1,9 @@
 import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type ImageShape, type KeyedRandom, type Operator, type Problem, sizeOf } from '@tweedie/core';
 
-/** For operators of a given measurement: what they would draw is not what it was measured with. */
+/**
+ * Random numbers that refuse to be drawn: the parameters that a given measurement was made with cannot be found by
+ * drawing others.
+ */
 const nothingToDraw = (where: string): KeyedRandom => {
   const unknowable = (): never => {
     throw new ConfigError(where, 'the operator draws its parameters at random, and those that the measurement was made with are not known.', 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.');
@@ -8,7 +11,10 @@ const nothingToDraw = (where: string): KeyedRandom => {
   return { normal: unknowable, uniform: unknowable, permutation: unknowable };
 };
 
-/** A measurement as a problem; the truth is not known and stands as zeros. Throws ConfigError for another size, and for an operator that draws: what it was measured with is not known. */
+/**
+ * A given measurement as a problem; the truth is not known and stands as zeros. Throws ConfigError where the size does
+ * not fit the operator, and for an operator that draws its parameters, for those of the measurement are not known.
+ */
 export const givenProblem = (parts: {
   readonly name: string;
   readonly y: Float32Array;
@@ -16,7 +22,7 @@ export const givenProblem = (parts: {
   readonly operator: Operator;
   readonly operatorKey: string;
   readonly sigmaY: number;
-  /** Who asks, for messages. */
+  /** The place in the recipe, or the function, that messages name. */
   readonly where: string;
 }): Problem => {
   const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;

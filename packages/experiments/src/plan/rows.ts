@@ -7,15 +7,15 @@ export type PlannedRow = {
   readonly operator: OperatorPart;
   readonly sigmaY: number;
   readonly method: MethodPart;
-  /** Why it cannot run. */
+  /** Why the row cannot run; absent where it can. */
   readonly impossible?: string;
   /** Network calls for one sample. */
   readonly cost: Omit<Cost, 'operatorCalls'>;
-  /** Of the whole row on this machine, where it was asked for. */
+  /** Time that the whole row would take on this machine, where it was asked for. */
   readonly seconds?: number;
 };
 
-/** Every (operator, sigmaY, method) in the order in which they run. */
+/** The rows of an experiment, one for each operator, noise level and method, in the order in which they run. */
 export const planRows = (bench: Workbench): readonly PlannedRow[] => {
   const { experiment, operators, methods } = bench;
   return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((row): PlannedRow => {
@@ -26,7 +26,7 @@ export const planRows = (bench: Workbench): readonly PlannedRow[] => {
   })));
 };
 
-/** A row that was tuned on other problems would show options that were not. */
+/** Refuses a row that was tuned on other problems only: it would pass options for tuned that were not. */
 const refuseUntuned = ({ recipe }: Workbench, { operator, sigmaY, method }: PlannedRow): never => {
   throw new ConfigError(
     recipe.where, `method ${JSON.stringify(method.reference.label)} has tuned options, but none for operator ${JSON.stringify(operator.reference.label)} at sigmaY ${sigmaY}.`,
@@ -34,7 +34,7 @@ const refuseUntuned = ({ recipe }: Workbench, { operator, sigmaY, method }: Plan
   );
 };
 
-/** One method on one operator and noise level. */
+/** Plans one method on one operator and noise level. */
 export const planRow = ({ experiment, registry, model }: Workbench, operator: OperatorPart, sigmaY: number, method: MethodPart): PlannedRow => {
   const modelManifest = registry.find('model', experiment.model.id);
   const manifest = registry.find('guidance', method.reference.id);

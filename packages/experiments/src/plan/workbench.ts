@@ -2,9 +2,9 @@ import {
   ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
   type ScoreModel, type Step, type TensorTree,
 } from '@tweedie/core';
-import { resolveExperiment, type Experiment, type Labelled, type Method, type Overrides } from '../recipe/experiment.ts';
+import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
+import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
-import type { Images } from '../recipe/tune-settings.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */
@@ -17,7 +17,7 @@ export type ExperimentSource = {
 
 export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
 export type MethodPart = { readonly reference: Method; readonly guidance: Guidance<TensorTree>; readonly scheduler: Scheduler; readonly steps: readonly Step[] };
-/** A row: the method, and the same with the options that it has on single problems. */
+/** A method as the recipe lists it, and the same method with the options that it has on single problems. */
 export type MethodRow = MethodPart & { readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[] };
 
 /** The parts that an experiment names, made but without weights. */
@@ -27,7 +27,7 @@ export type Workbench = {
   readonly registry: Registry;
   readonly container: Container;
   readonly model: ScoreModel;
-  /** Undefined: images are drawn from the prior. */
+  /** Source of the images; undefined where they are drawn from the prior. */
   readonly dataset?: Dataset;
   readonly operators: readonly OperatorPart[];
   readonly methods: readonly MethodRow[];
@@ -40,11 +40,14 @@ export type Workbench = {
 const CHUNK_NUMBERS = 49_152;
 const LARGEST_CHUNK = 256;
 
-/** Depends on the image shape alone, so that the number of images or samples changes no result. */
+/**
+ * Samples computed at once. The number depends on the image shape alone, so that more images or samples change no
+ * result.
+ */
 export const chunkFor = ([height, width, channels]: ImageShape): number =>
   2 ** Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
 
-/** `at` is the place of the images in the recipe. */
+/** Refuses images that the source does not have or that do not fit the model; `at` is their place in the recipe. */
 export const checkImages = (images: Images, where: string, at: string, model: ScoreModel, dataset: Dataset | undefined): void => {
   if (images.measurements !== undefined) {
     if (images.offset + images.count <= images.measurements.length) return;

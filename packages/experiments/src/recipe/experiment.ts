@@ -1,9 +1,6 @@
-import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type NoiseLevel, type PluginReference, type Registry } from '@tweedie/core';
+import type { NoiseLevel, PluginReference } from '@tweedie/core';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
-import { resolvePerProblem } from './per-problem.ts';
-import type { ExperimentInput, Found, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
-import { emptySweep, expandSweep } from './sweep.ts';
-import { resolveTune, type Images, type Tune } from './tune-settings.ts';
+import type { Found } from './recipe.ts';
 
 /** A plugin with all of its options, defaults included. */
 export type Reference = Required<PluginReference>;
@@ -11,19 +8,44 @@ export type Labelled = Reference & { readonly label: string };
 export type Method = Labelled & {
   /** The scheduler of this row. */
   readonly scheduler: Reference;
-  /** The options that the recipe gives, for readers. */
+  /** The options that the recipe gives, as a reader is shown them. */
   readonly given: Options;
-  /** Of a row of a sweep: the label without the swept values, and these. */
+  /** Where the row is one of a sweep: what all rows of it are called, and the swept values of this one. */
   readonly sweep?: Sweep;
-  /** Other options on single problems. */
+  /** Options that the row has on single problems in place of those above. */
   readonly perProblem: readonly ProblemOptions[];
-  /** How the options were found, of tuned ones. */
+  /** How a search found the options; absent where the recipe gives them. */
   readonly found?: Found;
 };
 type Options = Readonly<Record<string, unknown>>;
+/** The label that the rows of a sweep share, without swept values, and the swept values of one of them. */
 export type Sweep = { readonly label: string; readonly values: Options };
-/** Without a noise level: on all of them. */
-export type ProblemOptions = { readonly operator: string; readonly sigmaY?: number; readonly options: Options; readonly given: Options; readonly found?: Found };
+/** Options that a row has on one operator, at one noise level or, where none is named, at all of them. */
+export type ProblemOptions = {
+  readonly operator: string;
+  readonly sigmaY?: number;
+  readonly options: Options;
+  readonly given: Options;
+  readonly found?: Found;
+};
+
+/** A slice of a data set, of measurements given as values or, without either, of draws from the prior. */
+export type Images = {
+  readonly dataset?: Reference;
+  readonly measurements?: readonly (readonly number[])[];
+  readonly count: number;
+  readonly offset: number;
+};
+
+/** The settings of a search for options. */
+export type Tune = {
+  readonly images: Images;
+  /** Network forwards for each method, operator and noise level; a vjp counts as two. */
+  readonly budget: number;
+  /** Label of the metric that decides. */
+  readonly metric: string;
+  readonly seed: number;
+};
 
 /** An experiment with nothing left to look up: strings are references, sweeps are rows, defaults are filled in. */
 export type Experiment = {
@@ -38,7 +60,7 @@ export type Experiment = {
   /** Rate of Poisson noise; sigmaY is then what methods are told, and operators say it in their labels. */
   readonly poisson?: number;
   readonly methods: readonly Method[];
-  /** Of the rows that name none of their own. */
+  /** The scheduler of rows that name none of their own. */
   readonly scheduler: Reference;
   readonly engine: Reference;
   readonly metrics: readonly Labelled[];
@@ -50,12 +72,12 @@ export type Experiment = {
   readonly chunk?: number;
 };
 
-/** What a command line may change. */
+/** The parts of an experiment that a command line may change. */
 export type Overrides = {
-  /** Noise levels of every method. */
+  /** Number of noise levels of every method. */
   readonly steps?: number;
   readonly samples?: number;
-  /** At most this many images. */
+  /** The most images that are used. */
   readonly limit?: number;
   /** Id of the engine. */
   readonly engine?: string;
@@ -65,113 +87,3 @@ export type Overrides = {
 /** The noise of a problem of this experiment. */
 export const noiseOf = ({ poisson }: Experiment, sigmaY: number): NoiseLevel => (poisson === undefined ? sigmaY : { poisson });
 
-const asObject = (input: MethodInput): Exclude<MethodInput, string> => (typeof input === 'string' ? { id: input } : input);
-
-/** Labels must tell rows apart. */
-const checkLabels = <T extends Labelled>(rows: readonly T[], where: string, what: string): readonly T[] => {
-  const seen = new Set<string>();
-  for (const { label } of rows) {
-    if (seen.has(label)) throw new ConfigError(where, `two ${what} are called ${JSON.stringify(label)}.`, 'Give each a label of its own.');
-    seen.add(label);
-  }
-  return rows;
-};
-
-/** Errors over the whole histogram, the barrier anywhere in it, unless the recipe says otherwise. */
-const completeFreeEnergy = (given: NonNullable<ExperimentInput['freeEnergy']>): FreeEnergyOptions => ({
-  entry: 0, errors: [given.from, given.to], barrier: [given.from, given.to], ...given,
-});
-
-/** Every sample has a line in the index of a run, which is kept in memory. */
-const MOST_SAMPLES = 10_000_000;
-
-const checkSize = (experiment: Experiment, where: string): Experiment => {
-  const { images, samples, operators, sigmaY, methods } = experiment;
-  const rows = operators.length * sigmaY.length * methods.length;
-  const total = rows * images.count * samples;
-  if (total <= MOST_SAMPLES) return experiment;
-  throw new ConfigError(where, `asks for ${total} samples in ${rows} row${rows === 1 ? '' : 's'}, a run holds at most ${MOST_SAMPLES}.`, 'Lower the number of images, samples or rows.');
-};
-
-/** Looks up, checks and completes everything that an experiment names. Imports no plugin code. */
-export const resolveExperiment = ({ input, name, where, locating }: Recipe, registry: Registry, overrides: Overrides = {}): Experiment => {
-  const manifest = (kind: Kind, id: string, at: string) => registry.find(kind, id, `${where} ${at}`);
-  const reference = (kind: Kind, given: ReferenceInput, at: string, extra: Readonly<Record<string, unknown>> = {}): Reference => {
-    const { id, options = {} } = asObject(given);
-    return { id, options: resolveOptions(manifest(kind, id, at), { ...options, ...extra }, where, `${at}/options`) };
-  };
-  const labelled = (kind: Kind, given: LabelledInput, at: string): (Labelled & Pick<Method, 'given' | 'sweep'>)[] => {
-    const { id, label = id, options = {} } = asObject(given);
-    const found = manifest(kind, id, at);
-    const empty = emptySweep(options, found.options as JsonSchema);
-    if (empty !== undefined) throw new ConfigError(`${where} ${at}/options/${empty}`, 'is an empty list, which makes no row.', 'Give at least one value.');
-    return expandSweep(options, found.options as JsonSchema).map((row) => ({
-      id,
-      label: `${label}${row.suffix}`,
-      options: resolveOptions(found, row.options, where, `${at}/options`),
-      given: row.options,
-      ...(row.suffix === '' ? {} : { sweep: { label, values: row.swept } }),
-    }));
-  };
-  const plain = (kind: Kind, list: readonly LabelledInput[], at: string): readonly Labelled[] =>
-    checkLabels(list.flatMap((given, i) => labelled(kind, given, `${at}/${i}`).map(({ id, label, options }) => ({ id, label, options }))), `${where} ${at}`, `${kind}s`);
-
-  return locating(() => {
-    const { images } = input;
-    if ([images.from, images.dataset, images.measurements].filter((source) => source !== undefined).length !== 1) {
-      throw new ConfigError(`${where} /images`, 'needs one of "from: prior", "dataset" and "measurements".', 'Keep one of them.');
-    }
-    const shown: Images = {
-      count: images.count,
-      offset: images.offset ?? 0,
-      ...(images.measurements === undefined ? {} : { measurements: images.measurements }),
-      ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
-    };
-    const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
-      reference('scheduler', given, at, steps === undefined ? {} : { steps });
-    const noise = input.sigmaY;
-    const poisson = typeof noise === 'object' && 'poisson' in noise ? noise.poisson : undefined;
-    const operators = plain('operator', input.operators, '/operators')
-      .map((row) => (poisson === undefined ? row : { ...row, label: `${row.label}, Poisson noise of rate ${poisson}` }));
-    const sigmaY = [noise].flat().map(sigmaOf);
-    const metrics = plain('metric', input.metrics, '/metrics');
-    if (images.measurements !== undefined && metrics.length > 0) {
-      throw new ConfigError(`${where} /metrics`, 'nothing can be scored: the images behind given measurements are not known.', 'Say "metrics: []".');
-    }
-    if (input.traceImages !== undefined && input.trace === undefined) {
-      throw new ConfigError(`${where} /traceImages`, 'has no effect without trace.', 'Add "trace", the number of noise levels whose x0hat is kept, or remove it.');
-    }
-    const methods = input.methods.flatMap((given, i) => {
-      const at = `/methods/${i}`;
-      const own = asObject(given);
-      const chosen = scheduler(own.scheduler ?? input.scheduler, own.scheduler === undefined ? '/scheduler' : `${at}/scheduler`, overrides.steps ?? own.steps);
-      return labelled('guidance', given, at).map((row): Method => ({
-        ...row,
-        scheduler: chosen,
-        perProblem: resolvePerProblem(own.perProblem ?? [], row, manifest('guidance', own.id, at), { operators, sigmaY }, where, `${at}/perProblem`),
-      }));
-    });
-    const engine = overrides.engine === undefined ? input.engine : overrides.engine;
-    return checkSize({
-      title: input.title ?? name,
-      ...(input.notes === undefined ? {} : { notes: input.notes }),
-      seed: overrides.seed ?? input.seed,
-      model: reference('model', input.model, '/model'),
-      images: { ...shown, count: Math.min(images.count, overrides.limit ?? Infinity) },
-      ...(input.tune === undefined ? {} : { tune: resolveTune(input.tune, { shown, metrics, dataset: (given) => reference('dataset', given, '/tune/images/dataset') }, where) }),
-      operators,
-      sigmaY,
-      ...(poisson === undefined ? {} : { poisson }),
-      methods: checkLabels(methods, `${where} /methods`, 'methods'),
-      scheduler: scheduler(input.scheduler, '/scheduler'),
-      engine: reference('engine', engine, '/engine'),
-      metrics,
-      samples: overrides.samples ?? input.samples,
-      ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
-      impossible: input.impossible,
-      ...(input.trace === undefined ? {} : { trace: input.trace }),
-      traceImages: input.traceImages ?? 2,
-      ...(input.chunk === undefined ? {} : { chunk: input.chunk }),
-    }, where);
-  });
-};

@@ -4,10 +4,10 @@ import { ConfigError, messageOf, readJson, validate, type JsonSchema } from '@tw
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
 
-/** How a file, or a program, names a plugin: an id, or an id with options. */
+/** The name of a plugin in a file or a program: an id, or an id with options. */
 export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
 export type LabelledInput = string | { readonly id: string; readonly label?: string; readonly options?: Readonly<Record<string, unknown>> };
-/** How tuned options were found. */
+/** A search for options: on what it was made, and what it saw. */
 export type Found = {
   readonly metric: string;
   readonly value: number;
@@ -16,7 +16,10 @@ export type Found = {
   readonly budget: number;
   readonly spent: number;
   readonly seed: number;
-  /** Columns with an entry per candidate; `score` is over its `images`, `toChosen` its mean difference to the chosen one on the same images. */
+  /**
+   * Columns with an entry per candidate: `score` is its mean over the first `images`, `toChosen` the mean difference
+   * to the chosen one on the same images; null where a sample failed.
+   */
   readonly tried: {
     readonly options: Readonly<Record<string, readonly number[]>>;
     readonly images: readonly number[];
@@ -64,19 +67,22 @@ export type ExperimentInput = {
 };
 
 type Defaulted = 'seed' | 'scheduler' | 'engine' | 'metrics' | 'samples' | 'impossible';
-/** Checked against the schema, with its defaults. */
-export type CheckedExperiment = Omit<ExperimentInput, Defaulted> & Required<Pick<ExperimentInput, Defaulted>>;
+/** An experiment file that was checked against the schema, with its defaults. */
+type CheckedExperiment = Omit<ExperimentInput, Defaulted> & Required<Pick<ExperimentInput, Defaulted>>;
 
 /** An experiment as it was given, and how to speak of places in it. */
 export type Recipe = {
   readonly input: CheckedExperiment;
   /** Name of the file without ending, or `experiment`. */
   readonly name: string;
-  /** Where relative paths start. */
+  /** The folder in which relative paths start. */
   readonly folder: string;
   /** The file, as messages name it. */
   readonly where: string;
-  /** Runs `check`; a ConfigError that names a place of the file as `[file /pointer]` leaves with the line: `[file:12 /pointer]`. */
+  /**
+   * Runs `check`. A ConfigError that names a place of the file as `[file /pointer]` leaves with the line:
+   * `[file:12 /pointer]`.
+   */
   locating<T>(check: () => T): T;
 };
 
@@ -100,7 +106,10 @@ const withLines = (error: unknown, file: string, lineAt: (pointer: string) => nu
   return error;
 };
 
-/** Aliases are followed here, not while parsing: one without an anchor, or that many that memory would not do, shows only now. */
+/**
+ * The content of a YAML document. Its aliases are followed here, not while parsing: one without an anchor, or so many
+ * that memory would not do, shows only now.
+ */
 const contentOf = (document: Document, file: string): unknown => {
   try {
     return document.toJS();

@@ -23,8 +23,8 @@ export const emptySweep = (options: Options, schema: JsonSchema): string | undef
 type SweepRow = { readonly options: Options; readonly swept: Options; readonly suffix: string };
 
 /**
- * One set of options per combination of the values of lists; `swept` holds the combination and `suffix` names it, ` scale=0.3`. A list is a value like any other
- * where the option's own schema takes one.
+ * One set of options per combination of the values of lists; `swept` holds the combination and `suffix` names it, as
+ * in ` scale=0.3`. A list is a value like any other where the option's own schema takes one.
  */
 export const expandSweep = (options: Options, schema: JsonSchema): readonly SweepRow[] =>
   sweptOptions(options, schema).reduce<readonly SweepRow[]>(

@@ -1,23 +1,10 @@
 import { canonicalJson, ConfigError, suggest } from '@tweedie/core';
-import type { Labelled, Reference } from './experiment.ts';
+import type { Images, Labelled, Reference, Tune } from './experiment.ts';
 import type { ReferenceInput, TuneInput } from './recipe.ts';
-
-/** A slice of a data set, of measurements given as values or, without either, of draws from the prior. */
-export type Images = { readonly dataset?: Reference; readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset: number };
-
-/** How options are searched. */
-export type Tune = {
-  readonly images: Images;
-  /** Network forwards for each method, operator and noise level; a vjp counts as two. */
-  readonly budget: number;
-  /** Label of the metric that decides. */
-  readonly metric: string;
-  readonly seed: number;
-};
 
 const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset + count - 1}`;
 
-/** The validation images, as readers are told. */
+/** The validation images in words, as readers are told: `prior 32 to 63`. */
 export const showImages = ({ images }: Tune): string => `${images.dataset?.id ?? 'prior'} ${showSlice(images)}`;
 
 type Rest = { readonly shown: Images; readonly metrics: readonly Labelled[]; readonly dataset: (given: ReferenceInput) => Reference };

@@ -1,16 +1,17 @@
-import { disposeProblem, type ImageShape } from '@tweedie/core';
+import { at, disposeProblem, type ImageShape } from '@tweedie/core';
 import { meanOf } from '../run/complete-scores.ts';
 import { encodePng } from '@tweedie/files';
 import { loadProblem } from '../run/problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
-import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult, ReportRow, ReportScore } from './data.ts';
-import { tablesOf, type RunIndex } from '../run/run-index.ts';
+import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult } from './data.ts';
+import type { RunIndex } from '../run/run-index.ts';
 import { soundOf, type Cell, type Store } from '../run/store.ts';
 import { isSignal, signalsOf } from './collect-signals.ts';
-import { progressOf, type MetricSummary, type RowSummary } from '../results/summary.ts';
+import { problemsOf } from '../results/problems.ts';
+import { failuresOf, progressOf, type RowSummary } from '../results/summary.ts';
 import { readTrace } from '../run/traces.ts';
 
-/** Images drawn in a report; scores are shown of all. */
+/** The number of images that a report draws; it shows the scores of all. */
 const PICTURED = 16;
 
 const isPicture = (shape: readonly number[]): shape is ImageShape =>
@@ -28,8 +29,8 @@ const deviation = (samples: readonly Float32Array[], [height, width, channels]: 
 
 type Drawn = { readonly label: string; readonly samples: readonly Float32Array[]; readonly traced: string; readonly scores: Readonly<Record<string, number>>; readonly std?: Float32Array };
 
-const drawnOf = async ({ row, metrics }: RowSummary, position: number, cells: ReadonlyMap<string, Cell>, store: Store, shape: ImageShape): Promise<Drawn | undefined> => {
-  const sound = soundOf(row.cells[position] ?? [], cells);
+const drawnOf = async ({ label, cells: keys, metrics }: RowSummary, position: number, cells: ReadonlyMap<string, Cell>, store: Store, shape: ImageShape): Promise<Drawn | undefined> => {
+  const sound = soundOf(keys[position] ?? [], cells);
   const [first] = sound;
   if (first === undefined) return undefined;
   const samples = await Promise.all(sound.map((key) => store.readSample(key)));
@@ -37,7 +38,7 @@ const drawnOf = async ({ row, metrics }: RowSummary, position: number, cells: Re
     const value = perImage[position];
     return typeof value === 'number' ? [[id, value]] : [];
   }));
-  return { label: row.label, samples, scores, traced: first, ...(samples.length > 1 ? { std: deviation(samples, shape) } : {}) };
+  return { label, samples, scores, traced: first, ...(samples.length > 1 ? { std: deviation(samples, shape) } : {}) };
 };
 
 const resultOf = async (drawn: Drawn, largestStd: number, store: Store, shape: ImageShape): Promise<ReportResult> => {
@@ -47,7 +48,7 @@ const resultOf = async (drawn: Drawn, largestStd: number, store: Store, shape: I
   return {
     label,
     scores,
-    sample: await picture(samples[0] ?? new Float32Array(0), shape),
+    sample: await picture(at(samples, 0, 'sample'), shape),
     ...(std ? { mean: await picture(meanOf(samples), shape), std: await picture(std.map((value) => (2 * value) / largestStd - 1), [height, width, 1]) } : {}),
     ...(trace ? { trace: { levels: trace.levels, frames: await Promise.all(trace.frames.map((frame) => picture(frame, shape))) } } : {}),
   };
@@ -63,10 +64,9 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
     checkSignal(signal);
     const problems: ReportProblem[] = [];
     let truth: PngDataUri | undefined;
-    for (const table of tablesOf(rows, ({ row }) => row)) {
-      const [first] = table;
-      const hash = first?.row.problems[position];
-      if (first === undefined || hash === undefined) continue;
+    for (const { operator, sigmaY, rows: table } of problemsOf(rows)) {
+      const hash = table[0]?.problems[position];
+      if (hash === undefined) continue;
       const problem = loadProblem(store.folder, hash);
       const [x0, y, yShape] = [problem.x0.dataSync() as Float32Array, problem.y.dataSync() as Float32Array, problem.y.shape];
       disposeProblem(problem);
@@ -75,8 +75,8 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
       // One grey scale for all methods of a problem, so that their maps can be compared.
       const largestStd = drawn.reduce((largest, { std }) => std?.reduce((high, value) => Math.max(high, value), largest) ?? largest, 1e-6);
       problems.push({
-        operator: first.row.operator,
-        sigmaY: first.row.sigmaY,
+        operator,
+        sigmaY,
         measurement: isPicture(yShape) ? await picture(y, yShape) : null,
         ...(drawn.some(({ std }) => std) ? { stdWhite: largestStd } : {}),
         results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape))),
@@ -88,55 +88,28 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
   return images;
 };
 
-const scoreOf = ({ n, mean, ci95, ofMean, difference, best }: MetricSummary): ReportScore => ({
-  n, mean, ci95, best,
-  ...(ofMean ? { ofMean: { mean: ofMean.mean, ci95: ofMean.ci95 } } : {}),
-  ...(difference ? {
-    difference: {
-      to: difference.to, mean: difference.mean, ci95: difference.ci95, winRate: difference.winRate,
-      ...(difference.pHolm === undefined ? {} : { pHolm: difference.pHolm }),
-    },
-  } : {}),
-});
-
-const rowOf = ({ row, metrics, misfit, cost, failed }: RowSummary): ReportRow => ({
-  operator: row.operator,
-  sigmaY: row.sigmaY,
-  label: row.label,
-  method: row.method,
-  options: row.options,
-  steps: row.steps,
-  ...(row.skipped === undefined ? { status: 'done' } : { status: 'skipped', reason: row.skipped }),
-  metrics: Object.fromEntries([...metrics].map(([id, summary]) => [id, scoreOf(summary)])),
-  perImage: Object.fromEntries([...metrics].map(([id, { perImage }]) => [id, perImage])),
-  ...(cost ? { cost: { forwards: cost.forwards, vjps: cost.vjps, operatorCalls: cost.operatorCalls, secondsPerSample: cost.secondsPerSample } } : {}),
-  failures: failed.length,
-  ...(misfit ? { misfit: { mean: misfit.mean, ci95: misfit.ci95 } } : {}),
-  ...(row.sweep ? { sweep: row.sweep } : {}),
-  ...(row.found ? { found: row.found } : {}),
-});
-
 const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<ReportData, 'unfinished'> => {
   const unfinished = progressOf(index, rows);
   return unfinished.finished < unfinished.expected ? { unfinished } : {};
 };
 
-/** What the HTML report shows of a run. */
-export const reportData = async (index: RunIndex, rows: readonly RowSummary[], store: Store, watch: Watch): Promise<ReportData> => ({
-  title: index.title,
-  created: new Date().toISOString(),
-  command: index.command,
-  ...(index.notes === undefined ? {} : { notes: index.notes }),
-  provenance: index.provenance,
-  imageShape: index.imageShape,
-  imageNames: index.images,
-  truthUnknown: index.truthUnknown === true,
-  metrics: index.metrics.map(({ id, title, better, unit }) => ({ id, title, better, ...(unit === undefined ? {} : { unit }) })),
-  rows: rows.map(rowOf),
-  images: await imagesOf(index, rows, store, watch),
-  ...(isSignal(index.imageShape) ? { signals: await signalsOf(index, rows, store) } : {}),
-  failures: rows.flatMap(({ row, failed }) => failed.map(({ image, sample, step, reason }) => ({
-    operator: row.operator, sigmaY: row.sigmaY, label: row.label, image: index.images[image] ?? '', sample, step, reason,
-  }))),
-  ...unfinishedOf(index, rows),
-});
+/** Collects what the HTML report shows of a run. */
+export const reportData = async (index: RunIndex, rows: readonly RowSummary[], store: Store, watch: Watch): Promise<ReportData> => {
+  const { title, notes, command, provenance, imageShape, truthUnknown, metrics } = index;
+  return {
+    title,
+    created: new Date().toISOString(),
+    command,
+    ...(notes === undefined ? {} : { notes }),
+    provenance,
+    imageShape,
+    imageNames: index.images,
+    ...(truthUnknown ? { truthUnknown } : {}),
+    metrics,
+    rows,
+    images: await imagesOf(index, rows, store, watch),
+    ...(isSignal(imageShape) ? { signals: await signalsOf(index, rows, store) } : {}),
+    failures: failuresOf(index, rows),
+    ...unfinishedOf(index, rows),
+  };
+};

@@ -1,21 +1,26 @@
 import * as Plot from '@observablehq/plot';
-import type { ReportMetric, ReportRow, ReportScore } from './data.ts';
+import { printed } from '../results/numbers.ts';
+import type { MetricSummary, RowSummary } from '../results/summary.ts';
+import type { IndexMetric } from '../run/run-index.ts';
 import { html, type Html } from './html.ts';
-import { fixed } from './numbers.ts';
 import { accent, faint, ink, paper, plotFigure } from './plot.ts';
-import { referenceLabel, type ProblemRows } from './problems.ts';
+import { referenceLabel, type ReportRows } from './problems.ts';
 import { isResolved, metricDecimals } from './table.ts';
 
+const { estimate: describe, fixed } = printed;
 const width = 560;
 const rowHeight = 30;
 const longestLabel = 22;
 
-type ScoredRow = { readonly row: ReportRow; readonly score: ReportScore };
+type ScoredRow = { readonly row: RowSummary; readonly score: MetricSummary };
 
-/** Two figures of one metric on one problem: the scores, and what the comparison rests on, the paired differences to the best mean. */
-export function metricFigures(problem: ProblemRows, metric: ReportMetric, imageNames: readonly string[]): Html | null {
+/**
+ * Two figures of one metric on one problem: the scores, and what the comparison rests on, the paired differences to the
+ * best mean.
+ */
+export function metricFigures(problem: ReportRows, metric: IndexMetric, imageNames: readonly string[]): Html | null {
   const scored = problem.rows.flatMap((row): readonly ScoredRow[] => {
-    const score = row.metrics[metric.id];
+    const score = row.metrics.get(metric.id);
     return score ? [{ row, score }] : [];
   });
   if (scored.length === 0) return null;
@@ -29,7 +34,7 @@ export function metricFigures(problem: ProblemRows, metric: ReportMetric, imageN
   return html`<div class="figures">${scores}${differences}</div>`;
 }
 
-function scoresFigure(scored: readonly ScoredRow[], metric: ReportMetric, imageNames: readonly string[], decimals: number, label: string): Html {
+function scoresFigure(scored: readonly ScoredRow[], metric: IndexMetric, imageNames: readonly string[], decimals: number, label: string): Html {
   return figure(scored, label, [
     Plot.tickX(scored.flatMap(({ row }) => scoresOf(row, metric).flatMap((value, image) =>
       value === null ? [] : [{ label: row.label, value, title: `${imageNames[image] ?? image + 1}: ${fixed(value, decimals)}` }])), tickStyle),
@@ -42,8 +47,10 @@ function scoresFigure(scored: readonly ScoredRow[], metric: ReportMetric, imageN
   ]);
 }
 
-/** A filled dot is a difference whose interval excludes zero; a ring is one that is not resolved. */
-function differencesFigure(scored: readonly ScoredRow[], reference: ScoredRow, metric: ReportMetric, imageNames: readonly string[], decimals: number, label: string): Html {
+/**
+ * The paired differences to the reference: a filled dot where the interval excludes zero, a ring where it does not.
+ */
+function differencesFigure(scored: readonly ScoredRow[], reference: ScoredRow, metric: IndexMetric, imageNames: readonly string[], decimals: number, label: string): Html {
   const base = scoresOf(reference.row, metric);
   const estimates = scored.flatMap(({ row, score }) => (score.difference ? [{ row, estimate: score.difference }] : []));
   return figure(scored, label, [
@@ -66,16 +73,13 @@ function differencesFigure(scored: readonly ScoredRow[], reference: ScoredRow, m
 const tickStyle = { x: 'value', y: 'label', stroke: faint, strokeOpacity: 0.55, strokeWidth: 1, insetTop: 9, insetBottom: 9, title: 'title' } as const;
 const intervalStyle = { y: 'label', x1: 'low', x2: 'high', stroke: ink, strokeWidth: 2 } as const;
 
-function intervals(rows: readonly { readonly row: ReportRow; readonly estimate: { readonly mean: number; readonly ci95: number | null } }[]) {
+function intervals(rows: readonly { readonly row: RowSummary; readonly estimate: { readonly mean: number; readonly ci95: number | null } }[]) {
   return rows.flatMap(({ row, estimate: { mean, ci95 } }) => (ci95 === null ? [] : [{ label: row.label, low: mean - ci95, high: mean + ci95 }]));
 }
 
-const scoresOf = (row: ReportRow, metric: ReportMetric): readonly (number | null)[] => row.perImage[metric.id] ?? [];
+const scoresOf = (row: RowSummary, metric: IndexMetric): readonly (number | null)[] => row.metrics.get(metric.id)?.perImage ?? [];
 
-const describe = ({ mean, ci95 }: { readonly mean: number; readonly ci95: number | null }, decimals: number): string =>
-  `${fixed(mean, decimals)}${ci95 === null ? '' : ` ± ${fixed(ci95, decimals)}`}`;
-
-/** Cut in the middle: labels of a sweep begin alike and differ at the end. */
+/** A label for an axis, cut in the middle where it is long: labels of a sweep begin alike and differ at the end. */
 const shorten = (label: string): string => (label.length > longestLabel ? `${label.slice(0, longestLabel / 2 - 1)}…${label.slice(-longestLabel / 2)}` : label);
 
 function figure(scored: readonly ScoredRow[], label: string, marks: Plot.Markish[]): Html {

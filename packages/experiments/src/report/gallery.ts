@@ -1,18 +1,22 @@
-import type { ReportData, ReportImage, ReportMetric, ReportProblem, ReportResult, ReportTrace } from './data.ts';
+import { at } from '@tweedie/core';
+import { printed } from '../results/numbers.ts';
+import type { IndexMetric } from '../run/run-index.ts';
+import type { ReportData, ReportImage, ReportProblem, ReportResult, ReportTrace } from './data.ts';
 import { html, type Html } from './html.ts';
-import { fixed, short } from './numbers.ts';
-import { problemTitle, type ProblemRows } from './problems.ts';
+import { problemTitle, type ReportRows } from './problems.ts';
 import { metricDecimals } from './table.ts';
+
+const { fixed, short } = printed;
 
 type Shown = { readonly image: ReportImage; readonly problem: ReportProblem };
 
 /** The images on which one problem has pictures. */
-const shownOn = ({ operator, sigmaY }: ProblemRows, images: readonly ReportImage[]): readonly Shown[] =>
+const shownOn = ({ operator, sigmaY }: ReportRows, images: readonly ReportImage[]): readonly Shown[] =>
   images.flatMap((image) => image.problems.flatMap((problem) =>
     problem.operator === operator && problem.sigmaY === sigmaY ? [{ image, problem }] : []));
 
 /** Labels that have a result, in the order of the rows. */
-const shownLabels = ({ rows }: ProblemRows, shown: readonly Shown[]): readonly string[] =>
+const shownLabels = ({ rows }: ReportRows, shown: readonly Shown[]): readonly string[] =>
   rows.map(({ label }) => label).filter((label) => shown.some(({ problem }) => resultOf(problem, label)));
 
 const resultOf = ({ results }: ReportProblem, label: string): ReportResult | undefined => results.find((result) => result.label === label);
@@ -22,7 +26,7 @@ const picture = (source: string, alt: string): Html => html`<img src="${source}"
 const truthOf = ({ truth, name }: ReportImage): Html => (truth === undefined ? html`<span class="none">not known</span>` : picture(truth, `${name}, ground truth`));
 
 /** Ground truth, measurement and one sample of each method, an image a line. */
-export function imageGrid(problem: ProblemRows, data: ReportData): Html | null {
+export function imageGrid(problem: ReportRows, data: ReportData): Html | null {
   const shown = shownOn(problem, data.images);
   if (shown.length === 0) return null;
   const labels = shownLabels(problem, shown);
@@ -39,10 +43,10 @@ ${shown.map(({ image, problem: { measurement, results } }) => html`<tr><th scope
 </table></div>`;
 }
 
-function scoredPicture(result: ReportResult, image: ReportImage, problem: ProblemRows, { metrics, imageNames }: ReportData): Html {
+function scoredPicture(result: ReportResult, image: ReportImage, problem: ReportRows, { metrics, imageNames }: ReportData): Html {
   const row = problem.rows.find(({ label }) => label === result.label);
-  const score = (metric: ReportMetric): number | null =>
-    (result.scores ? result.scores[metric.id] : row?.perImage[metric.id]?.[imageNames.indexOf(image.name)]) ?? null;
+  const score = (metric: IndexMetric): number | null =>
+    (result.scores ? result.scores[metric.id] : row?.metrics.get(metric.id)?.perImage[imageNames.indexOf(image.name)]) ?? null;
   const texts = metrics.flatMap((metric) => {
     const value = score(metric);
     return value === null ? [] : [{ title: metric.title, value: fixed(value, metricDecimals(problem.rows, metric)) }];
@@ -57,7 +61,7 @@ export const longestTrace = ({ images }: ReportData): number =>
   Math.max(0, ...images.flatMap(({ problems }) => problems.flatMap(({ results }) => results.map(({ trace }) => trace?.frames.length ?? 0))));
 
 /** E[x0 | xt] of every method along the way; the page's slider moves the large frames of all of them. */
-export function filmStrips(problem: ProblemRows, data: ReportData): Html | null {
+export function filmStrips(problem: ReportRows, data: ReportData): Html | null {
   const shown = shownOn(problem, data.images).filter((entry) => entry.problem.results.some(({ trace }) => trace && trace.frames.length > 0));
   if (shown.length === 0) return null;
   return html`<h3>${problemTitle(problem)}</h3>
@@ -72,15 +76,15 @@ ${shownLabels(problem, shown).flatMap((label) => {
 
 function strip(label: string, name: string, { levels, frames }: ReportTrace): Html {
   const last = frames.length - 1;
-  const level = (index: number): string => `σ ${short(levels[index] ?? 0)}`;
+  const level = (index: number): string => `σ ${short(at(levels, index, 'noise level of a frame'))}`;
   return html`<div class="strip"><div class="strip-label">${label}<span class="about level">${level(last)}</span></div>
-<div class="now">${picture(frames[last] ?? '', `${name}, ${label}, estimate at the chosen level`)}</div>
+<div class="now">${picture(at(frames, last, 'frame'), `${name}, ${label}, estimate at the chosen level`)}</div>
 <ol class="frames">${frames.map((frame, index) => html`<li${index === last ? html` class="current"` : null} data-level="${level(index)}">${picture(frame, `${name}, ${label}, ${level(index)}`)}<span>${level(index)}</span></li>`)}</ol></div>
 `;
 }
 
 /** Mean and standard deviation over the samples of an image, where there are several. */
-export function uncertaintyMaps(problem: ProblemRows, { images }: ReportData): Html | null {
+export function uncertaintyMaps(problem: ReportRows, { images }: ReportData): Html | null {
   const shown = shownOn(problem, images).filter((entry) => entry.problem.results.some(({ mean, std }) => mean || std));
   if (shown.length === 0) return null;
   const labels = shownLabels(problem, shown);

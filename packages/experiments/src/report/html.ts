@@ -9,7 +9,9 @@ export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (ch
 /** Trusted markup: our own constants, and SVG serialised by a DOM. Never a string that came from data. */
 export const raw = (markup: string): Html => ({ markup });
 
-/** Template for HTML: every string put into it is escaped, in text and in quoted attributes alike. `null` is nothing. */
+/**
+ * Template for HTML: every string put into it is escaped, in text and in quoted attributes alike. `null` is nothing.
+ */
 export function html(texts: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   return raw(texts.map((text, index) => (index === 0 ? '' : markupOf(parts[index - 1])) + text).join(''));
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { printed } from '../results/numbers.ts';
 import { html, type Html } from './html.ts';
-import { short } from './numbers.ts';
 import { plotFigure } from './plot.ts';
 
 export type Line = {
@@ -22,9 +22,10 @@ export type LineFigure = {
   readonly named?: boolean;
 };
 
+const { short } = printed;
 const width = 560;
 const height = 260;
-/** Told apart in light and dark, and by those who see no red or green. */
+/** Colours of lines, told apart in light and dark, and by those who see no red or green. */
 const colours = ['#2f7ed8', '#d9661f', '#1d9a6c', '#b04fc4', '#b38600', '#d6336c', '#5c7d99', '#7a5230'] as const;
 const dashes = ['', '7 4', '2 3', '9 3 2 3'] as const;
 const dashOf = (style: number): string => dashes[Math.floor(style / colours.length) % dashes.length] ?? '';
@@ -69,7 +70,7 @@ export function lineFigure(figure: LineFigure): Html | null {
   }, named ? legend(lines) : null);
 }
 
-/** Which colour is which. */
+/** The names of lines beside their colours. */
 export const legend = (names: readonly { readonly name: string; readonly style: number }[]): Html =>
   html`<ul class="legend">${names.map(({ name, style }) =>
     html`<li><svg width="26" height="8" aria-hidden="true"><line x1="0" y1="4" x2="26" y2="4" stroke="${colourOf(style)}" stroke-width="2.4" stroke-dasharray="${dashOf(style)}"/></svg>${name}</li>`)}</ul>`;

@@ -1,16 +1,19 @@
 import { html, raw, type Html, type HtmlPart } from './html.ts';
 import { style } from './style.ts';
 
-export type Page = {
+type Page = {
   readonly title: string;
   readonly body: Html;
-  /** Rules after the common ones; our own, never data. */
+  /** Style rules after the common ones; our own, never data. */
   readonly css?: string;
   /** Our own script, and its SHA-256 in base64. */
   readonly script?: { readonly text: string; readonly hash: string };
 };
 
-/** A whole HTML file that needs nothing else: its content security policy forbids every request, and every script but `script`. */
+/**
+ * A whole HTML file that needs nothing else: its content security policy forbids every request, and every script but
+ * `script`.
+ */
 export function page({ title, body, css = '', script }: Page): string {
   const policy = [
     `default-src 'none'`, `img-src data:`, `style-src 'unsafe-inline'`, ...(script ? [`script-src 'sha256-${script.hash}'`] : []), `base-uri 'none'`, `form-action 'none'`,

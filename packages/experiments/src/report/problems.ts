@@ -1,35 +1,19 @@
-import type { ReportData, ReportMetric, ReportRow } from './data.ts';
+import type { ProblemRows } from '../results/problems.ts';
+import type { RowSummary } from '../results/summary.ts';
+import type { IndexMetric } from '../run/run-index.ts';
 import { html, type Html } from './html.ts';
 
-/** One measurement problem of the report: an operator at a noise level, and the rows that were run on it. */
-export type ProblemRows = {
-  /** Anchor inside the page. */
-  readonly id: string;
-  readonly operator: string;
-  readonly sigmaY: number;
-  readonly rows: readonly ReportRow[];
-};
+/** The rows of a report that belong to one problem. */
+export type ReportRows = ProblemRows<RowSummary>;
 
-/** Rows by (operator, sigmaY), in order of first appearance. */
-export function problemsOf({ rows }: ReportData): readonly ProblemRows[] {
-  const groups = new Map<string, ReportRow[]>();
-  for (const row of rows) {
-    const key = JSON.stringify([row.operator, row.sigmaY]);
-    groups.set(key, [...(groups.get(key) ?? []), row]);
-  }
-  return [...groups.values()].flatMap((group, index) => {
-    const [first] = group;
-    return first ? [{ id: `problem-${index + 1}`, operator: first.operator, sigmaY: first.sigmaY, rows: group }] : [];
-  });
-}
-
-export const problemTitle = ({ operator, sigmaY }: Pick<ProblemRows, 'operator' | 'sigmaY'>): Html =>
+/** The problem that rows share, as a heading. */
+export const problemTitle = ({ operator, sigmaY }: Pick<RowSummary, 'operator' | 'sigmaY'>): Html =>
   html`${operator} <span class="sigma"><i>σ</i><sub>y</sub> = ${sigmaY}</span>`;
 
 /** Label of the row with the best mean, which the paired differences refer to. */
-export function referenceLabel(rows: readonly ReportRow[], metric: ReportMetric): string | undefined {
+export function referenceLabel(rows: readonly RowSummary[], metric: IndexMetric): string | undefined {
   const scored = rows.flatMap((row) => {
-    const score = row.metrics[metric.id];
+    const score = row.metrics.get(metric.id);
     return score ? [{ label: row.label, score }] : [];
   });
   return scored.find(({ score }) => score.best)?.label ?? scored.find(({ score }) => score.difference)?.score.difference?.to;

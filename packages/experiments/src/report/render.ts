@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { plural } from '../machine/text-table.ts';
+import { problemsOf } from '../results/problems.ts';
 import { script } from './client.ts';
 import type { ReportData } from './data.ts';
 import { metricFigures } from './figures.ts';
@@ -10,22 +11,24 @@ import { sweepFigures } from './sweep-figures.ts';
 import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
-import { problemsOf, problemTitle, type ProblemRows } from './problems.ts';
+import { problemTitle, type ReportRows } from './problems.ts';
 import { failuresTable, imageScoresTable, summaryTable, verdicts } from './table.ts';
 
 const howToRead = `Tables give means over images with 95 % confidence intervals. A paired difference is taken image by image against the row with the best mean, and a row is marked
 best only where no such interval crosses zero. The papers’ NFE counts forwards only; a vjp (backward pass) costs about two more. In the figures a thin tick is one image, a dot with
 its bar the mean with its interval, and a ring a difference that is not resolved.`;
 
+/** A problem with its anchor inside the page. */
+type Anchored = ReportRows & { readonly id: string };
 type Section = { readonly id: string; readonly title: string; readonly body: Html };
 
 /**
- * The report as one HTML file that needs nothing else: pictures are data URIs, figures are SVG, style and script are inside, and its
- * content security policy forbids every request. Complete without JavaScript; with it, tables sort and film strips are scrubbed.
- * Sections without data are left out.
+ * The report as one HTML file that needs nothing else: pictures are data URIs, figures are SVG, style and script are
+ * inside, and its content security policy forbids every request. Complete without JavaScript; with it, tables sort and
+ * film strips are scrubbed. Sections without data are left out.
  */
 export function renderReport(data: ReportData): string {
-  const problems = problemsOf(data);
+  const problems = problemsOf(data.rows).map((problem, i): Anchored => ({ id: `problem-${i + 1}`, ...problem }));
   const sections = [
     section('free-energy', 'Free energy', 'Samples of all windows, joined by the weighted histogram analysis method, beside the truth in closed form. Errors in kT.',
       (data.freeEnergy ?? []).map(freeEnergyFigure)),
@@ -41,7 +44,7 @@ export function renderReport(data: ReportData): string {
     section('uncertainty', 'Uncertainty', 'Mean and standard deviation, pixel by pixel, over the samples that a method drew for one measurement. Brighter is less certain.',
       problems.map((problem) => uncertaintyMaps(problem, data))),
     section('scores', 'Scores of every image', null,
-      data.imageNames.length > 0 && data.metrics.length > 0 ? problems.filter(({ rows }) => rows.some(({ status }) => status === 'done')).map((problem) =>
+      data.imageNames.length > 0 && data.metrics.length > 0 ? problems.filter(({ rows }) => rows.some(({ skipped }) => skipped === undefined)).map((problem) =>
         html`<h3>${problemTitle(problem)}</h3>${imageScoresTable(problem, data)}`) : []),
     section('failures', 'Failures', 'Samples that became NaN or diverged. They have no score and are not in the means.',
       data.failures.length > 0 ? [failuresTable(data.failures)] : []),
@@ -66,23 +69,26 @@ ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h
   });
 }
 
-/** Small images are enlarged by a whole factor to about 128 pixels, large ones shown at 176; narrow windows take three quarters. */
+/**
+ * Small images are enlarged by a whole factor to about 128 pixels, large ones shown at 176; narrow windows take three
+ * quarters.
+ */
 function tileSize({ imageShape: [height, width] }: ReportData): number {
   const size = Math.max(height, width);
   return size <= 128 ? size * Math.max(1, Math.round(128 / size)) : Math.min(size, 176);
 }
 
-function header(data: ReportData, problems: readonly ProblemRows[]): Html {
+function header(data: ReportData, problems: readonly ReportRows[]): Html {
   const methods = new Set(data.rows.map(({ label }) => label)).size;
   const facts = [plural(data.imageNames.length, data.truthUnknown ? 'measurement' : 'image'), `of shape ${data.imageShape.join(' × ')},`, plural(problems.length, 'problem'), 'and', plural(methods, 'method')].join(' ');
   const failed = data.failures.length === 0 ? null : html` <a class="alarm" href="#failures">${plural(data.failures.length, 'sample')} failed.</a>`;
-  const skipped = data.rows.filter(({ status }) => status === 'skipped').length;
+  const skipped = data.rows.filter((row) => row.skipped !== undefined).length;
   const unfinished = data.unfinished ? ` Unfinished: ${data.unfinished.finished} of ${plural(data.unfinished.expected, 'sample')}.` : null;
   const lead = html`${facts}.${skipped > 0 ? ` ${plural(skipped, 'row')} skipped.` : null}${unfinished}${failed}`;
   return heading({ kind: 'Tweedie report', created: data.created, title: data.title, lead, ...(data.notes === undefined ? {} : { notes: data.notes }), command: data.command });
 }
 
-function comparison(problem: ProblemRows, { metrics, imageNames }: ReportData): Html {
+function comparison(problem: Anchored, { metrics, imageNames }: ReportData): Html {
   return html`<section id="${problem.id}"><h2>${problemTitle(problem)}</h2>
 ${verdicts(problem, metrics)}
 ${summaryTable(problem, metrics)}
@@ -98,7 +104,7 @@ function section(id: string, title: string, hint: HtmlPart, parts: readonly (Htm
   return present.length === 0 ? null : { id, title, body: html`${hint ? html`<p class="hint">${hint}</p>` : null}${present}` };
 }
 
-function pathSection(problems: readonly ProblemRows[], data: ReportData): readonly (Html | null)[] {
+function pathSection(problems: readonly ReportRows[], data: ReportData): readonly (Html | null)[] {
   const frames = longestTrace(data);
   if (frames === 0) return [];
   const slider = html`<div class="scrubber" hidden><button type="button">Play</button><label for="step">level</label>

@@ -1,18 +1,22 @@
 import * as Plot from '@observablehq/plot';
-import type { ReportFound, ReportRow } from './data.ts';
+import { at } from '@tweedie/core';
+import type { Found } from '../recipe/recipe.ts';
+import { printed } from '../results/numbers.ts';
+import type { RowSummary } from '../results/summary.ts';
 import { html, type Html } from './html.ts';
-import { count, short, signed } from './numbers.ts';
 import { accent, faint, ink, paper, plotFigure, spans } from './plot.ts';
-import { problemTitle, type ProblemRows } from './problems.ts';
+import { problemTitle, type ReportRows } from './problems.ts';
+
+const { count, short, signed } = printed;
 
 type Candidate = { readonly value: number; readonly difference: number; readonly images: number };
 
-function strip(label: string, option: string, { metric, tried }: ReportFound): Html {
+function strip(label: string, option: string, { metric, tried }: Found): Html {
   const values = tried.options[option] ?? [];
   const most = Math.max(...tried.images);
   const candidates = values.flatMap((value, i): Candidate[] => {
     const difference = tried.toChosen[i];
-    return typeof difference === 'number' ? [{ value, difference, images: tried.images[i] ?? 0 }] : [];
+    return typeof difference === 'number' ? [{ value, difference, images: at(tried.images, i, 'number of images of a candidate') }] : [];
   });
   const failed = values.length - candidates.length;
   const chosen = candidates.find(({ difference, images }) => difference === 0 && images === most);
@@ -37,8 +41,8 @@ function strip(label: string, option: string, { metric, tried }: ReportFound): H
 }
 
 /** One small figure for each tuned row of a problem and each of its options. */
-export function sensitivityStrips({ operator, sigmaY, rows }: ProblemRows): Html | null {
-  const tuned = rows.filter((row): row is ReportRow & { found: ReportFound } => row.found !== undefined);
+export function sensitivityStrips({ operator, sigmaY, rows }: ReportRows): Html | null {
+  const tuned = rows.filter((row): row is RowSummary & { found: Found } => row.found !== undefined);
   const [first] = tuned;
   if (first === undefined) return null;
   return html`<h3>${problemTitle({ operator, sigmaY })}</h3>

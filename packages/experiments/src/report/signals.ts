@@ -2,16 +2,17 @@ import * as Plot from '@observablehq/plot';
 import type { ReportData, ReportSignal } from './data.ts';
 import { html, type Html } from './html.ts';
 import { accent, faint, ink, plotFigure } from './plot.ts';
-import { problemTitle, type ProblemRows } from './problems.ts';
+import { problemTitle, type ReportRows } from './problems.ts';
 
 type Problem = ReportSignal['problems'][number];
 
-/** A signal of fewer entries is spread over the same width. */
+/** The points of a signal as drawn: one of fewer entries is spread over the same width. */
 const points = (values: readonly number[], width: number): { x: number; y: number }[] =>
   values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
 
 function signalFigure({ truth, name }: ReportSignal, { measurement, results }: Problem, { label, samples }: Problem['results'][number]): Html {
-  // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is known.
+  // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is
+  // known.
   const seen = truth ? [...truth, ...(measurement ?? [])] : results.flatMap((each) => each.samples.flat());
   const [low, high] = [Math.min(...seen), Math.max(...seen)];
   const margin = 0.25 * (high - low) || 1;
@@ -31,7 +32,7 @@ function signalFigure({ truth, name }: ReportSignal, { measurement, results }: P
 }
 
 /** Each method on each signal of one problem, a signal a line. */
-export function signalFigures({ operator, sigmaY, rows }: ProblemRows, { signals = [] }: ReportData): Html | null {
+export function signalFigures({ operator, sigmaY, rows }: ReportRows, { signals = [] }: ReportData): Html | null {
   const shown = signals.flatMap((signal) => signal.problems.flatMap((problem) => (problem.operator === operator && problem.sigmaY === sigmaY ? [{ signal, problem }] : [])));
   if (shown.length === 0) return null;
   const inOrder = ({ results }: Problem) => rows.flatMap(({ label }) => results.filter((result) => result.label === label));

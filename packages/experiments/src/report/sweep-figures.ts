@@ -1,19 +1,25 @@
 import * as Plot from '@observablehq/plot';
-import type { ReportEstimate, ReportMetric, ReportRow } from './data.ts';
+import { printed } from '../results/numbers.ts';
+import type { Estimate, RowSummary } from '../results/summary.ts';
+import type { IndexMetric } from '../run/run-index.ts';
 import { html, type Html } from './html.ts';
 import { colourOf, legend, strokeOf } from './lines.ts';
-import { short } from './numbers.ts';
 import { faint, paper, plotFigure, spans } from './plot.ts';
-import type { ProblemRows } from './problems.ts';
+import type { ReportRows } from './problems.ts';
+
+const { short } = printed;
 
 type Point = { readonly line: string; readonly value: number; readonly mean: number; readonly low: number; readonly high: number };
-type Swept = ReportRow & { readonly sweep: NonNullable<ReportRow['sweep']> };
+type Swept = RowSummary & { readonly sweep: NonNullable<RowSummary['sweep']> };
 
-/** A line of the figure of an option: the label with the values of what is swept beside it. */
+/**
+ * The line of a figure that a row belongs to: its label, with the values of the options that are swept beside the one
+ * of the figure.
+ */
 const lineOf = ({ sweep }: Swept, option: string): string =>
   [sweep.label, ...Object.entries(sweep.values).filter(([name]) => name !== option).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)].join(' ');
 
-const pointsOf = (rows: readonly Swept[], option: string, estimateOf: (row: ReportRow) => ReportEstimate | undefined): readonly Point[] =>
+const pointsOf = (rows: readonly Swept[], option: string, estimateOf: (row: RowSummary) => Estimate | undefined): readonly Point[] =>
   rows.flatMap((row): Point[] => {
     const value = row.sweep.values[option];
     const estimate = estimateOf(row);
@@ -48,25 +54,28 @@ function sweepFigure(option: string, title: string, points: readonly Point[], le
   }, legend(lines.map((name, style) => ({ name, style }))));
 }
 
-/** Rows that are not swept are drawn as levels where they are few. */
+/** The most rows without a sweep that are drawn, as levels across the figure; more would hide it. */
 const MOST_LEVELS = 4;
 
 /**
- * What a sweep is for: quality against the option, and beside it the misfit of the data, where 1 is the level of the noise. One pair of
- * figures for each numeric option; what is swept beside it makes lines.
+ * The figures of a sweep: quality against the option, and beside it the misfit of the data, where 1 is the level of the
+ * noise. One pair of figures for each numeric option; what is swept beside it makes lines.
  */
-export function sweepFigures({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html | null {
+export function sweepFigures({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html | null {
   const swept = rows.filter((row): row is Swept => row.sweep !== undefined);
   const others = rows.filter(({ sweep }) => sweep === undefined);
   const options = [...new Set(swept.flatMap(({ sweep }) => Object.entries(sweep.values).flatMap(([name, value]) => (typeof value === 'number' ? [name] : []))))];
-  const levelsOf = (metric: ReportMetric): readonly Level[] => {
-    const levels = others.flatMap(({ label, metrics: scores }) => (scores[metric.id] ? [{ text: label, mean: scores[metric.id]?.mean ?? 0 }] : []));
+  const levelsOf = (metric: IndexMetric): readonly Level[] => {
+    const levels = others.flatMap(({ label, metrics: scores }) => {
+      const score = scores.get(metric.id);
+      return score ? [{ text: label, mean: score.mean }] : [];
+    });
     return levels.length > MOST_LEVELS ? [] : levels;
   };
   const figures = options.flatMap((option) => {
     const misfits = pointsOf(swept, option, ({ misfit }) => misfit).map((point) => ({ ...point, low: Math.max(point.low, point.mean / 2) }));
     return [
-      ...metrics.map((metric) => sweepFigure(option, `${metric.title}${metric.unit ? ` (${metric.unit})` : ''}`, pointsOf(swept, option, ({ metrics: scores }) => scores[metric.id]), levelsOf(metric), false)),
+      ...metrics.map((metric) => sweepFigure(option, `${metric.title}${metric.unit ? ` (${metric.unit})` : ''}`, pointsOf(swept, option, ({ metrics: scores }) => scores.get(metric.id)), levelsOf(metric), false)),
       sweepFigure(option, 'misfit', misfits, [{ text: 'noise', mean: 1 }], spans(misfits.map(({ mean }) => mean), 20)),
     ];
   }).filter((figure) => figure !== null);

@@ -1,16 +1,20 @@
-import type { ReportCost, ReportData, ReportFailure, ReportMetric, ReportRow, ReportScore } from './data.ts';
+import { decimalsFor, durationDecimals, printed } from '../results/numbers.ts';
+import type { Failure, MetricSummary, RowCost, RowSummary } from '../results/summary.ts';
+import type { IndexMetric } from '../run/run-index.ts';
+import type { ReportData } from './data.ts';
 import { html, type Html } from './html.ts';
-import { count, decimalsFor, durationDecimals, fixed, signed } from './numbers.ts';
-import { problemTitle, referenceLabel, type ProblemRows } from './problems.ts';
+import { problemTitle, referenceLabel, type ReportRows } from './problems.ts';
+
+const { count, fixed, signed } = printed;
 
 /** Decimals of one metric on one problem, so that a column lines up. */
-export function metricDecimals(rows: readonly ReportRow[], metric: ReportMetric): number {
-  const scores = rows.flatMap((row) => row.metrics[metric.id] ?? []);
+export function metricDecimals(rows: readonly RowSummary[], metric: IndexMetric): number {
+  const scores = rows.flatMap((row) => row.metrics.get(metric.id) ?? []);
   return decimalsFor(scores.flatMap((score) => score.ci95 ?? []), scores.map((score) => score.mean));
 }
 
 /** Title with its direction and unit: `PSNR ↑ dB`. */
-export const metricTitle = ({ title, better, unit }: ReportMetric): Html =>
+const metricTitle = ({ title, better, unit }: IndexMetric): Html =>
   html`${title}&nbsp;<span class="direction" title="${better} is better">${better === 'higher' ? '↑' : '↓'}</span>${unit ? html` <span class="unit">${unit}</span>` : null}`;
 
 /** Header of a column that the page's script makes sortable; `first` is the order of the first click. */
@@ -23,12 +27,12 @@ const costColumns = [
 ] as const;
 
 /** Quality, paired difference to the best mean, misfit and cost of every method on one problem. */
-export function summaryTable({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html {
+export function summaryTable({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html {
   const hasMisfit = rows.some(({ misfit }) => misfit);
   const firstCost = 1 + 2 * metrics.length + (hasMisfit ? 1 : 0);
-  const better = ({ better }: ReportMetric) => (better === 'higher' ? 'descending' : 'ascending');
+  const better = ({ better }: IndexMetric) => (better === 'higher' ? 'descending' : 'ascending');
   const secondsDecimals = durationDecimals(rows.flatMap(({ cost }) => cost?.secondsPerSample ?? []));
-  const show = (key: keyof ReportCost, value: number): string => (key === 'secondsPerSample' ? fixed(value, secondsDecimals) : count(value));
+  const show = (key: keyof RowCost, value: number): string => (key === 'secondsPerSample' ? fixed(value, secondsDecimals) : count(value));
   const columns = metrics.map((metric) => ({ metric, decimals: metricDecimals(rows, metric), reference: referenceLabel(rows, metric) }));
   return html`<div class="scroll"><table class="summary sortable">
 <thead>
@@ -39,11 +43,11 @@ export function summaryTable({ rows }: ProblemRows, metrics: readonly ReportMetr
   ])}${hasMisfit ? sortable(firstCost - 1, 'ascending', html`<span title="norm of y - A(x) over that of the noise; 1 is the noise level">misfit</span>`) : null}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}</tr>
 </thead>
 <tbody>
-${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` : null}>
-<th scope="row" data-value="${row.label}">${methodName(row)}</th>${row.status === 'skipped'
-    ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.reason ?? 'no reason given'}</td>`
+${rows.map((row) => html`<tr${row.skipped !== undefined ? html` class="skipped"` : null}>
+<th scope="row" data-value="${row.label}">${methodName(row)}</th>${row.skipped !== undefined
+    ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.skipped}</td>`
     : [
-      columns.map(({ metric, decimals, reference }) => scoreCells(row, row.metrics[metric.id], decimals, reference)),
+      columns.map(({ metric, decimals, reference }) => scoreCells(row, row.metrics.get(metric.id), decimals, reference)),
       hasMisfit ? html`<td data-value="${row.misfit?.mean}" class="first">${row.misfit ? fixed(row.misfit.mean, 2) : '–'}</td>` : null,
       costColumns.map(({ key }, index) => html`<td data-value="${row.cost?.[key]}"${index === 0 ? html` class="first"` : null}>${row.cost ? show(key, row.cost[key]) : '–'}</td>`),
     ]}</tr>
@@ -51,15 +55,15 @@ ${rows.map((row) => html`<tr${row.status === 'skipped' ? html` class="skipped"` 
 </table></div>`;
 }
 
-function methodName(row: ReportRow): Html {
+function methodName(row: RowSummary): Html {
   const id = row.method.replace(/^guidance\//, '');
   const about = [row.label.toLowerCase() === id ? '' : id, row.options,
-    row.status === 'done' ? `${row.steps} steps` : ''].filter((text) => text !== '').join(', ');
-  return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${row.failures > 0
-    ? html`<a class="failed" href="#failures">${row.failures} failed</a>` : null}`;
+    row.skipped === undefined ? `${row.steps} steps` : ''].filter((text) => text !== '').join(', ');
+  return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${row.failed.length > 0
+    ? html`<a class="failed" href="#failures">${row.failed.length} failed</a>` : null}`;
 }
 
-function scoreCells(row: ReportRow, score: ReportScore | undefined, decimals: number, reference: string | undefined): Html {
+function scoreCells(row: RowSummary, score: MetricSummary | undefined, decimals: number, reference: string | undefined): Html {
   if (!score) return html`<td data-value="" class="score first">–</td><td data-value="">–</td>`;
   const { mean, ci95, ofMean, difference, best } = score;
   const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">${best ? html`<span class="winner">best</span>` : null}${fixed(mean, decimals)}${plusMinus(ci95, decimals)}${ofMean
@@ -68,8 +72,8 @@ function scoreCells(row: ReportRow, score: ReportScore | undefined, decimals: nu
     return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}</td>`;
   }
   const { pHolm, winRate } = difference;
-  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${pHolm.toFixed(3)}`,
-    winRate === undefined ? '' : `better\u00a0on\u00a0${Math.round(100 * winRate)}\u00a0%`].filter((text) => text !== '').join(', ');
+  const about = [pHolm === undefined ? '' : pHolm < 0.001 ? 'p\u00a0<\u00a00.001' : `p\u00a0=\u00a0${fixed(pHolm, 3)}`,
+    `better\u00a0on\u00a0${Math.round(100 * winRate)}\u00a0%`].filter((text) => text !== '').join(', ');
   return html`${quality}<td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${about
     ? html`<span class="about">${about}</span>` : null}</td>`;
 }
@@ -81,13 +85,13 @@ const plusMinus = (ci95: number | null, decimals: number): Html | null =>
 export const isResolved = ({ mean, ci95 }: { readonly mean: number; readonly ci95: number | null }): boolean =>
   ci95 !== null && Math.abs(mean) > ci95;
 
-/** What the table says, in one sentence a metric. */
-export function verdicts({ rows }: ProblemRows, metrics: readonly ReportMetric[]): Html {
+/** The outcome of each metric in a sentence: who is best, or why nobody is. */
+export function verdicts({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html {
   const sentences = metrics.flatMap((metric) => {
-    const winner = rows.find((row) => row.metrics[metric.id]?.best);
+    const winner = rows.find((row) => row.metrics.get(metric.id)?.best);
     const reference = referenceLabel(rows, metric);
     const rivals = rows.filter((row) => {
-      const difference = row.metrics[metric.id]?.difference;
+      const difference = row.metrics.get(metric.id)?.difference;
       return difference !== undefined && !isResolved(difference);
     });
     if (winner) return [html`<b>${metric.title}</b> ${winner.label} is best; every other interval of a paired difference excludes zero.`];
@@ -102,8 +106,8 @@ function list(names: readonly string[]): string {
 }
 
 /** Score of every image under every method that ran on one problem. */
-export function imageScoresTable({ rows }: ProblemRows, { metrics, imageNames }: Pick<ReportData, 'metrics' | 'imageNames'>): Html {
-  const done = rows.filter((row) => row.status === 'done');
+export function imageScoresTable({ rows }: ReportRows, { metrics, imageNames }: Pick<ReportData, 'metrics' | 'imageNames'>): Html {
+  const done = rows.filter(({ skipped }) => skipped === undefined);
   const columns = metrics.flatMap((metric) => done.map((row, index) => ({ metric, row, first: index === 0, decimals: metricDecimals(rows, metric) })));
   return html`<div class="scroll tall"><table class="scores sortable">
 <thead>
@@ -112,14 +116,14 @@ export function imageScoresTable({ rows }: ProblemRows, { metrics, imageNames }:
 </thead>
 <tbody>
 ${imageNames.map((name, image) => html`<tr><th scope="row" data-value="${name}">${name}</th>${columns.map(({ metric, row, first, decimals }) => {
-    const score = row.perImage[metric.id]?.[image] ?? null;
+    const score = row.metrics.get(metric.id)?.perImage[image] ?? null;
     return html`<td data-value="${score}"${first ? html` class="first"` : null}>${score === null ? '–' : fixed(score, decimals)}</td>`;
   })}</tr>
 `)}</tbody>
 </table></div>`;
 }
 
-export function failuresTable(failures: readonly ReportFailure[]): Html {
+export function failuresTable(failures: readonly Failure[]): Html {
   const columns = ['problem', 'method', 'image', 'sample', 'step', 'what happened'];
   return html`<div class="scroll"><table class="failures sortable">
 <thead><tr>${columns.map((title, index) => sortable(index, 'ascending', html`${title}`))}</tr></thead>

@@ -1,60 +1,57 @@
-import { tablesOf, type IndexMetric, type RunIndex } from '../run/run-index.ts';
-import { progressOf, type Estimate, type MetricSummary, type RowSummary } from './summary.ts';
-import { plural, showNumber, textTable } from '../machine/text-table.ts';
+import { plural, textTable } from '../machine/text-table.ts';
+import type { IndexMetric, RunIndex } from '../run/run-index.ts';
+import { columnDecimals, plain } from './numbers.ts';
+import { problemsOf, type ProblemRows } from './problems.ts';
+import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
 
-/** One number of decimals for a column: three where all values are small, else two. */
-const decimalsOf = (values: readonly number[]): number => (values.every((value) => Math.abs(value) < 2) ? 3 : 2);
-
-const showEstimate = ({ mean, ci95 }: Pick<Estimate, 'mean' | 'ci95'>, decimals: number, sign = false): string =>
-  `${sign && mean >= 0 ? '+' : ''}${mean.toFixed(decimals)}${ci95 === null ? '' : ` ± ${ci95.toFixed(decimals)}`}`;
+const { amount, estimate, fixed, signed } = plain;
 
 const showDifference = ({ difference, best }: MetricSummary, decimals: number): string =>
-  difference ? showEstimate(difference, decimals, true) : best ? 'best' : 'unresolved';
+  difference ? estimate(difference, decimals, signed) : best ? 'best' : 'unresolved';
 
 type Column = { readonly title: string; readonly cell: (row: RowSummary) => string };
 
 const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readonly Column[] => {
   const of = (row: RowSummary): MetricSummary | undefined => row.metrics.get(metric.id);
   const found = rows.flatMap((row) => of(row) ?? []);
-  const decimals = decimalsOf(found.map(({ mean }) => mean));
+  const decimals = columnDecimals(found.map(({ mean }) => mean));
   const title = `${metric.id}${metric.unit === undefined ? '' : ` (${metric.unit})`} ${metric.better === 'higher' ? '↑' : '↓'}`;
   const shown = (show: (summary: MetricSummary) => string) => (row: RowSummary): string => {
     const summary = of(row);
     return summary ? show(summary) : '-';
   };
   return [
-    { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${showEstimate(summary, decimals)}`) },
+    { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${estimate(summary, decimals)}`) },
     { title: 'to best', cell: shown((summary) => (found.length > 1 ? showDifference(summary, decimals) : '')) },
-    ...(found.some(({ ofMean }) => ofMean) ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? showEstimate(ofMean, decimals) : '-')) }] : []),
+    ...(found.some(({ ofMean }) => ofMean) ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? estimate(ofMean, decimals) : '-')) }] : []),
   ];
 };
 
 const otherColumns: readonly Column[] = [
-  { title: 'misfit', cell: ({ misfit }) => (misfit ? misfit.mean.toFixed(2) : '-') },
-  { title: 'forwards', cell: ({ cost }) => (cost ? showNumber(cost.forwards) : '-') },
-  { title: 'vjps', cell: ({ cost }) => (cost ? showNumber(cost.vjps) : '-') },
-  { title: 'A calls', cell: ({ cost }) => (cost ? showNumber(cost.operatorCalls) : '-') },
-  { title: 's/sample', cell: ({ cost }) => (cost ? showNumber(cost.secondsPerSample) : '-') },
+  { title: 'misfit', cell: ({ misfit }) => (misfit ? fixed(misfit.mean, 2) : '-') },
+  { title: 'forwards', cell: ({ cost }) => (cost ? amount(cost.forwards) : '-') },
+  { title: 'vjps', cell: ({ cost }) => (cost ? amount(cost.vjps) : '-') },
+  { title: 'A calls', cell: ({ cost }) => (cost ? amount(cost.operatorCalls) : '-') },
+  { title: 's/sample', cell: ({ cost }) => (cost ? amount(cost.secondsPerSample) : '-') },
   { title: 'MB', cell: ({ cost }) => (cost ? Math.round(cost.peakMemory / 2 ** 20).toString() : '-') },
 ];
 
-const showFailures = ({ images }: RunIndex, { row, failed }: RowSummary): readonly string[] => {
+const showFailures = ({ images }: RunIndex, { label, cells, failed }: RowSummary): readonly string[] => {
   const [first] = failed;
   if (first === undefined) return [];
-  return [`  ${row.label}: ${failed.length} of ${row.cells.flat().length} samples failed, the first of ${images[first.image]} at step ${first.step}: ${first.reason}`];
+  return [`  ${label}: ${failed.length} of ${cells.flat().length} samples failed, the first of ${images[first.image]} at step ${first.step}: ${first.reason}`];
 };
 
-const block = (index: RunIndex, rows: readonly RowSummary[]): string => {
-  const [first] = rows;
-  const ran = rows.filter(({ row }) => row.skipped === undefined);
-  const columns: readonly Column[] = [{ title: 'method', cell: ({ row }) => row.label }, ...index.metrics.flatMap((metric) => metricColumns(metric, ran)), ...otherColumns];
+const block = (index: RunIndex, { operator, sigmaY, rows }: ProblemRows<RowSummary>): string => {
+  const ran = rows.filter(({ skipped }) => skipped === undefined);
+  const columns: readonly Column[] = [{ title: 'method', cell: ({ label }) => label }, ...index.metrics.flatMap((metric) => metricColumns(metric, ran)), ...otherColumns];
   const failed = ran.some((row) => row.failed.length > 0) ? [{ title: 'failed', cell: (row: RowSummary) => String(row.failed.length) }] : [];
   const all = [...columns, ...failed];
   return [
-    `${first?.row.operator}, sigmaY ${first?.row.sigmaY}`,
+    `${operator}, sigmaY ${sigmaY}`,
     '',
     textTable(all.map(({ title }) => title), ran.map((row) => all.map(({ cell }) => cell(row)))),
-    ...rows.flatMap(({ row }) => (row.skipped === undefined ? [] : [`  ${row.label}: skipped, ${row.skipped}`])),
+    ...rows.flatMap(({ label, skipped }) => (skipped === undefined ? [] : [`  ${label}: skipped, ${skipped}`])),
     ...rows.flatMap((row) => showFailures(index, row)),
   ].join('\n');
 };
@@ -65,7 +62,7 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
   return [
     `${index.title}: ${plural(index.images.length, index.truthUnknown ? 'measurement' : 'image')}, ${plural(index.samples, 'sample')} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
     '',
-    ...tablesOf(rows, ({ row }) => row).flatMap((table) => [block(index, table), '']),
+    ...problemsOf(rows).flatMap((problem) => [block(index, problem), '']),
     ...(index.metrics.length > 0 ? ['Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.'] : []),
     ...(index.metrics.length > 0 && index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
     'misfit: ||y - A(x)|| / (sigmaY sqrt(entries)); 1 is the level of the noise.',

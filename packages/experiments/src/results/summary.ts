@@ -1,48 +1,85 @@
+import { at } from '@tweedie/core';
 import { MISFIT } from '../run/misfit.ts';
-import { meanCell, tablesOf, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
+import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
 import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
 import type { Cell, Store } from '../run/store.ts';
+import { problemsOf } from './problems.ts';
 
-/** `ci95`: half width of the 95 % interval, 1.96 standard errors over images; null where there is one image. */
+/**
+ * A mean over images. `ci95` is the half width of its 95 % interval, 1.96 standard errors; null where there is one
+ * image.
+ */
 export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
 
-/** `ci95` is from Student's t here, so that the interval excludes zero exactly where the paired t test has p < 0.05, for few images too. */
-export type Difference = Estimate & {
+/**
+ * The mean of paired differences to the best row. Its `ci95` is from Student's t, so that the interval excludes zero
+ * exactly where the paired t test has p < 0.05, for few images too.
+ */
+type Difference = Estimate & {
   /** Label of the row with the best mean. */
   readonly to: string;
-  /** Paired t test, two-sided, Holm over the rows of the table. */
+  /** Two-sided p of the paired t test, corrected by Holm over the rows of the table. */
   readonly pHolm?: number;
   /** Share of images on which this row is better, ties half. */
   readonly winRate: number;
 };
 
 export type MetricSummary = Estimate & {
-  /** Mean over the samples of each image that did not fail. */
+  /** Score of each image, the mean over its samples that did not fail; null where there is none. */
   readonly perImage: readonly (number | null)[];
   /** Score of the mean of the samples, where there are several. */
   readonly ofMean?: Estimate;
   /** This row minus the best one, over the images that both have. */
   readonly difference?: Difference;
-  /** Best mean, and the interval of the difference to every other row excludes zero. */
+  /**
+   * Whether the row is the winner: it has the best mean, and the interval of the difference to every other row
+   * excludes zero.
+   */
   readonly best: boolean;
 };
 
-export type RowCost = { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number; readonly peakMemory: number };
+/** The cost of one sample, a mean over the samples of the row. */
+export type RowCost = {
+  /** Forward passes of the network: the papers' NFE. */
+  readonly forwards: number;
+  /** Vector-Jacobian products of the network: about two forwards each. */
+  readonly vjps: number;
+  /** Calls of the measurement operator. */
+  readonly operatorCalls: number;
+  /** Wall clock of sampling, compilation left out. */
+  readonly secondsPerSample: number;
+  /** Largest resident memory seen while the row ran, bytes. */
+  readonly peakMemory: number;
+};
 
-export type RowSummary = {
-  readonly row: IndexRow;
-  /** By metric id; a metric without a finite score is left out. */
+/** A row of the comparison with what has come of it. */
+export type RowSummary = IndexRow & {
+  /** Scores by metric id; a metric without a finite score is left out. */
   readonly metrics: ReadonlyMap<string, MetricSummary>;
-  /** || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0. */
+  /**
+   * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
+   */
   readonly misfit?: Estimate;
-  /** Per sample; undefined where nothing has run. */
+  /** Cost of one sample; undefined where nothing has run. */
   readonly cost?: RowCost;
   /** Samples that are there, failed ones included. */
   readonly finished: number;
+  /** Samples that failed: `image` by its position and `sample` by its number among those of the image, both from 0. */
   readonly failed: readonly { readonly image: number; readonly sample: number; readonly step: number; readonly reason: string }[];
 };
 
-/** How far a run has come, in samples. */
+/** The row that something is about. */
+export type Place = Pick<IndexRow, 'operator' | 'sigmaY' | 'method' | 'label'>;
+export const placeOf = ({ operator, sigmaY, method, label }: Place): Place => ({ operator, sigmaY, method, label });
+
+/** A sample that failed, `image` by name: at which step that was seen, and why. */
+export type Failure = Place & { readonly image: string; readonly sample: number; readonly step: number; readonly reason: string };
+
+/** Every sample of a run that failed. */
+export const failuresOf = ({ images }: RunIndex, rows: readonly RowSummary[]): readonly Failure[] =>
+  rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: at(images, image, 'image'), ...failure })));
+
+/** Samples of a run that are there, and those that it will have. */
 export const progressOf = (index: RunIndex, rows: readonly RowSummary[]): { readonly finished: number; readonly expected: number } => ({
   finished: rows.reduce((sum, row) => sum + row.finished, 0),
   expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
@@ -89,22 +126,26 @@ const differenceTo = (best: Scores, row: Scores, better: IndexMetric['better']):
 /** One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. */
 export const compareRows = (rows: readonly Scores[], better: IndexMetric['better']): readonly (MetricSummary | undefined)[] => {
   const sound = rows.map(({ perImage }) => perImage.filter(finite));
-  const scored = rows.flatMap((row, i) => ((sound[i]?.length ?? 0) > 0 ? [{ row, mean: mean(sound[i] ?? []) }] : []));
+  const scored = rows.flatMap((row, i) => {
+    const values = at(sound, i, 'row');
+    return values.length > 0 ? [{ row, mean: mean(values) }] : [];
+  });
   const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
-  const others = scored.filter((candidate) => candidate !== best).map(({ row }) => ({ row, difference: best && differenceTo(best.row, row, better) }));
-  const adjusted = holm(others.map(({ difference }) => difference?.p ?? 1));
-  const wonAll = others.length > 0 && others.every(({ difference }) => difference?.resolved === true);
+  const others = best === undefined ? [] : scored
+    .filter((candidate) => candidate !== best)
+    .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
+  const adjusted = holm(others.map(({ difference }) => difference.p));
+  const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
   return rows.map((row, i): MetricSummary | undefined => {
-    const values = sound[i] ?? [];
+    const values = at(sound, i, 'row');
     if (values.length === 0) return undefined;
     const common = { ...estimate(values), perImage: row.perImage, ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}) };
     if (row === best?.row) return { ...common, best: wonAll };
     const position = others.findIndex((other) => other.row === row);
-    const found = others[position]?.difference;
-    if (!found || found.n === 0) return { ...common, best: false };
-    const { p: _, resolved: __, ...difference } = found;
-    const pHolm = adjusted[position];
-    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 && pHolm !== undefined ? { pHolm } : {}) } };
+    const { p: _, resolved: __, ...difference } = at(others, position, 'row with scores').difference;
+    if (difference.n === 0) return { ...common, best: false };
+    const pHolm = at(adjusted, position, 'p value');
+    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 ? { pHolm } : {}) } };
   });
 };
 
@@ -127,7 +168,7 @@ export const perImageOf = (index: RunIndex, row: IndexRow, cells: ReadonlyMap<st
     return own.length === 0 ? null : mean(own);
   });
 
-/** Tables of what is stored, in the order of the index. */
+/** Sums up what is stored of each row, in the order of the index. */
 export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' | 'scores'>): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);
@@ -139,10 +180,9 @@ export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' |
       perImage: perImageOf(index, row, cells, values),
       ofMean: row.cells.map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined)).filter(finite),
     });
-    for (const table of tablesOf(index.rows, (row) => row)) {
-      compareRows(table.map(scoresOf), better).forEach((summary, i) => {
-        const row = table[i];
-        if (row && summary) metrics.get(row)?.set(id, summary);
+    for (const { rows } of problemsOf(index.rows)) {
+      compareRows(rows.map(scoresOf), better).forEach((summary, i) => {
+        if (summary) metrics.get(at(rows, i, 'row'))?.set(id, summary);
       });
     }
   }
@@ -154,7 +194,7 @@ export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' |
     const cost = costOf(own.map(({ cell }) => cell));
     const misfit = perImageOf(index, row, cells, misfits).filter(finite);
     return {
-      row,
+      ...row,
       metrics: metrics.get(row) ?? new Map(),
       ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
       ...(cost ? { cost } : {}),

@@ -1,4 +1,4 @@
-import { disposeProblem, disposeTree, stackProblems, tf, type Image, type Metric, type Problem } from '@tweedie/core';
+import { at, disposeProblem, disposeTree, stackProblems, tf, type Image, type Metric, type Problem } from '@tweedie/core';
 import { MISFIT } from './misfit.ts';
 import { loadProblem } from './problems.ts';
 import type { PlannedRow } from '../plan/rows.ts';
@@ -12,25 +12,25 @@ export const meanOf = (samples: readonly Float32Array[]): Float32Array => {
   return Float32Array.from(first ?? [], (_, i) => samples.reduce((sum, sample) => sum + (sample[i] ?? 0), 0) / samples.length);
 };
 
-/** What there is to score: one picture made of stored samples. */
+/** A picture that is to be scored: a stored sample, or the mean of some. */
 type Wanted = { readonly cell: string; readonly samples: readonly string[]; readonly problem: string };
 
-/** What a row has no score of yet. */
+/** The pictures of a row that have no score yet. */
 const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: ReadonlyMap<string, number>): readonly Wanted[] =>
   row.cells.flatMap((samples, position): Wanted[] => {
-    const problem = row.problems[position] ?? '';
+    const problem = at(row.problems, position, 'problem of a row');
     const single = soundOf(samples, cells).map((cell) => ({ cell, samples: [cell], problem }));
     return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
   }).filter(({ cell }) => !known.has(cell));
 
-/** One measure of one picture [1, H, W, C]. */
-type Measure = (x: Image, problem: Problem) => Promise<number | undefined>;
+/** A measure of one picture [1, H, W, C]. */
+type Measure = (x: Image, problem: Problem) => Promise<number>;
 
 const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measure, key: string, { index, store }: Run): Promise<Score> => {
   const problem = loadProblem(store.folder, hash);
   const x: Image = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]);
   try {
-    return { cell, metric: key, value: (await measure(x, problem)) ?? NaN };
+    return { cell, metric: key, value: await measure(x, problem) };
   } finally {
     x.dispose();
     disposeProblem(problem);
@@ -39,33 +39,35 @@ const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measur
 
 const scoreBy = (metric: Metric): Measure => async (x, { x0 }) => {
   const reference: Image = tf.expandDims(x0);
-  const [value] = await metric.compare(x, reference);
+  const values = await metric.compare(x, reference);
   reference.dispose();
-  return value;
+  return at(values, 0, 'score of a picture');
 };
 
 const misfitBy = ({ misfit }: Run, { operator: { operator } }: PlannedRow): Measure => async (x, problem) => {
   const measured = stackProblems([problem]);
-  const [value] = await misfit.measure(operator, x, measured);
+  const values = await misfit.measure(operator, x, measured);
   disposeTree({ y: measured.y, drawn: measured.drawn });
-  return value;
+  return at(values, 0, 'misfit of a picture');
 };
 
-/** Scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples of each image. */
+/**
+ * Makes the scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples
+ * of each image.
+ */
 export const completeScores = async (run: Run): Promise<void> => {
   const { index, metrics, rows, store, watch } = run;
   const cells = await store.cells();
   const jobs: { row: IndexRow; measure: Measure; key: string; wanted: readonly Wanted[] }[] = [];
   for (const [m, metric] of metrics.entries()) {
-    const key = index.metrics[m]?.key ?? '';
+    const { key } = at(index.metrics, m, 'metric of the index');
     const known = await store.scores(key);
     jobs.push(...index.rows.map((row) => ({ row, measure: scoreBy(metric), key, wanted: wantedOf(row, cells, known) })));
   }
   const known = await store.scores(MISFIT);
   for (const [i, row] of index.rows.entries()) {
-    const planned = rows[i];
-    if (planned === undefined || row.sigmaY === 0) continue;
-    jobs.push({ row, measure: misfitBy(run, planned), key: MISFIT, wanted: wantedOf(row, cells, known).filter(({ samples }) => samples.length === 1) });
+    if (row.sigmaY === 0) continue;
+    jobs.push({ row, measure: misfitBy(run, at(rows, i, 'planned row')), key: MISFIT, wanted: wantedOf(row, cells, known).filter(({ samples }) => samples.length === 1) });
   }
   const total = jobs.reduce((sum, { wanted }) => sum + wanted.length, 0);
   let done = 0;
@@ -80,7 +82,9 @@ export const completeScores = async (run: Run): Promise<void> => {
   }
 };
 
-/** Lets each metric score the first image against itself, so that one that cannot says so before anything is sampled. */
+/**
+ * Lets each metric score the first image against itself, so that one that cannot says so before anything is sampled.
+ */
 export const tryMetrics = async ({ index, metrics, store }: Run): Promise<void> => {
   const [hash] = index.rows.flatMap(({ problems }) => problems);
   if (hash === undefined) return;

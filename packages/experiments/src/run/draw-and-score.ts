@@ -2,7 +2,10 @@ import { completeScores, tryMetrics } from './complete-scores.ts';
 import { misfitMeter } from './misfit.ts';
 import { runRows, type Run } from './runner.ts';
 
-/** Draws and scores what the index of a run names and what is not there yet. `begin` is called when the metrics are seen to work, before anything is drawn. */
+/**
+ * Draws and scores what the index of a run names and what is not there yet. `begin` is called when the metrics are seen
+ * to work, before anything is drawn.
+ */
 export const drawAndScore = async (parts: Omit<Run, 'misfit'>, begin?: () => Promise<void>): Promise<void> => {
   const misfit = misfitMeter(parts.engine);
   const run: Run = { ...parts, misfit };

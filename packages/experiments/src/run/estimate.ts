@@ -7,7 +7,10 @@ import type { Workbench } from '../plan/workbench.ts';
 /** Steps that are run: the first compiles, the others are timed. */
 const STEPS = 4;
 
-/** Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the row. */
+/**
+ * Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the
+ * row.
+ */
 const estimateRow = async (bench: Workbench, engine: Engine, { operator, method, sigmaY }: PlannedRow, image: CleanImage): Promise<number> => {
   const { experiment, model, chunk } = bench;
   const { imageShape } = model;

@@ -21,8 +21,8 @@ const folderOf = (name: string, importer: string): string => {
 };
 
 /**
- * Hash of the code that a package runs: its manifest files and sources (`src`, or `dist` where it is built only), and the same of every
- * `@tweedie/` package that it depends on. A result whose code has changed is computed anew.
+ * Hash of the code that a package runs: its manifest files and sources (`src`, or `dist` where it is built only), and
+ * the same of every `@tweedie/` package that it depends on. A result whose code has changed is computed anew.
  */
 export const codeHash = (folder: string, known = new Map<string, string>()): string => {
   const before = known.get(folder);

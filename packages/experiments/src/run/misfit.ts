@@ -1,6 +1,6 @@
 import { sampleNorm, sampleSum, type Engine, type Image, type Measured, type MeasuredTensors, type Operator } from '@tweedie/core';
 
-/** What the misfit of a sample is stored under, beside the scores of metrics. */
+/** The name under which the misfit of a sample is stored, beside the scores of metrics. */
 export const MISFIT = 'misfit';
 
 export interface MisfitMeter {
@@ -10,11 +10,12 @@ export interface MisfitMeter {
 }
 
 /**
- * How far samples are from the measurement that they were drawn for, in units of its noise:
+ * Measures how far samples are from the measurement that they were drawn for, in units of its noise:
  *
  *   misfit = || y - A(x) ||_2 / (sigmaY sqrt(n))       n entries of y that carry noise
  *
- * The clean image has 1 give or take 1 / sqrt(2 n). Well above 1 the measurement is not fitted, well below it its noise is. Not defined for sigmaY = 0.
+ * The clean image has 1 give or take 1 / sqrt(2 n). Well above 1 the measurement is not fitted, well below it its noise
+ * is. Not defined for sigmaY = 0.
  */
 export const misfitMeter = (engine: Engine): MisfitMeter => {
   const meterOf = (operator: Operator) =>

@@ -1,11 +1,11 @@
-import type { Engine, Metric } from '@tweedie/core';
+import { at, type Engine, type Metric } from '@tweedie/core';
 import type { Labelled, Reference } from '../recipe/experiment.ts';
-import { freeEnergyIndex } from '../results/free-energy.ts';
+import { freeEnergyIndex } from '../plan/free-energy.ts';
 import { identify } from './identity.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
-import { codeOf, provenanceOf, VERSION } from './provenance.ts';
+import { codeOf, provenanceOf, VERSION, type CodeOf } from './provenance.ts';
 import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
@@ -17,6 +17,12 @@ const showOptions = (options: Readonly<Record<string, unknown>>): string =>
 /** Hashes of the problems of one operator and noise level, by image. */
 type Problems = ReadonlyMap<string, readonly string[]>;
 const problemsKey = (operator: Labelled, sigmaY: number): string => `${operator.label}\n${sigmaY}`;
+
+const problemsOn = (problems: Problems, { operator: { reference }, sigmaY }: PlannedRow): readonly string[] => {
+  const hashes = problems.get(problemsKey(reference, sigmaY));
+  if (hashes === undefined) throw new RangeError(`no problems were made of operator ${reference.label} at sigmaY ${sigmaY}.`);
+  return hashes;
+};
 
 const makeProblems = async (bench: Workbench, folder: string, { signal, onProgress }: Watch): Promise<{ problems: Problems; names: readonly string[] }> => {
   const { experiment, operators } = bench;
@@ -41,12 +47,18 @@ const makeProblems = async (bench: Workbench, folder: string, { signal, onProgre
 };
 
 /**
- * Everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order of rows, other methods, the
- * number of images or samples, metrics.
+ * Hash of everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order
+ * of rows, other methods, the number of images or samples, metrics.
  */
-const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: ReadonlyMap<string, string>, { operator, method }: PlannedRow): string => {
+const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: CodeOf, { operator, method }: PlannedRow): string => {
   const { reference } = method;
-  const used = { guidance: reference.id, scheduler: reference.scheduler.id, model: experiment.model.id, operator: operator.reference.id, engine: experiment.engine.id };
+  const used = [
+    ['guidance', reference.id],
+    ['scheduler', reference.scheduler.id],
+    ['model', experiment.model.id],
+    ['operator', operator.reference.id],
+    ['engine', experiment.engine.id],
+  ] as const;
   return identify({
     tweedie: VERSION,
     seed: experiment.seed,
@@ -57,7 +69,7 @@ const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, co
     scheduler: plain(reference.scheduler),
     engine: { ...plain(experiment.engine), facts: engine.facts },
     chunk,
-    code: Object.entries(used).map(([kind, id]) => [kind, code.get(`${kind}/${id}`)]),
+    code: used.map(([kind, id]) => [kind, code(kind, id)]),
   });
 };
 
@@ -65,7 +77,7 @@ type Parts = {
   readonly bench: Workbench;
   readonly rows: readonly PlannedRow[];
   readonly engine: Engine;
-  /** Same order as the experiment's. */
+  /** The metrics of the experiment, in its order. */
   readonly metrics: readonly Metric[];
   readonly command: string;
   readonly watch: Watch;
@@ -77,13 +89,12 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
   const freeEnergy = freeEnergyIndex(bench);
   const code = codeOf(bench);
   const { problems, names } = await makeProblems(bench, folder, watch);
-  const metrics = made.flatMap(({ better, unit }, i): IndexMetric[] => {
-    const reference = experiment.metrics[i];
-    if (reference === undefined) return [];
-    const { id, label, options } = reference;
+  const metrics = made.map(({ better, unit }, i): IndexMetric => {
+    const { id, label, options } = at(experiment.metrics, i, 'metric of the experiment');
     // The unit has its own place.
     const title = label === id ? registry.find('metric', id).title.replace(` (${unit})`, '') : label;
-    return [{ id: label, title, better, ...(unit === undefined ? {} : { unit }), key: identify({ id, options, code: code.get(`metric/${id}`) }) }];
+    const key = identify({ id, options, code: code('metric', id) });
+    return { id: label, title, better, ...(unit === undefined ? {} : { unit }), key };
   });
   const samples = Array.from({ length: experiment.samples }, (_, sample) => sample);
   return {
@@ -100,7 +111,7 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
     provenance: provenanceOf(bench, engine, code),
     rows: rows.map((row): IndexRow => {
       const { reference, steps } = row.method;
-      const hashes = problems.get(problemsKey(row.operator.reference, row.sigmaY)) ?? [];
+      const hashes = problemsOn(problems, row);
       const identity = rowIdentity(bench, engine, code, row);
       return {
         operator: row.operator.reference.label,

@@ -8,7 +8,7 @@ import { givenProblem } from '../plan/given-problem.ts';
 import type { OperatorPart, Workbench } from '../plan/workbench.ts';
 import { writeWhole } from '../machine/write.ts';
 
-/** What a problem is made of: a clean image, or a measurement alone. */
+/** The source of a problem: a clean image, or a measurement alone. */
 export type CleanImage = { readonly name: string; readonly x0: Float32Array } | { readonly name: string; readonly y: Float32Array };
 
 /** The clean image at a position of the experiment. Call after the model is loaded. */
@@ -24,7 +24,10 @@ export const cleanImage = async ({ experiment, model, dataset }: Workbench, posi
 
 const pathOf = (folder: string, hash: string): string => join(folder, 'problems', `${hash}.safetensors`);
 
-/** The problem of an image; its random numbers follow from the seed, the image's name and the operator. The caller disposes it. */
+/**
+ * The problem of an image; its random numbers follow from the seed, the image's name and the operator. The caller
+ * disposes it.
+ */
 export const problemOf = ({ experiment, model, recipe }: Workbench, { reference, operator }: OperatorPart, sigmaY: number, image: CleanImage): Problem => {
   const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
   const parts = { name: image.name, imageShape: model.imageShape, operator, operatorKey };

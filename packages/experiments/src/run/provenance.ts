@@ -20,8 +20,8 @@ const commit = (): string | undefined => {
   }
 };
 
-/** Every plugin that the experiment uses, once. */
-export const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: Kind; readonly id: string }[] => {
+/** The plugins that an experiment uses, each once. */
+const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: Kind; readonly id: string }[] => {
   const all: { kind: Kind; id: string }[] = [
     { kind: 'model', id: experiment.model.id },
     ...(experiment.images.dataset ? [{ kind: 'dataset' as const, id: experiment.images.dataset.id }] : []),
@@ -34,14 +34,24 @@ export const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: 
   return [...new Map(all.map((plugin) => [`${plugin.kind}/${plugin.id}`, plugin])).values()];
 };
 
-/** Hash of the code of each plugin, by `kind/id`. */
-export const codeOf = (bench: Workbench): ReadonlyMap<string, string> => {
+/** Hash of the code of a plugin that the experiment uses. */
+export type CodeOf = (kind: Kind, id: string) => string;
+
+/** Hashes the code of each plugin that the experiment uses. */
+export const codeOf = (bench: Workbench): CodeOf => {
   const known = new Map<string, string>();
-  return new Map(pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]));
+  const hashes = new Map(pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]));
+  return (kind, id) => {
+    const hash = hashes.get(`${kind}/${id}`);
+    if (hash === undefined) throw new RangeError(`the code of ${kind}/${id} is not known: the experiment does not name it.`);
+    return hash;
+  };
 };
 
-/** What the numbers depend on, in the order in which a reader wants it. Call after the model is loaded. */
-export const provenanceOf = (bench: Workbench, engine: Engine, code: ReadonlyMap<string, string>): readonly Fact[] => {
+/**
+ * The facts that the numbers depend on, in the order in which a reader wants them. Call after the model is loaded.
+ */
+export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): readonly Fact[] => {
   const { experiment, registry, model, chunk } = bench;
   const found = commit();
   return [
@@ -55,7 +65,7 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: ReadonlyMap
     { name: 'machine', value: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads, ${process.platform}, Node ${process.version}` },
     ...pluginsOf(bench).map(({ kind, id }) => {
       const { package: name, version } = registry.find(kind, id);
-      return { name: `${kind}/${id}`, value: `${name} ${version}, code ${(code.get(`${kind}/${id}`) ?? '').slice(0, 12)}` };
+      return { name: `${kind}/${id}`, value: `${name} ${version}, code ${code(kind, id).slice(0, 12)}` };
     }),
   ];
 };

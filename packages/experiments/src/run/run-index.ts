@@ -1,20 +1,32 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
-import type { FreeEnergyIndex } from '../results/free-energy.ts';
-import { identify } from './identity.ts';
+import type { FreeEnergyIndex } from '../plan/free-energy.ts';
 import type { Sweep } from '../recipe/experiment.ts';
 import type { Found } from '../recipe/recipe.ts';
-import type { ReportMetric, ReportRow } from '../report/data.ts';
 import { writeWhole } from '../machine/write.ts';
+import { identify } from './identity.ts';
+import type { Fact } from './provenance.ts';
 
-/** A row of the comparison, and where its results are. */
-export type IndexRow = Pick<ReportRow, 'operator' | 'sigmaY' | 'label' | 'method' | 'options' | 'steps'> & {
-  /** Of a row of a sweep. */
+/** A row of the comparison, one method on one operator and noise level, and where its results are. */
+export type IndexRow = {
+  /** Label of the operator, unique among the operators of the run. */
+  readonly operator: string;
+  /** Standard deviation of the measurement noise, in the units of the operator's output. */
+  readonly sigmaY: number;
+  /** Name of the row, unique within one operator and noise level. */
+  readonly label: string;
+  /** Id of the method. */
+  readonly method: string;
+  /** Options that were given, as shown to a reader: `scale 0.3, norm squared`. Empty where all are defaults. */
+  readonly options: string;
+  /** Noise levels visited. */
+  readonly steps: number;
+  /** The sweep that the row is one of: the label that its rows share, and the swept values of this one. */
   readonly sweep?: Sweep;
-  /** How its options were found, of tuned ones. */
+  /** The search that found the options; absent where they were given. */
   readonly found?: Found;
-  /** Why the row was skipped; then it has no cells. */
+  /** Reason why the row was skipped; it has no cells then. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */
   readonly problems: readonly string[];
@@ -22,12 +34,21 @@ export type IndexRow = Pick<ReportRow, 'operator' | 'sigmaY' | 'label' | 'method
   readonly cells: readonly (readonly string[])[];
 };
 
-export type IndexMetric = ReportMetric & {
-  /** What scores of this metric are stored under. */
+export type IndexMetric = {
+  /** Label of the metric in the recipe, unique among the metrics of the run. */
+  readonly id: string;
+  readonly title: string;
+  readonly better: 'higher' | 'lower';
+  /** Unit of the score, for example `dB`. */
+  readonly unit?: string;
+  /** Name that scores of this metric are stored under. */
   readonly key: string;
 };
 
-/** `run.json` of a run folder: what the last command compared there. With the results it is all that tables and reports are made of. */
+/**
+ * The content of `run.json` in a run folder: what the last command compared there. With the results it is all that
+ * tables and reports are made of.
+ */
 export type RunIndex = {
   readonly title: string;
   readonly notes?: string;
@@ -40,9 +61,9 @@ export type RunIndex = {
   /** True where only measurements were given: nothing is known of the images. */
   readonly truthUnknown?: true;
   readonly freeEnergy?: FreeEnergyIndex;
-  /** Images whose x0hat is kept. */
+  /** Number of images whose x0hat is kept on its way, the first ones. */
   readonly traced: number;
-  readonly provenance: readonly { readonly name: string; readonly value: string }[];
+  readonly provenance: readonly Fact[];
 };
 
 const FILE = 'run.json';
@@ -72,13 +93,7 @@ export const titleIn = (folder: string): string | undefined => {
   }
 };
 
-/** What the score of the mean of several samples is stored under. */
+/** The key under which the score of the mean of several samples is stored. */
 export const meanCell = (cells: readonly string[]): string => `mean of ${identify([...cells].sort())}`;
 
 export const rowTitle = ({ operator, sigmaY, label }: Pick<IndexRow, 'operator' | 'sigmaY' | 'label'>): string => `${operator}, sigmaY ${sigmaY}, ${label}`;
-
-/** Rows of one operator and noise level together, in order. */
-export const tablesOf = <T>(rows: readonly T[], place: (row: T) => Pick<IndexRow, 'operator' | 'sigmaY'>): readonly (readonly T[])[] => {
-  const key = (row: T): string => `${place(row).operator}\n${place(row).sigmaY}`;
-  return [...new Set(rows.map(key))].map((wanted) => rows.filter((row) => key(row) === wanted));
-};

@@ -1,5 +1,5 @@
 import {
-  bindGuidance, disposeProblem, drawBatch, rowsOf, stackImages, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
+  at, bindGuidance, disposeProblem, drawBatch, rowsOf, stackImages, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
@@ -19,7 +19,7 @@ export type Run = {
   readonly bench: Workbench;
   readonly engine: Engine;
   readonly index: RunIndex;
-  /** Same order as `index.rows`. */
+  /** The rows of the index, as they were planned. */
   readonly rows: readonly PlannedRow[];
   readonly metrics: readonly Metric[];
   readonly misfit: MisfitMeter;
@@ -31,7 +31,8 @@ type Drawn = { readonly x: readonly Float32Array[]; readonly failures: readonly 
 
 const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): readonly Work[] =>
   cells.flatMap((samples, position) => samples.map((key, sample) => ({
-    key, sample, problem: problems[position] ?? '', image: images[position] ?? '', traced: position < traced && sample === 0,
+    key, sample, traced: position < traced && sample === 0,
+    problem: at(problems, position, 'problem of a row'), image: at(images, position, 'image'),
   })));
 
 const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
@@ -44,16 +45,18 @@ const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[],
   const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
   if (sound.length === 0) return [];
   const samples = tf.gather(x, sound);
-  const references = stackImages(sound.flatMap((row) => problems[row]?.x0 ?? []));
+  const references = stackImages(sound.map((row) => at(problems, row, 'problem of a batch').x0));
+  const cellOf = (row: number): string => at(work, row, 'sample of a batch').key;
   const scores: Score[] = [];
   for (const [i, metric] of metrics.entries()) {
+    const { key } = at(index.metrics, i, 'metric of the index');
     const values = await metric.compare(samples, references);
-    sound.forEach((row, position) => scores.push({ cell: work[row]?.key ?? '', metric: index.metrics[i]?.key ?? '', value: values[position] ?? NaN }));
+    sound.forEach((row, position) => scores.push({ cell: cellOf(row), metric: key, value: at(values, position, `score by ${key}`) }));
   }
   tf.dispose([samples, references]);
   if (measured.sigmaY > 0) {
     const values = await misfit.measure(operator, x, measured);
-    scores.push(...sound.map((row) => ({ cell: work[row]?.key ?? '', metric: MISFIT, value: values[row] ?? NaN })));
+    scores.push(...sound.map((row) => ({ cell: cellOf(row), metric: MISFIT, value: at(values, row, 'misfit of a batch') })));
   }
   return scores;
 };
@@ -64,7 +67,7 @@ type Bound = { readonly row: IndexRow; readonly planned: PlannedRow; readonly bo
 const runChunk = async (run: Run, { row, planned, bound }: Bound, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
   const { bench, index, store, watch } = run;
   const started = new Date();
-  const padded = Array.from({ length: bench.chunk }, (_, i) => work[Math.min(i, work.length - 1)] ?? work[0]).filter((item) => item !== undefined);
+  const padded = Array.from({ length: bench.chunk }, (_, i) => at(work, Math.min(i, work.length - 1), 'sample of a chunk'));
   const loaded = new Map([...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]));
   const problems = padded.flatMap(({ problem }) => loaded.get(problem) ?? []);
   const recorder = traceRecorder(work.flatMap(({ traced }, i) => (traced ? [i] : [])), bench.experiment.trace ?? 0);
@@ -101,7 +104,7 @@ const saveChunk = async ({ index, store }: Run, row: IndexRow, work: readonly Wo
   const { started, perSample, timing, size } = ledger;
   const finished = new Date();
   for (const [i, trace] of traces) {
-    if (trace.frames.length > 0) writeTrace(store.folder, work[i]?.key ?? '', trace, index.imageShape);
+    if (trace.frames.length > 0) writeTrace(store.folder, at(work, i, 'traced sample').key, trace, index.imageShape);
   }
   const cells = work.map(({ key, problem, image, sample }, i): NewCell => {
     const failure = drawn.failures[i];
@@ -129,7 +132,7 @@ export const runRows = async (run: Run): Promise<void> => {
   const first = new Map(all.flat().reverse().map((item) => [item.key, item]));
   const todo = all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
   // Progress counts steps of samples, so that a long chunk moves too.
-  const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * (index.rows[i]?.steps ?? 0), 0);
+  const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * at(index.rows, i, 'row of the index').steps, 0);
   const total = steps(all);
   let done = total - steps(todo);
   const kept = all.flat().filter(isDone).length;
@@ -137,8 +140,8 @@ export const runRows = async (run: Run): Promise<void> => {
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
   const jobs = index.rows.flatMap((row, i) => {
-    const [planned, work = []] = [rows[i], todo[i]];
-    return planned === undefined || work.length === 0 ? [] : [{ row, planned, work }];
+    const work = at(todo, i, 'work of a row');
+    return work.length === 0 ? [] : [{ row, planned: at(rows, i, 'planned row'), work }];
   });
   for (const job of jobs) {
     const { operator, method } = job.planned;

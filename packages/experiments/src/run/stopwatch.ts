@@ -1,4 +1,4 @@
-import type { BoundGuidance } from '@tweedie/core';
+import { at, type BoundGuidance } from '@tweedie/core';
 
 export type Timing = {
   /** Wall clock without compilation, whole chunk. */
@@ -8,10 +8,12 @@ export type Timing = {
   readonly peakMemory: number;
 };
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  at([...values].sort((a, b) => a - b), Math.floor(values.length / 2), 'lap');
 
 /**
- * Times the steps of a chunk. A step in which something was compiled counts as long as the median of the others, the rest of it as compilation.
+ * Times the steps of a chunk. A step in which something was compiled counts as long as the median of the others, the
+ * rest of it as compilation.
  */
 export const stopwatch = (bound: Pick<BoundGuidance, 'compilations'>) => {
   const plain: number[] = [];

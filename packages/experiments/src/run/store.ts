@@ -44,9 +44,9 @@ export interface Store {
   readonly folder: string;
   /** Cells whose sample is there (or that failed), by key. One whose sample is damaged is not, which is said once. */
   cells(): Promise<Map<string, Cell>>;
-  /** cell key -> value, of one metric. */
+  /** Scores by one metric, by the key of the cell. */
   scores(metric: string): Promise<Map<string, number>>;
-  /** Samples first, then one transaction: a cell in the table has its sample on disk. */
+  /** Stores samples first, then the rest in one transaction: a cell in the table has its sample on disk. */
   save(cells: readonly NewCell[], scores: readonly Score[], imageShape: ImageShape): Promise<void>;
   readSample(key: string): Promise<Float32Array>;
   /** Notes a start of the command with what it ran on. */
@@ -56,7 +56,7 @@ export interface Store {
 
 const FILE = 'results.duckdb';
 const VERSION = 1;
-/** Columns of what is written many rows at a time; the type of each. */
+/** Columns of the tables that are written many rows at a time, with their types. */
 const CELLS = {
   key: 'VARCHAR', run: 'INTEGER', problem: 'VARCHAR', image: 'VARCHAR', operator: 'VARCHAR', sigma_y: 'DOUBLE', label: 'VARCHAR', method: 'VARCHAR',
   sample: 'INTEGER', status: 'VARCHAR', started: 'TIMESTAMP', finished: 'TIMESTAMP', seconds: 'DOUBLE', compile_seconds: 'DOUBLE', sample_hash: 'VARCHAR',
@@ -165,7 +165,7 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     return whole.has(key);
   };
 
-  /** All rows as one value: a statement for each would cost more than small samples do. */
+  /** Inserts all rows as one value: a statement for each would cost more than small samples do. */
   const insert = async <C extends Readonly<Record<string, string>>>(table: string, types: C, rows: readonly RowOf<C>[]): Promise<void> => {
     if (rows.length === 0) return;
     await write(`INSERT OR REPLACE INTO ${table} SELECT unnest(from_json($1, '${JSON.stringify([types])}'), recursive := true)`, [JSON.stringify(rows)]);

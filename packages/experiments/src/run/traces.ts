@@ -6,11 +6,11 @@ import { isWhole, writeWhole } from '../machine/write.ts';
 /** x0hat of one sample on its way: frames [N, H, W, C], levels [N] (sigma, largest first). */
 export type Trace = { readonly levels: readonly number[]; readonly frames: readonly Float32Array[] };
 
-/** Which of `total` steps are kept, evenly, the last one always. */
-export const tracedSteps = (total: number, count: number): ReadonlySet<number> =>
+/** The steps out of `total` that are kept: evenly spaced, the last one always. */
+const tracedSteps = (total: number, count: number): ReadonlySet<number> =>
   new Set(Array.from({ length: Math.min(count, total) }, (_, i) => (count === 1 ? total : 1 + Math.round((i * (total - 1)) / (Math.min(count, total) - 1)))));
 
-/** Keeps x0hat of some rows of a batch at some steps. */
+/** Records x0hat of some rows of a batch at some steps. */
 export const traceRecorder = (rows: readonly number[], count: number) => {
   const traces = new Map(rows.map((row) => [row, { levels: [] as number[], frames: [] as Float32Array[] }]));
   return {

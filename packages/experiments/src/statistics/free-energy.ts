@@ -7,7 +7,7 @@ import { covarianceOf, mixtureMoments, posteriorMixture, type GaussianMixture } 
  * a well is seen to be.
  */
 export type FreeEnergyOptions = {
-  /** Which entry of an image (row-major H, W, C) is restrained. */
+  /** Index of the entry of an image (row-major H, W, C) that is restrained. */
   readonly entry: number;
   /** The histogram: `bins` equal ones from `from` to `to`. */
   readonly from: number;
@@ -19,7 +19,7 @@ export type FreeEnergyOptions = {
   readonly barrier: readonly [low: number, high: number];
 };
 
-/** What the samples of some windows are held against: the exact law of x1 in each, and F at the bins' centres. */
+/** The truth that samples are compared with: the exact law of x1 in each window, and F at the bins' centres. */
 export type FreeEnergyTruth = {
   readonly windows: readonly { readonly centre: number; readonly mean: number; readonly std: number }[];
   readonly energy: readonly number[];
@@ -28,7 +28,10 @@ export type FreeEnergyTruth = {
 export type FreeEnergyResult = {
   /** F at the bins' centres, its lowest value 0; null where no sample fell. */
   readonly energy: readonly (number | null)[];
-  /** Bins that hold enough samples to be compared, of those in the range of errors: a sampler far too narrow leaves most of them empty. */
+  /**
+   * Bins that hold enough samples to be compared, of those in the range of errors: a sampler far too narrow leaves most
+   * of them empty.
+   */
   readonly bins: { readonly compared: number; readonly wanted: number };
   readonly rmse: number;
   readonly maxError: number;
@@ -39,7 +42,7 @@ export type FreeEnergyResult = {
   readonly stdRatioMax: number;
 };
 
-/** Bins with no more samples have no free energy worth comparing. */
+/** A bin with no more samples than this has no free energy worth comparing. */
 const FEW = 20;
 
 export const binCentres = ({ from, to, bins }: Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>): readonly number[] =>
@@ -51,7 +54,7 @@ const highest = (values: readonly number[]): number => values.reduce((a, b) => M
 const within = (x: number, [low, high]: readonly [number, number]): boolean => x > low && x < high;
 
 /** The law of one entry under a mixture. */
-export const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMixture => {
+const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMixture => {
   const { weights, means } = mixture;
   const d = means.length / weights.length;
   return {
@@ -61,7 +64,7 @@ export const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMix
   };
 };
 
-/** Closed form, for windows around `centres` with a restraint of standard deviation sigmaY. */
+/** The truth in closed form, for windows around `centres` with a restraint of standard deviation sigmaY. */
 export const freeEnergyTruth = (prior: GaussianMixture, options: FreeEnergyOptions, centres: readonly number[], sigmaY: number): FreeEnergyTruth => {
   const marginal = marginalOf(prior, options.entry);
   const { weights, means } = marginal;
@@ -101,7 +104,9 @@ export const wham = (counts: readonly (readonly number[])[], restraints: readonl
   return weigh(f);
 };
 
-/** The free energy that the samples of x1, [windows][samples], give, and how far it and the windows are from the truth. */
+/**
+ * The free energy that the samples of x1, [windows][samples], give, and how far it and the windows are from the truth.
+ */
 export const freeEnergy = (samples: readonly (readonly number[])[], options: FreeEnergyOptions, truth: FreeEnergyTruth, sigmaY: number): FreeEnergyResult => {
   const { from, to, bins, errors: errorRange, barrier: barrierRange } = options;
   const centres = binCentres(options);

@@ -1,15 +1,18 @@
 import { logBinomial, normalCdf } from './special.ts';
 
-/** Above this n D^2 both one-sided deviations practically never happen together (relative error below 1e-9), so p is twice the one-sided p. */
+/**
+ * The n D^2 above which both one-sided deviations practically never happen together (relative error below 1e-9), so
+ * that p is twice the one-sided p.
+ */
 const ONE_SIDED_FROM = 4;
 
 export type KolmogorovSmirnov = {
   readonly statistic: number;
-  /** From the exact distribution of the statistic. */
+  /** Two-sided p from the exact distribution of the statistic. */
   readonly pExact: number;
-  /** Kolmogorov's series at sqrt(n) D. */
+  /** Two-sided p from Kolmogorov's series at sqrt(n) D. */
   readonly pAsymptotic: number;
-  /** The series at (sqrt(n) + 0.12 + 0.11 / sqrt(n)) D. */
+  /** Two-sided p from the same series at (sqrt(n) + 0.12 + 0.11 / sqrt(n)) D. */
   readonly pStephens: number;
 };
 

@@ -8,7 +8,7 @@ const TINY = 1e-300;
 const PRECISION = 1e-16;
 
 /** ln Gamma(x), x > 0 (Lanczos, g = 7). */
-export const logGamma = (x: number): number => {
+const logGamma = (x: number): number => {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const z = x - 1;
   let sum: number = LANCZOS[0];
@@ -19,7 +19,10 @@ export const logGamma = (x: number): number => {
 
 export const logBinomial = (n: number, k: number): number => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
 
-/** A continued fraction b0 + a1 / (b1 + a2 / (b2 + ...)) by the modified Lentz method; `term` gives [a, b] of i = 1, 2, ... */
+/**
+ * A continued fraction b0 + a1 / (b1 + a2 / (b2 + ...)) by the modified Lentz method; `term` gives [a, b] of i = 1, 2,
+ * ...
+ */
 const continuedFraction = (b0: number, term: (i: number) => readonly [number, number]): number => {
   let value = b0 === 0 ? TINY : b0;
   let c = value;

@@ -1,6 +1,6 @@
 /**
- * Statistics of scores in float64. Pure functions of plain arrays. Paired functions take the scores of two methods on the same problems and
- * speak of the difference a - b. All tests are two-sided.
+ * Statistics of scores in float64. Pure functions of plain arrays. Paired functions take the scores of two methods on
+ * the same problems and speak of the difference a - b. All tests are two-sided.
  */
 import type { KeyedRandom } from '@tweedie/core';
 import { incompleteBeta, logBinomial, studentCritical, studentTwoSided } from './special.ts';
@@ -9,7 +9,7 @@ export type Interval = readonly [low: number, high: number];
 export type Summary = {
   readonly n: number;
   readonly mean: number;
-  /** With n - 1 in the denominator; NaN for n < 2. */
+  /** Standard deviation with n - 1 in the denominator; NaN for n < 2. */
   readonly std: number;
   readonly standardError: number;
   /** 1.96 standard errors. */
@@ -58,7 +58,7 @@ export const cohensD = (a: readonly number[], b: readonly number[]): number => {
   return center / std;
 };
 
-export type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
+type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
 export const wins = (a: readonly number[], b: readonly number[]): Wins => {
   const d = differences(a, b);
   return { aGreater: d.filter((x) => x > 0).length, equal: d.filter((x) => x === 0).length, bGreater: d.filter((x) => x < 0).length };
@@ -101,7 +101,7 @@ export const holm = (p: readonly number[]): number[] => {
 export const bonferroni = (p: readonly number[]): number[] => p.map((value) => Math.min(1, value * p.length));
 
 /** The quantile with linear interpolation between order statistics; `sorted` ascends. */
-export const quantile = (sorted: readonly number[] | Float64Array, q: number): number => {
+const quantile = (sorted: readonly number[] | Float64Array, q: number): number => {
   const position = q * (sorted.length - 1);
   const below = Math.floor(position);
   const low = sorted[below] ?? NaN;

@@ -9,20 +9,26 @@ export type Wilcoxon = {
   readonly nonzero: number;
   readonly zeros: number;
   readonly ties: boolean;
-  /** By the form that `form` names. */
+  /** Two-sided p, by the form that `form` names. */
   readonly p: number;
   readonly form: 'exact' | 'all sign patterns' | 'asymptotic';
   /** Normal approximation with tie correction, without and with continuity correction. */
   readonly pAsymptotic: number;
   readonly pAsymptoticCorrected: number;
-  /** Over all sign patterns of the ranks at hand: the exact distribution where there are no ties. Only up to 500 differences. */
+  /**
+   * Two-sided p over all sign patterns of the ranks at hand, exact where there are no ties; absent above 500
+   * differences.
+   */
   readonly pExact?: number;
 };
 
-/** Without ties or zeros the distribution is exact up to here, with them only up to the next (as the usual library chooses). */
+/**
+ * Differences up to which p is exact where there are no ties or zeros; with them up to the next number, as the usual
+ * library chooses.
+ */
 const EXACT_UP_TO = 50;
 const PATTERNS_UP_TO = 13;
-/** Work grows with the cube of n: a second at 500. */
+/** Differences up to which sign patterns are counted: the work grows with their cube and takes a second at 500. */
 const COUNTED_UP_TO = 500;
 
 /** Average ranks 1..n of |d|, and the sum of t^3 - t over groups of ties. */
@@ -40,7 +46,10 @@ const rank = (d: readonly number[]): { ranks: number[]; tieSum: number } => {
   return { ranks, tieSum };
 };
 
-/** Two-sided p of the smaller rank sum over all sign patterns. Ranks are doubled, so that averages are whole; counts become probabilities at once. */
+/**
+ * Two-sided p of the smaller rank sum over all sign patterns. Ranks are doubled, so that averages are whole; counts
+ * become probabilities at once.
+ */
 const patternP = (ranks: readonly number[], statistic: number): number => {
   const doubled = ranks.map((value) => Math.round(2 * value));
   const total = doubled.reduce((sum, value) => sum + value, 0);

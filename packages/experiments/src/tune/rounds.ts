@@ -1,4 +1,8 @@
-/** Successive halving: every candidate on few images, the better half on twice as many, until those that are left have seen all. */
+/**
+ * Successive halving: every candidate on few images, the better half on twice as many, until those that are left have
+ * seen all.
+ */
+import { at } from '@tweedie/core';
 
 /** Images that candidates are compared on, round by round: a quarter, half and all of them. */
 export const roundSizes = (images: number): readonly number[] => [...new Set([Math.ceil(images / 4), Math.ceil(images / 2), images])];
@@ -14,12 +18,15 @@ export const samplesFor = (candidates: number, images: number): number => {
 
 /** The most candidates that so many samples allow. */
 export const candidatesFor = (samples: number, images: number): number => {
-  let candidates = Math.floor(samples / (roundSizes(images)[0] ?? 1));
+  let candidates = Math.floor(samples / at(roundSizes(images), 0, 'round'));
   while (candidates > 0 && samplesFor(candidates, images) > samples) candidates--;
   return candidates;
 };
 
-/** Best first; null, the score of a candidate of which a sample failed, comes last. Equal ones keep their order. */
+/**
+ * Compares scores, the best first; null, the score of a candidate of which a sample failed, comes last. Equal ones keep
+ * their order.
+ */
 export const byScore = (better: 'higher' | 'lower') => (a: number | null, b: number | null): number => {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
   return better === 'higher' ? b - a : a - b;

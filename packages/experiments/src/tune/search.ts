@@ -1,11 +1,10 @@
 import { ConfigError, keyedRandom } from '@tweedie/core';
-import type { Method } from '../recipe/experiment.ts';
+import type { Method, Tune } from '../recipe/experiment.ts';
 import { entryOn } from '../recipe/per-problem.ts';
 import { planRow, type PlannedRow } from '../plan/rows.ts';
 import { methodPart, type MethodPart, type MethodRow, type Workbench } from '../plan/workbench.ts';
 import { candidateValues, freeRanges, type Range, type Values } from './candidates.ts';
 import { candidatesFor, samplesFor } from './rounds.ts';
-import type { Tune } from '../recipe/tune-settings.ts';
 
 /** What is searched: the free options of one row on one operator and noise level. */
 export type Search = {
@@ -18,15 +17,18 @@ export type Search = {
 };
 export type Candidate = { readonly values: Values; readonly planned: PlannedRow };
 
-/** Of one sample, in network forwards. A vjp costs about two: it runs the network back once for its input, after running it forward. */
+/**
+ * Cost of one sample in network forwards. A vjp counts as two: it runs the network forward, and back once to its
+ * input.
+ */
 export const forwardsOf = ({ cost }: PlannedRow): number => cost.forwards + 2 * cost.vjps;
 
-/** Fewer cannot show where an option matters. */
+/** The fewest candidates for each option that is searched; fewer cannot show where it matters. */
 const FEWEST_PER_OPTION = 4;
 
 const isTuned = ({ perProblem }: MethodRow): boolean => perProblem.some(({ part }) => part.reference.found !== undefined);
 
-/** Rows that are tuned already are left out: a new search replaces them. */
+/** The rows that a search is for. Tuned ones are left out: the new search replaces them. */
 export const untunedRows = ({ methods }: Workbench): readonly MethodRow[] => methods.filter((row) => !isTuned(row));
 
 const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: PlannedRow, options: number): number => {
@@ -42,7 +44,10 @@ const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: Plan
   );
 };
 
-/** Every search of an experiment, operator by operator. Impossible pairs have none, nor have rows whose tunable options are all given. */
+/**
+ * Every search of an experiment, operator by operator. Pairs that cannot run have none, nor have rows whose tunable
+ * options are all given.
+ */
 export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
   bench.recipe.locating(() => bench.operators.flatMap((operator) => bench.experiment.sigmaY.flatMap((sigmaY) => untunedRows(bench).flatMap((row): Search[] => {
     const part = entryOn(row.perProblem, operator.reference.label, sigmaY)?.part ?? row;
@@ -52,8 +57,9 @@ export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
   }))));
 
 /**
- * Makes the candidates of all searches. They depend on the seed and the number of free options alone, so every method and problem is
- * searched at the same places of its ranges; equal options are one object, which is bound once for all noise levels.
+ * Makes the candidates of all searches. They depend on the seed and the number of free options alone, so every method
+ * and problem is searched at the same places of its ranges; equal options are one object, which is bound once for all
+ * noise levels.
  */
 export const makeCandidates = async (bench: Workbench, { seed }: Tune, searches: readonly Search[]): Promise<readonly (readonly Candidate[])[]> => {
   const parts = new Map<string, MethodPart>();

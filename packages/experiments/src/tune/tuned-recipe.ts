@@ -1,34 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { Document, isMap, isSeq, parseDocument, type YAMLSeq } from 'yaml';
+import type { Tune } from '../recipe/experiment.ts';
+import { rounded } from '../results/numbers.ts';
 import type { Found, MethodInput } from '../recipe/recipe.ts';
-import { mean } from '../statistics/statistics.ts';
 import type { MethodRow, Workbench } from '../plan/workbench.ts';
 import { untunedRows } from './search.ts';
-import { showImages, type Tune } from '../recipe/tune-settings.ts';
-import type { Scored, TuneResult } from '../tune.ts';
+import { showImages } from '../recipe/tune-settings.ts';
+import { differenceTo, valueOf, type TuneResult } from './result.ts';
 
-/** Mean difference to another candidate on the images that both have; null where one failed. */
-export const differenceTo = (chosen: Scored, { perImage }: Scored): number | null => {
-  const differences = perImage.map((value, i) => (value ?? NaN) - (chosen.perImage[i] ?? NaN));
-  return differences.some(Number.isNaN) ? null : mean(differences);
-};
-
-const short = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(4)));
+/** A score as it is written: with four digits, which are all that a reader can use. */
+const short = (value: number): number => rounded(value, 4);
+const shortOrNull = (value: number | null): number | null => (value === null ? null : short(value));
 
 const foundOf = ({ metric, better, chosen, tried, ranges, spent }: TuneResult, tune: Tune): Found => ({
   metric,
-  value: short(chosen.score) ?? NaN,
+  value: short(chosen.score),
   better,
   images: showImages(tune),
   budget: tune.budget,
   spent,
   seed: tune.seed,
   tried: {
-    options: Object.fromEntries(ranges.map(({ option }) => [option, tried.map(({ values }) => values[option] ?? NaN)])),
+    options: Object.fromEntries(ranges.map(({ option }) => [option, tried.map((each) => valueOf(each, option))])),
     images: tried.map(({ perImage }) => perImage.length),
-    score: tried.map(({ score }) => short(score)),
-    toChosen: tried.map((each) => short(differenceTo(chosen, each))),
+    score: tried.map(({ score }) => shortOrNull(score)),
+    toChosen: tried.map((each) => shortOrNull(differenceTo(chosen, each))),
   },
 });
 
@@ -49,7 +46,7 @@ const tunedRow = (row: MethodRow, results: readonly TuneResult[], tune: Tune, st
   };
 };
 
-/** Values that are lists of numbers, or small maps, stand on one line. */
+/** Puts values that are lists of numbers, or small maps, on one line. */
 const onOneLine = (node: unknown, depth = 0): void => {
   if (isSeq(node)) {
     node.flow = node.items.every((item) => !isMap(item));
@@ -63,7 +60,10 @@ const onOneLine = (node: unknown, depth = 0): void => {
   }
 };
 
-/** Relative paths start where they started, from whatever folder they are written. */
+/**
+ * Sets the key `folder` of a recipe, so that relative paths in it start where they did, whatever folder it is written
+ * to.
+ */
 const keepFolder = (document: Document, folder: string, target: string): void => {
   const path = relative(dirname(target), folder).replaceAll('\\', '/');
   if (path === '') document.delete('folder');
@@ -72,7 +72,10 @@ const keepFolder = (document: Document, folder: string, target: string): void =>
 
 type Written = { readonly file: string | undefined; readonly target: string };
 
-/** The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is written from its content. */
+/**
+ * The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is
+ * written from its content.
+ */
 export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly TuneResult[], { file, target }: Written): string => {
   const { recipe, experiment } = bench;
   const document = file === undefined ? new Document(recipe.input) : parseDocument(readFileSync(file, 'utf8'));

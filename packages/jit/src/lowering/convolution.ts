@@ -1,12 +1,12 @@
 /**
- * Images stay [batch, height, width, channels] in user code. ONNX convolves [batch, channels, height, width]: of the transposes placed
- * around each operation those between two convolutions vanish (layout.ts), and ONNX Runtime's blocked kernels run near peak when the
- * filter is a constant.
+ * Images stay [batch, height, width, channels] in user code. ONNX convolves [batch, channels, height, width]: of the
+ * transposes placed around each operation those between two convolutions vanish (layout.ts), and ONNX Runtime's blocked
+ * kernels run near peak when the filter is a constant.
  */
 import { tf } from '@tweedie/core';
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { interleaved, planar } from '../layout.ts';
-import { add, concat, matmul, reshape, reverse, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { interleaved, planar } from '../graph/layout.ts';
+import { add, concat, matmul, reshape, reverse, transpose } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
 import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
 import { behind, taps, transposedConvolution, type Windows } from './windows.ts';
@@ -36,16 +36,19 @@ export function windows(inputShape: Shape4, filterShape: Shape4, { strides, dila
   return windowsOf(tf.backend_util.computeConv2DInfo(inputShape, filterShape, pair(strides), pair(dilations), padding, dimRoundingMode, depthwise), inputShape);
 }
 
-/** Of images or volumes [batch, ...space, channels in], with `filter` [channels out, channels in of a group, ...kernel]. */
+/**
+ * The convolution of images or volumes [batch, ...space, channels in] with `filter` [channels out, channels in of a
+ * group, ...kernel].
+ */
 export function convolve(g: Graph, x: Value, filter: Value, { kernel, strides, dilations, before, after, count }: Windows, group = 1): Value {
   const type = { shape: [x.shape[0] ?? 1, filter.shape[0] ?? 1, ...count], dtype: 'float32' } as const;
   return interleaved(g, g.operation('Conv', [planar(g, x), filter], type, { kernel_shape: kernel, strides, dilations, pads: [...before, ...after], group }));
 }
 
 /**
- * The gradient of a convolution with respect to its input: with stride 1 again a convolution, with the filter turned by 180 degrees and
- * its channel axes swapped (when the model is written, see fixed.ts); otherwise ONNX's transposed convolution. `filter` is that of
- * TensorFlow.js, [height, width, in, out], `planes` the same as `convolve` takes it.
+ * The gradient of a convolution with respect to its input: with stride 1 again a convolution, with the filter turned by
+ * 180 degrees and its channel axes swapped (when the model is written, see fixed.ts); otherwise ONNX's transposed
+ * convolution. `filter` is that of TensorFlow.js, [height, width, in, out], `planes` the same as `convolve` takes it.
  */
 export function convolveBack(g: Graph, dy: Value, filter: Value, planes: Value, [, ...rest]: Shape4, by: Windows, group = 1): Value {
   const space = rest.slice(0, -1);
@@ -68,7 +71,7 @@ export function filterGradient(g: Graph, x: Value, dy: Value, filterShape: reado
   return reshape(g, concat(g, products, 0), filterShape);
 }
 
-/** A kernel written for [batch, height, width, channels], for [batch, channels, height, width] too. */
+/** Makes a kernel that is written for [batch, height, width, channels] take [batch, channels, height, width] too. */
 const inEitherLayout = (lowering: Lowering): Lowering => (g, inputs, attributes, all) => {
   if (attributes.dataFormat !== 'NCHW') return lowering(g, inputs, attributes, all);
   const turn = (name: 'x' | 'dy'): { [name: string]: Value } => (inputs[name] === undefined ? {} : { [name]: interleaved(g, inputs[name]) });

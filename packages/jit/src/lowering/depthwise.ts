@@ -1,6 +1,9 @@
-/** Convolutions in which every channel has filters of its own, [height, width, channels, filters of a channel], and their gradients. */
-import { sizeOf, type Graph, type Value } from '../graph.ts';
-import { concat, mul, reduce, reshape, transpose } from '../ops.ts';
+/**
+ * Convolutions in which every channel has filters of its own, [height, width, channels, filters of a channel], and
+ * their gradients.
+ */
+import { sizeOf, type Graph, type Value } from '../graph/graph.ts';
+import { concat, mul, reduce, reshape, transpose } from '../graph/ops.ts';
 import { convolve, convolveBack, fusedWith, type Shape4, shape4, windows } from './convolution.ts';
 import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
 import { taps, type Windows } from './windows.ts';
@@ -10,7 +13,7 @@ function windowsOver(inputShape: Shape4, filterShape: Shape4, attributes: Kernel
   return windows(inputShape, filterShape, attributes, true);
 }
 
-/** One filter after the other: [channels * filters, 1, height, width]. */
+/** The filters stacked one after the other: [channels * filters, 1, height, width]. */
 function stacked(g: Graph, filter: Value): Value {
   const [height, width, channels, filters] = shape4(filter);
   return reshape(g, transpose(g, filter, [2, 3, 0, 1]), [channels * filters, 1, height, width]);
@@ -24,7 +27,10 @@ const inputGradient: Lowering = (g, { dy, filter }, attributes) => {
   return convolveBack(g, dy, filter, stacked(g, filter), inputShape, windowsOver(inputShape, shape4(filter), attributes), inputShape[3]);
 };
 
-/** For each tap the products of what it saw with dy, summed over the batch and the windows. */
+/**
+ * The gradient with respect to the filter: for each tap the products of what it saw with dy, summed over batch and
+ * windows.
+ */
 const filterGradient: Lowering = (g, { x, dy }, attributes) => {
   const filterShape = (attributes.filterShape ?? shape4(x)) as Shape4;
   const [, , channels, filters] = filterShape;

@@ -1,7 +1,10 @@
-/** Grey-scale dilation: the maximum of image plus filter in each window. The gradient goes to the tap that was the largest, the first of equal ones. */
+/**
+ * Grey-scale dilation: the maximum of image plus filter in each window. The gradient goes to the tap that was the
+ * largest, the first of equal ones.
+ */
 import { tf } from '@tweedie/core';
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { add, binary, compare, concat, expand, fill, reduce, reshape, sliceAxis, where } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { add, binary, compare, concat, expand, fill, reduce, reshape, sliceAxis, where } from '../graph/ops.ts';
 import { type Shape4, windowsOf } from './convolution.ts';
 import type { Inputs, KernelAttributes, Lowerings } from './lowering.ts';
 import { overlap, taps, type Windows } from './windows.ts';
@@ -13,7 +16,7 @@ function windows(x: Value, filter: Value, { strides = 1, pad = 'valid', dilation
   return windowsOf(info, x.shape);
 }
 
-/** What each tap sees, plus its entry of the filter. */
+/** For each tap, the entries it sees plus its entry of the filter. */
 function raised(g: Graph, x: Value, filter: Value, by: Windows): Value[] {
   const channels = x.shape[3] ?? 1;
   const rows = reshape(g, filter, [sizeOf(by.kernel), channels]);
@@ -22,7 +25,7 @@ function raised(g: Graph, x: Value, filter: Value, by: Windows): Value[] {
 
 const largest = (g: Graph, parts: readonly Value[]): Value => parts.reduce((most, part) => binary(g, 'Max', most, part));
 
-/** dy, given to one tap of each window. */
+/** For each tap, the entries of dy of those windows in which it is the first of the largest, else zero. */
 function shares(g: Graph, { x, filter, dy }: Inputs, by: Windows): Value[] {
   const parts = raised(g, x, filter, by);
   const most = largest(g, parts);

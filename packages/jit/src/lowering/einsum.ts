@@ -1,6 +1,6 @@
-/** Einsum as a matrix product: the letters sorted into batch, rows, columns and those summed over. */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { mul, reshape, transpose } from '../ops.ts';
+/** Einsum as a matrix product, with the letters sorted into batch, rows, columns and those summed over. */
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { mul, reshape, transpose } from '../graph/ops.ts';
 import type { Lowerings } from './lowering.ts';
 import { product } from './matmul.ts';
 import { sum } from './reduction.ts';
@@ -11,7 +11,7 @@ const refuse = (equation: string, why: string): Error => new Error(`jit: einsum 
 
 const lengthOf = ({ letters, value }: Term, letter: string): number => value.shape[letters.indexOf(letter)] ?? 1;
 
-/** Sums over the letters that nobody else has. */
+/** Sums a term over the letters that neither another term nor the result has. */
 function reduced(g: Graph, term: Term, keep: (letter: string) => boolean): Term {
   const axes = [...term.letters].flatMap((letter, axis) => (keep(letter) ? [] : [axis]));
   return { letters: [...term.letters].filter(keep).join(''), value: axes.length === 0 ? term.value : sum(g, term.value, axes) };
@@ -19,14 +19,14 @@ function reduced(g: Graph, term: Term, keep: (letter: string) => boolean): Term 
 
 const ordered = (g: Graph, { letters, value }: Term, order: string): Value => transpose(g, value, [...order].map((letter) => letters.indexOf(letter)));
 
-/** Two operands: [batch, rows, inner] times [batch, inner, columns]. */
+/** The product of two terms, [batch, rows, inner] times [batch, inner, columns]. */
 function contract(g: Graph, a: Term, b: Term, result: string): Term {
   const only = (from: Term, test: (letter: string) => boolean): string => [...from.letters].filter(test).join('');
   const batch = only(a, (letter) => b.letters.includes(letter) && result.includes(letter));
   const inner = only(a, (letter) => b.letters.includes(letter) && !result.includes(letter));
   const rows = only(a, (letter) => !b.letters.includes(letter));
   const columns = only(b, (letter) => !a.letters.includes(letter));
-  // A vector times a matrix: the samples, if there are any, are the columns. They become the rows.
+  // In a vector times a matrix the samples, if there are any, are the columns. They become the rows.
   if (rows === '' && columns !== '' && batch === '') return contract(g, b, a, result);
   const size = (letters: string, term: Term): number => sizeOf([...letters].map((letter) => lengthOf(term, letter)));
   const shape = [...batch, ...rows].map((letter) => lengthOf(a, letter)).concat([...columns].map((letter) => lengthOf(b, letter)));

@@ -1,10 +1,10 @@
 import { MARK, tf } from '@tweedie/core';
-import type { Dtype, Graph, Value } from '../graph.ts';
-import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../ops.ts';
+import type { Dtype, Graph, Value } from '../graph/graph.ts';
+import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../graph/ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
 const float = (g: Graph, x: Value): Value => cast(g, x, 'float32');
-/** ONNX arithmetic knows no booleans. */
+/** The operand as a number: ONNX arithmetic knows no booleans. */
 const number = (g: Graph, x: Value): Value => (x.dtype === 'bool' ? cast(g, x, 'int32') : x);
 const like = (g: Graph, x: Value, value: number): Value => fill(g, value, x.dtype);
 
@@ -15,8 +15,8 @@ const same = (op: string): Lowering => (g, { x }) => cast(g, unary(g, op, number
 const arithmetic = (op: string): Lowering => (g, { a, b }) => cast(g, binary(g, op, number(g, a), number(g, b)), a.dtype);
 
 /**
- * A function whose float32 form in ONNX Runtime has one kernel for the bulk of an array and another for its ends: a last bit that
- * depends on the place of an entry. Computed in float64 and rounded, both give the same.
+ * A function whose float32 form in ONNX Runtime has one kernel for the bulk of an array and another for its ends: a
+ * last bit that depends on the place of an entry. Computed in float64 and rounded, both give the same.
  */
 const steady = (g: Graph, op: string, x: Value): Value => cast(g, unary(g, op, cast(g, x, 'float64')), 'float32');
 
@@ -25,8 +25,8 @@ function square(g: Graph, x: Value): Value {
   return cast(g, mul(g, n, n), x.dtype);
 }
 
-/** 1 / (1 + e^-x): ONNX Runtime's Sigmoid is off by 6e-8 absolute, so it loses all digits for x < -16. */
-export const sigmoid = (g: Graph, x: Value): Value => unary(g, 'ExactSigmoid', x);
+/** 1 / (1 + e^-x), exact: ONNX Runtime's Sigmoid is off by 6e-8 absolute, so it loses all digits for x < -16. */
+const sigmoid = (g: Graph, x: Value): Value => unary(g, 'ExactSigmoid', x);
 
 /** log(1 + x) by Kahan's correction of the rounding in 1 + x, where x is small enough for it to matter. */
 function log1p(g: Graph, x: Value): Value {
@@ -51,7 +51,7 @@ const softplus = (g: Graph, x: Value): Value =>
 const elu = (g: Graph, x: Value): Value =>
   where(g, compare(g, 'Greater', x, fill(g, 0, 'float32')), x, expm1(g, binary(g, 'Min', x, fill(g, 0, 'float32'))));
 
-/** The constants with which layers keep mean 0 and variance 1. */
+/** The constants of selu, with which layers keep mean 0 and variance 1. */
 function selu(g: Graph, x: Value): Value {
   const { SELU_SCALE: scale, SELU_SCALEALPHA: slope } = tf.backend_util;
   const negative = mul(g, expm1(g, binary(g, 'Min', x, fill(g, 0, 'float32'))), fill(g, slope, 'float32'));
@@ -59,8 +59,8 @@ function selu(g: Graph, x: Value): Value {
 }
 
 /**
- * The angle of the point (x, y). The float32 Atan of ONNX Runtime is unsteady and has no form of more digits; one step of Newton's method
- * in float64 from either of its answers gives the same angle.
+ * The angle of the point (x, y). The float32 Atan of ONNX Runtime is unsteady and has no form of more digits; one step
+ * of Newton's method in float64 from either of its answers gives the same angle.
  */
 function angle(g: Graph, y: Value, x: Value): Value {
   const [a, b] = [cast(g, y, 'float64'), cast(g, x, 'float64')];
@@ -134,7 +134,7 @@ export const elementwise: Lowerings = {
   Minimum: arithmetic('Min'),
   Pow: arithmetic('Pow'),
   RealDiv: (g, { a, b }) => div(g, float(g, a), float(g, b)),
-  // In float64: a rounded quotient may reach the next whole number.
+  // The division is done in float64: a rounded quotient may reach the next whole number.
   FloorDiv: (g, { a, b }) => cast(g, unary(g, 'Floor', div(g, cast(g, a, 'float64'), cast(g, b, 'float64'))), 'int32'),
   Atan2: (g, { a, b }) => angle(g, float(g, a), float(g, b)),
   BitwiseAnd: (g, { a, b }) => binary(g, 'BitwiseAnd', a, b),
@@ -152,7 +152,7 @@ export const elementwise: Lowerings = {
   [MARK]: (g, { x }, { kind = '' }) => g.operation(MARK, [x], x, { kind }),
 };
 
-/** The activations of fused kernels. */
+/** The activation that a fused kernel names, applied to its result. */
 export function activate(g: Graph, x: Value, activation: string | undefined, slope: number, prelu: Value | undefined): Value {
   switch (activation) {
     case undefined:

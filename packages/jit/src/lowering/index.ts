@@ -1,4 +1,7 @@
-/** The lowering of every TensorFlow.js kernel that can be compiled, by the kernel's name. A new one goes into the file of its family. */
+/**
+ * The lowering of every TensorFlow.js kernel that can be compiled, by the kernel's name. A new one goes into the file
+ * of its family.
+ */
 import { convolutions } from './convolution.ts';
 import { depthwise } from './depthwise.ts';
 import { dilations } from './dilation.ts';
@@ -15,7 +18,7 @@ import { resizes } from './resize.ts';
 import { shapes } from './shape.ts';
 import { volumes } from './volume.ts';
 
-/** By the name of the family. */
+/** The lowerings of each family, by its name. */
 export const families: { readonly [family: string]: Lowerings } = {
   convolution: convolutions,
   'depthwise convolution': depthwise,

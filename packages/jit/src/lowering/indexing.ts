@@ -1,6 +1,6 @@
-/** Entries taken from, put to or looked for at places that are numbers of the graph. */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { cast, compare, expand, fill, ints, mul, reduce, reshape, sliceAxis, table, transpose, where } from '../ops.ts';
+/** Kernels that take, put or look for entries at places that are computed in the graph. */
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { cast, compare, expand, fill, ints, mul, reduce, reshape, sliceAxis, table, transpose, where } from '../graph/ops.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { axesOf } from './reduction.ts';
 
@@ -9,7 +9,7 @@ function gather(g: Graph, x: Value, indices: Value, { axis, batchDims = 0 }: Ker
   const picked = indices.shape.slice(batchDims);
   const shape = [...x.shape.slice(0, along), ...picked, ...x.shape.slice(along + 1)];
   if (batchDims === 0) return g.operation('Gather', [x, indices], { shape, dtype: x.dtype }, { axis: along });
-  // The axis moves to the batch axes and back.
+  // The axis is moved to the batch axes, and back afterwards.
   const rank = x.shape.length;
   const all = Array.from({ length: rank }, (_, i) => i);
   const front = transpose(g, x, [...all.slice(0, batchDims), along, ...all.slice(batchDims).filter((i) => i !== along)]);
@@ -29,29 +29,33 @@ function gatherNd(g: Graph, params: Value, indices: Value): Value {
 }
 
 /**
- * Writes rows of `updates` [n, length] over, or adds them to, the rows of `target` [rows, length] that `places` [n] name. By
- * ScatterElements, which goes through them in order: ONNX Runtime's ScatterND lets threads race for a row that is named twice.
+ * Writes rows of `updates` [n, length] over, or adds them to, the rows of `target` [rows, length] that `places` [n]
+ * name. By ScatterElements, which goes through them in order: ONNX Runtime's ScatterND lets threads race for a row that
+ * is named twice.
  */
 function scatterRows(g: Graph, target: Value, places: Value, updates: Value, reduction: 'none' | 'add'): Value {
   const indices = expand(g, reshape(g, places, [places.shape[0] ?? 1, 1]), updates.shape);
   return g.operation('ScatterElements', [target, indices, updates], target, { axis: 0, reduction });
 }
 
-/** `updates` at the places that the rows of `indices` name, in an array that is `base` elsewhere. */
+/** An array with `updates` at the places that the rows of `indices` name, and `base` elsewhere. */
 function scatter(g: Graph, base: Value, indices: Value, updates: Value, reduction: 'none' | 'add'): Value {
   const depth = indices.shape.at(-1) ?? 1;
   const [outer, inner] = [base.shape.slice(0, depth), base.shape.slice(depth)];
   const [rows, length, count] = [sizeOf(outer), sizeOf(inner), sizeOf(indices.shape) / depth];
   const strides = table(g, outer.map((_, axis) => sizeOf(outer.slice(axis + 1))), 'int32');
   const places = reduce(g, 'ReduceSum', mul(g, reshape(g, indices, [count, depth]), strides), [1]);
-  // ONNX adds numbers only.
+  // ScatterElements of ONNX adds numbers only, no booleans.
   const dtype = base.dtype === 'bool' ? 'int32' : base.dtype;
   const flat = expand(g, updates, [...indices.shape.slice(0, -1), ...inner]);
   const written = scatterRows(g, cast(g, reshape(g, base, [rows, length]), dtype), places, cast(g, reshape(g, flat, [count, length]), dtype), reduction);
   return cast(g, reshape(g, written, base.shape), base.dtype);
 }
 
-/** Rows of x added up by the segment that each belongs to: the gradient of a gather. A segment that does not exist swallows its rows. */
+/**
+ * Rows of x added up by the segment that each belongs to: the gradient of a gather. A segment that does not exist
+ * swallows its rows.
+ */
 function segmentSum(g: Graph, x: Value, segments: Value, count: number): Value {
   const inner = x.shape.slice(segments.shape.length);
   const [rows, length] = [sizeOf(segments.shape), sizeOf(inner)];
@@ -74,7 +78,9 @@ function largest(g: Graph, x: Value, count: number): Value[] {
   return [cast(g, values, x.dtype), cast(g, g.operation('TopK.1', [ordered, k], { shape, dtype: 'int64' }, attributes), 'int32')];
 }
 
-/** How many entries each class has, along axis `axis` of x; or the sum of their weights, or only whether there are any. */
+/**
+ * How many entries each class has, along axis `axis` of x; or the sum of their weights, or only whether there are any.
+ */
 function count(g: Graph, x: Value, weights: Value, size: number, isBinary = false): Value {
   const classes = table(g, Array.from({ length: size }, (_, i) => i), 'int32');
   const hits = compare(g, 'Equal', reshape(g, x, [...x.shape, 1]), classes);
@@ -91,7 +97,7 @@ export const indexing: Lowerings = {
   TensorScatterUpdate: (g, { tensor, indices, updates }) => scatter(g, tensor, indices, updates, 'none'),
   SparseToDense(g, { sparseIndices, sparseValues, defaultValue }, { outputShape = [] }) {
     const base = expand(g, cast(g, defaultValue, sparseValues.dtype), outputShape);
-    // A list of places in a vector, or one place.
+    // The indices are a list of places in a vector, or one place.
     const indices = sparseIndices.shape.length === 2 ? sparseIndices : reshape(g, sparseIndices, [sizeOf(sparseIndices.shape), 1]);
     return scatter(g, base, indices, sparseValues, 'none');
   },

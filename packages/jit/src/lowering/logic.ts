@@ -1,14 +1,14 @@
-import type { Dtype, Graph, Value } from '../graph.ts';
-import { cast, compare, fill, reshape, table, unary, where } from '../ops.ts';
+import type { Dtype, Graph, Value } from '../graph/graph.ts';
+import { cast, compare, fill, reshape, table, unary, where } from '../graph/ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
 const comparison = (op: string): Lowering => (g, { a, b }) => {
-  // ONNX orders numbers only.
+  // The comparisons of ONNX order numbers only, no booleans.
   const [x, y] = a.dtype === 'bool' ? [cast(g, a, 'int32'), cast(g, b, 'int32')] : [a, b];
   return compare(g, op, x, y);
 };
 
-/** ONNX asks real numbers only. */
+/** A question that ONNX answers for real numbers only, such as IsNaN, for any operand. */
 const isNaN = (g: Graph, x: Value): Value => unary(g, 'IsNaN', cast(g, x, 'float32'), 'bool');
 const isInfinite = (g: Graph, x: Value): Value => unary(g, 'IsInf', cast(g, x, 'float32'), 'bool');
 

@@ -1,5 +1,5 @@
 import type { tf } from '@tweedie/core';
-import type { Graph, Value } from '../graph.ts';
+import type { Graph, Value } from '../graph/graph.ts';
 
 /** The tensors of a kernel under the names that TensorFlow.js gives them; each kernel has some of these. */
 export type Inputs = Readonly<

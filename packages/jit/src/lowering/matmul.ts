@@ -1,5 +1,5 @@
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { add, matmul, mul, reshape, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { add, matmul, mul, reshape, transpose } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { sum } from './reduction.ts';
@@ -13,8 +13,9 @@ function transposed(g: Graph, x: Value): Value {
 const isFixed = ({ source }: Value): boolean => source.kind === 'constant' || (source.kind === 'operation' && source.inputs.every(isFixed));
 
 /**
- * A matrix times a vector that is not a constant: ONNX Runtime's kernel treats the rows at the end of the matrix otherwise than the
- * rest, so the bits of a sample would depend on its place in the batch. Products and a sum (see there) do not.
+ * A matrix times a vector that is not a constant: ONNX Runtime's kernel treats the rows at the end of the matrix
+ * otherwise than the rest, so the bits of a sample would depend on its place in the batch. Products and a sum (see
+ * there) do not.
  */
 function timesVector(g: Graph, a: Value, vector: Value): Value {
   const row = reshape(g, vector, [vector.shape.at(-2) ?? 1]);
@@ -25,7 +26,7 @@ export function product(g: Graph, a: Value, b: Value, { transposeA = false, tran
   const [left, right] = [transposeA ? transposed(g, a) : a, transposeB ? transposed(g, b) : b];
   const vector = right.shape.at(-1) === 1 && sizeOf(right.shape.slice(0, -2)) === 1 && right.shape.length <= left.shape.length;
   if (vector && left.dtype === 'float32' && left.shape.at(-2) !== 1 && !isFixed(right)) return timesVector(g, left, right);
-  // v^T X^T: the samples are the columns.
+  // The product is v^T X^T: the samples are the columns.
   if (left.shape.length === 2 && right.shape.length === 2 && left.shape[0] === 1 && transposeB && !isFixed(left)) return transpose(g, product(g, b, transposed(g, left), {}), [1, 0]);
   return matmul(g, left, right);
 }

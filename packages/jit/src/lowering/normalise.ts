@@ -1,9 +1,11 @@
 /** Normalisation by statistics that are given, and by neighbouring channels. */
-import type { Graph, Value } from '../graph.ts';
-import { add, binary, div, fill, matmul, mul, sub, table, unary } from '../ops.ts';
+import type { Graph, Value } from '../graph/graph.ts';
+import { add, binary, div, fill, matmul, mul, sub, table, unary } from '../graph/ops.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 
-/** bias + alpha * the sum of squares over the channels within `depthRadius`: a product with a band of ones. */
+/**
+ * bias + alpha * the sum of squares over the channels within `depthRadius`, computed as a product with a band of ones.
+ */
 function localNorm(g: Graph, x: Value, { depthRadius = 5, bias = 1, alpha = 1 }: KernelAttributes): Value {
   return add(g, mul(g, neighbours(g, mul(g, x, x), depthRadius), fill(g, alpha, 'float32')), fill(g, bias, 'float32'));
 }

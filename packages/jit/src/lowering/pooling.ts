@@ -1,8 +1,8 @@
 /** Averages and maxima over sliding windows of images and volumes, and their gradients. */
 import { tf } from '@tweedie/core';
-import { sizeOf, type Value } from '../graph.ts';
-import { interleaved, planar } from '../layout.ts';
-import { add, binary, cast, compare, div, expand, fill, mul, table, where } from '../ops.ts';
+import { sizeOf, type Value } from '../graph/graph.ts';
+import { interleaved, planar } from '../graph/layout.ts';
+import { add, binary, cast, compare, div, expand, fill, mul, table, where } from '../graph/ops.ts';
 import { pair, type Shape4, windowsOf as imageWindows } from './convolution.ts';
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 import { alongSpace, repeat } from './resize.ts';
@@ -23,7 +23,7 @@ const pool = (op: 'AveragePool' | 'MaxPool'): Lowering => (g, { x }, attributes)
   return cast(g, interleaved(g, pooled), x.dtype);
 };
 
-/** Along one axis, [windows, entries]: 1 where the entry is in the window. */
+/** A matrix [windows, entries] for one axis, with 1 where the entry is in the window. */
 function membership({ count, strides, before, kernel }: Windows, axis: number, length: number): number[][] {
   return Array.from({ length: count[axis] ?? 1 }, (_, window) => {
     const from = window * (strides[axis] ?? 1) - (before[axis] ?? 0);
@@ -31,7 +31,10 @@ function membership({ count, strides, before, kernel }: Windows, axis: number, l
   });
 }
 
-/** Each entry of dy, divided by how many entries its window has, goes back to the entries it was the mean of. */
+/**
+ * The gradient of an average pool: each entry of dy, over the number of entries of its window, goes back to those
+ * entries.
+ */
 const averageGradient: Lowering = (g, { dy, input }, attributes) => {
   const by = windowsOver(input, attributes);
   const space = input.shape.slice(1, -1);
@@ -45,8 +48,8 @@ const averageGradient: Lowering = (g, { dy, input }, attributes) => {
 };
 
 /**
- * Each entry of dy goes to the entry that was the largest of its window. Of equal ones TensorFlow.js takes the first in an image and the
- * last in a volume.
+ * Each entry of dy goes to the entry that was the largest of its window. Of equal ones TensorFlow.js takes the first in
+ * an image and the last in a volume.
  */
 const maximumGradient: Lowering = (g, { dy, input }, attributes) => {
   const by = windowsOver(input, attributes);

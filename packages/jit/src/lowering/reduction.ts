@@ -1,9 +1,9 @@
-import type { Dtype, Graph, Value } from '../graph.ts';
-import { sizeOf } from '../graph.ts';
-import { cast, concat, div, fill, matmul, mul, reduce, reshape, reverse, sliceAxis } from '../ops.ts';
+import type { Dtype, Graph, Value } from '../graph/graph.ts';
+import { sizeOf } from '../graph/graph.ts';
+import { cast, concat, div, fill, matmul, mul, reduce, reshape, reverse, sliceAxis } from '../graph/ops.ts';
 import type { KernelAttributes, Lowering, Lowerings } from './lowering.ts';
 
-/** Axes counted from the front; none named means all. */
+/** The named axes counted from the front; all axes where none is named. */
 export function axesOf(axis: number | readonly number[] | null | undefined, rank: number): number[] {
   if (axis === null || axis === undefined) return Array.from({ length: rank }, (_, i) => i);
   return (typeof axis === 'number' ? [axis] : axis).map((i) => (i < 0 ? i + rank : i));
@@ -19,8 +19,9 @@ const numeric = (x: Value): Dtype => (x.dtype === 'bool' ? 'int32' : x.dtype);
 const extremum = (op: string): Lowering => reduction(op, numeric, (x) => x.dtype);
 
 /**
- * A sum over the last axes is a product with a column of ones: ONNX Runtime's ReduceSum adds a row in an order that depends on where
- * the row lies in memory, so that the bits of a sample would depend on its place in the batch. A matrix product treats all rows alike.
+ * A sum over the last axes is a product with a column of ones: ONNX Runtime's ReduceSum adds a row in an order that
+ * depends on where the row lies in memory, so that the bits of a sample would depend on its place in the batch. A
+ * matrix product treats all rows alike.
  */
 export function sum(g: Graph, x: Value, axes: readonly number[], keepDims = false): Value {
   const long = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] !== 1);
@@ -50,7 +51,10 @@ const shifted = (g: Graph, x: Value, axis: number, by: number): Value => {
   return by >= length ? ones : concat(g, [ones, sliceAxis(g, x, axis, 0, length - by)], axis);
 };
 
-/** Running products by doubling: after each round an entry holds the product of twice as many. ONNX has no operation for it. */
+/**
+ * Running products by doubling: after each round an entry holds the product of twice as many. ONNX has no operation for
+ * it.
+ */
 function cumulativeProduct(g: Graph, x: Value, axis: number, exclusive: boolean, backwards: boolean): Value {
   let product = backwards ? reverse(g, x, [axis]) : x;
   if (exclusive) product = shifted(g, product, axis, 1);

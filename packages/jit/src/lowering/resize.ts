@@ -1,17 +1,17 @@
 /**
- * Resized images. Along each axis the result is a product of the image with a constant matrix of weights, and the gradient a product with
- * its transpose. Nearest neighbours are copied instead where that is all there is to do.
+ * Resized images. Along each axis the result is a product of the image with a constant matrix of weights, and the
+ * gradient a product with its transpose. Nearest neighbours are copied instead where that is all there is to do.
  */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { inItsLayout, interleaved, planar } from '../layout.ts';
-import { cast, expand, fill, matmul, mul, reduce, reshape, table, transpose } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { inItsLayout, interleaved, planar } from '../graph/layout.ts';
+import { cast, expand, fill, matmul, mul, reduce, reshape, table, transpose } from '../graph/ops.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 
-/** Every entry `times` over beside itself, along each axis of space. */
+/** Repeats every entry `times` times beside itself, along each axis of space. */
 export const repeat = (g: Graph, x: Value, times: readonly number[]): Value =>
   inItsLayout(g, x, (image, first) => (first === 2 && image.dtype === 'float32' ? enlarged(g, image, times) : copied(g, image, first, times)));
 
-/** ONNX Runtime repeats single numbers slowly; its Resize is ten times as fast. */
+/** Repeats single numbers of planes with ONNX Runtime's Resize, which is ten times as fast as its broadcast. */
 function enlarged(g: Graph, planes: Value, times: readonly number[]): Value {
   const scales = [1, 1, ...times];
   const type = { shape: planes.shape.map((n, axis) => n * (scales[axis] ?? 1)), dtype: planes.dtype };
@@ -27,7 +27,7 @@ function copied(g: Graph, x: Value, first: number, times: readonly number[]): Va
   return reshape(g, copies, around(space.map((n, axis) => n * (times[axis] ?? 1))));
 }
 
-/** The way back: the sum of each block of `times`. A planar image is averaged by a pool, which is fast. */
+/** The adjoint of repeating: the sum of each block of `times`. A planar image is averaged by a pool, which is fast. */
 const blockSums = (g: Graph, x: Value, times: readonly [number, number]): Value =>
   inItsLayout(g, x, (image, first) => {
     const [height = 1, width = 1] = image.shape.slice(first).map((n, axis) => n / (times[axis] ?? 1));
@@ -37,9 +37,9 @@ const blockSums = (g: Graph, x: Value, times: readonly [number, number]): Value 
     return mul(g, means, fill(g, times[0] * times[1], image.dtype));
   });
 
-/** From how many entries to how many, along one axis. */
+/** The number of entries along one axis before and after resizing. */
 type Axis = { readonly from: number; readonly to: number };
-/** A source and its weight. */
+/** An entry that a result is made of, and its weight. */
 type Share = readonly [source: number, weight: number];
 type Rule = (axis: Axis, i: number, options: KernelAttributes) => readonly Share[];
 
@@ -58,7 +58,7 @@ const linear: Rule = (axis, i, { alignCorners = false, halfPixelCenters = false 
   return above === below ? [[below, 1]] : [[below, 1 - (place - below)], [above, place - below]];
 };
 
-/** The weights of one axis, [from, to], or turned around. */
+/** The weights of one axis as a matrix [from, to], or its transpose. */
 function weights(g: Graph, axis: Axis, rule: Rule, options: KernelAttributes, turned: boolean): Value {
   const { from, to } = axis;
   const values = new Array<number>(from * to).fill(0);
@@ -66,7 +66,10 @@ function weights(g: Graph, axis: Axis, rule: Rule, options: KernelAttributes, tu
   return table(g, values, 'float32', turned ? [to, from] : [from, to]);
 }
 
-/** Planes [batch, channels, ...space] times one matrix [from, to] along each axis of space. Every image of a batch is treated alike. */
+/**
+ * Planes [batch, channels, ...space] times one matrix [from, to] along each axis of space. Every image of a batch is
+ * treated alike.
+ */
 export function alongSpace(g: Graph, planes: Value, matrices: readonly Value[]): Value {
   return matrices.reduce((x, matrix, i) => {
     const [axis, [from = 1, to = 1]] = [i + 2, matrix.shape];
@@ -93,7 +96,7 @@ function factors([down, across]: readonly [Axis, Axis], { alignCorners = false }
   return !alignCorners && both.every(Number.isInteger) ? both : undefined;
 }
 
-/** Copies rows, then columns. */
+/** Enlarges by copying rows, then columns. */
 function pick(g: Graph, x: Value, along: readonly [Axis, Axis], options: KernelAttributes): Value {
   return along.reduce((image, axis, i) => {
     const from = table(g, Array.from({ length: axis.to }, (_, k) => nearest(axis, k, options)[0]?.[0] ?? 0), 'int32');

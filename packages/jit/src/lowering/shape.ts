@@ -1,12 +1,12 @@
 import { tf } from '@tweedie/core';
-import { type Dtype, type Graph, sizeOf, type Value } from '../graph.ts';
-import { concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpose } from '../ops.ts';
+import { type Dtype, type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpose } from '../graph/ops.ts';
 import { type KernelAttributes, type Lowerings, refusePlanar } from './lowering.ts';
 import { axesOf } from './reduction.ts';
 
 const asList = (value: number | number[] | undefined): number[] => (value === undefined ? [] : typeof value === 'number' ? [value] : value);
 
-/** Copies side by side: a broadcast, where need be after each axis is split in (copies, length). */
+/** Repeats x `reps` times along each axis: a broadcast, if need be after each axis is split into (copies, length). */
 function tile(g: Graph, x: Value, reps: readonly number[]): Value {
   const shape = x.shape.map((n, axis) => n * (reps[axis] ?? 1));
   if (x.shape.every((n, axis) => n === 1 || n === shape[axis])) return expand(g, x, shape);
@@ -36,7 +36,7 @@ function depthToSpace(g: Graph, x: Value, block: number): Value {
   return reshape(g, transpose(g, blocks, [0, 1, 3, 2, 4, 5]), [batch, height * block, width * block, channels]);
 }
 
-/** Blocks of space become batch entries. */
+/** Moves blocks of space to the batch axis. */
 function spaceToBatch(g: Graph, x: Value, block: readonly number[], paddings: readonly (readonly [number, number])[]): Value {
   const padded = pad(g, x, x.shape.map((_, axis) => paddings[axis - 1] ?? [0, 0]));
   const [batch = 1, ...rest] = padded.shape;
@@ -47,7 +47,7 @@ function spaceToBatch(g: Graph, x: Value, block: readonly number[], paddings: re
   return reshape(g, transpose(g, split, perm), [batch * sizeOf(block), ...coarse, ...others]);
 }
 
-/** The way back. */
+/** Moves batch entries back to blocks of space. */
 function batchToSpace(g: Graph, x: Value, block: readonly number[], crops: readonly (readonly [number, number])[]): Value {
   const [entries = 1, ...rest] = x.shape;
   const [coarse, others] = [rest.slice(0, block.length), rest.slice(block.length)];

@@ -1,7 +1,7 @@
 /** Convolutions of volumes, [batch, depth, height, width, channels], and their gradients. */
 import { tf } from '@tweedie/core';
-import { interleaved, planar } from '../layout.ts';
-import { transpose } from '../ops.ts';
+import { interleaved, planar } from '../graph/layout.ts';
+import { transpose } from '../graph/ops.ts';
 import { convolve, filterGradient } from './convolution.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { behind, transposedConvolution, type Windows } from './windows.ts';

@@ -1,12 +1,13 @@
 /**
- * Windows that slide over images or volumes, [batch, ...space, channels], in any number of dimensions: what each of their taps sees, and
- * the way back. Pools, dilations and the gradients of filters are written with these; ONNX has no operation for most of them.
+ * Windows that slide over images or volumes, [batch, ...space, channels], in any number of dimensions: what each of
+ * their taps sees, and the way back. Pools, dilations and the gradients of filters are written with these; ONNX has no
+ * operation for most of them.
  */
-import { type Graph, sizeOf, type Value } from '../graph.ts';
-import { inItsLayout } from '../layout.ts';
-import { add, pad, reshape, slice } from '../ops.ts';
+import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { inItsLayout } from '../graph/layout.ts';
+import { add, pad, reshape, slice } from '../graph/ops.ts';
 
-/** One entry for each axis of space. */
+/** Sliding windows; each list has one entry for each axis of space. */
 export type Windows = {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
@@ -19,8 +20,9 @@ export type Windows = {
 };
 
 /**
- * The padding behind the data with which there are exactly `count` windows. TensorFlow.js counts the windows of a number as padding by the
- * height of the filter along both axes: where that leaves more room than one stride, no padding makes that many.
+ * The padding behind the data with which there are exactly `count` windows. TensorFlow.js counts the windows of a
+ * number as padding by the height of the filter along both axes: where that leaves more room than one stride, no
+ * padding makes that many.
  */
 export function behind(length: number, before: number, count: number, stride: number, reach: number): number {
   const needed = (count - 1) * stride + reach - before - length;
@@ -44,7 +46,7 @@ function places({ kernel, dilations }: Windows): number[][] {
   });
 }
 
-/** For every tap what it sees in all windows, [batch, ...count, channels]; `fill` outside of the data. */
+/** For every tap the entries that it sees in all windows, [batch, ...count, channels]; `fill` outside of the data. */
 export function taps(g: Graph, x: Value, by: Windows, fill = 0): Value[] {
   const padded = pad(g, x, aroundSpace([0, 0], by.before.map((n, axis) => [n, by.after[axis] ?? 0] as const), [0, 0]), fill);
   const [batch = 1] = x.shape;
@@ -69,7 +71,10 @@ function spread(g: Graph, x: Value, strides: readonly number[]): Value {
   });
 }
 
-/** The adjoint of `taps`: every part returns to the places that its tap saw, where the parts add up. `space` are the lengths of the data. */
+/**
+ * The adjoint of `taps`: every part returns to the places that its tap saw, where the parts add up. `space` are the
+ * lengths of the data.
+ */
 export function overlap(g: Graph, parts: readonly Value[], by: Windows, space: readonly number[]): Value {
   const padded = space.map((n, axis) => n + (by.before[axis] ?? 0) + (by.after[axis] ?? 0));
   const back = parts.map((part, tap) => {
@@ -88,8 +93,8 @@ export function overlap(g: Graph, parts: readonly Value[], by: Windows, space: r
 }
 
 /**
- * ONNX's transposed convolution on planes, [batch, channels, ...space]: the gradient of a convolution with respect to its input.
- * `filter` is [channels of dy, channels of the result in one group, ...kernel].
+ * ONNX's transposed convolution on planes, [batch, channels, ...space]: the gradient of a convolution with respect to
+ * its input. `filter` is [channels of dy, channels of the result in one group, ...kernel].
  */
 export function transposedConvolution(g: Graph, dy: Value, filter: Value, by: Windows, space: readonly number[], group = 1): Value {
   const [batch = 1] = dy.shape;

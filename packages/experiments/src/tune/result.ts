@@ -1,0 +1,32 @@
+import { at, type Metric } from '@tweedie/core';
+import { mean } from '../statistics/statistics.ts';
+import type { Candidate, Search } from './search.ts';
+
+/** A candidate with its score on each image that it has seen; null where its sample failed. */
+export type Scored = Candidate & { readonly perImage: readonly (number | null)[]; readonly score: number | null };
+
+/** What one search found: the candidate that it chose, and all that it tried. */
+export type TuneResult = Search & {
+  readonly metric: string;
+  readonly better: Metric['better'];
+  readonly chosen: Scored & { readonly score: number };
+  readonly tried: readonly Scored[];
+  /** Network forwards that the search took; a vjp counts as two. */
+  readonly spent: number;
+};
+
+/** The value of an option that was searched. */
+export const valueOf = ({ values }: Scored, option: string): number => {
+  const value = values[option];
+  if (value === undefined) throw new RangeError(`a candidate has no value of option ${option}.`);
+  return value;
+};
+
+/** Mean difference of a candidate to the chosen one over the images that it has seen; null where one of them failed. */
+export const differenceTo = (chosen: Scored, { perImage }: Scored): number | null => {
+  const differences = perImage.flatMap((value, i) => {
+    const other = at(chosen.perImage, i, 'score of the chosen candidate');
+    return value === null || other === null ? [] : [value - other];
+  });
+  return differences.length < perImage.length ? null : mean(differences);
+};

@@ -1,0 +1,44 @@
+/**
+ * Runs the passes over a traced graph before it is written: marks go, some results are computed twice, activations and
+ * wide convolutions take their fastest form.
+ */
+import { MARK } from '@tweedie/core';
+import { createGraph } from '../graph/create-graph.ts';
+import { type Graph, type Operation, reachable, type Value } from '../graph/graph.ts';
+import { rematerialized } from './recompute.ts';
+import { type Activations, written } from '../graph/swish.ts';
+import { type Transformed, winograd, winogradIn } from './winograd.ts';
+
+/**
+ * Gives the value that replaces one of the old graph, or undefined to keep its operation, whose inputs are of the new
+ * graph.
+ */
+type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
+
+/** The same outputs with some operations replaced, simplified again. */
+function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGraph()): Value[] {
+  const rewritten = new Map<Value, Value>();
+  const now = (value: Value): Value => rewritten.get(value) ?? value;
+  for (const value of reachable(outputs)) {
+    const { source, shape, dtype, at } = value;
+    if (source.kind !== 'operation') continue;
+    graph.at = at;
+    const inputs = source.inputs.map(now);
+    rewritten.set(value, replace(graph, value, { ...source, inputs }) ?? graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
+  }
+  return outputs.map(now);
+}
+
+const withoutMarks: Rewriting = (_, __, { op, inputs: [x] }) => (op === MARK ? x : undefined);
+
+export function finished(outputs: readonly Value[], activations: Activations): Value[] {
+  const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks));
+  const wide = activations === 'fast' ? winogradIn(repeated) : new Set<Value>();
+  const known: Transformed = new Map();
+  const inFastestForm: Rewriting = (g, value, { op, inputs, attributes }) => {
+    const [x, filter] = inputs;
+    if (x !== undefined && filter !== undefined && wide.has(value)) return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
+    return written(g, op, inputs, activations);
+  };
+  return rewrite(repeated, inFastestForm, createGraph(false));
+}
