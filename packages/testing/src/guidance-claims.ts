@@ -13,7 +13,7 @@ async function runOnce(guidance: Guidance<TensorTree>, parts: Parts, { problems 
   }
 }
 
-/** No call tells whether a method relies on A being linear, or on the law of the noise. */
+/** Whether a call shows that a capability is used: none does for a linear A, or for the law of the noise. */
 const observable = (capability: Capability): boolean => capability !== 'operator.linear' && capability !== 'noise.gaussian';
 
 /**
@@ -34,7 +34,7 @@ async function missingNeeds(subject: GuidanceSubject): Promise<readonly Capabili
 
 const perStep = (value: number, steps: number): string => (steps === 0 ? '0' : Number((value / steps).toFixed(2)).toString());
 
-/** What the manifest says against what happens. */
+/** Checks that what the manifest says of needs and costs is what happens. */
 export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
   {
     name: 'it uses everything that it says it needs',

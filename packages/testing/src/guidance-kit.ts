@@ -8,7 +8,7 @@ import { describePlugin, type KitOptions, type Options, type PluginUnderTest, ti
 
 export const guidanceChecks: readonly Check<GuidanceSubject>[] = [...guidanceResultChecks, ...guidanceBatchChecks, ...guidanceLimitChecks, ...guidanceClaimChecks];
 
-/** What every guidance method must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a guidance method must hold, as the README lists; a plugin's test calls it once. */
 export function describeGuidance(url: string, settings: KitOptions & GuidanceSettings = {}): void {
   describePlugin(url, 'guidance', settings, (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }], guidanceChecks);
 }
@@ -21,7 +21,7 @@ async function subjectOf(plugin: PluginUnderTest, options: Options, settings: Gu
   return guidanceSubject(plugin, { guidance: await method(options), ...(off && { off: await method({ ...options, ...off }) }), clamp: resolved['clamp'] }, settings);
 }
 
-/** `scale` is what we call a strength: at 0 nothing is guided. */
+/** The options that switch a method off: `scale` 0, where there is such an option, since a scale is a strength. */
 function switchOf({ properties = {} }: Readonly<Record<string, unknown>>): Options | false {
   const { scale } = properties as Readonly<Record<string, { readonly type?: string; readonly minimum?: number }>>;
   return scale?.type === 'number' && scale.minimum === 0 ? { scale: 0 } : false;

@@ -8,7 +8,7 @@ export type WorkedExample = {
   readonly x: number | readonly number[];
   readonly reference: number | readonly number[];
   readonly value: number;
-  /** Default 1e-5. */
+  /** The largest difference from the value; default 1e-5. */
   readonly tolerance?: number;
 };
 
@@ -148,7 +148,7 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
   },
 ];
 
-/** What every metric must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a metric must hold, as the README lists; a plugin's test calls it once. */
 export function describeMetric(url: string, settings: KitOptions & MetricSettings): void {
   const { imageShape = [16, 16, 3], worked = [], best, symmetric } = settings;
   describePlugin(

@@ -20,8 +20,8 @@ function watchedRandom(key: string): { readonly random: KeyedRandom; readonly as
 }
 
 /**
- * An operator as a batched, pure, seeded map with the capabilities that its manifest names. Randomness comes first: whatever is random fails other
- * checks too, with reasons that mislead.
+ * Checks of an operator as a batched, pure, seeded map with the capabilities that its manifest names. Randomness comes
+ * first: whatever is random fails other checks too, with reasons that mislead.
  */
 export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
   {
@@ -36,7 +36,7 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
         'svd.toSpectral': [ROWS, entries], 'svd.fromSpectral': image, 'svd.measurementToSpectral': [ROWS, entries], 'svd.singularValues': [ROWS, entries],
         'denoisingReference.reference': image, 'denoisingReference.mask': image, 'denoisingReference.entriesPerObserved': [ROWS],
       };
-      /** What may broadcast over rows or pixels. */
+      /** The results that may broadcast over rows or pixels. */
       const broadcast = ['svd.singularValues', 'denoisingReference.mask'];
       for (const [name, result] of Object.entries(everything(subject))) {
         const shape = wanted[name] ?? [];

@@ -53,6 +53,7 @@ export const randomProblems = (operator: Operator, imageShape: ImageShape, count
     return makeProblem({ name: `picture-${index}`, x0, imageShape, operator, operatorKey: 'test', sigmaY, seed: 0 });
   });
 
+/** A method bound to a setting, with the shape of the images that it makes. */
 export type Run = { readonly bound: BoundGuidance; readonly imageShape: ImageShape };
 
 export const bind = async (guidance: Guidance<TensorTree>, setting: Setting): Promise<Run> => ({
@@ -68,7 +69,7 @@ export async function sampleRows({ bound, imageShape }: Run, problems: readonly 
 /** The largest | a - b | of two tensors, which may broadcast. */
 export const largestGap = (a: Tensor, b: Tensor): number => tf.tidy(() => a.sub(b).abs().max().dataSync()[0] ?? NaN);
 
-/** || a - b || / || b || */
+/** The relative difference || a - b || / || b || of two lists of numbers; || a - b || where b is zero. */
 export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let difference = 0;
   let norm = 0;

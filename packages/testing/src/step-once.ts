@@ -60,7 +60,7 @@ export async function stepOnce(bound: BoundGuidance, given: StepGiven): Promise<
   return { at, xt, xNext, x0hat, scalars, cost: cost() };
 }
 
-/** The mean and the standard deviation of each number that a scheduler gives for a step, with the x0hat of the method. */
+/** The mean and the standard deviation, number by number, that a scheduler gives a step with the method's x0hat. */
 export function lawOfStep({ model, scheduler }: Pick<Setting, 'model' | 'scheduler'>, { at, xt, x0hat }: OneStep): { mean: Image; std: Image } {
   const now = traced(at);
   const prediction = model.predict(xt, now.level);
