@@ -1,5 +1,5 @@
 /** Golden steps of methods that are not plugins yet: listed, so that none is forgotten. Another set of fixtures may hold more of them. */
-import { fixtureReport, hasFixture, readFixtureJson } from '@tweedie/testing';
+import { fixtureReport, hasFixture, readFixtureJson } from '@tweedie/testing/fixtures';
 
 const methods = {
   ddnm: 'ddnm', ddrm: 'ddrm', diffpir: 'diffpir', fps: 'fps', lgd: 'lgd', mcg: 'mcg',

@@ -1,5 +1,5 @@
 /** Values of a metric that is not a plugin yet. */
-import { fixtureReport, readFixtureJson } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 
 type Pair = { readonly image: string; readonly reference: string; readonly lpips64?: number };
 

@@ -1,5 +1,5 @@
 /** Measurements of operators that are not plugins yet. */
-import { fixtureReport, readFixtureJson } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 
 type Index = { readonly pictures: Readonly<Record<string, Readonly<Record<string, object>>>> };
 

@@ -1,6 +1,6 @@
 /** The prior of core.json as a model: its values, its vector-Jacobian products, and unconditional steps with it. */
 import { clampTo, type Image, type LevelTensors, mixtureMoments, posteriorMixture, sampleDot, scoreFromEpsilon, valueAndGrad, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, largestDifference, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureImage, fixtureReport, largestDifference, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type State = { t: number; alphaBar: number; sigma: number; responsibilities: number[]; saturatedPixels: number };
@@ -80,7 +80,7 @@ for (const one of cases) {
     for (const output of one.outputs) {
       const { scheduler, options, clamp } = variantOf(output);
       const { sampler, steps } = await bind(`${schedule} ${output}`, async () => ({
-        guidance: (await world.context.plugin('guidance', { id: 'none', options: { clamp } })) as never,
+        guidance: (await world.context.plugin('guidance', { id: 'none', options: { clamp } })),
         model,
         operator: world.operator('identity'),
         scheduler: await world.scheduler(scheduler, { ...options, steps: stepsOfSchedule(schedule) }),

@@ -1,6 +1,7 @@
 /** Whole runs on the mixture of core.json: PSNR and residual norm have the distribution of the released programs' runs. */
-import { drawFromMixture, type Guidance, keyedRandom, posteriorMixture, tf } from '@tweedie/core';
-import { bind, fixtureReport, hasFixture, methodWorld, readFixtureJson, relativeDifference, sampleRows } from '@tweedie/testing';
+import { drawFromMixture, keyedRandom, posteriorMixture, tf } from '@tweedie/core';
+import { bind, relativeDifference, sampleRows } from '@tweedie/testing';
+import { fixtureReport, hasFixture, methodWorld, readFixtureJson } from '@tweedie/testing/fixtures';
 import { expect, it } from 'vitest';
 
 type Moments = { mean: number; sd: number; n: number };
@@ -28,8 +29,8 @@ type Wanted = { readonly guidance: Named; readonly scheduler: Named; readonly ru
 
 async function methodRuns(world: World, { guidance: { id, options }, scheduler, runs = 400, clip = true }: Wanted): Promise<Float32Array[]> {
   const { operator, ...measured } = world.problem(listed.problem);
-  const guidance: Guidance = await world.context.plugin('guidance', { id, options });
-  const run = await bind(guidance as never, {
+  const guidance = await world.context.plugin('guidance', { id, options });
+  const run = await bind(guidance, {
     engine: await world.engine(),
     model: await world.model({ clip }),
     operator: world.operator(operator),

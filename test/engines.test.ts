@@ -3,7 +3,7 @@
  * step, and after a whole sampling. An engine whose library the user must install is skipped where it is not.
  */
 import { readFileSync } from 'node:fs';
-import { batchRandom, type Engine, type Guidance, type Image, NotInstalledError, stackProblems, tensorsOf, type Tensor } from '@tweedie/core';
+import { batchRandom, type Engine, type Image, NotInstalledError, stackProblems, tensorsOf, type Tensor, type TensorTree } from '@tweedie/core';
 import { bind, mixturePrior, randomProblems, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -35,11 +35,11 @@ function recording(engine: Engine) {
     compile(fn) {
       const compiled = engine.compile(fn);
       const call = async (...args: never[]) => {
-        const result = await (compiled as (...args: never[]) => Promise<unknown>)(...args);
-        calls.push(tensorsOf(result as never).map((leaf: Tensor) => Array.from(leaf.dataSync())));
+        const result = await (compiled as (...args: never[]) => Promise<TensorTree>)(...args);
+        calls.push(tensorsOf(result).map((leaf: Tensor) => Array.from(leaf.dataSync())));
         return result;
       };
-      return Object.defineProperties(call, Object.getOwnPropertyDescriptors({ get cost() { return compiled.cost; }, get compilations() { return compiled.compilations; }, dispose: () => compiled.dispose() })) as never;
+      return Object.defineProperties(call, Object.getOwnPropertyDescriptors({ get cost() { return compiled.cost; }, get compilations() { return compiled.compilations; }, dispose: () => compiled.dispose() })) as typeof compiled;
     },
   };
   return { recorder, calls };
@@ -58,7 +58,7 @@ const pairs = engines.flatMap((other, position) => engines.slice(position + 1).m
 
 describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, other) => {
   describe.each(idsOf('guidance'))('guidance/%s', async (id) => {
-    const guidance: Guidance = await container.plugin('guidance', { id, options: { ...quick[id] } });
+    const guidance = await container.plugin('guidance', { id, options: { ...quick[id] } });
     const operator = [inpaint, identity].find((candidate) => guidance.refuses?.({ model, operator: candidate, scheduler: schedulers.ddpm }, 0.1) === undefined)!;
     const problems = randomProblems(operator, imageShape, 6, 0.1);
 
@@ -66,7 +66,7 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
       const results = [];
       for (const candidate of [other, engine]) {
         const { recorder, calls } = recording(candidate);
-        const { bound: { sampler, steps } } = await bind(guidance as never, { engine: recorder, model, operator, scheduler });
+        const { bound: { sampler, steps } } = await bind(guidance, { engine: recorder, model, operator, scheduler });
         const measured = stackProblems(problems);
         const random = batchRandom(problems.map(({ hash }) => ({ seed: 1, problem: hash, sample: 0 })));
         for (const position of new Set([0, 0.3, 0.6, 0.9, 0.98, 0.99].map((share) => Math.floor(share * steps.length)))) {
@@ -74,7 +74,7 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
           // A state at the right noise level, the same for both engines.
           const xt = random(position).normal('state', [problems.length, ...imageShape]).mul(step.level.signal * 0.5 + step.level.noise) as Image;
           const state = sampler.start ? { ...((await sampler.start(measured, step, random(1000))) as object), xt } : xt;
-          await sampler.step(state as never, step, measured, random(step.index));
+          await sampler.step(state, step, measured, random(step.index));
         }
         results.push(calls);
       }
@@ -86,7 +86,7 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
     it('after a whole run: the median sample to 1e-4, mean and variance within their Monte Carlo error', async () => {
       const rows = [];
       for (const candidate of [other, engine]) {
-        const run = await bind(guidance as never, { engine: candidate, model, operator, scheduler: schedulers.ddpm });
+        const run = await bind(guidance, { engine: candidate, model, operator, scheduler: schedulers.ddpm });
         const sampled = await sampleRows(run, Array.from({ length: 60 }, () => problems[0]!), Array.from({ length: 60 }, (_, sample) => sample));
         rows.push(sampled.rows);
       }

@@ -5,7 +5,7 @@
 import {
   drawFromMixture,
   type GaussianMixture,
-  type Guidance,
+ 
   type Image,
   keyedRandom,
   mixtureModel,
@@ -17,7 +17,8 @@ import {
   tf,
   vpProcess,
 } from '@tweedie/core';
-import { bind, fixtureReport, readFixtureJson, readFixtureTensors, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { bind, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Floor = { readonly mean: number; readonly sd: number; readonly q95: number };
@@ -135,11 +136,11 @@ for (const [name, facts] of Object.entries(problems)) {
     x0: tf.zeros([1, d, 1]), y: tf.tensor1d(Float32Array.from(y)), drawn: {},
   };
   const sample = async (method: { readonly id: string; readonly options?: Record<string, unknown> }, steps: number) => {
-    const guidance: Guidance = await context.plugin('guidance', method);
+    const guidance = await context.plugin('guidance', method);
     const scheduler = await context.plugin('scheduler', { id: 'ddim', options: { steps, eta: 1 } });
     const model = mixtureModel({ imageShape: [1, d, 1], process: betasDecrease, mixture: () => prior });
     await model.load?.();
-    const run = await bind(guidance as never, { engine, model, operator: denseOperator(a, dy, d), scheduler });
+    const run = await bind(guidance, { engine, model, operator: denseOperator(a, dy, d), scheduler });
     const { rows } = await sampleRows(run, new Array<Problem>(1000).fill(problem), Array.from({ length: 1000 }, (_, index) => index));
     run.bound.dispose();
     const reference = Array.from({ length: 10_000 }, (_, index) => drawFromMixture(posterior, keyedRandom(`reference ${index}`)).x0);

@@ -3,7 +3,7 @@
  * the tolerance that the golden step allows, and our own step is not the defective one.
  */
 import { type Image, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Case = {
@@ -71,7 +71,7 @@ for (const one of batches) {
     const { operator, y, ...problem } = world.problem(one.problem!);
     const { schedule } = world.core.times[one.time!]!;
     const { sampler, steps } = await bind([operator, schedule, one.scale].join(), async () => ({
-      guidance: (await world.context.plugin('guidance', { id: 'dps', options: { scale: one.scale } })) as never,
+      guidance: (await world.context.plugin('guidance', { id: 'dps', options: { scale: one.scale } })),
       model: await world.model(),
       operator: world.operator(operator),
       scheduler: await world.scheduler('ddpm', { variance: 'learned-range', steps: stepsOfSchedule(schedule) }),

@@ -3,7 +3,7 @@
  * posterior's mean, and residuals are distributed like the noise. What is known in closed form about the problems drawn
  * (x0 and y) is averaged exactly: as they stand the numbers would need 4000 problems to settle.
  */
-import { drawFromMixture, type GaussianMixture, type Guidance, keyedRandom, makeProblem, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture } from '@tweedie/core';
+import { drawFromMixture, type GaussianMixture, keyedRandom, makeProblem, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture } from '@tweedie/core';
 import { bind, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -36,8 +36,8 @@ const average = <T>(items: readonly T[], of: (item: T) => number) => items.reduc
 type Entry = { readonly y: number; readonly samples: readonly number[]; readonly mean: number; readonly variance: number };
 
 async function sampled(method: { readonly id: string; readonly options?: Record<string, unknown> }): Promise<Entry[]> {
-  const guidance: Guidance = await context.plugin('guidance', method);
-  const run = await bind(guidance as never, { engine, model, operator, scheduler });
+  const guidance = await context.plugin('guidance', method);
+  const run = await bind(guidance, { engine, model, operator, scheduler });
   const numbers = Array.from({ length: K + 1 }, (_, sample) => sample);
   const { rows } = await sampleRows(run, problems.flatMap((problem) => numbers.map(() => problem)), problems.flatMap(() => numbers));
   run.bound.dispose();

@@ -1,5 +1,5 @@
 /** Methods that claim to sample a distribution, against that distribution in closed form. */
-import { type Guidance, keyedRandom, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Problem, type ProcessOptions, type ScoreModel, type Tensor } from '@tweedie/core';
+import { keyedRandom, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Problem, type ProcessOptions, type ScoreModel, type Tensor } from '@tweedie/core';
 import { bind, mixturePrior, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -45,9 +45,9 @@ async function draw(
   budget: { readonly model: ScoreModel; readonly steps: number; readonly count: number; readonly from?: number; readonly operator?: Operator },
 ): Promise<Estimate> {
   const { model, steps, count, from = 0, operator = inpaint } = budget;
-  const guidance: Guidance = await context.plugin('guidance', method);
+  const guidance = await context.plugin('guidance', method);
   const scheduler = await context.plugin('scheduler', { id: 'ddpm', options: { steps, variance: 'fixed-small' } });
-  const run = await bind(guidance as never, { engine, model, operator, scheduler });
+  const run = await bind(guidance, { engine, model, operator, scheduler });
   const { rows, failures } = await sampleRows(run, new Array<Problem>(count).fill(problem), Array.from({ length: count }, (_, index) => from + index));
   expect(failures.every((failure) => failure === undefined)).toBe(true);
   run.bound.dispose();

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, decodeSafetensors } from '@tweedie/core';
-import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Listed = { readonly dtype: string; readonly shape: readonly number[]; readonly values: readonly (number | string | boolean)[] };

@@ -27,7 +27,7 @@ describe.each(['vp', 've'] as const)('on a %s model', async (kind) => {
       const operator = operators[refusals.indexOf(undefined)];
       // A method may refuse a scheduler, with a reason: those that live from a step's noise, a deterministic one.
       if (operator === undefined) return expect(refusals.join()).toMatch(/\w+ \w+/);
-      const run = await bind(guidance as never, { engine, model, operator, scheduler });
+      const run = await bind(guidance, { engine, model, operator, scheduler });
       const { rows, failures } = await sampleRows(run, randomProblems(operator, imageShape, 2, 0.3));
       expect(failures).toEqual([undefined, undefined]);
       expect(Math.max(...rows.flatMap((row) => [...row].map(Math.abs)))).toBeLessThan(10);

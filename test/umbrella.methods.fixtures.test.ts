@@ -6,9 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Guidance, keyedRandom, mixtureModel, noiseProcess, type Problem, tf } from '@tweedie/core';
+import { keyedRandom, mixtureModel, noiseProcess, type Problem, tf } from '@tweedie/core';
 import { compare, freeEnergy, freeEnergyTruth, readRecipe } from '@tweedie/experiments';
-import { bind, fixtureReport, readFixtureJson, sampleRows, testContainer } from '@tweedie/testing';
+import { bind, sampleRows, testContainer } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 import { describe, expect, it } from 'vitest';
 
 type Result = {
@@ -56,8 +57,8 @@ const windowProblem = (centre: number, hidden = 0, name = ''): Problem => ({
 
 /** First entries of the samples of every window. */
 async function sampleWindows(method: { readonly id: string; readonly options?: Record<string, unknown> }, count: number, noisyHidden: boolean): Promise<number[][]> {
-  const guidance: Guidance = await context.plugin('guidance', method);
-  const run = await bind(guidance as never, { engine, model, operator, scheduler });
+  const guidance = await context.plugin('guidance', method);
+  const run = await bind(guidance, { engine, model, operator, scheduler });
   const numbers = Array.from({ length: count }, (_, sample) => sample);
   const problems = windows.flatMap((centre) => {
     const shared = windowProblem(centre);

@@ -13,7 +13,7 @@ const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB
 
 /** Gives all checks; those of engines come from the registry. */
 export function* checkMachine(registries: readonly string[]): Iterable<Check> {
-  yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.11 or newer.' };
+  yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.19 or newer.' };
   yield {
     name: 'machine',
     attempt: () => `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} threads, ${gigabytes(freemem())} of ${gigabytes(totalmem())} free`,
@@ -33,7 +33,7 @@ export function* checkMachine(registries: readonly string[]): Iterable<Check> {
 
 const nodeVersion = (): string => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 11)) throw new Error(`${process.version} is too old.`);
+  if (major < 20 || (major === 20 && minor < 19)) throw new Error(`${process.version} is too old.`);
   return process.version;
 };
 

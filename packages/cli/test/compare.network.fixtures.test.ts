@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson } from '@tweedie/testing';
+import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson } from '@tweedie/testing/fixtures';
 import { afterAll, expect } from 'vitest';
 import { tweedie } from './start.ts';
 

@@ -9,7 +9,7 @@ export interface PluginKinds {
   engine: Engine;
   model: ScoreModel;
   operator: Operator;
-  guidance: Guidance;
+  guidance: Guidance<TensorTree>;
   scheduler: Scheduler;
   metric: Metric;
   dataset: Dataset;

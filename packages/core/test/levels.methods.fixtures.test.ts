@@ -1,5 +1,5 @@
 import { type LevelPair, linearBetas, noiseProcess, polynomialSigmas, respacedLevels, reverseCoefficients, spaceTimesteps } from '@tweedie/core';
-import { fixtureReport, readFixtureJson, readFixtureTensors, stepsOfSchedule } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson, readFixtureTensors, stepsOfSchedule } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Schedules = { tensors: string; respacing: Record<string, number[]>; levelMaps: { sigma: number[]; interpolatedLogSigma: number[] } & Record<string, number[] | string> };

@@ -1,5 +1,5 @@
 import { alphaBarsOf, cosineBetas, linearBetas, noiseProcess, respacedLevels, reverseCoefficients, spaceTimesteps, type LevelPair } from '@tweedie/core';
-import { fixtureReport, readFixtureJson } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 /** Coefficients at some indices of a (respaced) process, by field; `index` says which. */

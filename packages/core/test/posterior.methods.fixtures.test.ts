@@ -1,6 +1,6 @@
 /** Known posteriors of mixture priors: p(x0 | y) in float64. */
 import { covarianceOf, type GaussianMixture, mixtureMoments, posteriorMixture } from '@tweedie/core';
-import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { relativeError } from './float64.ts';
 

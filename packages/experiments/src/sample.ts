@@ -1,6 +1,6 @@
 import {
   conflict, bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, drawBatch, makeProblem, openRegistry, resolveOptions, rowsOf, sigmaOf,
-  type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Registry, type SampleFailure,
+  type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Registry, type SampleFailure, type TensorTree,
   type Scheduler, type ScoreModel,
 } from '@tweedie/core';
 import { createFiles } from '@tweedie/files';
@@ -19,7 +19,7 @@ export type SampleOptions = Watch & {
   /** Each part by reference, or an object of its kind. */
   readonly model: ReferenceInput | ScoreModel;
   readonly operator: ReferenceInput | Operator;
-  readonly method: ReferenceInput | Guidance;
+  readonly method: ReferenceInput | Guidance<TensorTree>;
   /** Scheduler; default `ddpm`. */
   readonly scheduler?: ReferenceInput | Scheduler;
   /** Engine; default `onnxruntime`. */

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { keyedRandom } from '@tweedie/core';
-import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { kolmogorovSmirnov } from '../src/statistics/kolmogorov.ts';
 import {
   bonferroni, bootstrapInterval, cohensD, holm, mean, mseRatio, pairedDifference, pairedTTest, pearson, resampledInterval, signTest, summarise, tInterval,

@@ -34,8 +34,8 @@ describe('an exported function', () => {
     const session = await ort.InferenceSession.create(path);
     expect([session.inputNames, session.outputNames]).toEqual([exported.inputs, exported.outputs]);
     const actual = await session.run({ x: feed(x), 'step.level.sigma': new ort.Tensor('float32', [0.7], []), 'step.weights.0': feed(weight) });
-    const compiled = jit(step as (...args: readonly never[]) => ReturnType<typeof step>);
-    const expected = await compiled(...([x, { level: { sigma: 0.7 }, weights: [weight] }] as never));
+    const compiled = jit(step);
+    const expected = await compiled(x, { level: { sigma: 0.7 }, weights: [weight] });
     expect(relativeError(actual['value']!.data as Float32Array, expected.value.dataSync())).toBeLessThan(1e-5);
     expect(relativeError(actual['gradient']!.data as Float32Array, expected.gradient.dataSync())).toBeLessThan(1e-5);
     expect(actual['gradient']!.dims).toEqual([2, 6, 5, 2]);

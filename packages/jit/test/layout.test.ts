@@ -1,5 +1,5 @@
 /** Between two convolutions everything runs planar: there is a transpose on the way in and one on the way out, of image and filters. */
-import { type Image, type Tensor, tf, vjp } from '@tweedie/core';
+import { type Image, type Tensor, type TensorTree, tf, vjp } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { draws, expectAgreement } from './agreement.ts';
 import { count, operations, tracedValues } from './operations.ts';
@@ -11,7 +11,7 @@ const perRow = tensor([2, 1, 1, 3]);
 const conv = (image: Image): Image => tf.conv2d(image, filter, 1, 'same');
 const between = (work: (image: Image) => Tensor) => (image: Image) => conv(work(conv(image)) as Image);
 
-const transposes = (fn: (...args: never[]) => unknown): number =>
+const transposes = (fn: (...args: never[]) => TensorTree): number =>
   tracedValues(fn, x).filter((value) => value.source.kind === 'operation' && value.source.op === 'Transpose' && !isFixed(value)).length;
 
 const works: [string, (image: Image) => Tensor][] = [

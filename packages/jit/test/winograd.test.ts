@@ -1,5 +1,5 @@
 /** Wide 3 x 3 convolutions as matrix products over tiles: which, of which operations, and how exact. */
-import { sizeOf, type Tensor, tf } from '@tweedie/core';
+import { sizeOf, type Tensor, type TensorTree, tf } from '@tweedie/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFixed } from '../src/passes/fixed.ts';
 import { jit } from '../src/index.ts';
@@ -17,9 +17,9 @@ const conv = ({ filter = wide, strides = 1, pad = 1, dilations = 1 }: Options = 
 const image = (size: number, channels = 160, batch = 1): tf.Tensor4D => numbers([batch, size, size, channels]);
 
 /** What is computed in a call; a reshape is not. */
-const computed = (fn: (x: Tensor) => unknown, x: Tensor): string[] =>
+const computed = (fn: (x: Tensor) => TensorTree, x: Tensor): string[] =>
   tracedValues(fn, x).flatMap((value) => (value.source.kind === 'operation' && !isFixed(value) && value.source.op !== 'Reshape' ? [value.source.op] : []));
-const isWinograd = (fn: (x: Tensor) => unknown, x: Tensor): boolean => operations(fn, x).includes('WinogradFilter');
+const isWinograd = (fn: (x: Tensor) => TensorTree, x: Tensor): boolean => operations(fn, x).includes('WinogradFilter');
 
 describe('wide 3 x 3 convolutions', () => {
   it('become matrix products over tiles', () => {
@@ -52,7 +52,7 @@ describe('wide 3 x 3 convolutions', () => {
     expect(operations(halves, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
   });
 
-  const others: [string, (x: Tensor) => unknown, tf.Tensor4D][] = [
+  const others: [string, (x: Tensor) => Tensor, tf.Tensor4D][] = [
     ['few channels', conv({ filter: filterOf(64, 64) }), image(32, 64)],
     ['few tiles', conv(), image(16)],
     ['too many', conv(), image(132)],

@@ -1,6 +1,6 @@
 /** The state after every block, and the time embedding: where two implementations part. */
 import { type Tensor, tf } from '@tweedie/core';
-import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admUnet, admWeights, timeEmbedding, timeFrequencies } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';

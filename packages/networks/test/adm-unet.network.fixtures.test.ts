@@ -1,7 +1,7 @@
 /** Outputs and input gradients of the fixture networks against the float64 run of the reference program, eager and compiled. */
 import { eagerEngine, type Image, type SafetensorsEntry, type Tensor, tf, sizeOf } from '@tweedie/core';
 import { jit } from '@tweedie/jit';
-import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';

@@ -1,6 +1,9 @@
 import { type Image, type ImageShape, type Operator, tf } from '@tweedie/core';
 
-/** A = 0, with every capability: y is noise alone, and the posterior is the prior. [B, H, W, C] -> [B, H, W, C]. */
+/**
+ * The operator A = 0 with every capability: y is noise alone, and the posterior is the prior.
+ * [B, H, W, C] -> [B, H, W, C].
+ */
 export function blindOperator(imageShape: ImageShape): Operator {
   const [height, width, channels] = imageShape;
   const entries = height * width * channels;

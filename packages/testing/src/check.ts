@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 /** One thing that a kit asks of a subject. */
 export type Check<S> = {
   readonly name: string;
-  /** Whether it can be asked of this subject: an operator without a spectral form is not asked about one. */
+  /** Says whether the check applies: an operator without a spectral form is not asked about one. */
   readonly applies?: (subject: S) => boolean;
   /** Throws an Error whose message is a sentence with the numbers and the likely cause. */
   readonly run: (subject: S) => void | Promise<void>;
@@ -38,5 +38,5 @@ export function ensure(holds: boolean, message: () => string): void {
   if (!holds) throw new Error(message());
 }
 
-/** Three significant digits: 0.13, 1.2e-7. */
+/** A number in three significant digits: 0.13, 1.2e-7. */
 export const short = (value: number): string => Number(value.toPrecision(3)).toString();

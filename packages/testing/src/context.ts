@@ -1,7 +1,7 @@
 import { type Container, type Context, createContainer, type ImageShape, type Kind, openRegistry, type OperatorContext, type PluginKinds, type PluginReference } from '@tweedie/core';
 import { createFiles } from '@tweedie/files';
 
-/** As plugins are called by their tests: options as given, over the defaults of the manifest. */
+/** A plugin's factory as its test calls it: with the given options over the defaults of the manifest. */
 type AnyFactory = (options: object, context: Context) => unknown;
 type Manifest = { readonly export: string; readonly options: { readonly properties: Readonly<Record<string, { readonly default?: unknown }>> } };
 
@@ -28,9 +28,9 @@ export function testContext(folder = '.', warn: (message: string) => void = () =
   return context;
 }
 
-/** The same for an operator, which is made for one image shape. */
+/** The context of an operator's factory: `testContext` with the image shape for which the operator is made. */
 export const testOperatorContext = (imageShape: ImageShape, folder?: string): OperatorContext => ({ ...testContext(folder), imageShape });
 
-/** The plugins of this repository as a run makes them: options checked, code imported on first use. */
+/** A container of the plugins in `folder`, made as in a run: options checked, code imported on first use. */
 export const testContainer = (folder = '.'): Container =>
   createContainer({ registry: openRegistry({ folders: [folder] }), files: createFiles(folder) });

@@ -6,11 +6,11 @@ import { describePlugin, type KitOptions, pluginAt, titleOf } from './plugin-und
 export type DatasetSubject = {
   readonly name: string;
   readonly dataset: Dataset;
-  /** Makes it anew, with nothing shared. */
+  /** Makes the data set anew; the two share nothing. */
   readonly again: () => Promise<Dataset>;
 };
 
-/** At most this many images are read, spread over the set. */
+/** The largest number of images that a check reads, spread over the set. */
 const MOST = 200;
 
 const indices = ({ size }: Dataset, count = MOST): readonly number[] => {
@@ -80,7 +80,7 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
   },
 ];
 
-/** What every data set must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a data set must hold, as the README lists; a plugin's test calls it once. */
 export function describeDataset(url: string, settings: KitOptions = {}): void {
   describePlugin(
     url,

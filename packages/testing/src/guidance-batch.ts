@@ -3,7 +3,7 @@ import { type Check, ensure, short } from './check.ts';
 import type { GuidanceSubject } from './guidance-subject.ts';
 import { bind, relativeDifference, type Run, sampleRows } from './sampling.ts';
 
-/** One step from the method's own start; all numbers of the new state of one row. */
+/** All numbers of one row of the state after one step from the method's own start. */
 async function oneStep({ bound: { sampler, steps }, imageShape }: Run, problems: readonly Problem[], row: number, position: number): Promise<number[]> {
   const [first, step] = [steps[0], steps[position]];
   if (first === undefined || step === undefined) throw new Error(`the schedule has ${steps.length} steps, and none at position ${position}.`);
@@ -21,7 +21,7 @@ async function oneStep({ bound: { sampler, steps }, imageShape }: Run, problems:
 
 const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
 
-/** A sample depends on nothing but its problem, its seed and its number. */
+/** Checks that a sample depends on nothing but its problem, its seed and its number. */
 export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
   // First: numbers drawn elsewhere fail the next two as well, which would blame batch mates.
   {

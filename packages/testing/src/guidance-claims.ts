@@ -1,4 +1,4 @@
-import { type Capability, ConfigError, eagerEngine, type Guidance, type TensorTree } from '@tweedie/core';
+import { capabilities, type Capability, ConfigError, eagerEngine, type Guidance, type TensorTree } from '@tweedie/core';
 import { type Check, ensure } from './check.ts';
 import { type GuidanceSubject, SIGMA_Y } from './guidance-subject.ts';
 import { barestParts, type Parts, recordedParts } from './recorded-parts.ts';
@@ -13,19 +13,17 @@ async function runOnce(guidance: Guidance<TensorTree>, parts: Parts, { problems 
   }
 }
 
-/** No call tells whether a method relies on A being linear, or on the law of the noise. */
+/** Whether a call shows that a capability is used: none does for a linear A, or for the law of the noise. */
 const observable = (capability: Capability): boolean => capability !== 'operator.linear' && capability !== 'noise.gaussian';
 
-/** Those without which others work come first: a linear operator has a gradient. */
-const observables: readonly Capability[] = [
-  'operator.adjoint', 'operator.gradient', 'operator.pseudoInverse', 'operator.svd', 'operator.reference', 'model.gradient', 'model.mixture', 'scheduler.transition',
-];
-
-/** The fewest capabilities beyond the manifest's with which a run works: all, less every one that can go. None where no run works. */
+/**
+ * The fewest capabilities beyond the manifest's with which a run works: all, less every one that can go, tried in the
+ * order of the table. None where no run works.
+ */
 async function missingNeeds(subject: GuidanceSubject): Promise<readonly Capability[]> {
   const { guidance, parts, manifest: { needs } } = subject;
   const works = (added: readonly Capability[]) => runOnce(guidance, barestParts(parts, [...needs, ...added]), subject).then(() => true, () => false);
-  let missing = observables.filter((capability) => !needs.includes(capability));
+  let missing = capabilities.filter((capability) => observable(capability) && !needs.includes(capability));
   if (!(await works(missing))) return [];
   for (const capability of missing) {
     const fewer = missing.filter((each) => each !== capability);
@@ -36,7 +34,7 @@ async function missingNeeds(subject: GuidanceSubject): Promise<readonly Capabili
 
 const perStep = (value: number, steps: number): string => (steps === 0 ? '0' : Number((value / steps).toFixed(2)).toString());
 
-/** What the manifest says against what happens. */
+/** Checks that what the manifest says of needs and costs is what happens. */
 export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
   {
     name: 'it uses everything that it says it needs',

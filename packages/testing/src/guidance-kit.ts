@@ -1,4 +1,3 @@
-import type { Guidance, TensorTree } from '@tweedie/core';
 import type { Check } from './check.ts';
 import { guidanceBatchChecks } from './guidance-batch.ts';
 import { guidanceClaimChecks } from './guidance-claims.ts';
@@ -9,20 +8,20 @@ import { describePlugin, type KitOptions, type Options, type PluginUnderTest, ti
 
 export const guidanceChecks: readonly Check<GuidanceSubject>[] = [...guidanceResultChecks, ...guidanceBatchChecks, ...guidanceLimitChecks, ...guidanceClaimChecks];
 
-/** What every guidance method must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a guidance method must hold, as the README lists; a plugin's test calls it once. */
 export function describeGuidance(url: string, settings: KitOptions & GuidanceSettings = {}): void {
   describePlugin(url, 'guidance', settings, (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }], guidanceChecks);
 }
 
 async function subjectOf(plugin: PluginUnderTest, options: Options, settings: GuidanceSettings): Promise<GuidanceSubject> {
   const { container, manifest } = plugin;
-  const method = (given: Options) => container.plugin('guidance', { id: manifest.id, options: given }) as Promise<Guidance<TensorTree>>;
+  const method = (given: Options) => container.plugin('guidance', { id: manifest.id, options: given });
   const off = settings.off ?? switchOf(manifest.options);
   const resolved = container.resolved('guidance', { id: manifest.id, options });
   return guidanceSubject(plugin, { guidance: await method(options), ...(off && { off: await method({ ...options, ...off }) }), clamp: resolved['clamp'] }, settings);
 }
 
-/** `scale` is what we call a strength: at 0 nothing is guided. */
+/** The options that switch a method off: `scale` 0, where there is such an option, since a scale is a strength. */
 function switchOf({ properties = {} }: Readonly<Record<string, unknown>>): Options | false {
   const { scale } = properties as Readonly<Record<string, { readonly type?: string; readonly minimum?: number }>>;
   return scale?.type === 'number' && scale.minimum === 0 ? { scale: 0 } : false;

@@ -4,7 +4,7 @@ import { type GuidanceSubject, onBothProcesses, type PriorLimit } from './guidan
 import { blindOperator } from './blind-operator.ts';
 import { bind, randomProblems, relativeDifference, sampleRows } from './sampling.ts';
 
-/** Far beyond any image, and its square within float32. */
+/** A sigmaY far beyond any image, whose square is still within float32. */
 const HUGE_SIGMA = 1e6;
 
 /** The largest relative difference between the samples of two methods on the same problems. */
@@ -29,7 +29,7 @@ const priorCheck = (limit: PriorLimit, parts: (subject: GuidanceSubject) => { re
   },
 });
 
-/** Where the method must be the unconditional sampler. */
+/** Checks of the limits in which the method must be the unconditional sampler. */
 export const guidanceLimitChecks: readonly Check<GuidanceSubject>[] = [
   ...onBothProcesses({
     name: 'switched off it is the unconditional sampler',

@@ -3,7 +3,7 @@ import { type Check, ensure, short } from './check.ts';
 import { type GuidanceSubject, onBothProcesses } from './guidance-subject.ts';
 import { bind, type Run, sampleRows } from './sampling.ts';
 
-/** Mean of || y - A(x) ||^2 over a batch of samples. */
+/** The mean of || y - A(x) ||^2 over a batch of samples. */
 async function misfit(run: Run, problems: readonly Problem[], { parts: { operator }, imageShape }: GuidanceSubject): Promise<number> {
   const { rows } = await sampleRows(run, problems);
   const { y, drawn } = stackProblems(problems);
@@ -15,7 +15,7 @@ async function misfit(run: Run, problems: readonly Problem[], { parts: { operato
   return value / problems.length;
 }
 
-/** The same, watched: a state of another shape would fail in the next step, in the operator or the model. */
+/** The run, with the shape of each state watched: another shape would fail later, in the operator or the model. */
 const keepingShapes = (bound: BoundGuidance): BoundGuidance => ({
   ...bound,
   sampler: {
@@ -31,7 +31,7 @@ const keepingShapes = (bound: BoundGuidance): BoundGuidance => ({
   },
 });
 
-/** What comes out of a run. */
+/** Checks of what comes out of a run. */
 export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
   ...onBothProcesses({
     name: 'every step gives finite numbers in the right shapes',

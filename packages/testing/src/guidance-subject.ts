@@ -9,18 +9,21 @@ import { bind, mixturePrior, randomProblems, type Run } from './sampling.ts';
 export type PriorLimit = 'A = 0' | 'sigmaY to infinity';
 
 export type GuidanceSettings = {
-  /** Operators to try, the first that the method accepts is used. Default: random inpainting (masks differ from problem to problem), identity. */
+  /**
+   * The operators to try, of which the first that the method accepts is used. Default: random inpainting, whose masks
+   * differ from problem to problem, then identity.
+   */
   readonly operators?: readonly PluginReference[];
-  /** Default: ddpm with 20 steps. */
+  /** The scheduler of all checks; default: ddpm with 20 steps. */
   readonly scheduler?: PluginReference;
-  /** Default: [6, 5, 3]. */
+  /** The shape of the images; default: [6, 5, 3]. */
   readonly imageShape?: ImageShape;
   /**
    * Options that switch the guidance off, so that the method is `guidance/none`. Default: `{ scale: 0 }` where the manifest has an option
    * `scale` that may be 0; false: no option does that.
    */
   readonly off?: Options | false;
-  /** Where theory gives the prior. Default: nowhere. */
+  /** The limits in which theory gives the prior; default: none. */
   readonly priorAt?: readonly PriorLimit[];
   /** Whether a guided sample fits y better than an unguided one; default: true. */
   readonly lowersMisfit?: boolean;
@@ -36,15 +39,15 @@ export type GuidanceSubject = Situation & Pick<GuidanceSettings, 'priorAt' | 'lo
   readonly name: string;
   readonly manifest: Pick<Manifest, 'needs' | 'costPerStep'>;
   readonly guidance: Guidance<TensorTree>;
-  /** The same with its guidance switched off, where an option does that. */
+  /** The method with its guidance switched off, where an option does that. */
   readonly off?: Guidance<TensorTree>;
   /** The scheduler alone, with the method's own clamp option. */
   readonly unguided: Guidance<TensorTree>;
-  /** The same prior through a variance-exploding process, unless the method refuses that. */
+  /** The situation with the same prior on a variance-exploding process, unless the method refuses that. */
   readonly exploding?: Situation;
   readonly engine: Engine;
   readonly imageShape: ImageShape;
-  /** Fifty, each with an image and drawn parameters of its own. */
+  /** Fifty problems, each with an image and drawn parameters of its own. */
   readonly problems: readonly Problem[];
 };
 
@@ -92,7 +95,7 @@ export async function guidanceSubject(
     }
     const engine = await compilingEngine(container);
     const clamp = methods.clamp === undefined ? {} : { clamp: methods.clamp };
-    const unguided = (await container.plugin('guidance', { id: 'none', options: clamp })) as Guidance<TensorTree>;
+    const unguided = await container.plugin('guidance', { id: 'none', options: clamp });
     const { guidance, off } = methods;
     const situation = (around: Parts): Situation => {
       let run: Promise<Run> | undefined;

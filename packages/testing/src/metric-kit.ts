@@ -3,12 +3,12 @@ import { type Check, ensure, short } from './check.ts';
 import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
 
 /** A value computed by hand, and the images it belongs to: one number fills an image. */
-export type WorkedExample = {
+type WorkedExample = {
   readonly shape: ImageShape;
   readonly x: number | readonly number[];
   readonly reference: number | readonly number[];
   readonly value: number;
-  /** Default 1e-5. */
+  /** The largest difference from the value; default 1e-5. */
   readonly tolerance?: number;
 };
 
@@ -148,7 +148,7 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
   },
 ];
 
-/** What every metric must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a metric must hold, as the README lists; a plugin's test calls it once. */
 export function describeMetric(url: string, settings: KitOptions & MetricSettings): void {
   const { imageShape = [16, 16, 3], worked = [], best, symmetric } = settings;
   describePlugin(

@@ -3,7 +3,7 @@ import { type Check, ensure, short } from './check.ts';
 import { type ModelSubject, someLevels, statesAt } from './model-subject.ts';
 import { relativeDifference } from './sampling.ts';
 
-/** The model as a plugin: facts, weights, memory. */
+/** Checks of the model as a plugin: its facts, weights and memory. */
 export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
   {
     name: 'its facts are known before weights are read',

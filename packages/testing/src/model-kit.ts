@@ -7,7 +7,7 @@ import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts
 
 export const modelChecks: readonly Check<ModelSubject>[] = [...modelPredictionChecks, ...modelBehaviourChecks];
 
-/** What every model must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a model must hold, as the README lists; a plugin's test calls it once. */
 export function describeModel(url: string, settings: KitOptions & ModelSettings = {}): void {
   const { tolerance = 1e-5 } = settings;
   describePlugin(

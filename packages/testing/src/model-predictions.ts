@@ -19,9 +19,9 @@ const atLevels = (name: string, applies: (subject: ModelSubject) => boolean, run
 const always = (): boolean => true;
 const at = ({ sigma }: Level): string => `at sigma ${short(sigma)}`;
 
-/** Dense matrices of this many entries are checked in float64. */
+/** The largest number of entries of dense matrices that are checked in float64. */
 const FULL_LIMIT = 64;
-/** Steps of the difference quotient as shares of the noise: one of them balances curvature and rounding. */
+/** The steps of difference quotients as shares of the noise: one of them balances curvature and rounding. */
 const QUOTIENT_STEPS = [0.3, 0.1, 0.03, 0.01, 0.003];
 
 /** The numbers of a prediction, whose tensors are disposed. */
@@ -33,7 +33,7 @@ async function numbersOf({ predict }: ModelSubject, xt: Image, level: Level): Pr
 }
 const x0hatOf = async (subject: ModelSubject, xt: Image, level: Level): Promise<Float32Array> => (await numbersOf(subject, xt, level))['x0hat']?.values ?? new Float32Array(0);
 
-/** What `predict` gives. */
+/** Checks of what `predict` gives. */
 export const modelPredictionChecks: readonly Check<ModelSubject>[] = [
   atLevels('predictions have the shape of the state and finite numbers', always, async (subject, level, xt) => {
     const numbers = await numbersOf(subject, xt, level);

@@ -9,13 +9,13 @@ export type ModelSettings = {
 export type ModelSubject = {
   readonly name: string;
   readonly manifest: Pick<Manifest, 'provides'>;
-  /** Loaded. */
+  /** The model, loaded. */
   readonly model: ScoreModel;
-  /** Makes it anew, not loaded. */
+  /** Makes the model anew, not loaded. */
   readonly make: () => Promise<ScoreModel>;
   readonly tolerance: number;
   readonly predict: Compiled<[xt: Image, level: LevelTensors], Prediction>;
-  /** < x0hat, cotangent > per sample, and its gradient. */
+  /** The product < x0hat, cotangent > of each sample, and its gradient. */
   readonly project: Compiled<[xt: Image, level: LevelTensors, cotangent: Image], { readonly value: Tensor; readonly gradient: Image }>;
 };
 
@@ -39,7 +39,7 @@ export async function modelSubject(
 
 export const ROWS = 2;
 
-/** Ends and middle of the process's table, and a level between its entries. */
+/** The ends and the middle of the process's table, and a level between its entries. */
 export function someLevels({ process }: ScoreModel): readonly Level[] {
   const { table } = process;
   const at = (share: number): Level => table[Math.round(share * (table.length - 1))] ?? process.levelAt(1);
@@ -47,7 +47,7 @@ export function someLevels({ process }: ScoreModel): readonly Level[] {
   return [at(0), at(0.2), process.levelAt(Math.sqrt(low * high)), at(1)];
 }
 
-/** Seeded states of a level: images of standard deviation 0.5, noised. */
+/** States of a level, seeded: images of standard deviation 0.5, noised. */
 export function statesAt({ imageShape }: ScoreModel, { signal, noise }: Level): Image {
   const random = keyedRandom('model kit');
   const count = ROWS * imageShape[0] * imageShape[1] * imageShape[2];

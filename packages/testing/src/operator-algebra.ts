@@ -22,7 +22,7 @@ const equation = (
 /** The gradient of a sum of squares at x. */
 const gradientAt = (x: Image, square: (x: Image) => Tensor): Tensor => vjp(square, x);
 
-/** The equations of the optional members. */
+/** Checks of the equations that the optional members must satisfy. */
 export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
   equation(
     'A(2 x - 3 z) = 2 A(x) - 3 A(z)',

@@ -1,4 +1,4 @@
-import { type Capability, disposeTree, type Image, keyedRandom, type KeyedRandom, leavesOf, mapTree, type Operator, showShape, type Tensor, tensorsOf, tf, type TensorTree, vjp, sizeOf } from '@tweedie/core';
+import { capabilities, disposeTree, type Image, keyedRandom, type KeyedRandom, leavesOf, mapTree, offers, type Operator, showShape, type Tensor, tensorsOf, tf, type TensorTree, vjp, sizeOf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { coefficients, drawnRows, images, measurements, type OperatorSubject, type Outputs, outputsOf, relativeGap, ROWS } from './operator-subject.ts';
 
@@ -19,18 +19,9 @@ function watchedRandom(key: string): { readonly random: KeyedRandom; readonly as
   return { random: { normal: note(normal), uniform: note(uniform), permutation: note(permutation) }, asked: () => asked };
 }
 
-/** Members that stand for a capability; the gradient is tried. */
-const present: Readonly<Partial<Record<Capability, (operator: Operator) => boolean>>> = {
-  'operator.linear': ({ linear }) => linear,
-  'operator.adjoint': ({ linear, adjoint }) => linear || adjoint !== undefined,
-  'operator.pseudoInverse': ({ pseudoInverse }) => pseudoInverse !== undefined,
-  'operator.svd': ({ svd }) => svd !== undefined,
-  'operator.reference': ({ denoisingReference }) => denoisingReference !== undefined,
-};
-
 /**
- * An operator as a batched, pure, seeded map with the capabilities that its manifest names. Randomness comes first: whatever is random fails other
- * checks too, with reasons that mislead.
+ * Checks of an operator as a batched, pure, seeded map with the capabilities that its manifest names. Randomness comes
+ * first: whatever is random fails other checks too, with reasons that mislead.
  */
 export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
   {
@@ -45,7 +36,7 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
         'svd.toSpectral': [ROWS, entries], 'svd.fromSpectral': image, 'svd.measurementToSpectral': [ROWS, entries], 'svd.singularValues': [ROWS, entries],
         'denoisingReference.reference': image, 'denoisingReference.mask': image, 'denoisingReference.entriesPerObserved': [ROWS],
       };
-      /** What may broadcast over rows or pixels. */
+      /** The results that may broadcast over rows or pixels. */
       const broadcast = ['svd.singularValues', 'denoisingReference.mask'];
       for (const [name, result] of Object.entries(everything(subject))) {
         const shape = wanted[name] ?? [];
@@ -119,9 +110,12 @@ export const operatorBehaviourChecks: readonly Check<OperatorSubject>[] = [
   {
     name: 'it provides what its manifest says, and no more',
     run({ operator, siblings, manifest: { provides } }) {
-      for (const [capability, has] of Object.entries(present) as [Capability, (operator: Operator) => boolean][]) {
+      for (const capability of capabilities) {
+        const has = (each: Operator) => offers(capability, { operator: each });
+        // A gradient shows in no member: the next check tries it.
+        if (has(operator) === undefined) continue;
         const claimed = provides.includes(capability);
-        ensure(claimed || !has(operator), () => `it has ${capability}, which "provides" in its manifest does not name: listings would not show it.`);
+        ensure(claimed || has(operator) !== true, () => `it has ${capability}, which "provides" in its manifest does not name: listings would not show it.`);
         ensure(!claimed || siblings.some(has), () => `its manifest provides ${capability}, and no option set of this test has it. Remove it from "provides", or test options that have it.`);
       }
     },

@@ -12,7 +12,7 @@ export const operatorChecks: readonly Check<OperatorSubject>[] = [...operatorBeh
 
 const SHAPES: readonly ImageShape[] = [[8, 8, 3], [1, 16, 1]];
 
-/** What every operator must hold; the checks are listed in the README. Called in the plugin's test. */
+/** Tests everything that an operator must hold, as the README lists; a plugin's test calls it once. */
 export function describeOperator(url: string, settings: KitOptions & OperatorSettings = {}): void {
   const { imageShapes = SHAPES, tolerance = 1e-5, truncates = false, options: sets = [{}] } = settings;
   describePlugin(

@@ -17,7 +17,7 @@ const ensureEqual = ({ tolerance }: OperatorSubject, left: Tensor, right: Tensor
   ensure(gap < tolerance, () => message(short(gap)));
 };
 
-/** A = U diag(q) V^T, as far as its three functions and q show it. */
+/** Checks of the spectral form A = U diag(q) V^T, as far as its three functions and q show it. */
 export const operatorSpectralChecks: readonly Check<OperatorSubject>[] = [
   spectral('V is orthonormal', (subject, { toSpectral, fromSpectral, pixels }) => {
     const [x, c] = [images('x', subject), coefficients('c', subject)];

@@ -17,17 +17,17 @@ export type OperatorSubject = {
   readonly imageShape: ImageShape;
   readonly tolerance: number;
   readonly truncates?: boolean;
-  /** Makes it anew. */
+  /** Makes the operator anew. */
   readonly make: () => Promise<Operator>;
   /** One operator per option set: what the manifest provides, one of them has. */
   readonly siblings: readonly Operator[];
   readonly engine: () => Promise<Engine>;
 };
 
-/** Rows that go through the operator together. */
+/** The number of rows that go through the operator together. */
 export const ROWS = 3;
 
-/** Seeded standard normal numbers. */
+/** Standard normal numbers, seeded by their purpose. */
 function noise(purpose: string, shape: readonly number[]): Tensor {
   const count = sizeOf(shape);
   return tf.tensor(keyedRandom('operator kit').normal(purpose, count), [...shape]);
@@ -62,7 +62,7 @@ export function outputsOf(operator: Operator, x: Image, y: Measurement, c: Tenso
   };
 }
 
-/** || a - b || / || b ||, over everything. */
+/** The relative difference || a - b || / || b || of two tensors as a whole. */
 export const relativeGap = (a: Tensor, b: Tensor): number => {
   const [gap = NaN, norm = NaN] = tf.tidy(() => tf.stack([a.sub(b).square().sum(), b.square().sum()]).sqrt().dataSync());
   return norm === 0 ? gap : gap / norm;

@@ -19,9 +19,9 @@ export type KitOptions = {
 /** A plugin as its test finds it. */
 export type PluginUnderTest = {
   readonly manifest: Manifest;
-  /** `guidance/dps` */
+  /** The kind and the id: `guidance/dps`. */
   readonly name: string;
-  /** Makes it, and every other plugin that a registry knows. */
+  /** Makes the plugin, and every other one that a registry knows. */
   readonly container: Container;
 };
 
@@ -44,7 +44,7 @@ const folderWithManifest = (folder: string): string | undefined => {
   return dirname(folder) === folder ? undefined : folderWithManifest(dirname(folder));
 };
 
-/** `defaults`, `preset enhanced`, `scale 0.3, clamp false`. */
+/** The title of an option set: `defaults`, `preset enhanced`, `scale 0.3, clamp false`. */
 export const titleOf = (options: Options): string =>
   Object.entries(options).map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ') || 'defaults';
 
@@ -71,7 +71,7 @@ export function describePlugin<S>(
 
 type ManifestSubject = PluginUnderTest & { readonly options: readonly Options[] };
 
-export const manifestChecks: readonly Check<ManifestSubject>[] = [
+const manifestChecks: readonly Check<ManifestSubject>[] = [
   {
     name: 'the options are what its schema accepts',
     run: ({ manifest, options }) => {

@@ -2,7 +2,7 @@ import { type Capability, type Operator, type Scheduler, type ScoreModel, type S
 
 export type Parts = Omit<Setting, 'engine'>;
 
-/** The identity, which tells when a gradient passes through it. */
+/** The tensor itself, through an identity that tells when a gradient passes through it. */
 const watched = <T extends Tensor>(x: T, onGradient: () => void): T =>
   tf.customGrad((value) => ({
     value: (value as Tensor).clone(),
@@ -13,8 +13,9 @@ const watched = <T extends Tensor>(x: T, onGradient: () => void): T =>
   }))(x) as T;
 
 /**
- * The same parts, noting which capabilities are used. Under an eager engine only, where every step runs the method's own code. A gradient
- * through `forward` also serves as the adjoint (`adjointOf`); so do the gradient of the adjoint and `solve`.
+ * Parts that note which of their capabilities are used; under an eager engine only, where every step runs the method's
+ * own code. A gradient through `forward` also serves as the adjoint (`adjointOf`); so do the gradient of the adjoint
+ * and `solve`.
  */
 export function recordedParts({ model, operator, scheduler }: Parts): { readonly parts: Parts; readonly used: ReadonlySet<Capability> } {
   const used = new Set<Capability>();

@@ -15,7 +15,9 @@ import {
   type ScoreModel,
   type Setting,
   sizeOf,
+  type Tensor,
   type TensorTree,
+  tf,
 } from '@tweedie/core';
 
 /** A loaded mixture prior whose components are smooth random pictures of standard deviation about 0.5; seeded. */
@@ -51,6 +53,7 @@ export const randomProblems = (operator: Operator, imageShape: ImageShape, count
     return makeProblem({ name: `picture-${index}`, x0, imageShape, operator, operatorKey: 'test', sigmaY, seed: 0 });
   });
 
+/** A method bound to a setting, with the shape of the images that it makes. */
 export type Run = { readonly bound: BoundGuidance; readonly imageShape: ImageShape };
 
 export const bind = async (guidance: Guidance<TensorTree>, setting: Setting): Promise<Run> => ({
@@ -63,7 +66,10 @@ export async function sampleRows({ bound, imageShape }: Run, problems: readonly 
   return drawBatch({ bound, imageShape, problems, samples, seed: 0 }, ({ x, failures, cost }) => ({ rows: rowsOf(x), failures, cost }));
 }
 
-/** || a - b || / || b || */
+/** The largest | a - b | of two tensors, which may broadcast. */
+export const largestGap = (a: Tensor, b: Tensor): number => tf.tidy(() => a.sub(b).abs().max().dataSync()[0] ?? NaN);
+
+/** The relative difference || a - b || / || b || of two lists of numbers; || a - b || where b is zero. */
 export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let difference = 0;
   let norm = 0;

@@ -9,7 +9,7 @@ import type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts
 
 export const schedulerChecks: readonly Check<SchedulerSubject>[] = [...schedulerLevelChecks, ...schedulerStepChecks, ...schedulerLawChecks];
 
-/** What every scheduler must hold; the checks are listed in the README. Called once in the plugin's test. */
+/** Tests everything that a scheduler must hold, as the README lists; a plugin's test calls it once. */
 export function describeScheduler(url: string, settings: KitOptions & SchedulerSettings = {}): void {
   const { processes = ['vp', 've'], marginalTolerance = 0.1, lastSigma = 0, order } = settings;
   describePlugin(

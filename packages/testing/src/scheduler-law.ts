@@ -2,12 +2,12 @@ import { type Check, ensure, short } from './check.ts';
 import { gaussianLaw, lawAt } from './gaussian-law.ts';
 import { PRIOR, type SchedulerSubject } from './scheduler-subject.ts';
 
-/** Fewer and twice as many steps, for the order. */
+/** The number of steps whose error, beside that of twice as many, tells the order. */
 const STEPS = 50;
-/** An order is a limit: at so many steps it is reached to this. */
+/** How far the measured order may lie below the claimed one, which is reached in the limit of many steps. */
 const ORDER_SLACK = 0.35;
 
-/** The whole schedule, with the exact denoiser of a Gaussian prior. */
+/** Checks of the whole schedule, with the exact denoiser of a Gaussian prior. */
 export const schedulerLawChecks: readonly Check<SchedulerSubject>[] = [
   {
     name: 'every step keeps the marginals of a Gaussian prior',

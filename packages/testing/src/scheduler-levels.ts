@@ -3,12 +3,12 @@ import { type Level, tf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import type { SchedulerSubject } from './scheduler-subject.ts';
 
-/** At this sigma an image in [-1, 1] is hardly seen: pure noise may stand for it. */
+/** The sigma at which an image in [-1, 1] is hardly seen, so that pure noise may stand for it. */
 const PURE_NOISE = 10;
 
 const close = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b));
 
-/** The grid of levels. */
+/** Checks of the grid of levels. */
 export const schedulerLevelChecks: readonly Check<SchedulerSubject>[] = [
   {
     name: 'levels fall from pure noise to the end, each step starting where the last one ended',

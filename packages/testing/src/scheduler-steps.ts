@@ -19,7 +19,7 @@ function someSteps({ scheduler, process }: SchedulerSubject, count: number): rea
 
 const move = ({ scheduler }: SchedulerSubject, xt: Image, step: StepTensors, noise: Image): Image => reverseStep(scheduler, gaussianDenoiser(PRIOR), xt, step, noise).state;
 
-/** What one step does. */
+/** Checks of what one step does. */
 export const schedulerStepChecks: readonly Check<SchedulerSubject>[] = [
   {
     name: 'the last step gives x0hat, without noise',

@@ -19,7 +19,7 @@ export type SchedulerSubject = {
   readonly marginalTolerance: number;
   readonly lastSigma: number;
   readonly order?: number;
-  /** The same with another number of steps. */
+  /** Makes the scheduler with another number of steps. */
   readonly withSteps: (steps: number) => Promise<Scheduler>;
   readonly engine: () => Promise<Engine>;
 };

@@ -57,7 +57,7 @@ const method = (scale: number, fault?: Fault): Guidance<TensorTree> => {
       };
     },
   };
-  return guidance as Guidance<TensorTree>;
+  return guidance;
 };
 
 const honest: Pick<Manifest, 'needs' | 'costPerStep'> = { needs: ['model.gradient', 'operator.gradient', 'scheduler.transition'], costPerStep: { forwards: 1, vjps: 1 } };

@@ -1,6 +1,6 @@
 /** Golden levels of both released branches; their states are VE, ours have the units of the process. */
 import { eagerEngine, type Image, type StepRandom, type Tensor, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors } from '@tweedie/testing';
+import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { daps, type DapsOptions } from '../src/index.ts';
 
@@ -36,7 +36,7 @@ for (const one of cases) {
         variant: one.branch, levels: 200, odeSteps: 5, sampler: sampler!, mcmcSteps, lr: one.learningRate, lrMinRatio: settings.learningRateMinRatio, tau: one.tau, momentum: one.momentum ?? 0,
       };
       const bound = await bind([operator, JSON.stringify(options)].join(), async () => ({
-        guidance: (await daps(options, world.context)) as never,
+        guidance: (await daps(options, world.context)),
         model: await world.model({ clip: false }),
         operator: world.operator(operator),
         scheduler: await world.scheduler('ddpm', { steps: 10 }),

@@ -66,7 +66,7 @@ function law({ variant, sampler, levels, odeSteps, mcmcSteps, lr, tau, momentum 
 
 /** Mean and variance of (x - expectation) / standard deviation over all pixels of many samples. */
 async function standardised(settings: Settings, truth: ReturnType<typeof law>, model: ScoreModel) {
-  const run = await bind((await method(settings)) as never, { engine: eagerEngine(), model, operator, scheduler });
+  const run = await bind(await method(settings), { engine: eagerEngine(), model, operator, scheduler });
   const { rows } = await sampleRows(run, new Array(100).fill(problem), Array.from({ length: 100 }, (_, sample) => sample));
   const values = rows.flatMap((row) => Array.from(row, (x, i) => (x - truth.onMean * mean[i]! - truth.onY * y[i]!) / Math.sqrt(truth.spread)));
   const average = values.reduce((a, b) => a + b, 0) / values.length;
@@ -126,7 +126,7 @@ describe('guidance/daps', async () => {
   const model = await gaussian();
   const sample = async (options: object, measured = problem, map = operator) => {
     const guidance = await method({ levels: 12, mcmcSteps: 10, ...options });
-    const run = await bind(guidance as never, { engine: eagerEngine(), model, operator: map, scheduler });
+    const run = await bind(guidance, { engine: eagerEngine(), model, operator: map, scheduler });
     return { ...(await sampleRows(run, [measured, measured], [0, 1])), claimed: guidance.cost!({ model, operator: map, scheduler }, run.bound.steps, sigmaY) };
   };
 
@@ -145,7 +145,7 @@ describe('guidance/daps', async () => {
   });
 
   it.each(['langevin', 'hmc', 'mh'])('compiles the chain of %s once', async (sampler) => {
-    const run = await bind((await method({ sampler, levels: 2, mcmcSteps: 20 })) as never, { engine: eagerEngine(), model: await gaussian(), operator, scheduler });
+    const run = await bind(await method({ sampler, levels: 2, mcmcSteps: 20 }), { engine: eagerEngine(), model: await gaussian(), operator, scheduler });
     await sampleRows(run, [problem]);
     // The flow, ten steps of the chain, and new noise.
     expect(run.bound.compilations()).toBe(3);
@@ -160,7 +160,7 @@ describe('guidance/daps', async () => {
   it.each(['legacy', 'main'])('the default step of %s is stable for singular values above 1 too', async (variant) => {
     const shape = [4, 3, 3] as const;
     const grey = await container.plugin('operator', { id: 'colorize' }, { imageShape: shape });
-    const run = await bind((await method({ variant, levels: 4, mcmcSteps: 40 })) as never, { engine: eagerEngine(), model: { ...model, imageShape: shape }, operator: grey, scheduler });
+    const run = await bind(await method({ variant, levels: 4, mcmcSteps: 40 }), { engine: eagerEngine(), model: { ...model, imageShape: shape }, operator: grey, scheduler });
     expect((await sampleRows(run, randomProblems(grey, shape, 1, sigmaY))).failures).toEqual([undefined]);
   });
 

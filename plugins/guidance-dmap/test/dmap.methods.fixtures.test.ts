@@ -1,5 +1,5 @@
 import { eagerEngine } from '@tweedie/core';
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dmap, type DmapOptions } from '../src/index.ts';
 
@@ -19,7 +19,7 @@ for (const one of cases) {
     /** xNext after so many inner steps is the candidate of the next one. */
     const after = async (inner: number) => {
       const { sampler, steps } = await bind([operator, schedule, one.variant, one.scale, inner].join(), async () => ({
-        guidance: (await dmap({ scale: one.scale, inner, form: one.variant, clamp: true }, world.context)) as never,
+        guidance: (await dmap({ scale: one.scale, inner, form: one.variant, clamp: true }, world.context)),
         model: await world.model(),
         operator: world.operator(operator),
         scheduler: await world.scheduler('ddpm', { variance: 'learned-range', steps: stepsOfSchedule(schedule) }),
@@ -29,12 +29,12 @@ for (const one of cases) {
       return sampler.step(xt, step, problem, storedRandom(noise, noise2));
     };
     const { state, scalars } = await after(3);
-    expect.soft(largestDifference(state as never, tensors, `${one.id}/xNext`), 'xNext').toBeLessThan(5e-6);
+    expect.soft(largestDifference(state, tensors, `${one.id}/xNext`), 'xNext').toBeLessThan(5e-6);
     const last = one.residualNorms?.at(-1);
     if (last !== undefined) expect.soft(scalars!['residualNorm']!.dataSync()[0]! / last).toBeCloseTo(1, 5);
     for (const output of one.outputs.filter((name) => name.startsWith('candidate'))) {
       const { state: candidate } = await after(Number(output.slice('candidate'.length)));
-      expect.soft(largestDifference(candidate as never, tensors, `${one.id}/${output}`), output).toBeLessThan(5e-6);
+      expect.soft(largestDifference(candidate, tensors, `${one.id}/${output}`), output).toBeLessThan(5e-6);
     }
   });
 }

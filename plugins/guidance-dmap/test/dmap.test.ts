@@ -1,5 +1,5 @@
-import { eagerEngine, type Image, keyedRandom, type Level, type Scheduler, type ScoreModel, type StepRandom, type Tensor, tf, traced } from '@tweedie/core';
-import { bind, mixturePrior, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
+import { eagerEngine, type Image, type Level, type Scheduler, type ScoreModel } from '@tweedie/core';
+import { bind, lawOfStep, mixturePrior, namedImages, randomProblems, sampleRows, stepOnce, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
@@ -9,8 +9,7 @@ const smooth = await mixturePrior({ imageShape, components: 5, variances: 0.1 })
 const schedulerOf = (id: string, options: object): Promise<Scheduler> => container.plugin('scheduler', { id, options: { ...options } });
 const learned = await schedulerOf('ddpm', { steps: 100, variance: 'learned-range' });
 
-const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', 120).map((value) => value * scale), [2, ...imageShape]);
-const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () => tf.zeros([2]) };
+const image = namedImages(imageShape, 2);
 
 async function step(options: object, index = 40) {
   const seen: number[] = [];
@@ -24,13 +23,11 @@ async function step(options: object, index = 40) {
     },
   };
   const guidance = await container.plugin('guidance', { id: 'dmap', options: { ...options } });
-  const { bound } = await bind(guidance as never, { engine: eagerEngine(), model, operator, scheduler: learned });
-  const at = bound.steps.find((each) => each.index === index)!;
-  const { state, x0hat, scalars } = await bound.sampler.step(image('state'), at, { y: image('y', 0.5), sigmaY: 0.1, drawn: {} }, random);
+  const { bound } = await bind(guidance, { engine: eagerEngine(), model, operator, scheduler: learned });
+  const problem = { y: image('y', 0.5), sigmaY: 0.1, drawn: {} };
+  const taken = await stepOnce(bound, { index, problem, xt: () => image('state'), noise: image });
   const levels = [...seen];
-  const now = traced(at);
-  const { mean, std } = learned.transition(image('state'), { ...model.predict(image('state'), now.level), x0hat: x0hat! }, now);
-  return { xNext: state as Image, mean, std: mean.onesLike().mul(std), cost: bound.cost(), at, levels, scalars: scalars as { [name: string]: Tensor } | undefined };
+  return { ...taken, ...lawOfStep({ model, scheduler: learned }, taken), levels };
 }
 const lengths = (x: Image) => [...x.square().sum([1, 2, 3]).sqrt().dataSync()];
 
@@ -78,7 +75,7 @@ describe('guidance/dmap', () => {
   it.each([0, 3, 5])('inner %d over 20 steps: the last one has no inner steps', async (inner) => {
     const scheduler = await schedulerOf('ddpm', { steps: 20 });
     const guidance = await container.plugin('guidance', { id: 'dmap', options: { inner } });
-    const run = await bind(guidance as never, { engine: eagerEngine(), model: smooth, operator, scheduler });
+    const run = await bind(guidance, { engine: eagerEngine(), model: smooth, operator, scheduler });
     const { cost } = await sampleRows(run, randomProblems(operator, imageShape, 2, 0.1));
     expect([cost.forwards, cost.vjps]).toEqual([2 * (20 + 19 * inner), 2 * 19 * inner]);
     expect(guidance.cost!({ model: smooth, operator, scheduler }, run.bound.steps, 0.1)).toEqual({ forwards: 20 + 19 * inner, vjps: 19 * inner });

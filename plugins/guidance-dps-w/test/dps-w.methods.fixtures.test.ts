@@ -1,5 +1,5 @@
 import { tf } from '@tweedie/core';
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dpsW, type DpsWOptions } from '../src/index.ts';
 
@@ -36,7 +36,7 @@ for (const one of cases) {
     for (const output of one.outputs.filter((name) => name.startsWith('xNext'))) {
       const cap = output === 'xNextCapped' ? one.cap : undefined;
       const { sampler, steps } = await bind([operator, schedule, one.variant, cap].join(), async () => ({
-        guidance: (await dpsW({ ...defaults, ...options, ...(cap !== undefined && { cap }) }, world.context)) as never,
+        guidance: (await dpsW({ ...defaults, ...options, ...(cap !== undefined && { cap }) }, world.context)),
         model: await world.model({ table }),
         operator: world.operator(operator, variant),
         scheduler: await world.scheduler('ddpm', { steps: stepsOfSchedule(schedule), variance: 'learned-range' }),

@@ -1,6 +1,7 @@
 /** Operators with a full mask, on the dense matrices of the fixtures: all but the identity have a reference whose gradient is not the misfit's. */
 import { bindGuidance, eagerEngine, type Engine, sampleBatch, tf } from '@tweedie/core';
-import { bind, methodWorld, randomProblems, relativeDifference, sampleRows, storedRandom, testContainer } from '@tweedie/testing';
+import { bind, randomProblems, relativeDifference, sampleRows, testContainer } from '@tweedie/testing';
+import { methodWorld, storedRandom } from '@tweedie/testing/fixtures';
 import { describe, expect, it } from 'vitest';
 
 const world = methodWorld();
@@ -47,14 +48,14 @@ describe.each([
   it('a run fits y better than samples of the prior do, and each sample is by itself', async () => {
     const parts = { model, operator: await container.plugin('operator', { id, options }, { imageShape: world.imageShape }), scheduler, engine: compiling };
     const problems = randomProblems(parts.operator, world.imageShape, 4, 0.05);
-    const run = await bind(await container.plugin('guidance', { id: 'dps-w', options: preset === undefined ? {} : { preset } }) as never, parts);
+    const run = await bind(await container.plugin('guidance', { id: 'dps-w', options: preset === undefined ? {} : { preset } }), parts);
     const misfits = (rows: readonly Float32Array[]) => rows.map((row, i) => {
       const { y, drawn } = problems[i]!;
       return relativeDifference(parts.operator.forward(tf.tensor4d(row, [1, ...world.imageShape]), drawn).dataSync(), y.dataSync());
     });
     const { rows, failures } = await sampleRows(run, problems);
     expect(failures).toEqual(problems.map(() => undefined));
-    const free = await sampleRows(await bind(await container.plugin('guidance', { id: 'none' }) as never, parts), problems);
+    const free = await sampleRows(await bind(await container.plugin('guidance', { id: 'none' }), parts), problems);
     const [guided, prior] = [misfits(rows), misfits(free.rows)];
     guided.forEach((value, i) => expect(value).toBeLessThan(prior[i]!));
     const alone = await sampleRows(run, problems.slice(2, 3));

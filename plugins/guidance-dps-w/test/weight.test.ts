@@ -1,5 +1,5 @@
 import { bindGuidance, eagerEngine, type GaussianMixture, type Image, keyedRandom, type Measured, mixtureModel, noiseProcess, type Operator, type ProcessOptions, type Step, type StepRandom, tf } from '@tweedie/core';
-import { mixturePrior, testContainer } from '@tweedie/testing';
+import { mixturePrior, namedImages, stepOnce, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
@@ -12,7 +12,7 @@ const operator = (id: string, options: object = {}): Promise<Operator> => contai
 const identity = await operator('identity');
 const inpaint = await operator('inpaint', { rate: 0.6 });
 
-const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', d).map((value) => value * scale), [1, ...imageShape]);
+const image = namedImages(imageShape);
 const random: StepRandom = { normal: ((purpose, shape) => tf.reshape(image(purpose), [...shape])) as StepRandom['normal'], uniform: () => tf.zeros([1]) };
 type State = { xt: Image; cached: tf.Tensor };
 type Scalars = { [name: string]: tf.Tensor };
@@ -21,18 +21,14 @@ async function bound(guidanceOptions: object, more: { operator?: Operator; proce
   const model = mixtureModel({ imageShape, process: noiseProcess(more.process), mixture: () => gaussian });
   await model.load?.();
   const guidance = await container.plugin('guidance', { id: more.id ?? 'dps-w', options: { ...guidanceOptions } });
-  return bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: more.operator ?? identity, scheduler: ddpm });
+  return bindGuidance(guidance, { engine: eagerEngine(), model, operator: more.operator ?? identity, scheduler: ddpm });
 }
 
 /** One step from a state at its level. */
 async function stepWith(bind: Awaited<ReturnType<typeof bound>>, step: Step, sigmaY: number, drawn: Measured['drawn'] = {}) {
-  const { sampler } = bind;
-  const problem = { y: image('y', 0.7), sigmaY, drawn };
-  const xt = image('state', Math.hypot(step.level.signal * q, step.level.noise));
-  const start = sampler.start ? ((await sampler.start(problem, step, random)) as State) : undefined;
-  const stepped = await sampler.step(start === undefined ? xt : { ...start, xt }, step, problem, random);
-  const state = stepped.state as Image | State;
-  return { xNext: 'xt' in state ? state.xt : state, scalars: stepped.scalars as Scalars };
+  const xt = ({ level }: Step) => image('state', Math.hypot(level.signal * q, level.noise));
+  const taken = await stepOnce(bind, { index: step.index, problem: { y: image('y', 0.7), sigmaY, drawn }, xt, noise: image });
+  return { xNext: taken.xNext, scalars: taken.scalars as Scalars };
 }
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 
@@ -76,7 +72,7 @@ describe('what yRef holds on hidden entries', async () => {
   const y = image('y', 0.7);
   const after = async (options: object, measured: Image) => {
     const guidance = await container.plugin('guidance', { id: 'dps-w', options: { ...options } });
-    const { sampler } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: inpaint, scheduler: ddpm });
+    const { sampler } = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: inpaint, scheduler: ddpm });
     const problem = { y: measured, sigmaY: 3, drawn };
     const { cached } = (await sampler.start!(problem, step, random)) as State;
     const { state, scalars, x0hat } = await sampler.step({ xt, cached }, step, problem, random);

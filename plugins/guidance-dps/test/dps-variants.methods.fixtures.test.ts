@@ -1,5 +1,5 @@
 /** "DPS" of other repositories: those that are ours with other parts and options; the rest are other algorithms. */
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dps } from '../src/index.ts';
 
@@ -31,12 +31,12 @@ for (const one of cases.filter(({ variant }) => !missing.includes(variant))) {
     const { xt, noise, noise2 } = world.state(one.time);
     const { schedule } = world.core.times[one.time]!;
     const { sampler, steps } = await bind([operator, schedule, one.variant, one.eta, one.scale].join(), async () => ({
-      guidance: (await dps({ scale: one.scale, form: 'norm', clamp }, world.context)) as never,
+      guidance: (await dps({ scale: one.scale, form: 'norm', clamp }, world.context)),
       model: await world.model(),
       operator: world.operator(operator),
       scheduler: await world.scheduler(id, { ...options, steps: stepsOfSchedule(schedule) }),
     }));
     const { state } = await sampler.step(xt, world.stepAt(steps, one.time), problem, storedRandom(noise, noise2));
-    expect(largestDifference(state as never, tensors, `${one.id}/xNext`)).toBeLessThan(Math.max(5 * one.float32Deviation, 1e-5));
+    expect(largestDifference(state, tensors, `${one.id}/xNext`)).toBeLessThan(Math.max(5 * one.float32Deviation, 1e-5));
   });
 }

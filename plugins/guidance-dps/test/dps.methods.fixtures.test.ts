@@ -1,4 +1,4 @@
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dps, type DpsOptions } from '../src/index.ts';
 
@@ -21,7 +21,7 @@ for (const one of cases) {
       const scale = form === 'likelihood' ? 1 : one.scale;
       const key = [operator, schedule, variance, form, scale].join();
       const { sampler, steps } = await bind(key, async () => ({
-        guidance: (await dps({ scale, form, clamp: true }, world.context)) as never,
+        guidance: (await dps({ scale, form, clamp: true }, world.context)),
         model: await world.model(),
         operator: world.operator(operator),
         scheduler: await world.scheduler('ddpm', { steps: stepsOfSchedule(schedule), variance }),
@@ -30,7 +30,7 @@ for (const one of cases) {
       const base = Math.max(5 * one.float32Deviation, 1e-5);
       const ratio = Math.max(1, (2 * (one.likelihoodCoefficient ?? 0) * one.residualNorm) / one.scale);
       const tolerance = base * (form === 'paper' ? 2 : form === 'likelihood' ? ratio : 1);
-      expect.soft(largestDifference(state as never, tensors, `${one.id}/${output}`), output).toBeLessThan(tolerance);
+      expect.soft(largestDifference(state, tensors, `${one.id}/${output}`), output).toBeLessThan(tolerance);
     }
   });
 }

@@ -1,5 +1,5 @@
-import { bindGuidance, eagerEngine, type Image, keyedRandom, type Step, type StepRandom, tf } from '@tweedie/core';
-import { mixturePrior, testContainer } from '@tweedie/testing';
+import { bindGuidance, eagerEngine, type Image, type Operator, tf } from '@tweedie/core';
+import { mixturePrior, namedImages, stepOnce, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
@@ -7,15 +7,12 @@ const container = testContainer();
 const scheduler = await container.plugin('scheduler', { id: 'ddpm', options: { steps: 100 } });
 const operator = await container.plugin('operator', { id: 'identity' }, { imageShape });
 const model = await mixturePrior({ imageShape, components: 5, variances: 0.1 });
-const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', 120).map((value) => value * scale), [2, ...imageShape]);
-const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () => tf.zeros([1]) };
+const image = namedImages(imageShape, 2);
 
-async function step(id: string, options: object, index = 40, sigmaY = 0.1) {
+async function step(id: string, options: object, index = 40, sigmaY = 0.1, y = image('y', 0.5), map: Operator = operator) {
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
-  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator, scheduler });
-  const at: Step = steps.find((each) => each.index === index)!;
-  const { state, scalars } = await sampler.step(image('state'), at, { y: image('y', 0.5), sigmaY, drawn: {} }, random);
-  return { xNext: state as Image, scalars: scalars as { [name: string]: tf.Tensor } | undefined, cost: cost(), at };
+  const bound = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: map, scheduler });
+  return stepOnce(bound, { index, problem: { y, sigmaY, drawn: {} }, xt: () => image('state'), noise: image });
 }
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 
@@ -50,11 +47,9 @@ describe('guidance/dps', () => {
 
   it('a residual of exactly zero gives no step and no NaN', async () => {
     const free = await step('none', {});
-    const guidance = await container.plugin('guidance', { id: 'dps' });
     const zero = { ...operator, forward: (x: Image) => x.mul(0) };
-    const { sampler, steps } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: zero, scheduler });
-    const { state } = await sampler.step(image('state'), steps.find(({ index }) => index === 40)!, { y: tf.zeros([2, ...imageShape]), sigmaY: 0.1, drawn: {} }, random);
-    expect(distance(state as Image, free.xNext)).toBeLessThan(1e-6);
+    const { xNext } = await step('dps', {}, 40, 0.1, tf.zeros([2, ...imageShape]), zero);
+    expect(distance(xNext, free.xNext)).toBeLessThan(1e-6);
   });
 
   it("form 'likelihood' is no guidance where sigmaY is without bound", async () => {

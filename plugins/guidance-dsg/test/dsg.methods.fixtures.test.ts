@@ -1,6 +1,6 @@
 /** Golden steps of the released code. Their variance is the same at every pixel, so that both variants agree where the step has noise. */
 import { eagerEngine } from '@tweedie/core';
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dsg } from '../src/index.ts';
 
@@ -22,7 +22,7 @@ for (const one of cases) {
     const { schedule, index } = world.core.times[one.time]!;
     for (const variant of ['reference', 'per-sample'] as const) {
       const { sampler, steps } = await bind([operator, schedule, one.variant, one.rate, one.interval, variant].join(), async () => ({
-        guidance: (await dsg({ rate: one.rate, interval: one.interval, variant, clamp: true }, world.context)) as never,
+        guidance: (await dsg({ rate: one.rate, interval: one.interval, variant, clamp: true }, world.context)),
         model: await world.model(),
         operator: world.operator(operator),
         scheduler: await world.scheduler(one.variant, { ...(one.variant === 'ddim' ? { eta: one.eta } : { variance: 'learned-range' }), steps: stepsOfSchedule(schedule) }),
@@ -32,7 +32,7 @@ for (const one of cases) {
       const still = index === 0 && variant === 'per-sample';
       const expected = still && one.outputs.includes('mean') ? 'mean' : 'xNext';
       if (still && one.variant === 'ddpm' && one.rate > 0 && expected !== 'mean') continue;
-      expect.soft(largestDifference(state as never, tensors, `${one.id}/${expected}`), `${variant} ${expected}`).toBeLessThan(Math.max(5 * one.float32Deviation, 2e-6));
+      expect.soft(largestDifference(state, tensors, `${one.id}/${expected}`), `${variant} ${expected}`).toBeLessThan(Math.max(5 * one.float32Deviation, 2e-6));
       if (one.residualNorm !== undefined) expect.soft(scalars!['residualNorm']!.dataSync()[0]! / one.residualNorm).toBeCloseTo(1, 5);
     }
   });

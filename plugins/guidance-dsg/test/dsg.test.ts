@@ -1,5 +1,5 @@
-import { bindGuidance, eagerEngine, type Image, keyedRandom, type Scheduler, type ScoreModel, type Step, type StepRandom, tf, traced } from '@tweedie/core';
-import { bind, mixturePrior, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
+import { bindGuidance, eagerEngine, type Image, type Scheduler, type ScoreModel } from '@tweedie/core';
+import { bind, lawOfStep, mixturePrior, namedImages, randomProblems, sampleRows, stepOnce, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
@@ -16,19 +16,16 @@ const model: ScoreModel = {
 const schedulerOf = (id: string, options: object): Promise<Scheduler> => container.plugin('scheduler', { id, options: { steps: 100, ...options } });
 const learned = await schedulerOf('ddpm', { variance: 'learned-range' });
 
-const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', 2 * d).map((value) => value * scale), [2, ...imageShape]);
+const image = namedImages(imageShape, 2);
 const noise = image('step');
-const random: StepRandom = { normal: () => noise, uniform: () => tf.zeros([2]) };
 
 async function step(id: string, options: object, { index = 40, scheduler = learned, unit = 1 } = {}) {
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
   const scaled = { ...operator, forward: (x: Image) => x.mul(unit) };
-  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: scaled, scheduler });
-  const at: Step = steps.find((each) => each.index === index)!;
-  const { state, x0hat } = await sampler.step(image('state'), at, { y: image('y', unit / 2), sigmaY: 0.1, drawn: {} }, random);
-  const now = traced(at);
-  const { mean, std } = scheduler.transition(image('state'), { ...model.predict(image('state'), now.level), x0hat: x0hat! }, now);
-  return { xNext: state as Image, mean, std: mean.onesLike().mul(std), cost: cost() };
+  const bound = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: scaled, scheduler });
+  const problem = { y: image('y', unit / 2), sigmaY: 0.1, drawn: {} };
+  const taken = await stepOnce(bound, { index, problem, xt: () => image('state'), noise: () => noise });
+  return { ...taken, ...lawOfStep({ model, scheduler }, taken) };
 }
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 const lengths = (x: Image) => [...x.square().sum([1, 2, 3]).sqrt().dataSync()];
@@ -89,7 +86,7 @@ describe('guidance/dsg', () => {
   it.each([[1, 20], [3, 7], [20, 1]])('interval %d over 20 steps: %d vjps a sample, as it says', async (interval, vjps) => {
     const scheduler = await schedulerOf('ddpm', { steps: 20 });
     const guidance = await container.plugin('guidance', { id: 'dsg', options: { interval } });
-    const run = await bind(guidance as never, { engine: eagerEngine(), model, operator, scheduler });
+    const run = await bind(guidance, { engine: eagerEngine(), model, operator, scheduler });
     const { cost } = await sampleRows(run, randomProblems(operator, imageShape, 2, 0.1));
     expect([cost.forwards, cost.vjps]).toEqual([40, 2 * vjps]);
     expect(guidance.cost!({ model, operator, scheduler }, run.bound.steps, 0.1)).toEqual({ forwards: 20, vjps });

@@ -1,4 +1,5 @@
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing';
+import type { TensorTree } from '@tweedie/core';
+import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { exact, type ExactOptions } from '../src/index.ts';
 
@@ -9,7 +10,7 @@ const report = fixtureReport('methods', 'exact');
 const world = methodWorld();
 const bind = bindings(await world.engine());
 /** The posterior depends on the problem, not on the time: formed once. */
-const starts = new Map<string, Promise<unknown>>();
+const starts = new Map<string, Promise<TensorTree>>();
 
 for (const one of cases) {
   report.case(one.id, async () => {
@@ -22,7 +23,7 @@ for (const one of cases) {
       const paths: ExactOptions['path'][] = operator !== 'identity' ? ['closed-form'] : flags.includes('table') ? ['denoiser', 'score'] : ['denoiser', 'score', 'closed-form'];
       for (const path of paths) {
         const { sampler, steps } = await bind([operator, schedule, output, path].join(), async () => ({
-          guidance: (await exact({ path, clamp: !flags.includes('noclip') }, world.context)) as never,
+          guidance: (await exact({ path, clamp: !flags.includes('noclip') }, world.context)),
           model: await world.model({ table: flags.includes('table') }),
           operator: world.operator(operator),
           scheduler: await world.scheduler('ddpm', { steps: stepsOfSchedule(schedule), variance: variance === 'learned' ? 'learned-range' : variance }),
@@ -32,8 +33,8 @@ for (const one of cases) {
         const key = `${one.problem} ${path}`;
         const started = starts.get(key) ?? sampler.start?.(problem, step, { ...random, normal: () => xt });
         if (started !== undefined) starts.set(key, started);
-        const { state } = await sampler.step((started === undefined ? xt : { ...((await started) as object), xt }) as never, step, problem, random);
-        const xNext = (sampler.result ? await sampler.result(state, problem) : state) as never;
+        const { state } = await sampler.step(started === undefined ? xt : { ...((await started) as object), xt }, step, problem, random);
+        const xNext = sampler.result ? await sampler.result(state, problem) : state;
         expect.soft(largestDifference(xNext, tensors, `${one.id}/${output}`), `${output} by ${path}`).toBeLessThan(t >= 700 ? 2e-5 : 1e-5);
       }
     }

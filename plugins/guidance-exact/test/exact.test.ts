@@ -1,5 +1,5 @@
-import { bindGuidance, eagerEngine, type Image, type ImageShape, keyedRandom, type Measured, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Scheduler, type ScoreModel, type StepRandom, type TensorTree, tf, sizeOf } from '@tweedie/core';
-import { mixturePrior, testContainer } from '@tweedie/testing';
+import { bindGuidance, eagerEngine, type Image, type ImageShape, keyedRandom, type Measured, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Scheduler, type ScoreModel, type Step, type StepRandom, type TensorTree, tf, sizeOf } from '@tweedie/core';
+import { mixturePrior, namedImages, stepOnce, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [2, 3, 1] as const;
@@ -12,19 +12,15 @@ const schedulers: Record<string, Scheduler> = {
   ddpm: await container.plugin('scheduler', { id: 'ddpm', options: { steps: 50 } }),
   ddim: await container.plugin('scheduler', { id: 'ddim', options: { steps: 50, eta: 0.3 } }),
 };
-const image = (name: string, scale = 1): Image => tf.tensor4d(keyedRandom(name).normal('x', d).map((value) => value * scale), [1, ...imageShape]);
-const random: StepRandom = { normal: (purpose) => image(purpose), uniform: () => tf.zeros([1]) };
+const image = namedImages(imageShape);
 
 async function step(id: string, options: object, parts: { model: ScoreModel; operator: Operator; scheduler?: Scheduler; drawn?: TensorTree; sigmaY?: number; index?: number }) {
   const { model, scheduler = schedulers['ddpm']!, drawn = {}, sigmaY = 0.1, index = 15 } = parts;
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
-  const { sampler, steps, cost } = await bindGuidance(guidance as never, { engine: eagerEngine(), model, operator: parts.operator, scheduler });
-  const at = steps.find((each) => each.index === index)!;
-  const problem: Measured = { y: image('y', 0.5), sigmaY, drawn };
-  const xt = image('state', Math.hypot(at.level.signal * 0.5, at.level.noise));
-  const start = sampler.start ? ((await sampler.start(problem, at, random)) as object) : undefined;
-  const { state, x0hat } = await sampler.step(start === undefined ? xt : { ...start, xt }, at, problem, random);
-  return { xNext: (sampler.result ? await sampler.result(state, problem) : state) as Image, x0hat: x0hat!, cost: cost(), at, xt };
+  const bound = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: parts.operator, scheduler });
+  const xt = ({ level }: Step) => image('state', Math.hypot(level.signal * 0.5, level.noise));
+  const taken = await stepOnce(bound, { index, problem: { y: image('y', 0.5), sigmaY, drawn }, xt, noise: image });
+  return { ...taken, x0hat: taken.x0hat! };
 }
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 
@@ -90,11 +86,12 @@ describe('closed form', () => {
     const { svd: _, ...withoutForm } = one;
     const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', sizeOf(numbers)), [1, ...numbers]);
     const xNext = async (a: Operator) => {
-      const { sampler, steps } = await bindGuidance((await container.plugin('guidance', { id: 'exact' })) as never, { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
+      const { sampler, steps } = await bindGuidance(await container.plugin('guidance', { id: 'exact' }), { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
       const same: StepRandom = { normal: (purpose: string) => normal(purpose, shape) as Image, uniform: () => tf.zeros([1]) };
       const problem: Measured = { y: normal('y', one.measurementShape).mul(0.5), sigmaY: 0.1, drawn: {} };
       const at = steps.find(({ index }) => index === 15)!;
-      return (((await sampler.step((await sampler.start!(problem, at, same)) as never, at, problem, same)).state as { xt: Image }).xt);
+      const { state } = await sampler.step(await sampler.start!(problem, at, same), at, problem, same);
+      return (state as { xt: Image }).xt;
     };
     expect(distance(await xNext(one), await xNext(withoutForm))).toBeLessThan(1e-4);
   });

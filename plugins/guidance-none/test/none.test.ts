@@ -13,7 +13,7 @@ async function bound(options: object = {}, range?: readonly [number, number]) {
   const guidance = await container.plugin('guidance', { id: 'none', options: { ...options } });
   const operator = await container.plugin('operator', { id: 'identity' }, { imageShape });
   const scheduler = await container.plugin('scheduler', { id: 'ddpm', options: { steps: 20 } });
-  return { scheduler, ...(await bindGuidance(guidance as never, { engine: eagerEngine(), model: { ...model, ...(range && { range }) }, operator, scheduler })) };
+  return { scheduler, ...(await bindGuidance(guidance, { engine: eagerEngine(), model: { ...model, ...(range && { range }) }, operator, scheduler })) };
 }
 
 it('is the step of the scheduler, whatever was measured, at one forward a row', async () => {

@@ -1,4 +1,5 @@
-import { fixturePicture, fixtureReport, readFixtureJson, testContext } from '@tweedie/testing';
+import { testContext } from '@tweedie/testing';
+import { fixturePicture, fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { ssim } from '../src/index.ts';
 

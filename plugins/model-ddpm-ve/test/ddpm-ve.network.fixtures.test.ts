@@ -1,3 +1,3 @@
-import { networkCases } from '@tweedie/testing';
+import { networkCases } from '@tweedie/testing/fixtures';
 
 networkCases('ddpm-ve');

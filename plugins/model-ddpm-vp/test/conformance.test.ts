@@ -1,3 +1,4 @@
-import { describeModel, fixtureFolder, smallestNetwork } from '@tweedie/testing';
+import { describeModel } from '@tweedie/testing';
+import { fixtureFolder, smallestNetwork } from '@tweedie/testing/fixtures';
 
 describeModel(import.meta.url, { folder: fixtureFolder('network'), options: smallestNetwork(), tolerance: 1e-4 });

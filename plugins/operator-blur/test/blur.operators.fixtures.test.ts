@@ -1,6 +1,7 @@
 /** The blurs of the DPS program (reflected border) and the separable one of DDRM (zero border): kernels, measurements and adjoints. */
-import { axisMatrix, type Image, keyedRandom, type Operator, separable, type Tensor } from '@tweedie/core';
-import { fixtureReport, largestGap, type OperatorFixture, operatorFixtures, testOperatorContext } from '@tweedie/testing';
+import { axisMatrix, type Image, keyedRandom, type Operator, separable, type Tensor, type TensorTree } from '@tweedie/core';
+import { largestGap, testOperatorContext } from '@tweedie/testing';
+import { fixtureReport, type OperatorFixture, operatorFixtures } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { blur, type BlurOptions } from '../src/index.ts';
 import { gaussianTaps, releasedGaussianTaps } from '../src/kernels.ts';
@@ -12,9 +13,9 @@ const numbers = (fixture: OperatorFixture, name: string): number => Number(fixtu
 /** Larger kernels, larger sums. */
 const toleranceOf = (size: number): number => (size > 9 ? 5e-6 : 2e-6);
 
-function compare(fixture: OperatorFixture, operator: Operator, drawn: object, tolerance: number): void {
-  expect(largestGap(operator.forward(fixture.x, drawn as never), fixture.image('y'))).toBeLessThan(tolerance);
-  expect(largestGap(operator.adjoint!(fixture.v, drawn as never), fixture.image('adjoint_v'))).toBeLessThan(tolerance);
+function compare(fixture: OperatorFixture, operator: Operator, drawn: TensorTree, tolerance: number): void {
+  expect(largestGap(operator.forward(fixture.x, drawn), fixture.image('y'))).toBeLessThan(tolerance);
+  expect(largestGap(operator.adjoint!(fixture.v, drawn), fixture.image('adjoint_v'))).toBeLessThan(tolerance);
 }
 
 for (const fixture of operatorFixtures('gaussian')) {

@@ -1,5 +1,6 @@
 /** Grey values with the weights of the fixture, in three channels and, as in DDRM, in one. */
-import { fixtureReport, largestGap, type OperatorFixture, operatorFixtures, testOperatorContext } from '@tweedie/testing';
+import { largestGap, testOperatorContext } from '@tweedie/testing';
+import { fixtureReport, type OperatorFixture, operatorFixtures } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { colorize, type ColorizeOptions } from '../src/index.ts';
 

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSafetensors, type Image, keyedRandom, type Operator, type SafetensorsEntry, tf } from '@tweedie/core';
-import { fixtureImage, fixtureReport, readFixtureJson, readFixtureTensors, testOperatorContext } from '@tweedie/testing';
+import { testOperatorContext } from '@tweedie/testing';
+import { fixtureImage, fixtureReport, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { afterAll, expect } from 'vitest';
 import { inpaint, type InpaintOptions } from '../src/index.ts';
 

@@ -1,6 +1,7 @@
 /** The bicubic resizer of the DPS program and the block mean: measurement, adjoint, pseudo-inverse and the matrices themselves. */
 import { tf } from '@tweedie/core';
-import { fixtureReport, largestGap, type OperatorFixture, operatorFixtures, testOperatorContext } from '@tweedie/testing';
+import { largestGap, testOperatorContext } from '@tweedie/testing';
+import { fixtureReport, type OperatorFixture, operatorFixtures } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { superResolution, type SuperResolutionOptions } from '../src/index.ts';
 import { bicubic } from '../src/kernels.ts';

@@ -1,4 +1,5 @@
-import { fixtureReport, stepFixtures, testContext } from '@tweedie/testing';
+import { testContext } from '@tweedie/testing';
+import { fixtureReport, stepFixtures } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import type { DdimOptions } from '../src/index.ts';
 

@@ -1,5 +1,6 @@
 import { type Image, noiseProcess, tf } from '@tweedie/core';
-import { fixtureReport, readFixtureJson, stepFixtures, testContext } from '@tweedie/testing';
+import { testContext } from '@tweedie/testing';
+import { fixtureReport, readFixtureJson, stepFixtures } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import type { DdpmOptions } from '../src/index.ts';
 

@@ -73,7 +73,7 @@ describe('cost', async () => {
     const parts = { model, operator: identity, scheduler };
     if (guidance.cost) expect(guidance.cost(parts, scheduler.levels(model.process), 0.1).forwards).toBe(forwards);
     for (const engine of Object.values(engines)) {
-      const run = await bind(guidance as never, { engine, ...parts });
+      const run = await bind(guidance, { engine, ...parts });
       const { cost, failures } = await sampleRows(run, randomProblems(identity, imageShape, 2, 0.1));
       expect([cost.forwards, failures]).toEqual([2 * forwards, [undefined, undefined]]);
       expect(run.bound.compilations()).toBe(order === 2 && id !== 'dps' ? 2 : 1);
@@ -82,7 +82,7 @@ describe('cost', async () => {
   });
 
   it('the last step costs one forward, those before two', async () => {
-    const { sampler, steps, cost } = await bindGuidance((await container.plugin('guidance', { id: 'none' })) as never, { engine: engines.eager, model, operator: identity, scheduler: await make({ steps: 3 }) });
+    const { sampler, steps, cost } = await bindGuidance(await container.plugin('guidance', { id: 'none' }), { engine: engines.eager, model, operator: identity, scheduler: await make({ steps: 3 }) });
     const random = { normal: (): Image => tf.zeros([1, ...imageShape]), uniform: () => tf.zeros([1]) };
     let state: TensorTree = tf.zeros([1, ...imageShape]);
     const counted: number[] = [];

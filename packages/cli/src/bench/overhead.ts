@@ -4,7 +4,7 @@
  */
 import {
   at, bindGuidance, conflict, type Container, type Cost, disposeTree, type Draw, drawBatch, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, type ScoreModel,
-  type Setting, tf,
+  type Setting, type TensorTree, tf,
 } from '@tweedie/core';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
 import { type Contender, type Machine, median, showMachine, thisMachine, type Turn, turnsOf } from './measure.ts';
@@ -141,7 +141,7 @@ function watched(engine: Engine): { readonly engine: Engine; readonly takeSecond
 
 type Task = { readonly setting: Setting; readonly problem: Problem; readonly passes: Passes; readonly repeats: number };
 
-async function benchOne(guidance: Guidance, { setting, problem, passes, repeats }: Task): Promise<Omit<OverheadRow, 'method'>> {
+async function benchOne(guidance: Guidance<TensorTree>, { setting, problem, passes, repeats }: Task): Promise<Omit<OverheadRow, 'method'>> {
   const { engine, takeSeconds } = watched(setting.engine);
   const bound = await bindGuidance(guidance, { ...setting, engine });
   const from = bound.steps.length >> 1;

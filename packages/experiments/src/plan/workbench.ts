@@ -1,6 +1,6 @@
 import {
   ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
-  type ScoreModel, type Step,
+  type ScoreModel, type Step, type TensorTree,
 } from '@tweedie/core';
 import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
@@ -16,7 +16,7 @@ export type ExperimentSource = {
 };
 
 export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
-export type MethodPart = { readonly reference: Method; readonly guidance: Guidance; readonly scheduler: Scheduler; readonly steps: readonly Step[] };
+export type MethodPart = { readonly reference: Method; readonly guidance: Guidance<TensorTree>; readonly scheduler: Scheduler; readonly steps: readonly Step[] };
 /** A method as the recipe lists it, and the same method with the options that it has on single problems. */
 export type MethodRow = MethodPart & { readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[] };
 
