@@ -210,6 +210,24 @@ describe('source', () => {
     expect(offences(({ isSource, text }) => (isSource && text.trimEnd().split('\n').length > 300 ? [`${text.trimEnd().split('\n').length} lines`] : []))).toEqual([]);
   });
 
+  it('has lines of at most 120 columns, strings left out', () => {
+    const isText = (node: ts.Node): boolean =>
+      ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || ts.isRegularExpressionLiteral(node);
+    const textsOf = (node: ts.Node): readonly ts.Node[] =>
+      isText(node) ? [node] : node.getChildren().flatMap(textsOf);
+    const check = (source: Source): readonly string[] => {
+      if (!source.text.split('\n').some((line) => line.length > 120)) return [];
+      const rest = textsOf(parse(source)).reduceRight(
+        (text, node) => text.slice(0, node.getStart()) + node.getText().replace(/[^\n]/g, '') + text.slice(node.end),
+        source.text,
+      );
+      return rest
+        .split('\n')
+        .flatMap((line, i) => (line.length > 120 ? [`line ${i + 1} has ${line.length} columns without strings`] : []));
+    };
+    expect(offences(check)).toEqual([]);
+  });
+
   it('hides nothing from the compiler, and exports by name', () => {
     const fault = (node: ts.Node): string | undefined => {
       if (node.kind === ts.SyntaxKind.AnyKeyword) return 'any';

@@ -65,22 +65,24 @@ export {
   alphaBarsOf,
   cosineBetas,
   geometricProcess,
-  geometricSigmas,
   linearBetas,
   noiseProcess,
+  processSchema,
+  type ProcessOptions,
+  veProcess,
+  vpProcess,
+  vpProcessOfAlphaBars,
+} from './noise-process.ts';
+export {
+  geometricSigmas,
   type LevelPair,
   levelsThrough,
   polynomialSigmas,
-  processSchema,
-  type ProcessOptions,
   respacedLevels,
   reverseCoefficients,
   sigmaRange,
   type SigmaRange,
   spaceTimesteps,
-  veProcess,
-  vpProcess,
-  vpProcessOfAlphaBars,
 } from './levels.ts';
 export { batchRandom, keyedRandom, type SampleKey } from './random.ts';
 export {

@@ -19,8 +19,12 @@ export type MixtureTensors = {
 export type Denoised = { readonly x0hat: Tensor; readonly noise: Tensor };
 
 /**
- * x0hat = sum_k r_k (m_k + Q_k diag(lambda_k / (lambda_k + nu)) Q_k^T (z - m_k)),  r = softmax(log w_k + log N(z; m_k, C_k + nu)),
- * and E[noise | z] = z - x0hat = sum_k r_k Q_k diag(nu / (lambda_k + nu)) Q_k^T (z - m_k).
+ * The posterior means of a mixture seen through noise of variance nu:
+ *
+ *   x0hat        = sum_k r_k (m_k + Q_k diag(lambda_k / (lambda_k + nu)) Q_k^T (z - m_k))
+ *   E[noise | z] = z - x0hat = sum_k r_k Q_k diag(nu / (lambda_k + nu)) Q_k^T (z - m_k)
+ *   r            = softmax(log w_k + log N(z; m_k, C_k + nu))
+ *
  * `z` [B, d]; `noiseVariance` nu broadcasts against [B, K, d] (a scalar, or [B, 1, d] in a basis shared by all components).
  * Memory and time grow with B * K * d (* d with a basis): for thousands of components use `denoiseSharedIsotropic`.
  */

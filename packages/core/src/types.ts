@@ -64,9 +64,9 @@ export type Level = {
   readonly alphaBar: number;
   readonly signal: number;
   readonly noise: number;
-  /** What a network trained on the process's table is shown: index t (fractional between entries) and the sigma that belongs to it.
-   *  Differs from `sigma` only outside the table, where it is clamped (docs/methods.md 1.6). */
+  /** The index that a network trained on the process's table is shown, fractional between entries. */
   readonly t: number;
+  /** The sigma that belongs to t; differs from `sigma` where t is clamped to the table (docs/methods.md 1.6). */
   readonly tableSigma: number;
 };
 export type LevelTensors = Traced<Level>;
@@ -75,7 +75,7 @@ export interface NoiseProcess {
   readonly kind: 'vp' | 've';
   /** From the least noise (t = 0) to the most. */
   readonly table: readonly Level[];
-  /** Any level sigma >= 0; between entries t is interpolated in ln sigma, outside it is clamped and says so in `tableSigma`. */
+  /** The level of any sigma >= 0: t is interpolated in ln sigma; outside the table it is clamped (`tableSigma`). */
   levelAt(sigma: number): Level;
 }
 
@@ -91,7 +91,7 @@ export type Covariance =
   | { readonly kind: 'diagonal'; readonly variances: Float64Array } // [K, d]
   | { readonly kind: 'full'; readonly matrices: Float64Array }; // [K, d, d], row-major, symmetric positive definite
 
-/** A prior in closed form: sum_k weights[k] N(means[k], C_k) over the d = H*W*C entries of an image (row-major H, W, C). */
+/** A prior in closed form, sum_k weights[k] N(means[k], C_k), over the d = H W C entries of an image (row-major). */
 export interface GaussianMixture {
   readonly weights: Float64Array; // [K], positive, sum 1
   readonly means: Float32Array | Float64Array; // [K, d]
@@ -143,12 +143,14 @@ export interface ReferenceTask {
   readonly entriesPerObserved: Tensor;
   /** Factor on the fitted weight: 1, or the downsampling factor for super-resolution. */
   readonly factor: number;
-  /** True where || mask (reference - x) ||^2 and || y - A(x) ||^2 have the same gradient for all x: then one vjp serves both. */
+  /** True where || mask (reference - x) ||^2 and || y - A(x) ||^2 have one gradient: then one vjp serves both. */
   readonly sharesGradient: boolean;
 }
 
-/** Plugin kind `operator`: A in y = A(x0) + sigmaY * noise. `drawn` is what was drawn for one problem (mask, kernel, permutation);
- *  in the batched functions its tensors have a leading batch axis (so draw what differs as a tensor). Optional members are capabilities. */
+/**
+ * Plugin kind `operator`: A in y = A(x0) + sigmaY * noise. `drawn` is what was drawn for one problem (mask, kernel);
+ * in the batched functions its tensors have a leading batch axis. Optional members are capabilities.
+ */
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
   /** True where A = I. */
@@ -185,8 +187,8 @@ export type Step<C extends Coefficients = Coefficients> = {
 };
 export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
 /**
- * The distribution of xNext. `std` broadcasts against an image; `predictedStd` is given where it differs: a last step
- * adds no noise, whatever variance was predicted.
+ * The distribution of xNext. `std` broadcasts against an image, and is 0 where the step is deterministic;
+ * `predictedStd` is given where it differs: a last step adds no noise, whatever variance was predicted.
  */
 export type Transition = { readonly mean: Image; readonly std: Tensor; readonly predictedStd?: Tensor };
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
@@ -196,7 +198,7 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
   /** True where `transition` reads `varianceFraction`: only models that predict their variance will do. */
   readonly usesVariance?: boolean;
   levels(process: NoiseProcess): readonly Step<C>[];
-  /** Pure: distribution of xNext given xt and a prediction (whose x0hat may have been guided or clamped). std 0: deterministic. */
+  /** Pure: the distribution of xNext given xt and a prediction, whose x0hat may be guided or clamped. */
   transition(xt: Image, prediction: Prediction, step: StepTensors<C>): Transition;
   /**
    * A whole step that calls the model twice (Heun): `prediction` is that at `xt`, the second is at `step.next`. For
@@ -207,7 +209,7 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
 
 // ----------------------------------------------------------------------------------------------------------------- guidance
 
-/** A batch of problems of one operator and noise level: [B, ...] each. Rows may be of different images with different masks. */
+/** A batch of problems of one operator and noise level, [B, ...] each; rows may differ in image and mask. */
 export type Measured = { readonly y: Measurement; readonly sigmaY: number; readonly drawn: TensorTree };
 export type MeasuredTensors = { readonly y: Measurement; readonly sigmaY: Scalar; readonly drawn: TensorTree };
 
@@ -220,9 +222,9 @@ export interface Setting {
 
 /** Plugin kind `guidance`. */
 export interface Guidance<S extends TensorTree = Image> {
-  /** Why this method with these options cannot work with these parts at this noise, or undefined. Asked at plan time, before weights are read. */
+  /** Why this method cannot work with these parts at this noise, or undefined. Asked before weights are read. */
   refuses?(parts: Omit<Setting, 'engine'>, sigmaY: number): string | undefined;
-  /** Rows through the network for one sample over the whole run; default: the manifest's cost per step times the steps. */
+  /** Rows through the network for one sample over the whole run; default: the manifest's cost of each step. */
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** The method's own grid of levels, whatever the scheduler; default: the scheduler's. */
   levels?(process: NoiseProcess): readonly Step[];
@@ -230,9 +232,10 @@ export interface Guidance<S extends TensorTree = Image> {
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
 
-/** A bound method: state in, state out; no state of its own. Every function may be called for any batch of problems of its setting. */
+/** A bound method: state in, state out. Every function may be called for any batch of problems of its setting. */
 export interface Sampler<S extends TensorTree = Image> {
-  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>; // default: pure noise at the first level; `first` is the first step
+  /** The state before the step `first`; default: pure noise of its level. */
+  start?(problem: Measured, first: Step, random: StepRandom): Promise<S>;
   step(state: S, step: Step, problem: Measured, random: StepRandom): Promise<Stepped<S>>;
   /** The image that the last state stands for; default: the state itself. */
   result?(state: S, problem: Measured): Image | Promise<Image>;
@@ -244,7 +247,7 @@ export type Stepped<S> = { readonly state: S; readonly x0hat?: Image; readonly s
 
 // ------------------------------------------------------------------------------------------------------------ random numbers
 
-/** Random numbers of one purpose-keyed stream (drawing an operator, noise of a measurement). Same key, same numbers, anywhere. */
+/** Random numbers of one stream, by purpose (drawing an operator, measurement noise): same key, same numbers. */
 export interface KeyedRandom {
   normal(purpose: string, count: number): Float32Array;
   /** In (0, 1). */
@@ -253,12 +256,9 @@ export interface KeyedRandom {
   permutation(purpose: string, count: number): Int32Array;
 }
 
-/** The numbers of one step of a batch, [B, ...]: row b comes from the stream of sample b and does not depend on its neighbours. */
+/** The numbers of one step of a batch, [B, ...]: row b belongs to sample b, whatever its neighbours. */
 export interface StepRandom {
-  /**
-   * Standard normal numbers. `donated` are numbers of this shape that were drawn before and are no longer needed:
-   * they are disposed of, and their memory is taken.
-   */
+  /** Standard normal numbers. `donated`: numbers of this shape, no longer needed, whose memory is taken. */
   normal(purpose: string, shape: Image['shape'], donated?: Tensor): Image;
   normal(purpose: string, shape: readonly number[], donated?: Tensor): Tensor;
   /** Numbers in (0, 1). */

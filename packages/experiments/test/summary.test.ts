@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunIndex } from '../src/run/run-index.ts';
-import type { Cell, Store } from '../src/run/store.ts';
+import type { Cell } from '../src/run/cells.ts';
+import type { Store } from '../src/run/store.ts';
 import { compareRows, summariseRun } from '../src/results/summary.ts';
 
 const row = (label: string, perImage: (number | null)[]) => ({ label, perImage, ofMean: [] });

@@ -15,7 +15,8 @@ export type AdmUnet = (x: Image, t: Tensor) => Image;
 /**
  * The U-Net of guided diffusion (Dhariwal & Nichol 2021, arXiv:2105.05233; docs/methods.md 7.3) as a pure function.
  *   embedding   W2 silu(W1 sinusoids(t))
- *   residual    h = conv(resample(silu(norm(x)))),   resample(x) + conv(silu(norm(h) (1 + scale) + shift)),   scale, shift from the embedding
+ *   residual    resample(x) + conv(silu(norm(h) (1 + scale) + shift)),   h = conv(resample(silu(norm(x)))),
+ *               scale and shift from the embedding
  *   attention   x + proj(attend(qkv(norm(x))))
  * Every block of the way down is remembered, the stem included, and joined behind the state on the way up.
  * `watch` sees the embedding and what every block gives, by its name in the state dict.

@@ -21,7 +21,8 @@ export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { rea
  * channels' sums of x and x^2.
  *
  * The gradient is written out, with S = sum of dy and T = sum of dy x over height and width, n numbers in a group:
- *   dx = dy a + x p + q,   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
+ *   dx = dy a + x p + q
+ *   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
  *   dgain = (T - mean S) / std,   doffset = S
  */
 const normalise = tf.customGrad((x, gain, offset, save) => normalised(x as Image, gain as Tensor, offset as Tensor, save as tf.GradSaveFunc));

@@ -97,7 +97,8 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
  * ODE, a chain of Markov steps from it to a sample that fits y, and fresh noise of the next level on that sample.
  * Consecutive states are tied by nothing else.
  *
- *   x0hat  = `odeSteps` Euler steps in sigma of dz/dsigma = (z - D(z; sigma)) / sigma from z = xt / signal        no gradient of the network
+ *   x0hat  = `odeSteps` Euler steps in sigma of dz/dsigma = (z - D(z; sigma)) / sigma from z = xt / signal
+ *            (no gradient of the network)
  *   x0y    : chain for exp(-f || A(x) - y ||^2 / (2 tau^2) - || x - x0hat ||^2 / (2 sigma^2)), started at x0hat
  *   xNext  = signalNext x0y + noiseNext noise
  *

@@ -34,8 +34,8 @@ const factor: Record<DmapOptions['form'], (norm: Tensor) => Tensor> = {
  * DMAP, a RECONSTRUCTION: a sample of the reverse step is improved `inner` times by going down the misfit at the sample itself, one level on, and
  * putting it back where samples of the step lie.
  *
- *   x^0 = mean(xt) + std * noise,   R = sqrt(sum std^2)                                        (norms per sample)
- *   x~  = x^(j-1) - scale * d/dx || y - A(x0hat(x; next)) ||_2 at x^(j-1)                      (`squared`: of the squared norm)
+ *   x^0 = mean(xt) + std * noise,   R = sqrt(sum std^2)                         (norms per sample)
+ *   x~  = x^(j-1) - scale * d/dx || y - A(x0hat(x; next)) ||_2 at x^(j-1)       (`squared`: of the squared norm)
  *   x^j = mean(xt) + R (x~ - mean(xt)) / || x~ - mean(xt) ||,   xNext = x^inner
  *
  * The network sees the candidate at the level of xNext; mean and R are those of xt. The last step goes to the clean image, where there is

@@ -72,10 +72,10 @@ const traitsOf = (operator: Operator) =>
  * DPS-w: DPS whose weight is the one that makes its direction best match, in least squares, the exact likelihood score of a reference
  * denoising problem at the same xt.
  *
- *   L    = score of p(xt | yRef) - score of p(xt)                   exact for A = I; one more forward, at the combined point
+ *   L    = score of p(xt | yRef) - score of p(xt)            exact for A = I; one more forward, at the combined point
  *   G    = -d/dxt || y - A(x0hat) ||^2,   GRef = -d/dxt || P (yRef - x0hat) ||^2
- *   w    = factor (P L . GRef) / (P GRef . GRef)                     per sample; capped
- *   xNext = mean(xt) + std * noise + c w G                           c = scoreWeight of the step
+ *   w    = factor (P L . GRef) / (P GRef . GRef)              per sample; capped
+ *   xNext = mean(xt) + std * noise + c w G                    c = scoreWeight of the step
  *
  * yRef, P and factor come from the operator (`denoisingReference`): y and the mask for inpainting, y brought to the size of the image with
  * unit gain and the factor of the sides for super-resolution, y itself for the rest.

@@ -48,7 +48,8 @@ const strength: Record<DpsOptions['form'], Strength> = {
  *   norm         scale                 the released code
  *   paper        2 scale               Algorithm 1: (scale / ||r||) grad ||r||^2
  *   squared      2 scale ||r||         a constant weight on grad ||r||^2
- *   likelihood   scale c ||r|| / sigmaY^2   the score of N(y; A x0hat, sigmaY^2) added to the prior's, Equation 6 of arXiv:2506.13614
+ *   likelihood   scale c ||r|| / sigmaY^2   the score of N(y; A x0hat, sigmaY^2) added to the prior's
+ *                                      (arXiv:2506.13614, Equation 6)
  *   poisson      scale mean(1 / |y|)   the released code for Poisson noise; |y| here no less than 2 / 255
  *
  * xt, x0hat [B, H, W, C]; r has the shape of y. Cost a step: 1 forward, 1 vjp, 2 operator calls. Needs a differentiable operator.

@@ -41,8 +41,8 @@ const radiusOf: Record<DsgOptions['variant'], (transition: Transition) => Tensor
  *
  *   variant      R
  *   per-sample   sqrt(sum std^2): the length of the step's noise; no noise (last step), no move
- *   reference    sqrt(d) times the std of the first pixel, in the last step too, as in the released code: with a learned variance the result
- *                moves by that length along -g
+ *   reference    sqrt(d) times the std of the first pixel, in the last step too, as in the released code: with a
+ *                learned variance the result moves by that length along -g
  *
  * One step in `interval` is guided (index a multiple of it); the others are the scheduler's. The length of g does not matter, so neither does
  * the unit of y. xt, x0hat [B, H, W, C]. Cost: 1 forward a step; 1 vjp and 2 operator calls a guided one. Needs a random scheduler.

@@ -106,7 +106,8 @@ const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
 
 /**
  * docs/methods.md 3.5 in the basis V of A = U diag(q) V^T, where all covariances stay diagonal:
- *   S* = sigma^2 sigmaY^2 / (sigmaY^2 + q^2 sigma^2),   x* = (sigmaY^2 V^T z + q sigma^2 U^T y) / (sigmaY^2 + q^2 sigma^2),
+ *   S* = sigma^2 sigmaY^2 / (sigmaY^2 + q^2 sigma^2)
+ *   x* = (sigmaY^2 V^T z + q sigma^2 U^T y) / (sigmaY^2 + q^2 sigma^2)
  * and x0hat is the prior's mean given x* with noise variance S* per coordinate.
  */
 function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, model: ScoreModel) {

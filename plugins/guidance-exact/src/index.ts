@@ -11,9 +11,9 @@ export interface ExactOptions {
 /**
  * The exact score of p(xt | y): ordinary sampling with x0hat := E[x0 | xt, y]. What remains is the discretisation of the schedule.
  *
- *   A = I, any model:           E[x0 | xt, y] = D(x*, sigma*), the prior's own denoiser at the combined point (Proposition 4.1);
- *                               path 'score' goes through Equation 8 instead and must agree
- *   any linear A, mixture prior: E[x0 | xt, y] in closed form (docs/methods.md 3.5)
+ *   A = I, any model             E[x0 | xt, y] = D(x*, sigma*), the prior's own denoiser at the combined point
+ *                                (Proposition 4.1); path 'score' goes through Equation 8 instead and must agree
+ *   any linear A, mixture prior  E[x0 | xt, y] in closed form (docs/methods.md 3.5)
  *
  * Cost a step: 1 forward (2 where the scheduler uses the network's variance at xt), 0 vjps; the closed form calls no network at all.
  * Bellchambers 2025, arXiv:2506.13614, Propositions 4.1, 4.2, Equations 8, 38. Differs from the paper: the scheduler gets the conditional mean

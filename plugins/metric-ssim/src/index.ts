@@ -10,7 +10,8 @@ const c2 = 0.03 ** 2;
 /**
  * Structural similarity, per image, of u(x) = clip(x / 2 + 1/2, 0, 1):
  *
- *   SSIM = mean of (2 mu_a mu_b + c1)(2 s_ab + c2) / ((mu_a^2 + mu_b^2 + c1)(s_aa + s_bb + c2)),   s_ab = E[a b] - mu_a mu_b
+ *   SSIM = mean of (2 mu_a mu_b + c1)(2 s_ab + c2) / ((mu_a^2 + mu_b^2 + c1)(s_aa + s_bb + c2))
+ *   s_ab = E[a b] - mu_a mu_b
  *
  * where mu and E are averages in an 11 x 11 Gaussian window of standard deviation 1.5 that stays inside the picture; the mean is over
  * positions, then over channels. Pictures of 384 pixels or more on the short side are first averaged over f x f blocks,

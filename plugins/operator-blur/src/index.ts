@@ -39,7 +39,8 @@ const optionsOf = {
  * that axis first.
  *   gaussian     separable, that of the DPS program (size 61, std 3)
  *   uniform      separable, equal taps (DDRM: 9)
- *   anisotropic  std along a direction, stdAcross across it (DDRM: 9 taps, 20 and 1); separable where the direction is an axis
+ *   anisotropic  std along a direction, stdAcross across it (DDRM: 9 taps, 20 and 1); separable where the direction
+ *                is an axis
  *   motion       the path of a shaken camera, drawn for each problem and stored with it, [size, size] (`motionKernel`)
  * A^+, (A A^T + ridge I)^-1 and spectral form: separable kernels with every border (`separable` of core), the others
  * with a circular one (`convolution`); else core's conjugate gradients solve. A^+ counts singular values up to `cutoff`

@@ -12,8 +12,10 @@ const where = 'operator/super-resolution';
 /**
  * Super-resolution: y = R x0 C^T + sigmaY * noise for every channel, R and C making columns and rows shorter by
  * `factor`.
- *   A        [B, H, W, c] -> [B, ceil(H / factor), ceil(W / factor), c]; a side of length 1 stays, so a signal [1, W, 1] loses samples alone
- *   bicubic  4 factor taps of the antialiased Keys cubic (a = -1/2) for every output, rows of sum 1, mirrored at the border (`kernels.ts`)
+ *   A        [B, H, W, c] -> [B, ceil(H / factor), ceil(W / factor), c]; a side of length 1 stays, so a signal
+ *            [1, W, 1] loses samples alone
+ *   bicubic  4 factor taps of the antialiased Keys cubic (a = -1/2) for every output, rows of sum 1, mirrored at the
+ *            border (`kernels.ts`)
  *   block    the mean of each block of factor x factor pixels; A A^T = I / factor^2
  * Adjoint, pseudo-inverse, (A A^T + ridge I)^-1 and spectral form are exact (`separable` of core). The gain of
  * bicubic's A^T is 1 / factor^2.

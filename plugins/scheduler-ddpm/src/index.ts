@@ -14,7 +14,8 @@ type DdpmCoefficients = { x0Weight: number; xtWeight: number; std: number; logVa
  *   mean = x0Weight x0hat + xtWeight xt,   std per `variance`:
  *     fixed-small    sqrt(noiseNext^2 beta / noise^2)
  *     fixed-large    sqrt(beta)
- *     learned-range  exp((f ln beta + (1 - f) ln small) / 2), f the network's output, near [0, 1] and not clamped; at index 0 `small` is that of index 1
+ *     learned-range  exp((f ln beta + (1 - f) ln small) / 2), f the network's output, near [0, 1] and not
+ *                    clamped; at index 0 `small` is that of index 1
  *
  * The last step (index 0) has std 0 and mean x0hat, whatever variance the network predicts (`predictedStd`). Works on
  * VP and VE processes (beta: docs/methods.md 2.4; for VE sigma^2 - sigmaNext^2).

@@ -34,8 +34,9 @@ const readingOf = ({ method }: PlannedRow, { stepped, noise, step }: SeenStep, x
  * What one step of any method shows, from the state before and after it, its noise, its x0hat, and the closed form:
  *
  *   prior       score of p(xt), the model's: -epsilon / noise
- *   guidance    (xNext - xFree) / c, xFree the unconditional move from the same xt with the same noise, c the step's scoreWeight; where a method
- *               has no such move, signal (x0hat - E[x0 | xt]) / noise^2: what its x0hat says
+ *   guidance    (xNext - xFree) / c, xFree the unconditional move from the same xt with the same noise, c the
+ *               step's scoreWeight; where a method has no such move, signal (x0hat - E[x0 | xt]) / noise^2, which is
+ *               what its x0hat says
  *   likelihood  signal (E[x0 | xt, y] - E[x0 | xt]) / noise^2, exact
  *
  * Cost a step, beside the method's: 3 forwards and 1 vjp of the model, and what `exact` costs. Differences are taken in

@@ -4,7 +4,8 @@ import type { ReportSignal } from './data.ts';
 import { rounded } from '../results/numbers.ts';
 import { problemsOf } from '../results/problems.ts';
 import type { RunIndex } from '../run/run-index.ts';
-import { soundOf, type Store } from '../run/store.ts';
+import { soundOf } from '../run/cells.ts';
+import type { Store } from '../run/store.ts';
 import type { RowSummary } from '../results/summary.ts';
 
 /** The number of signals that a report draws, and of samples of each. */

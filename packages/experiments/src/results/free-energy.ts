@@ -1,7 +1,8 @@
 import { at } from '@tweedie/core';
 import { binCentres, freeEnergy, type FreeEnergyResult } from '../statistics/free-energy.ts';
 import type { IndexRow, RunIndex } from '../run/run-index.ts';
-import { soundOf, type Store } from '../run/store.ts';
+import { soundOf } from '../run/cells.ts';
+import type { Store } from '../run/store.ts';
 import { textTable } from '../machine/text-table.ts';
 import { plain } from './numbers.ts';
 import { problemsOf } from './problems.ts';

@@ -2,7 +2,8 @@ import { at } from '@tweedie/core';
 import { MISFIT } from '../run/misfit.ts';
 import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
 import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
-import type { Cell, Store } from '../run/store.ts';
+import type { Cell } from '../run/cells.ts';
+import type { Store } from '../run/store.ts';
 import { problemsOf } from './problems.ts';
 
 /**

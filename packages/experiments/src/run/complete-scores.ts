@@ -5,7 +5,7 @@ import type { PlannedRow } from '../plan/rows.ts';
 import { checkSignal } from '../machine/progress.ts';
 import { meanCell, rowTitle, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';
-import { soundOf, type Cell, type Score } from './store.ts';
+import { soundOf, type Cell, type Score } from './cells.ts';
 
 export const meanOf = (samples: readonly Float32Array[]): Float32Array => {
   const [first] = samples;

@@ -8,7 +8,8 @@ import { loadProblem } from './problems.ts';
 import type { Watch } from '../machine/progress.ts';
 import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
 import { stopwatch, type Timing } from './stopwatch.ts';
-import type { NewCell, Score, Store } from './store.ts';
+import type { NewCell, Score } from './cells.ts';
+import type { Store } from './store.ts';
 import { hasTrace, traceRecorder, writeTrace, type Trace } from './traces.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
