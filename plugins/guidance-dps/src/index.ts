@@ -44,13 +44,13 @@ const strength: Record<DpsOptions['form'], Strength> = {
  *
  *   xNext = mean(xt) + std * noise - strength * d/dxt || y - A(x0hat(xt)) ||_2       (norm per sample)
  *
- *   form         strength              what it is
- *   norm         scale                 the released code
- *   paper        2 scale               Algorithm 1: (scale / ||r||) grad ||r||^2
- *   squared      2 scale ||r||         a constant weight on grad ||r||^2
+ *   form         strength                   what it is
+ *   norm         scale                      the released code
+ *   paper        2 scale                    Algorithm 1: (scale / ||r||) grad ||r||^2
+ *   squared      2 scale ||r||              a constant weight on grad ||r||^2
  *   likelihood   scale c ||r|| / sigmaY^2   the score of N(y; A x0hat, sigmaY^2) added to the prior's
- *                                      (arXiv:2506.13614, Equation 6)
- *   poisson      scale mean(1 / |y|)   the released code for Poisson noise; |y| here no less than 2 / 255
+ *                                           (arXiv:2506.13614, Equation 6)
+ *   poisson      scale mean(1 / |y|)        the released code for Poisson noise; |y| here no less than 2 / 255
  *
  * xt, x0hat [B, H, W, C]; r has the shape of y. Cost a step: 1 forward, 1 vjp, 2 operator calls. Needs a differentiable operator.
  * Chung et al. 2023, arXiv:2209.14687, Algorithm 1. The default differentiates the norm like the released code, not its square like the

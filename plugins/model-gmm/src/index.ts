@@ -30,7 +30,9 @@ export interface GmmOptions {
  * Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is clamped. Parameters come by value, from
  * a safetensors file, or for smooth images and signals from a correlation length:
  *
- *   cov(x_p, x_q) = std^2 (1 + s) exp(-s),   s = sqrt(3) |p - q| / length       (Matern 3/2; p and q pixels of one channel)
+ *   cov(x_p, x_q) = std^2 (1 + s) exp(-s),   s = sqrt(3) |p - q| / length
+ *
+ * (Matern 3/2; p and q are pixels of one channel).
  *
  * Throws ConfigError where sizes do not fit or a covariance is not positive definite.
  */
