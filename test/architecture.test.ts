@@ -68,7 +68,11 @@ type Source = {
 };
 
 const foldersIn = (folder: string): readonly string[] =>
-  existsSync(join(root, folder)) ? readdirSync(join(root, folder)).filter((name) => existsSync(join(root, folder, name, 'package.json'))).map((name) => `${folder}/${name}`) : [];
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder))
+        .filter((name) => existsSync(join(root, folder, name, 'package.json')))
+        .map((name) => `${folder}/${name}`)
+    : [];
 const homesOfCode = [...foldersIn('packages'), ...foldersIn('plugins'), ...foldersIn('templates')];
 
 const sourcesIn = (home: string, folder: string): readonly Source[] => {
@@ -79,12 +83,25 @@ const sourcesIn = (home: string, folder: string): readonly Source[] => {
     .map((name) => {
       const text = readFileSync(join(path, name), 'utf8');
       const imports = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
-      return { file: relative(root, join(path, name)).replaceAll('\\', '/'), home, isSource: folder === 'src', text, imports };
+      return {
+        file: relative(root, join(path, name)).replaceAll('\\', '/'),
+        home,
+        isSource: folder === 'src',
+        text,
+        imports,
+      };
     });
 };
-const sources = [...homesOfCode.flatMap((home) => ['src', 'test'].flatMap((folder) => sourcesIn(home, folder))), ...sourcesIn('', 'test')];
+const sources = [
+  ...homesOfCode.flatMap((home) => ['src', 'test'].flatMap((folder) => sourcesIn(home, folder))),
+  ...sourcesIn('', 'test'),
+];
 
-const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 /** `core` for packages/core, the kind for plugins and templates. */
 const roomOf = (home: string): string => {
   const [folder, name = ''] = home.split('/');
@@ -99,7 +116,8 @@ type Package = {
   readonly optionalDependencies?: Dependencies;
   readonly devDependencies?: Dependencies;
 };
-const readPackage = (folder: string): Package => JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Package;
+const readPackage = (folder: string): Package =>
+  JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Package;
 
 const indexOf = new Map(homesOfCode.map((home) => [readPackage(home).name, `${home}/src/index.ts`]));
 /** The files of the tree that a file imports, types or not, by path and by the name of a package. */
@@ -134,21 +152,32 @@ describe('imports', () => {
     const check = ({ home, isSource, imports }: Source): readonly string[] => {
       if (home === '') return [];
       const own = readPackage(home).name;
-      const allowed = [own, ...[...(mayImport[roomOf(home)] ?? []), ...(isSource ? [] : ['testing'])].map((name) => `@tweedie/${name}`)];
-      return imports.filter((name) => name.startsWith('@tweedie/') && !allowed.includes(packageOf(name))).map((name) => `may not import ${name}`);
+      const allowed = [
+        own,
+        ...[...(mayImport[roomOf(home)] ?? []), ...(isSource ? [] : ['testing'])].map((name) => `@tweedie/${name}`),
+      ];
+      return imports
+        .filter((name) => name.startsWith('@tweedie/') && !allowed.includes(packageOf(name)))
+        .map((name) => `may not import ${name}`);
     };
     expect(offences(check)).toEqual([]);
   });
 
   it('of libraries stay in the room that owns them', () => {
     const check = ({ file, imports }: Source): readonly string[] =>
-      imports.filter((name) => homes.some(([library, home]) => library.test(name) && !home.test(file))).map((name) => `may not import ${name}`);
+      imports
+        .filter((name) => homes.some(([library, home]) => library.test(name) && !home.test(file)))
+        .map((name) => `may not import ${name}`);
     expect(offences(check)).toEqual([]);
   });
 
   it('of plugins leave files to the context', () => {
     const check = ({ home, isSource, imports }: Source): readonly string[] =>
-      /^(plugins|templates)\//.test(home) && isSource ? imports.filter((name) => /^(node:)?(fs|child_process|net|http|https)(\/|$)/.test(name)).map((name) => `may not import ${name}`) : [];
+      /^(plugins|templates)\//.test(home) && isSource
+        ? imports
+            .filter((name) => /^(node:)?(fs|child_process|net|http|https)(\/|$)/.test(name))
+            .map((name) => `may not import ${name}`)
+        : [];
     expect(offences(check)).toEqual([]);
   });
 
@@ -156,18 +185,38 @@ describe('imports', () => {
     const declared = (home: string, isSource: boolean): readonly string[] => {
       const { name, dependencies, peerDependencies, optionalDependencies, devDependencies } = readPackage(home);
       const shared = isSource ? {} : { ...readPackage('').devDependencies, '@tweedie/testing': '' };
-      return [name, ...Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies, ...devDependencies, ...shared })];
+      return [
+        name,
+        ...Object.keys({
+          ...dependencies,
+          ...peerDependencies,
+          ...optionalDependencies,
+          ...devDependencies,
+          ...shared,
+        }),
+      ];
     };
     const check = ({ home, isSource, imports }: Source): readonly string[] => {
       if (home === '') return [];
       const known = declared(home, isSource);
-      return imports.filter((name) => !name.startsWith('.') && !isBuiltin(name) && !known.includes(packageOf(name))).map((name) => `${packageOf(name)} is not in its package.json`);
+      return imports
+        .filter((name) => !name.startsWith('.') && !isBuiltin(name) && !known.includes(packageOf(name)))
+        .map((name) => `${packageOf(name)} is not in its package.json`);
     };
     expect(offences(check)).toEqual([]);
   });
 
   it('make no circle', () => {
-    expect(circlesIn(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']], ['d', ['d', 'a']]]))).toEqual(['b -> c -> b', 'd -> d']);
+    expect(
+      circlesIn(
+        new Map([
+          ['a', ['b']],
+          ['b', ['c']],
+          ['c', ['b']],
+          ['d', ['d', 'a']],
+        ]),
+      ),
+    ).toEqual(['b -> c -> b', 'd -> d']);
     expect(circlesIn(new Map(sources.map((source) => [source.file, filesImportedBy(source)])))).toEqual([]);
   });
 
@@ -191,23 +240,36 @@ describe('imports', () => {
 
   it('by path stay inside the package', () => {
     const check = ({ file, home, imports }: Source): readonly string[] =>
-      home === '' ? [] : imports.filter((name) => name.startsWith('.') && !join(dirname(file), name).startsWith(`${home}/`)).map((name) => `reaches into another package by ${name}`);
+      home === ''
+        ? []
+        : imports
+            .filter((name) => name.startsWith('.') && !join(dirname(file), name).startsWith(`${home}/`))
+            .map((name) => `reaches into another package by ${name}`);
     expect(offences(check)).toEqual([]);
   });
 });
 
 describe('source', () => {
-  const parse = ({ file, text }: Source): ts.SourceFile => ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const parse = ({ file, text }: Source): ts.SourceFile =>
+    ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const nodesOf = (node: ts.Node): readonly ts.Node[] => [node, ...node.getChildren().flatMap(nodesOf)];
 
   it('has a package index that is the public list and nothing else', () => {
     const check = (source: Source): readonly string[] =>
-      /^packages\/\w+\/src\/index\.ts$/.test(source.file) ? parse(source).statements.filter((statement) => !ts.isExportDeclaration(statement)).map((statement) => `holds more than exports: ${statement.getText().slice(0, 60)}`) : [];
+      /^packages\/\w+\/src\/index\.ts$/.test(source.file)
+        ? parse(source)
+            .statements.filter((statement) => !ts.isExportDeclaration(statement))
+            .map((statement) => `holds more than exports: ${statement.getText().slice(0, 60)}`)
+        : [];
     expect(offences(check)).toEqual([]);
   });
 
   it('has files of at most 300 lines', () => {
-    expect(offences(({ isSource, text }) => (isSource && text.trimEnd().split('\n').length > 300 ? [`${text.trimEnd().split('\n').length} lines`] : []))).toEqual([]);
+    expect(
+      offences(({ isSource, text }) =>
+        isSource && text.trimEnd().split('\n').length > 300 ? [`${text.trimEnd().split('\n').length} lines`] : [],
+      ),
+    ).toEqual([]);
   });
 
   it('has lines of at most 120 columns, strings left out', () => {
@@ -232,9 +294,19 @@ describe('source', () => {
     const fault = (node: ts.Node): string | undefined => {
       if (node.kind === ts.SyntaxKind.AnyKeyword) return 'any';
       if (ts.isNonNullExpression(node)) return 'non-null !';
-      if (ts.isAsExpression(node) && ts.isAsExpression(node.expression) && node.expression.type.kind === ts.SyntaxKind.UnknownKeyword) return 'as unknown as';
-      if (ts.isExportAssignment(node) || node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent)) return 'default export';
-      if (ts.isExportDeclaration(node) && (node.exportClause === undefined || ts.isNamespaceExport(node.exportClause))) return 'export *';
+      if (
+        ts.isAsExpression(node) &&
+        ts.isAsExpression(node.expression) &&
+        node.expression.type.kind === ts.SyntaxKind.UnknownKeyword
+      )
+        return 'as unknown as';
+      if (
+        ts.isExportAssignment(node) ||
+        (node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent))
+      )
+        return 'default export';
+      if (ts.isExportDeclaration(node) && (node.exportClause === undefined || ts.isNamespaceExport(node.exportClause)))
+        return 'export *';
       if (ts.isDecorator(node)) return 'decorator';
       return undefined;
     };
@@ -243,14 +315,21 @@ describe('source', () => {
       const file = parse(source);
       return nodesOf(file).flatMap((node) => {
         const what = fault(node);
-        return what === undefined ? [] : [`${what} in line ${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`];
+        return what === undefined
+          ? []
+          : [`${what} in line ${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`];
       });
     };
     expect(offences(check)).toEqual([]);
   });
 
   it('has no file of odds and ends, and nothing left to do', () => {
-    expect(offences(({ file, text }) => [...(/\/(utils?|helpers?|common|misc)\.ts$/.test(file) ? ['has no subject'] : []), ...(/\b(TO\DO|FIX\ME)\b/.test(text) ? ['something is left to do'] : [])])).toEqual([]);
+    expect(
+      offences(({ file, text }) => [
+        ...(/\/(utils?|helpers?|common|misc)\.ts$/.test(file) ? ['has no subject'] : []),
+        ...(/\b(TO\DO|FIX\ME)\b/.test(text) ? ['something is left to do'] : []),
+      ]),
+    ).toEqual([]);
   });
 });
 
@@ -270,19 +349,30 @@ describe('packages', () => {
 
   it('ask for exact versions of everything', () => {
     const wrong = locals.flatMap(({ home, dependencies, devDependencies }) =>
-      Object.entries({ ...dependencies, ...devDependencies }).filter(([, range]) => !/^\d/.test(range)).map(([name, range]) => `${home}: ${name} ${range}`));
+      Object.entries({ ...dependencies, ...devDependencies })
+        .filter(([, range]) => !/^\d/.test(range))
+        .map(([name, range]) => `${home}: ${name} ${range}`),
+    );
     expect(wrong).toEqual([]);
   });
 
   it('are named after their folders', () => {
-    const wrong = locals.filter(({ home, name }) => !home.startsWith('templates/') && name !== `@tweedie/${home.split('/')[1]}`).map(({ home, name }) => `${home}: ${name}`);
+    const wrong = locals
+      .filter(({ home, name }) => !home.startsWith('templates/') && name !== `@tweedie/${home.split('/')[1]}`)
+      .map(({ home, name }) => `${home}: ${name}`);
     expect(wrong).toEqual([]);
   });
 
   it('share one copy of TensorFlow.js on disk', () => {
     // npm's record of what it put under node_modules.
-    const installed = JSON.parse(readFileSync(join(root, 'node_modules/.package-lock.json'), 'utf8')) as { packages: Record<string, { version?: string }> };
-    const copies = Object.entries(installed.packages).filter(([path]) => path.endsWith('node_modules/@tensorflow/tfjs-core'));
-    expect(copies.map(([path, { version }]) => `${path} ${version}`)).toEqual(['node_modules/@tensorflow/tfjs-core 4.22.0']);
+    const installed = JSON.parse(readFileSync(join(root, 'node_modules/.package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version?: string }>;
+    };
+    const copies = Object.entries(installed.packages).filter(([path]) =>
+      path.endsWith('node_modules/@tensorflow/tfjs-core'),
+    );
+    expect(copies.map(([path, { version }]) => `${path} ${version}`)).toEqual([
+      'node_modules/@tensorflow/tfjs-core 4.22.0',
+    ]);
   });
 });

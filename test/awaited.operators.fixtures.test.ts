@@ -5,12 +5,16 @@ type Index = { readonly pictures: Readonly<Record<string, Readonly<Record<string
 
 const tested = [/^(image|mask|gray)$/, /^(bicubic|gaussian|motion|anisotropic|anisotropic-conv)\d+$/];
 const known = ['hadamard', 'phase', 'hdr'];
-const cases = Object.entries(readFixtureJson<Index>('operators', 'index.json').pictures).flatMap(([picture, operators]) =>
-  Object.keys(operators)
-    .filter((name) => !tested.some((pattern) => pattern.test(name)))
-    .map((name) => ({ id: `${picture} ${name}`, operator: name.replace(/\d+$/, '') })),
+const cases = Object.entries(readFixtureJson<Index>('operators', 'index.json').pictures).flatMap(
+  ([picture, operators]) =>
+    Object.keys(operators)
+      .filter((name) => !tested.some((pattern) => pattern.test(name)))
+      .map((name) => ({ id: `${picture} ${name}`, operator: name.replace(/\d+$/, '') })),
 );
 const report = fixtureReport('operators', 'awaited');
 for (const operator of new Set([...known, ...cases.map((one) => one.operator)])) {
-  report.awaits(`operator/${operator}`, cases.filter((one) => one.operator === operator).map(({ id }) => id));
+  report.awaits(
+    `operator/${operator}`,
+    cases.filter((one) => one.operator === operator).map(({ id }) => id),
+  );
 }

@@ -1,4 +1,6 @@
-/** What comments, documents and fixtures cite is there: documents, their numbered sections, and the targets of links. */
+/**
+ * What comments, documents and fixtures cite is there: documents, their numbered sections, and the targets of links.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';

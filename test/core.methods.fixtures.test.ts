@@ -1,12 +1,36 @@
 /** The prior of core.json as a model: its values, its vector-Jacobian products, and unconditional steps with it. */
-import { clampTo, type Image, type LevelTensors, mixtureMoments, posteriorMixture, sampleDot, scoreFromEpsilon, valueAndGrad, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, largestDifference, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
+import {
+  clampTo,
+  type Image,
+  type LevelTensors,
+  mixtureMoments,
+  posteriorMixture,
+  sampleDot,
+  scoreFromEpsilon,
+  valueAndGrad,
+  tf,
+} from '@tweedie/core';
+import {
+  bindings,
+  fixtureImage,
+  fixtureReport,
+  largestDifference,
+  methodWorld,
+  readFixtureJson,
+  readFixtureTensors,
+  stepsOfSchedule,
+  storedRandom,
+} from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type State = { t: number; alphaBar: number; sigma: number; responsibilities: number[]; saturatedPixels: number };
 type Case = { id: string; time: string; outputs: string[]; float32Deviation: Record<string, number> };
 
-const { cases, states, tensors: file } = readFixtureJson<{ cases: Case[]; states: Record<string, State>; tensors: string }>('methods', 'core.json');
+const {
+  cases,
+  states,
+  tensors: file,
+} = readFixtureJson<{ cases: Case[]; states: Record<string, State>; tensors: string }>('methods', 'core.json');
 const tensors = readFixtureTensors('methods', file);
 const report = fixtureReport('methods', 'core');
 const world = methodWorld();
@@ -25,7 +49,15 @@ const valuesAt = engine.compile((xt: Image, level: LevelTensors, cotangent: Imag
   const vjp = along(false);
   // J is symmetric for an exact denoiser, so only the clamp tells J v from J^T v.
   const jvpClipped = vjp.mul(tf.cast(tf.equal(x0hat, x0hatClipped), 'float32'));
-  return { x0hat, x0hatClipped, epsilon, score: scoreFromEpsilon(epsilon, level), vjp, vjpClipped: along(true), jvpClipped };
+  return {
+    x0hat,
+    x0hatClipped,
+    epsilon,
+    score: scoreFromEpsilon(epsilon, level),
+    vjp,
+    vjpClipped: along(true),
+    jvpClipped,
+  };
 });
 
 for (const { t, sigma, alphaBar, responsibilities, saturatedPixels } of Object.values(states)) {
@@ -36,15 +68,24 @@ for (const { t, sigma, alphaBar, responsibilities, saturatedPixels } of Object.v
     expect(Math.abs(level.sigma / sigma - 1)).toBeLessThan(1e-9);
     const got = await valuesAt(fixtureImage(entry('xt')), level, fixtureImage(entry('cotangent')));
 
-    const relative = { epsilon: 2e-5, score: 2e-5, vjp: t >= 700 ? 5e-3 : 3e-4, vjpClipped: t >= 700 ? 5e-3 : 3e-4, jvpClipped: t >= 700 ? 5e-3 : 3e-4 };
-    for (const name of ['x0hat', 'x0hatClipped'] as const) expect.soft(largestDifference(got[name], file, `state/t${t}/${name}`), name).toBeLessThan(5e-6);
+    const relative = {
+      epsilon: 2e-5,
+      score: 2e-5,
+      vjp: t >= 700 ? 5e-3 : 3e-4,
+      vjpClipped: t >= 700 ? 5e-3 : 3e-4,
+      jvpClipped: t >= 700 ? 5e-3 : 3e-4,
+    };
+    for (const name of ['x0hat', 'x0hatClipped'] as const)
+      expect.soft(largestDifference(got[name], file, `state/t${t}/${name}`), name).toBeLessThan(5e-6);
     for (const [name, tolerance] of Object.entries(relative)) {
       const expected = fixtureImage(entry(name));
       const image = got[name as keyof typeof relative];
       const ratio = tf.norm(tf.sub(image, expected)).div(tf.norm(expected)).dataSync()[0];
       expect.soft(ratio, name).toBeLessThan(tolerance);
     }
-    expect.soft(got.x0hat.dataSync().filter((value) => Math.abs(value) > 1).length, 'saturated entries').toBe(saturatedPixels);
+    expect
+      .soft(got.x0hat.dataSync().filter((value) => Math.abs(value) > 1).length, 'saturated entries')
+      .toBe(saturatedPixels);
   });
 
   // In float64: p(x0 | xt) is the posterior of denoising z = xt / sqrt(alphaBar) at noise level sigma.
@@ -53,7 +94,9 @@ for (const { t, sigma, alphaBar, responsibilities, saturatedPixels } of Object.v
     const identity = new Float64Array(z.length ** 2);
     for (let i = 0; i < z.length; i++) identity[i * z.length + i] = 1;
     const posterior = posteriorMixture(model.mixture!(), identity, z, sigma);
-    responsibilities.forEach((value, k) => expect.soft(Math.abs(posterior.weights[k]! - value), `component ${k}`).toBeLessThan(1e-9));
+    responsibilities.forEach((value, k) =>
+      expect.soft(Math.abs(posterior.weights[k]! - value), `component ${k}`).toBeLessThan(1e-9),
+    );
     const expected = new Float64Array(z.length);
     const { data, shape } = entry('x0hat');
     const [c = 1, h = 1, w = 1] = shape;
@@ -69,7 +112,11 @@ function variantOf(output: string) {
   if (eta !== undefined) return { scheduler: 'ddim', options: { eta: Number(eta) }, clamp: true };
   const [, variance, noclip] = /^ddpm-(learned|fixed-small|fixed-large)(-noclip)?$/.exec(output) ?? [];
   if (variance === undefined) throw new Error(`core.json: unknown output ${output}`);
-  return { scheduler: 'ddpm', options: { variance: variance === 'learned' ? 'learned-range' : variance }, clamp: noclip === undefined };
+  return {
+    scheduler: 'ddpm',
+    options: { variance: variance === 'learned' ? 'learned-range' : variance },
+    clamp: noclip === undefined,
+  };
 }
 
 for (const one of cases) {
@@ -80,13 +127,20 @@ for (const one of cases) {
     for (const output of one.outputs) {
       const { scheduler, options, clamp } = variantOf(output);
       const { sampler, steps } = await bind(`${schedule} ${output}`, async () => ({
-        guidance: (await world.context.plugin('guidance', { id: 'none', options: { clamp } })),
+        guidance: await world.context.plugin('guidance', { id: 'none', options: { clamp } }),
         model,
         operator: world.operator('identity'),
         scheduler: await world.scheduler(scheduler, { ...options, steps: stepsOfSchedule(schedule) }),
       }));
-      const { state } = await sampler.step(xt, world.stepAt(steps, one.time), { y, ...problem }, storedRandom(noise, noise2));
-      expect.soft(largestDifference(state as Image, file, `${one.id}/${output}`), output).toBeLessThan(Math.max(5 * one.float32Deviation[output]!, 2e-6));
+      const { state } = await sampler.step(
+        xt,
+        world.stepAt(steps, one.time),
+        { y, ...problem },
+        storedRandom(noise, noise2),
+      );
+      expect
+        .soft(largestDifference(state as Image, file, `${one.id}/${output}`), output)
+        .toBeLessThan(Math.max(5 * one.float32Deviation[output]!, 2e-6));
     }
   });
 }

@@ -21,8 +21,13 @@ it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the
     };
     save('registry.json', /^ {2}registry\.json\s+(\{.*\})$/m.exec(page)![1]!);
     // A file's name in backticks, then its block.
-    for (const [, name, content] of page.matchAll(/^`([\w./-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```/gm)) save(name!, content!);
-    const printed = execFileSync(process.execPath, [join(root, 'packages/cli/bin/tweedie.js'), 'compare', 'mine.yaml', '--limit', '1', '--steps', '5', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    for (const [, name, content] of page.matchAll(/^`([\w./-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```/gm))
+      save(name!, content!);
+    const printed = execFileSync(
+      process.execPath,
+      [join(root, 'packages/cli/bin/tweedie.js'), 'compare', 'mine.yaml', '--limit', '1', '--steps', '5', '--json'],
+      { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    );
     const { rows, failures } = JSON.parse(printed) as { rows: { label: string }[]; failures: unknown[] };
     expect(rows.map(({ label }) => label)).toEqual(['pull scale=0.5', 'pull scale=0.9', 'exact']);
     expect(failures).toEqual([]);
@@ -32,7 +37,9 @@ it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the
 });
 
 it('README.md: the lines of dps stand in its source', () => {
-  const [, link, shown] = /^The heart of \[`([^`]+)`\][^\n]*\n\n```ts\n([\s\S]*?)```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+  const [, link, shown] = /^The heart of \[`([^`]+)`\][^\n]*\n\n```ts\n([\s\S]*?)```/m.exec(
+    readFileSync(join(root, 'README.md'), 'utf8'),
+  )!;
   const onOneLine = (code: string) => code.replaceAll(/\s+/g, ' ').trim();
   expect(onOneLine(readFileSync(join(root, link!), 'utf8'))).toContain(onOneLine(shown!));
 });

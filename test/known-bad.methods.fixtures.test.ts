@@ -1,9 +1,18 @@
 /**
- * Results with one deliberate defect each. Every golden step of a method must be able to fail on them: the defective result lies outside
- * the tolerance that the golden step allows, and our own step is not the defective one.
+ * Results with one deliberate defect each. Every golden step of a method must be able to fail on them: the defective
+ * result lies outside the tolerance that the golden step allows, and our own step is not the defective one.
  */
 import { type Image, tf } from '@tweedie/core';
-import { bindings, fixtureImage, fixtureReport, methodWorld, readFixtureJson, readFixtureTensors, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
+import {
+  bindings,
+  fixtureImage,
+  fixtureReport,
+  methodWorld,
+  readFixtureJson,
+  readFixtureTensors,
+  stepsOfSchedule,
+  storedRandom,
+} from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Case = {
@@ -26,7 +35,11 @@ const report = fixtureReport('methods', 'known-bad');
 const world = methodWorld();
 
 /** The plugin that a method's golden steps test, by the name of the file they are in. */
-const plugins: Readonly<Record<string, string>> = { dpsw: 'guidance/dps-w', psplus: 'guidance/ps-plus', reddiff: 'guidance/red-diff' };
+const plugins: Readonly<Record<string, string>> = {
+  dpsw: 'guidance/dps-w',
+  psplus: 'guidance/ps-plus',
+  reddiff: 'guidance/red-diff',
+};
 const pluginOf = (method: string) => plugins[method] ?? `guidance/${method}`;
 const existing = ['daps', 'dmap', 'dps', 'dpsw', 'dsg', 'exact'];
 
@@ -44,20 +57,32 @@ function correctFile(name: string) {
   if (known !== undefined) return known;
   const listed = readFixtureJson<{ cases: Correct[]; tensors: string }>('methods', `${name}.json`);
   const stored = readFixtureTensors('methods', listed.tensors);
-  const read = { cases: new Map(listed.cases.map((one) => [one.id, one])), image: (tensor: string) => fixtureImage(stored.get(tensor)!) };
+  const read = {
+    cases: new Map(listed.cases.map((one) => [one.id, one])),
+    image: (tensor: string) => fixtureImage(stored.get(tensor)!),
+  };
   files.set(name, read);
   return read;
 }
 
 for (const method of new Set(cases.map((one) => one.method))) {
-  if (!existing.includes(method)) report.awaits(pluginOf(method), cases.filter((one) => one.method === method).map(({ id }) => id));
+  if (!existing.includes(method))
+    report.awaits(
+      pluginOf(method),
+      cases.filter((one) => one.method === method).map(({ id }) => id),
+    );
 }
 for (const { id, method, correct, tensor, distinguishable } of cases.filter((one) => existing.includes(one.method))) {
   if (correct === undefined) continue;
   report.case(id, () => {
     const right = correctFile(correct.file);
     const one = right.cases.get(correct.case)!;
-    const distance = tf.tidy(() => tf.max(tf.abs(tf.sub(fixtureImage(tensors.get(tensor)!), right.image(`${correct.case}/${correct.tensor}`)))).dataSync()[0]!);
+    const distance = tf.tidy(
+      () =>
+        tf
+          .max(tf.abs(tf.sub(fixtureImage(tensors.get(tensor)!), right.image(`${correct.case}/${correct.tensor}`))))
+          .dataSync()[0]!,
+    );
     // A defect that float32 cannot show at that time is kept in the file to say so.
     if (distinguishable) expect(distance).toBeGreaterThan(toleranceOf(method, one));
     else expect(distance).toBeLessThanOrEqual(2.1e-5);
@@ -71,7 +96,7 @@ for (const one of batches) {
     const { operator, y, ...problem } = world.problem(one.problem!);
     const { schedule } = world.core.times[one.time!]!;
     const { sampler, steps } = await bind([operator, schedule, one.scale].join(), async () => ({
-      guidance: (await world.context.plugin('guidance', { id: 'dps', options: { scale: one.scale } })),
+      guidance: await world.context.plugin('guidance', { id: 'dps', options: { scale: one.scale } }),
       model: await world.model(),
       operator: world.operator(operator),
       scheduler: await world.scheduler('ddpm', { variance: 'learned-range', steps: stepsOfSchedule(schedule) }),
@@ -80,7 +105,8 @@ for (const one of batches) {
     const noise = fixtureImage(tensors.get(`${one.id}/noise`)!);
     const measured = { ...problem, y: tf.tile(y as Image, [xt.shape[0], 1, 1, 1]) };
     const { state } = await sampler.step(xt, world.stepAt(steps, one.time!), measured, storedRandom(noise, noise));
-    const distanceTo = (name: string) => tf.tidy(() => tf.max(tf.abs(tf.sub(state as Image, fixtureImage(tensors.get(name)!)))).dataSync()[0]!);
+    const distanceTo = (name: string) =>
+      tf.tidy(() => tf.max(tf.abs(tf.sub(state as Image, fixtureImage(tensors.get(name)!)))).dataSync()[0]!);
     expect(distanceTo(one.correctTensor!)).toBeLessThan(1e-5);
     expect(distanceTo(one.tensor)).toBeGreaterThan(1e-3);
   });

@@ -3,7 +3,16 @@
  * posterior's mean, and residuals are distributed like the noise. What is known in closed form about the problems drawn
  * (x0 and y) is averaged exactly: as they stand the numbers would need 4000 problems to settle.
  */
-import { drawFromMixture, type GaussianMixture, keyedRandom, makeProblem, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture } from '@tweedie/core';
+import {
+  drawFromMixture,
+  type GaussianMixture,
+  keyedRandom,
+  makeProblem,
+  mixtureModel,
+  mixtureMoments,
+  noiseProcess,
+  posteriorMixture,
+} from '@tweedie/core';
 import { bind, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -27,19 +36,37 @@ await model.load?.();
 
 const problems = Array.from({ length: problemCount }, (_, index) => {
   const { x0 } = drawFromMixture(prior, keyedRandom(`double well ${index}`));
-  return makeProblem({ name: `double-well-${index}`, x0, imageShape, operator, operatorKey: 'identity', sigmaY, seed: 0 });
+  return makeProblem({
+    name: `double-well-${index}`,
+    x0,
+    imageShape,
+    operator,
+    operatorKey: 'identity',
+    sigmaY,
+    seed: 0,
+  });
 });
 
-const average = <T>(items: readonly T[], of: (item: T) => number) => items.reduce((sum, item) => sum + of(item), 0) / items.length;
+const average = <T>(items: readonly T[], of: (item: T) => number) =>
+  items.reduce((sum, item) => sum + of(item), 0) / items.length;
 
 /** One entry of one problem: its measurement, its samples, and mean and variance of its exact posterior. */
-type Entry = { readonly y: number; readonly samples: readonly number[]; readonly mean: number; readonly variance: number };
+type Entry = {
+  readonly y: number;
+  readonly samples: readonly number[];
+  readonly mean: number;
+  readonly variance: number;
+};
 
 async function sampled(method: { readonly id: string; readonly options?: Record<string, unknown> }): Promise<Entry[]> {
   const guidance = await context.plugin('guidance', method);
   const run = await bind(guidance, { engine, model, operator, scheduler });
   const numbers = Array.from({ length: K + 1 }, (_, sample) => sample);
-  const { rows } = await sampleRows(run, problems.flatMap((problem) => numbers.map(() => problem)), problems.flatMap(() => numbers));
+  const { rows } = await sampleRows(
+    run,
+    problems.flatMap((problem) => numbers.map(() => problem)),
+    problems.flatMap(() => numbers),
+  );
   run.bound.dispose();
   return problems.flatMap((problem, index) => {
     const y = Float64Array.from(problem.y.dataSync());
@@ -53,11 +80,21 @@ async function sampled(method: { readonly id: string; readonly options?: Record<
   });
 }
 
-/** Sum of the samples' squared errors over that of the mean of K others; E (x0 - a)^2 = (mean - a)^2 + variance given y. */
+/**
+ * Sum of the samples' squared errors over that of the mean of K others; E (x0 - a)^2 = (mean - a)^2 + variance given y.
+ */
 function mseRatio(entries: readonly Entry[]): number {
   const error = ({ mean, variance }: Entry, estimate: number) => (mean - estimate) ** 2 + variance;
   const sample = average(entries, (entry) => average(entry.samples, (value) => error(entry, value)));
-  return sample / average(entries, (entry) => error(entry, average(entry.samples.slice(1), (value) => value)));
+  return (
+    sample /
+    average(entries, (entry) =>
+      error(
+        entry,
+        average(entry.samples.slice(1), (value) => value),
+      ),
+    )
+  );
 }
 
 /** Standard deviation of r = y - x, and its correlation with the sample x, over all problems. */
@@ -67,11 +104,27 @@ function residuals(entries: readonly Entry[]) {
     truth + average(entries, (entry) => average(entry.samples, (x) => of(x, entry.y)) - given(entry));
   const { covariance } = mixtureMoments(prior);
   const second = ({ mean, variance }: Entry) => mean ** 2 + variance;
-  const r = moment(0, (x, y) => y - x, ({ mean, y }) => y - mean);
-  const x = moment(0, (x) => x, ({ mean }) => mean);
-  const rr = moment(sigmaY ** 2, (x, y) => (y - x) ** 2, ({ mean, variance, y }) => (y - mean) ** 2 + variance);
+  const r = moment(
+    0,
+    (x, y) => y - x,
+    ({ mean, y }) => y - mean,
+  );
+  const x = moment(
+    0,
+    (x) => x,
+    ({ mean }) => mean,
+  );
+  const rr = moment(
+    sigmaY ** 2,
+    (x, y) => (y - x) ** 2,
+    ({ mean, variance, y }) => (y - mean) ** 2 + variance,
+  );
   const xx = moment((covariance[0]! + covariance[3]!) / 2, (x) => x ** 2, second);
-  const rx = moment(0, (x, y) => (y - x) * x, (entry) => entry.y * entry.mean - second(entry));
+  const rx = moment(
+    0,
+    (x, y) => (y - x) * x,
+    (entry) => entry.y * entry.mean - second(entry),
+  );
   const std = Math.sqrt(rr - r ** 2);
   return { std, correlation: (rx - r * x) / (std * Math.sqrt(xx - x ** 2)) };
 }

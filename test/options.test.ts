@@ -1,4 +1,7 @@
-/** The options of a plugin stand twice: as a schema in its manifest, which is the source, and as the TypeScript type its factory takes. */
+/**
+ * The options of a plugin stand twice: as a schema in its manifest, which is the source, and as the TypeScript type its
+ * factory takes.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,9 +19,14 @@ type Schema = {
   readonly default?: unknown;
 };
 
-/** An option as a line: `split: "test" | "train"`, with `?` where it may be missing, its values where they are listed. */
+/**
+ * An option as a line: `split: "test" | "train"`, with `?` where it may be missing, its values where they are listed.
+ */
 const lineOf = (name: string, optional: boolean, values: readonly unknown[]): string =>
-  `${name}${optional ? '?' : ''}: ${values.map((value) => JSON.stringify(value)).sort().join(' | ')}`;
+  `${name}${optional ? '?' : ''}: ${values
+    .map((value) => JSON.stringify(value))
+    .sort()
+    .join(' | ')}`;
 
 /** The options in the schema. A factory is called with defaults filled in: an option that has one is never missing. */
 const linesOfSchema = ({ properties = {}, required = [] }: Schema, prefix = ''): readonly string[] =>
@@ -33,7 +41,11 @@ const plugins: readonly Manifest[] = [
 ];
 const entryOf = ({ folder }: Manifest): string => join(folder, 'src/index.ts');
 
-const { options: compilerOptions } = ts.parseJsonConfigFileContent(ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config, ts.sys, root);
+const { options: compilerOptions } = ts.parseJsonConfigFileContent(
+  ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config,
+  ts.sys,
+  root,
+);
 const program = ts.createProgram(plugins.map(entryOf), compilerOptions);
 const checker = program.getTypeChecker();
 

@@ -15,8 +15,13 @@ const nameOf = ({ kind, id }: Pick<Manifest, 'kind' | 'id'>): string => `${kind}
 
 describe('registry.json', () => {
   it('lists every plugin folder, and only what exists', () => {
-    const folders = ['packages/core', ...readdirSync(join(root, 'plugins')).map((name) => `plugins/${name}`)].filter((folder) => existsSync(join(root, folder, 'plugin.json')));
-    const found = folders.map((folder) => [nameOf(readJson<Manifest>(join(root, folder, 'plugin.json'))), readJson<{ name: string }>(join(root, folder, 'package.json')).name]);
+    const folders = ['packages/core', ...readdirSync(join(root, 'plugins')).map((name) => `plugins/${name}`)].filter(
+      (folder) => existsSync(join(root, folder, 'plugin.json')),
+    );
+    const found = folders.map((folder) => [
+      nameOf(readJson<Manifest>(join(root, folder, 'plugin.json'))),
+      readJson<{ name: string }>(join(root, folder, 'package.json')).name,
+    ]);
     expect(readJson<{ plugins: object }>(file).plugins).toEqual(Object.fromEntries(found));
   });
 
@@ -35,9 +40,15 @@ describe.each(manifests.map((manifest) => ({ name: nameOf(manifest), manifest })
   });
 
   it('has defaults and presets that its own schema accepts', () => {
-    const required = Object.fromEntries(((options['required'] ?? []) as string[]).map((name) => [name, exampleOf((options['properties'] as Record<string, JsonSchema>)[name] ?? {})]));
+    const required = Object.fromEntries(
+      ((options['required'] ?? []) as string[]).map((name) => [
+        name,
+        exampleOf((options['properties'] as Record<string, JsonSchema>)[name] ?? {}),
+      ]),
+    );
     expect(() => resolveOptions(manifest, required)).not.toThrow();
-    for (const preset of Object.keys(presets)) expect(() => resolveOptions(manifest, { ...required, preset })).not.toThrow();
+    for (const preset of Object.keys(presets))
+      expect(() => resolveOptions(manifest, { ...required, preset })).not.toThrow();
     const defaults = resolveOptions(manifest, required);
     expect(resolveOptions(manifest, defaults)).toEqual(defaults);
   });
@@ -109,10 +120,14 @@ function exampleOf(schema: JsonSchema): unknown {
     case 'boolean':
       return false;
     case 'array':
-      return Array.from({ length: Number(schema['minItems'] ?? 0) }, () => exampleOf((schema['items'] ?? {}) as JsonSchema));
+      return Array.from({ length: Number(schema['minItems'] ?? 0) }, () =>
+        exampleOf((schema['items'] ?? {}) as JsonSchema),
+      );
     case 'object': {
       const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
-      return Object.fromEntries(((schema['required'] ?? []) as string[]).map((name) => [name, exampleOf(properties[name] ?? {})]));
+      return Object.fromEntries(
+        ((schema['required'] ?? []) as string[]).map((name) => [name, exampleOf(properties[name] ?? {})]),
+      );
     }
     default:
       return schema['minimum'] ?? 1;

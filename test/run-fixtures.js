@@ -1,6 +1,5 @@
-// npm run test:fixtures [-- name ...]
-// Runs exactly the tests that read fixtures (`<what>.<name>.fixtures.test.ts`), all of them or those of the folders named,
-// on test/fixtures or on the folder that TWEEDIE_FIXTURES names.
+// npm run test:fixtures [-- name ...] Runs exactly the tests that read fixtures (`<what>.<name>.fixtures.test.ts`), all
+// of them or those of the folders named, on test/fixtures or on the folder that TWEEDIE_FIXTURES names.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -2,10 +2,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, decodeSafetensors } from '@tweedie/core';
-import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
+import {
+  fixtureFolder,
+  fixtureReport,
+  hasFixture,
+  readFixtureJson,
+  readFixtureTensors,
+} from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
-type Listed = { readonly dtype: string; readonly shape: readonly number[]; readonly values: readonly (number | string | boolean)[] };
+type Listed = {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly values: readonly (number | string | boolean)[];
+};
 
 const report = fixtureReport('checkpoints', 'safetensors');
 const folder = fixtureFolder('checkpoints');
@@ -17,7 +27,9 @@ if (hasFixture('checkpoints', 'zoo.json')) {
     report.case(`zoo.safetensors ${name}`, () => {
       const entry = stored.get(name);
       expect(entry?.shape).toEqual(shape);
-      expect([...(entry?.data ?? [])].map(String)).toEqual(values.map((value) => String(typeof value === 'boolean' ? Number(value) : value)));
+      expect([...(entry?.data ?? [])].map(String)).toEqual(
+        values.map((value) => String(typeof value === 'boolean' ? Number(value) : value)),
+      );
     });
   }
 }
@@ -30,5 +42,7 @@ if (hasFixture('checkpoints', 'bad/index.json')) {
     });
   }
 }
-const waiting = hasFixture('checkpoints', '.') ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pt')) : [];
+const waiting = hasFixture('checkpoints', '.')
+  ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pt'))
+  : [];
 report.missing('reader of .pt files', waiting);

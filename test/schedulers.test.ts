@@ -1,11 +1,17 @@
-/** Every method with every scheduler, on VP and VE models: enumerated from the registry, so that a new one is tested the day it is registered. */
+/**
+ * Every method with every scheduler, on VP and VE models: enumerated from the registry, so that a new one is tested the
+ * day it is registered.
+ */
 import { readFileSync } from 'node:fs';
 import { type Operator } from '@tweedie/core';
 import { bind, mixturePrior, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
-const { plugins } = JSON.parse(readFileSync(new URL('../registry.json', import.meta.url), 'utf8')) as { plugins: Record<string, string> };
-const idsOf = (kind: string) => Object.keys(plugins).flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
+const { plugins } = JSON.parse(readFileSync(new URL('../registry.json', import.meta.url), 'utf8')) as {
+  plugins: Record<string, string>;
+};
+const idsOf = (kind: string) =>
+  Object.keys(plugins).flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
 /** DAPS visits 200 levels of its own, whatever the scheduler. */
 const shorter: Readonly<Record<string, object>> = process.env['TWEEDIE_FULL'] === '1' ? {} : { daps: { levels: 20 } };
 const imageShape = [3, 2, 1] as const;

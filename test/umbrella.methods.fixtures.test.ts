@@ -21,14 +21,24 @@ type Result = {
   readonly barrier: number;
 };
 type Fixture = {
-  readonly prior: { readonly means: readonly number[][]; readonly standardDeviations: readonly number[]; readonly weights: readonly number[] };
+  readonly prior: {
+    readonly means: readonly number[][];
+    readonly standardDeviations: readonly number[];
+    readonly weights: readonly number[];
+  };
   readonly sigmaY: number;
   readonly windows: readonly number[];
   readonly bins: { readonly from: number; readonly to: number; readonly count: number };
   readonly independentRuns: { readonly samplers: Readonly<Record<string, { readonly mean: Result }>> };
 };
 
-const { prior: wells, sigmaY, windows, bins, independentRuns } = readFixtureJson<Fixture>('methods', 'distribution-doublewell.json');
+const {
+  prior: wells,
+  sigmaY,
+  windows,
+  bins,
+  independentRuns,
+} = readFixtureJson<Fixture>('methods', 'distribution-doublewell.json');
 const report = fixtureReport('methods', 'umbrella');
 const imageShape = [1, 2, 1] as const;
 const prior = {
@@ -56,24 +66,51 @@ const windowProblem = (centre: number, hidden = 0, name = ''): Problem => ({
 });
 
 /** First entries of the samples of every window. */
-async function sampleWindows(method: { readonly id: string; readonly options?: Record<string, unknown> }, count: number, noisyHidden: boolean): Promise<number[][]> {
+async function sampleWindows(
+  method: { readonly id: string; readonly options?: Record<string, unknown> },
+  count: number,
+  noisyHidden: boolean,
+): Promise<number[][]> {
   const guidance = await context.plugin('guidance', method);
   const run = await bind(guidance, { engine, model, operator, scheduler });
   const numbers = Array.from({ length: count }, (_, sample) => sample);
   const problems = windows.flatMap((centre) => {
     const shared = windowProblem(centre);
-    return numbers.map((sample) => (noisyHidden ? windowProblem(centre, sigmaY * keyedRandom(`hidden ${centre} ${sample}`).normal('y', 1)[0]!, `sample ${sample}`) : shared));
+    return numbers.map((sample) =>
+      noisyHidden
+        ? windowProblem(
+            centre,
+            sigmaY * keyedRandom(`hidden ${centre} ${sample}`).normal('y', 1)[0]!,
+            `sample ${sample}`,
+          )
+        : shared,
+    );
   });
-  const { rows } = await sampleRows(run, problems, windows.flatMap(() => numbers));
+  const { rows } = await sampleRows(
+    run,
+    problems,
+    windows.flatMap(() => numbers),
+  );
   expect(run.bound.compilations()).toBe(1);
   run.bound.dispose();
   return windows.map((_, window) => rows.slice(window * count, (window + 1) * count).map((row) => row[0]!));
 }
 
-const options = { entry: 0, from: bins.from, to: bins.to, bins: bins.count, errors: [-3.4, 3.4], barrier: [-1.5, 1.5] } as const;
+const options = {
+  entry: 0,
+  from: bins.from,
+  to: bins.to,
+  bins: bins.count,
+  errors: [-3.4, 3.4],
+  barrier: [-1.5, 1.5],
+} as const;
 const truth = freeEnergyTruth(prior, options, windows, sigmaY);
 
-type Ours = { readonly method: { readonly id: string; readonly options?: Record<string, unknown> }; readonly count: number; readonly noisyHidden?: boolean };
+type Ours = {
+  readonly method: { readonly id: string; readonly options?: Record<string, unknown> };
+  readonly count: number;
+  readonly noisyHidden?: boolean;
+};
 const methods: Readonly<Record<string, Ours>> = {
   exact: { method: { id: 'exact' }, count: 1200 },
   'dps-likelihood': { method: { id: 'dps', options: { form: 'likelihood', scale: 1 } }, count: 300 },
@@ -84,7 +121,10 @@ const methods: Readonly<Record<string, Ours>> = {
   'dpsw-zero': { method: { id: 'dps-w', options: { hidden: 'zero' } }, count: 300 },
 };
 
-/** Standard deviation over seeds with 2000 samples a window: what the file says or its seeds show. It grows like 1 / sqrt(samples). */
+/**
+ * Standard deviation over seeds with 2000 samples a window: what the file says or its seeds show. It grows like 1 /
+ * sqrt(samples).
+ */
 const scatter: Readonly<Record<keyof Result, number>> = {
   maxWindowMeanError: 0.02,
   stdRatioMin: 0.015,
@@ -101,11 +141,17 @@ for (const [sampler, { mean: stored }] of Object.entries(independentRuns.sampler
     continue;
   }
   report.case(sampler, async () => {
-    const { rmse: freeEnergyRmse, maxError: freeEnergyMaxError, ...others } = freeEnergy(await sampleWindows(ours.method, ours.count, ours.noisyHidden === true), options, truth, sigmaY);
+    const {
+      rmse: freeEnergyRmse,
+      maxError: freeEnergyMaxError,
+      ...others
+    } = freeEnergy(await sampleWindows(ours.method, ours.count, ours.noisyHidden === true), options, truth, sigmaY);
     const got: Result = { ...others, freeEnergyRmse, freeEnergyMaxError };
     for (const name of Object.keys(scatter) as (keyof Result)[]) {
       const difference = Math.abs(got[name] - stored[name]);
-      expect.soft(difference, `${name} ${got[name]}, stored ${stored[name]}`).toBeLessThan(4 * scatter[name] * Math.sqrt(2000 / ours.count));
+      expect
+        .soft(difference, `${name} ${got[name]}, stored ${stored[name]}`)
+        .toBeLessThan(4 * scatter[name] * Math.sqrt(2000 / ours.count));
     }
     if (sampler === 'exact') expect.soft(got.freeEnergyRmse).toBeLessThan(0.1);
     if (sampler.startsWith('dps-')) expect.soft(got.freeEnergyRmse).toBeGreaterThan(0.5);
@@ -118,21 +164,38 @@ describe('recipes/double-well.yaml', () => {
   const chosen = input.methods.map((method) => (typeof method === 'string' ? { id: method } : method));
 
   // Other fixtures may hold another problem.
-  it.skipIf(process.env['TWEEDIE_FIXTURES'])('is the problem of the stored numbers, with methods that are checked against them above', () => {
-    expect(input).toMatchObject({
-      model: { options: { shape: [...imageShape], means: wells.means, variances: wells.standardDeviations.map((s) => expect.closeTo(s ** 2, 12)) } },
-      images: { measurements: windows.map((centre) => [centre, 0]) },
-      sigmaY,
-      scheduler: { id: 'ddpm', options: { steps: 1000, variance: 'fixed-small' } },
-      freeEnergy: options,
-    });
-    for (const { id, options = {} } of chosen.filter(({ id }) => ['exact', 'dps', 'dps-w'].includes(id))) expect(Object.values(methods).map(({ method }) => ({ options: {}, ...method }))).toContainEqual({ id, options });
-  });
+  it.skipIf(process.env['TWEEDIE_FIXTURES'])(
+    'is the problem of the stored numbers, with methods that are checked against them above',
+    () => {
+      expect(input).toMatchObject({
+        model: {
+          options: {
+            shape: [...imageShape],
+            means: wells.means,
+            variances: wells.standardDeviations.map((s) => expect.closeTo(s ** 2, 12)),
+          },
+        },
+        images: { measurements: windows.map((centre) => [centre, 0]) },
+        sigmaY,
+        scheduler: { id: 'ddpm', options: { steps: 1000, variance: 'fixed-small' } },
+        freeEnergy: options,
+      });
+      for (const { id, options = {} } of chosen.filter(({ id }) => ['exact', 'dps', 'dps-w'].includes(id)))
+        expect(Object.values(methods).map(({ method }) => ({ options: {}, ...method }))).toContainEqual({
+          id,
+          options,
+        });
+    },
+  );
 
   it('runs, and sees that DPS is too narrow in its windows', async () => {
     const out = mkdtempSync(join(tmpdir(), 'tweedie-double-well-'));
     try {
-      const { json, report: page, failures } = await compare({ recipe: path, overrides: { samples: 20, steps: 50 }, out });
+      const {
+        json,
+        report: page,
+        failures,
+      } = await compare({ recipe: path, overrides: { samples: 20, steps: 50 }, out });
       expect(failures).toEqual([]);
       const [{ rows }] = json.freeEnergy as [NonNullable<typeof json.freeEnergy>[number]];
       expect(rows).toHaveLength(chosen.length);

@@ -1,4 +1,7 @@
-/** Resolve hook: Tweedie's packages are read from source (`@tweedie/source`), also by plugins in folders where none of them is installed. */
+/**
+ * Resolve hook: Tweedie's packages are read from source (`@tweedie/source`), also by plugins in folders where none of
+ * them is installed.
+ */
 export const resolve = async (specifier, context, next) => {
   const fromSource = { ...context, conditions: [...context.conditions, '@tweedie/source'] };
   try {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Runs the TypeScript source in this very process: there is no build that could be stale, and no second process between Ctrl-C and the run.
+// Runs the TypeScript source in this very process: there is no build that could be stale, and no second process between
+// Ctrl-C and the run.
 import { register } from 'node:module';
 import { register as registerTypeScript } from 'tsx/esm/api';
 

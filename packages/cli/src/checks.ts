@@ -6,7 +6,12 @@ import { messageOf, openRegistry, type JsonSchema, type Manifest } from '@tweedi
 /**
  * A check tries one thing on this machine: `attempt` says what was found, or throws. What is optional may be absent.
  */
-export type Check = { readonly name: string; readonly attempt: () => string | Promise<string>; readonly remedy: string; readonly optional?: boolean };
+export type Check = {
+  readonly name: string;
+  readonly attempt: () => string | Promise<string>;
+  readonly remedy: string;
+  readonly optional?: boolean;
+};
 
 const reinstall = 'Run npm ci in the repository.';
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
@@ -16,19 +21,37 @@ export function* checkMachine(registries: readonly string[]): Iterable<Check> {
   yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.19 or newer.' };
   yield {
     name: 'machine',
-    attempt: () => `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} threads, ${gigabytes(freemem())} of ${gigabytes(totalmem())} free`,
+    attempt: () =>
+      `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} threads, ${gigabytes(freemem())} of ${gigabytes(totalmem())} free`,
     remedy: '',
   };
   yield { name: 'plugins', attempt: () => plugins(registries), remedy: '' };
   yield { name: 'ONNX Runtime', attempt: onnxRuntime, remedy: reinstall };
   for (const { id, options } of engines(registries)) {
-    yield { name: `engine ${id}`, attempt: () => tryEngine(id, {}, registries), remedy: 'Until it works choose another with --engine.' };
+    yield {
+      name: `engine ${id}`,
+      attempt: () => tryEngine(id, {}, registries),
+      remedy: 'Until it works choose another with --engine.',
+    };
     for (const device of otherDevices(options)) {
-      yield { name: `engine ${id} on ${device}`, attempt: () => tryDevice(id, device, registries), remedy: '', optional: true };
+      yield {
+        name: `engine ${id} on ${device}`,
+        attempt: () => tryDevice(id, device, registries),
+        remedy: '',
+        optional: true,
+      };
     }
   }
-  yield { name: 'pictures (sharp)', attempt: pictures, remedy: `${reinstall} sharp ships a binary for each platform as an optional dependency.` };
-  yield { name: 'results (DuckDB)', attempt: results, remedy: `${reinstall} DuckDB ships a binary for each platform as an optional dependency.` };
+  yield {
+    name: 'pictures (sharp)',
+    attempt: pictures,
+    remedy: `${reinstall} sharp ships a binary for each platform as an optional dependency.`,
+  };
+  yield {
+    name: 'results (DuckDB)',
+    attempt: results,
+    remedy: `${reinstall} DuckDB ships a binary for each platform as an optional dependency.`,
+  };
 }
 
 const nodeVersion = (): string => {
@@ -60,21 +83,35 @@ const engines = (registries: readonly string[]): readonly Manifest[] => {
 
 /** The devices that an engine's option `device` offers beside its default. */
 const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
-  const { device } = (properties ?? {}) as { readonly device?: { readonly enum?: readonly string[]; readonly default?: string } };
+  const { device } = (properties ?? {}) as {
+    readonly device?: { readonly enum?: readonly string[]; readonly default?: string };
+  };
   return (device?.enum ?? []).filter((name) => name !== device?.default);
 };
 
 /** Compiles the gradient of x^2 on an engine, runs it at x = 3, and gives the engine's facts in a line. */
-const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>, registries: readonly string[]): Promise<string> => {
-  const [{ createContainer, tf }, { createFiles }] = await Promise.all([import('@tweedie/core'), import('@tweedie/files')]);
-  const container = createContainer({ registry: openRegistry({ files: registries }), files: createFiles(process.cwd()) });
+const tryEngine = async (
+  id: string,
+  options: Readonly<Record<string, unknown>>,
+  registries: readonly string[],
+): Promise<string> => {
+  const [{ createContainer, tf }, { createFiles }] = await Promise.all([
+    import('@tweedie/core'),
+    import('@tweedie/files'),
+  ]);
+  const container = createContainer({
+    registry: openRegistry({ files: registries }),
+    files: createFiles(process.cwd()),
+  });
   try {
     const made = await container.plugin('engine', { id, options });
     const slope = made.compile((x: ReturnType<typeof tf.scalar>) => tf.grad((inner) => tf.square(inner))(x));
     const result = await slope(3);
     const [value = NaN] = result.dataSync();
     if (value !== 6) throw new Error(`the gradient of x^2 at 3 came out as ${value}.`);
-    return Object.entries(made.facts).map(([name, fact]) => `${name} ${fact}`).join(', ');
+    return Object.entries(made.facts)
+      .map(([name, fact]) => `${name} ${fact}`)
+      .join(', ');
   } finally {
     container.dispose();
   }
@@ -86,7 +123,9 @@ const tryEngine = async (id: string, options: Readonly<Record<string, unknown>>,
  */
 const tryDevice = (id: string, device: string, registries: readonly string[]): Promise<string> =>
   tryEngine(id, { device }, registries).catch((error: unknown) => {
-    const why = messageOf(error).replace(/^\[\S+\] device \w+ cannot be used here: /, '').replace(/\S+\.cc:\d+ .* was false\. /, '');
+    const why = messageOf(error)
+      .replace(/^\[\S+\] device \w+ cannot be used here: /, '')
+      .replace(/\S+\.cc:\d+ .* was false\. /, '');
     throw new Error(`untested here: ${why}`, { cause: error });
   });
 

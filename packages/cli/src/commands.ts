@@ -13,5 +13,16 @@ import { Tune } from './commands/tune.ts';
 
 /** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
 export const commands = {
-  bench: Bench, compare: Compare, doctor: Doctor, explain: Explain, info: Info, list: List, new: New, picture: Picture, plan: Plan, report: Report, restore: Restore, tune: Tune,
+  bench: Bench,
+  compare: Compare,
+  doctor: Doctor,
+  explain: Explain,
+  info: Info,
+  list: List,
+  new: New,
+  picture: Picture,
+  plan: Plan,
+  report: Report,
+  restore: Restore,
+  tune: Tune,
 };

@@ -13,7 +13,8 @@ export const main = async (argv: readonly string[]): Promise<number> => {
   try {
     const [id = ''] = argv;
     const known = Object.keys(commands);
-    if (id !== '' && !id.startsWith('-') && !known.includes(id)) throw new ConfigError('tweedie', `there is no command ${JSON.stringify(id)}.`, suggest(id, known));
+    if (id !== '' && !id.startsWith('-') && !known.includes(id))
+      throw new ConfigError('tweedie', `there is no command ${JSON.stringify(id)}.`, suggest(id, known));
     await run([...argv], { root: fileURLToPath(new URL('..', import.meta.url)) });
     await flush();
     return exitCode.done;
@@ -30,6 +31,7 @@ const report = (error: unknown): number => {
   if (error instanceof ConfigError) return exitCode.badInput;
   if (error instanceof CancelledError) return exitCode.stopped;
   if (error instanceof Errors.CLIError) return error.oclif.exit ?? exitCode.badInput;
-  if (!debugging) console.error('This is not an error of your input. Run again with DEBUG=tweedie to see where it comes from.');
+  if (!debugging)
+    console.error('This is not an error of your input. Run again with DEBUG=tweedie to see where it comes from.');
   return exitCode.failed;
 };

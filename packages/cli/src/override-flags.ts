@@ -6,10 +6,19 @@ export const overrideFlags = {
   samples: Flags.integer({ min: 1, helpValue: 'N', description: 'Samples per image.' }),
   limit: Flags.integer({ min: 1, helpValue: 'N', description: 'Only the first N images.' }),
   seed: Flags.integer({ min: 0, helpValue: 'N', description: 'Seed of every random number.' }),
-  engine: Flags.string({ helpValue: 'ID', description: 'What computes: onnxruntime, tensorflow, or eager for debugging.' }),
+  engine: Flags.string({
+    helpValue: 'ID',
+    description: 'What computes: onnxruntime, tensorflow, or eager for debugging.',
+  }),
 };
 
-type Given = { readonly steps?: number | undefined; readonly samples?: number | undefined; readonly limit?: number | undefined; readonly seed?: number | undefined; readonly engine?: string | undefined };
+type Given = {
+  readonly steps?: number | undefined;
+  readonly samples?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly engine?: string | undefined;
+};
 
 /** The overrides that a command line gives; a flag that was left out is no key of the result. */
 export const overridesOf = ({ steps, samples, limit, seed, engine }: Given) => ({

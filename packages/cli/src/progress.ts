@@ -4,7 +4,8 @@ import { SingleBar } from 'cli-progress';
 export type ProgressDisplay = { show(progress: Progress): void; stop(): void };
 
 /** Shows progress on a stream: a bar on a terminal; elsewhere a line per phase, message and tenth of the way. */
-export const progressOn = (stream: NodeJS.WriteStream): ProgressDisplay => (stream.isTTY ? bars(stream) : lines(stream));
+export const progressOn = (stream: NodeJS.WriteStream): ProgressDisplay =>
+  stream.isTTY ? bars(stream) : lines(stream);
 
 const bars = (stream: NodeJS.WriteStream): ProgressDisplay => {
   let bar: SingleBar | undefined;
@@ -19,7 +20,13 @@ const bars = (stream: NodeJS.WriteStream): ProgressDisplay => {
       phase = event.phase;
       const note = event.label ?? event.message ?? '';
       if (bar === undefined) {
-        bar = new SingleBar({ stream, format: '{phase} {bar} {percentage} %  {eta_formatted} left  {note}', hideCursor: true, clearOnComplete: true, gracefulExit: false });
+        bar = new SingleBar({
+          stream,
+          format: '{phase} {bar} {percentage} %  {eta_formatted} left  {note}',
+          hideCursor: true,
+          clearOnComplete: true,
+          gracefulExit: false,
+        });
         bar.start(event.total, event.done, { phase, note });
       } else {
         bar.setTotal(event.total);
@@ -38,7 +45,9 @@ const lines = (stream: NodeJS.WriteStream): ProgressDisplay => {
       const key = [phase, message ?? '', Math.floor(percent / 10)].join('\n');
       if (key === last) return;
       last = key;
-      stream.write(`${[`${phase} ${percent} %`, message, label].filter((part) => part !== undefined && part !== '').join('  ')}\n`);
+      stream.write(
+        `${[`${phase} ${percent} %`, message, label].filter((part) => part !== undefined && part !== '').join('  ')}\n`,
+      );
     },
     stop: () => undefined,
   };

@@ -16,7 +16,12 @@ export const parseReference = (text: string): Reference => {
     try {
       return { id, options: JSON.parse(rest) as Record<string, unknown> };
     } catch (error) {
-      throw new ConfigError(text, `the options are not valid JSON: ${messageOf(error)}.`, 'Quote the whole argument for the shell.', { cause: error });
+      throw new ConfigError(
+        text,
+        `the options are not valid JSON: ${messageOf(error)}.`,
+        'Quote the whole argument for the shell.',
+        { cause: error },
+      );
     }
   }
   return { id, options: Object.fromEntries(rest.split(',').map((pair) => option(pair, text))) };
@@ -24,7 +29,12 @@ export const parseReference = (text: string): Reference => {
 
 const option = (pair: string, text: string): readonly [name: string, value: unknown] => {
   const equals = pair.indexOf('=');
-  if (equals < 1) throw new ConfigError(text, `${JSON.stringify(pair)} is not of the form name=value.`, 'Write options as id:name=value,name=value.');
+  if (equals < 1)
+    throw new ConfigError(
+      text,
+      `${JSON.stringify(pair)} is not of the form name=value.`,
+      'Write options as id:name=value,name=value.',
+    );
   const value = pair.slice(equals + 1);
   try {
     return [pair.slice(0, equals), JSON.parse(value)];

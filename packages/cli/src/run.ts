@@ -7,11 +7,17 @@ import { progressOn } from './progress.ts';
 export type Running = { readonly onProgress: (progress: Progress) => void; readonly signal: AbortSignal };
 
 /** Runs long work with progress and Ctrl-C, and says which command resumes it when it was stopped. */
-export const runResumable = async <T>(command: string, argv: readonly string[], work: (running: Running) => Promise<T>): Promise<T> =>
+export const runResumable = async <T>(
+  command: string,
+  argv: readonly string[],
+  work: (running: Running) => Promise<T>,
+): Promise<T> =>
   runLong(work).catch(async (error: unknown) => {
     if (!(error instanceof CancelledError)) throw error;
     const { quote } = await import('@tweedie/experiments');
-    throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${[command, ...argv].map(quote).join(' ')}`, { cause: error });
+    throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${[command, ...argv].map(quote).join(' ')}`, {
+      cause: error,
+    });
   });
 
 /** Runs long work with progress and Ctrl-C. */
@@ -22,7 +28,9 @@ export const runLong = async <T>(work: (running: Running) => Promise<T>): Promis
     process.stderr.write('Stopping after this step. Press Ctrl-C again to end at once.\n');
   };
   try {
-    return await interruptible(onInterrupt, (signal) => work({ signal, onProgress: (progress) => (signal.aborted ? undefined : display.show(progress)) }));
+    return await interruptible(onInterrupt, (signal) =>
+      work({ signal, onProgress: (progress) => (signal.aborted ? undefined : display.show(progress)) }),
+    );
   } finally {
     display.stop();
   }

@@ -1,4 +1,15 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { CancelledError, ConfigError, loadRegistries, messageOf, nearest, readJson } from '@tweedie/core/registry';
 import { checkId, rename, spellingsOf } from './spellings.ts';
@@ -11,9 +22,14 @@ export type ScaffoldKind = (typeof scaffoldKinds)[number];
 /** Finds Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. */
 export const repositoryOf = (folder: string): string => {
   for (let at = folder; ; at = dirname(at)) {
-    if (['registry.json', 'templates', 'plugins', 'package-lock.json'].every((name) => existsSync(join(at, name)))) return realpathSync(at);
+    if (['registry.json', 'templates', 'plugins', 'package-lock.json'].every((name) => existsSync(join(at, name))))
+      return realpathSync(at);
     if (dirname(at) === at) {
-      throw new ConfigError('tweedie new', `${folder} is not inside Tweedie's repository.`, 'Go to a clone of it. To keep a plugin beside your own experiment, see docs/write-a-plugin.md there.');
+      throw new ConfigError(
+        'tweedie new',
+        `${folder} is not inside Tweedie's repository.`,
+        'Go to a clone of it. To keep a plugin beside your own experiment, see docs/write-a-plugin.md there.',
+      );
     }
   }
 };
@@ -21,9 +37,10 @@ export const repositoryOf = (folder: string): string => {
 type Task = { readonly root: string; readonly kind: ScaffoldKind; readonly id: string; readonly signal?: AbortSignal };
 
 /**
- * Makes `plugins/<kind>-<id>` from `templates/<kind>`, registered and linked as npm would link it, so that it runs at once, offline too.
- * Gives the folder, relative to `root`. All or nothing: when something fails, or `signal` aborts, everything is as it was before.
- * Throws ConfigError for an id that cannot be, one that is taken, and a repository that cannot be written; CancelledError.
+ * Makes `plugins/<kind>-<id>` from `templates/<kind>`, registered and linked as npm would link it, so that it runs at
+ * once, offline too. Gives the folder, relative to `root`. All or nothing: when something fails, or `signal` aborts,
+ * everything is as it was before. Throws ConfigError for an id that cannot be, one that is taken, and a repository that
+ * cannot be written; CancelledError.
  */
 export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string> => {
   const name = `${kind}/${id}`;
@@ -50,9 +67,18 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
     await next();
     undo.push(link(folder, join(root, 'node_modules', packageName)));
     await next();
-    undo.push(rewrite(join(root, 'package-lock.json'), (lock) => lockWith(lock, place, readJson(join(folder, 'package.json')) as Package)));
+    undo.push(
+      rewrite(join(root, 'package-lock.json'), (lock) =>
+        lockWith(lock, place, readJson(join(folder, 'package.json')) as Package),
+      ),
+    );
     await next();
-    undo.push(rewrite(join(root, 'registry.json'), (registry) => ({ ...registry, plugins: sorted({ ...(registry['plugins'] as object), [name]: packageName }) })));
+    undo.push(
+      rewrite(join(root, 'registry.json'), (registry) => ({
+        ...registry,
+        plugins: sorted({ ...(registry['plugins'] as object), [name]: packageName }),
+      })),
+    );
     loadRegistries([join(root, 'registry.json')]).find(kind, id);
     await next();
   } catch (error) {
@@ -64,29 +90,59 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
 };
 
 const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: string): void => {
-  if (id.startsWith(`${kind}-`)) throw new ConfigError(`${kind}/${id}`, 'repeats its kind.', `Say tweedie new ${kind} ${id.slice(kind.length + 1)}.`);
+  if (id.startsWith(`${kind}-`))
+    throw new ConfigError(
+      `${kind}/${id}`,
+      'repeats its kind.',
+      `Say tweedie new ${kind} ${id.slice(kind.length + 1)}.`,
+    );
   const { manifests, broken } = loadRegistries([join(root, 'registry.json')]);
   const unread = broken.get(`${kind}/${id}`);
   if (unread) throw unread;
   const taken = manifests.filter((manifest) => manifest.kind === kind);
   const other = taken.find((manifest) => manifest.id === id);
-  const near = nearest(id, taken.map((manifest) => manifest.id)).filter((known) => known !== id);
-  if (other) throw new ConfigError(`${kind}/${id}`, `exists already, in ${other.folder}.`, `Choose another id${near.length === 0 ? '' : `; near it there are ${near.join(', ')} too`}.`);
-  if (existsSync(folder)) throw new ConfigError(`${kind}/${id}`, `the folder ${folder} exists already, but registry.json does not name it.`, 'Remove it or choose another id.');
+  const near = nearest(
+    id,
+    taken.map((manifest) => manifest.id),
+  ).filter((known) => known !== id);
+  if (other)
+    throw new ConfigError(
+      `${kind}/${id}`,
+      `exists already, in ${other.folder}.`,
+      `Choose another id${near.length === 0 ? '' : `; near it there are ${near.join(', ')} too`}.`,
+    );
+  if (existsSync(folder))
+    throw new ConfigError(
+      `${kind}/${id}`,
+      `the folder ${folder} exists already, but registry.json does not name it.`,
+      'Remove it or choose another id.',
+    );
 };
 
 /** Gives path and text of every file of a template under its new name. */
 const renderTemplate = (template: string, id: string): ReadonlyMap<string, string> => {
   const spellings = spellingsOf(id);
-  const paths = readdirSync(template, { recursive: true, encoding: 'utf8' }).filter((path) => lstatSync(join(template, path)).isFile() && !path.includes('node_modules'));
-  return new Map(paths.map((path) => [join(dirname(path), basename(path).replace(/^example\b/, id)), rename(readFileSync(join(template, path), 'utf8'), spellings)]));
+  const paths = readdirSync(template, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => lstatSync(join(template, path)).isFile() && !path.includes('node_modules'),
+  );
+  return new Map(
+    paths.map((path) => [
+      join(dirname(path), basename(path).replace(/^example\b/, id)),
+      rename(readFileSync(join(template, path), 'utf8'), spellings),
+    ]),
+  );
 };
 
 /** Refuses an id whose factory would have the name of something that its file imports. */
 const refuseClash = (name: string, id: string, files: ReadonlyMap<string, string>): void => {
   const { camel } = spellingsOf(id);
   const imports = /^import \{([^}]*)\}/m.exec(files.get(join('src', 'index.ts')) ?? '')?.[1] ?? '';
-  if (imports.split(',').some((item) => item.trim().replace(/^type /, '') === camel)) throw new ConfigError(name, `${camel} is the name of something in @tweedie/core that the factory uses.`, 'Choose another id.');
+  if (imports.split(',').some((item) => item.trim().replace(/^type /, '') === camel))
+    throw new ConfigError(
+      name,
+      `${camel} is the name of something in @tweedie/core that the factory uses.`,
+      'Choose another id.',
+    );
 };
 
 /** Undoes steps in reverse order, as many as can be, and says how that went. */
@@ -113,7 +169,13 @@ const link = (folder: string, from: string): (() => void) => {
 };
 
 type Json = Readonly<Record<string, unknown>>;
-type Package = { readonly name: string; readonly version: string; readonly license: string; readonly dependencies: object; readonly engines: object };
+type Package = {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly dependencies: object;
+  readonly engines: object;
+};
 
 /** Gives the lock as `npm install` writes it when the workspace `place` is new. */
 const lockWith = (lock: Json, place: string, { name, version, license, dependencies, engines }: Package): Json => ({
@@ -125,7 +187,8 @@ const lockWith = (lock: Json, place: string, { name, version, license, dependenc
   }),
 });
 
-const sorted = (entries: object): object => Object.fromEntries(Object.entries(entries).sort(([a], [b]) => a.localeCompare(b, 'en')));
+const sorted = (entries: object): object =>
+  Object.fromEntries(Object.entries(entries).sort(([a], [b]) => a.localeCompare(b, 'en')));
 
 /**
  * Changes a JSON file in one move, so that it is never half written, and never by two commands at a time. Gives the

@@ -10,7 +10,9 @@ const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' :
 
 /** The cost of one step of a method, `1 forward, 1 vjp a step`; empty where the manifest has none. */
 export const cost = ({ costPerStep }: Manifest): string =>
-  costPerStep === undefined ? '' : `${count(costPerStep.forwards, 'forward')}, ${count(costPerStep.vjps, 'vjp')} a step`;
+  costPerStep === undefined
+    ? ''
+    : `${count(costPerStep.forwards, 'forward')}, ${count(costPerStep.vjps, 'vjp')} a step`;
 
 /** Writes a value as it stands in a recipe. */
 const literal = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
@@ -23,11 +25,17 @@ export const allowedValues = (schema: JsonSchema): string => {
   if (Array.isArray(choices)) return choices.map((choice) => allowedValues(choice as JsonSchema)).join(' or ');
   const type = [schema['type'] ?? 'any value'].flat().join(' or ');
   const bounds: readonly (readonly [keyword: string, words: string])[] = [
-    ['minimum', 'at least'], ['exclusiveMinimum', 'above'], ['maximum', 'at most'], ['exclusiveMaximum', 'below'],
+    ['minimum', 'at least'],
+    ['exclusiveMinimum', 'above'],
+    ['maximum', 'at most'],
+    ['exclusiveMaximum', 'below'],
   ];
-  const range = bounds.filter(([keyword]) => keyword in schema).map(([keyword, words]) => `, ${words} ${literal(schema[keyword])}`);
+  const range = bounds
+    .filter(([keyword]) => keyword in schema)
+    .map(([keyword, words]) => `, ${words} ${literal(schema[keyword])}`);
   const items = schema['items'];
-  const of = type === 'array' && typeof items === 'object' && items !== null ? ` of ${allowedValues(items as JsonSchema)}` : '';
+  const of =
+    type === 'array' && typeof items === 'object' && items !== null ? ` of ${allowedValues(items as JsonSchema)}` : '';
   return type.replace('array', 'list') + of + range.join('');
 };
 
@@ -38,7 +46,8 @@ export const allowedValues = (schema: JsonSchema): string => {
 export const describeOptions = (schema: JsonSchema, prefix = ''): readonly string[] => {
   const required = (schema['required'] ?? []) as readonly string[];
   return Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>).flatMap(([name, option]) => {
-    const fallback = 'default' in option ? ` (default ${literal(option['default'])})` : required.includes(name) ? ' (required)' : '';
+    const fallback =
+      'default' in option ? ` (default ${literal(option['default'])})` : required.includes(name) ? ' (required)' : '';
     const lines = [`  ${prefix}${name}: ${allowedValues(option)}${fallback}`];
     if (typeof option['description'] === 'string') lines.push(`      ${option['description']}`);
     return [...lines, ...describeOptions(option, `${prefix}${name}.`)];

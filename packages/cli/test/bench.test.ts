@@ -20,16 +20,32 @@ it('takes turns, and leaves the first call of each out', async () => {
 });
 
 it('repeats less where a call takes longer', () => {
-  expect([repeatsOf('small', 1), repeatsOf('small', 4), repeatsOf('small', 16), repeatsOf('large', 4)]).toEqual([30, 8, 3, 3]);
+  expect([repeatsOf('small', 1), repeatsOf('small', 4), repeatsOf('small', 16), repeatsOf('large', 4)]).toEqual([
+    30, 8, 3, 3,
+  ]);
 });
 
 const row: UnetRow = {
-  batch: 1, what: 'forward+vjp', repeats: 30, compileSeconds: 1.23, firstSeconds: 0.3, seconds: { median: 0.05, best: 0.04 }, imagesPerSecond: { median: 20, best: 25 },
-  gflop: 5, gflopPerSecond: { median: 100, best: 125 }, peak: { layer: '256 channels at 32x32', gflopPerSecond: 200 }, fraction: { median: 0.5, best: 0.625 }, operations: 2726,
+  batch: 1,
+  what: 'forward+vjp',
+  repeats: 30,
+  compileSeconds: 1.23,
+  firstSeconds: 0.3,
+  seconds: { median: 0.05, best: 0.04 },
+  imagesPerSecond: { median: 20, best: 25 },
+  gflop: 5,
+  gflopPerSecond: { median: 100, best: 125 },
+  peak: { layer: '256 channels at 32x32', gflopPerSecond: 200 },
+  fraction: { median: 0.5, best: 0.625 },
+  operations: 2726,
   peakRssBytes: 3.1e8,
 };
 const result: UnetBench = {
-  machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' }, size: 'small', network: '32x32, 64 channels', parameters: 5463686, threads: 2,
+  machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' },
+  size: 'small',
+  network: '32x32, 64 channels',
+  parameters: 5463686,
+  threads: 2,
   rows: [row, { ...row, what: 'forward', gflop: 2.5 }],
 };
 
@@ -48,9 +64,12 @@ it('shows times and what they mean', () => {
 it('shows PyTorch beside, and the ratio to its better layout', () => {
   const half = { median: 0.03, best: 0.02 };
   const torch = {
-    NCHW: { median: 0.09, best: 0.08 }, channels_last: { median: 0.1, best: 0.07 },
-    'NCHW, memory kept': { median: 0.07, best: 0.06 }, 'channels_last, memory kept': { median: 0.08, best: 0.05 },
-    'NCHW, memory kept, bfloat16': half, 'channels_last, memory kept, bfloat16': { median: 0.02, best: 0.02 },
+    NCHW: { median: 0.09, best: 0.08 },
+    channels_last: { median: 0.1, best: 0.07 },
+    'NCHW, memory kept': { median: 0.07, best: 0.06 },
+    'channels_last, memory kept': { median: 0.08, best: 0.05 },
+    'NCHW, memory kept, bfloat16': half,
+    'channels_last, memory kept, bfloat16': { median: 0.02, best: 0.02 },
   };
   const ratio = { installed: { median: 1.8, best: 1.75 }, kept: { median: 1.4, best: 1.25 } };
   const shown = showUnetBench({ ...result, torch: '2.0', rows: [{ ...row, torch, ratio }] });
@@ -64,14 +83,45 @@ it('shows PyTorch beside, and the ratio to its better layout', () => {
 });
 
 it('measures the small network', async () => {
-  const { code, out, err } = await tweedie(['bench', 'unet', '--size', 'small', '--batch', '1', '--repeats', '1', '--json']);
+  const { code, out, err } = await tweedie([
+    'bench',
+    'unet',
+    '--size',
+    'small',
+    '--batch',
+    '1',
+    '--repeats',
+    '1',
+    '--json',
+  ]);
   expect(code).toBe(0);
   expect(err).toMatch(/^small, batch 1, forward\+vjp: compiling$/m);
   const { parameters, rows } = JSON.parse(out) as UnetBench;
   expect(parameters).toBe(5463686);
   expect(rows.map(({ what }) => what)).toEqual(['forward+vjp', 'forward']);
-  for (const { compileSeconds, firstSeconds, seconds, imagesPerSecond, gflop, gflopPerSecond, peak, fraction, operations } of rows) {
-    for (const value of [compileSeconds, firstSeconds, seconds.median, seconds.best, imagesPerSecond.median, gflopPerSecond.median, peak.gflopPerSecond, fraction.best, operations]) expect(value).toBeGreaterThan(0);
+  for (const {
+    compileSeconds,
+    firstSeconds,
+    seconds,
+    imagesPerSecond,
+    gflop,
+    gflopPerSecond,
+    peak,
+    fraction,
+    operations,
+  } of rows) {
+    for (const value of [
+      compileSeconds,
+      firstSeconds,
+      seconds.median,
+      seconds.best,
+      imagesPerSecond.median,
+      gflopPerSecond.median,
+      peak.gflopPerSecond,
+      fraction.best,
+      operations,
+    ])
+      expect(value).toBeGreaterThan(0);
     expect(gflopPerSecond.best).toBeCloseTo(gflop / seconds.best, 6);
   }
   expect(rows[0]?.gflop).toBeCloseTo(2 * 2.573, 2);
@@ -82,11 +132,21 @@ it('measures the small network', async () => {
 it('measures several batch sizes, each in its own process, and says once why not', async () => {
   const { code, out, err } = await tweedie(['bench', 'unet', '--batch', '1,2', '--torch', 'no-such-python']);
   expect({ code, out }).toEqual({ code: 2, out: '' });
-  expect(err.match(/Error: .*/g)).toEqual(['Error: [bench --torch] no-such-python: spawn no-such-python ENOENT. Name a Python that has torch, for example one of a virtual environment.']);
+  expect(err.match(/Error: .*/g)).toEqual([
+    'Error: [bench --torch] no-such-python: spawn no-such-python ENOENT. Name a Python that has torch, for example one of a virtual environment.',
+  ]);
 });
 
 it('sets a step of each method that can work beside the passes that it makes', async () => {
-  const { code, out, err } = await tweedie(['bench', 'overhead', '--methods', 'dps-w,exact', '--repeats', '1', '--json']);
+  const { code, out, err } = await tweedie([
+    'bench',
+    'overhead',
+    '--methods',
+    'dps-w,exact',
+    '--repeats',
+    '1',
+    '--json',
+  ]);
   expect(code).toBe(0);
   expect(err).toMatch(/^small, dps-w: compiling, then 1 rounds$/m);
   const { rows, skipped, repeats } = JSON.parse(out) as OverheadBench;
@@ -105,8 +165,22 @@ it('sets a step of each method that can work beside the passes that it makes', a
 
 it('shows the overhead, and who is left out', () => {
   const shown = showOverheadBench({
-    machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' }, size: 'medium', network: '64x64', threads: 2, repeats: 12,
-    rows: [{ method: 'dps-w', forwards: 2, vjps: 1, seconds: { median: 0.53, best: 0.5 }, network: { median: 0.52, best: 0.5 }, overhead: { seconds: 0.0189, cpuSeconds: -0.001 }, outside: 0.012 }],
+    machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' },
+    size: 'medium',
+    network: '64x64',
+    threads: 2,
+    repeats: 12,
+    rows: [
+      {
+        method: 'dps-w',
+        forwards: 2,
+        vjps: 1,
+        seconds: { median: 0.53, best: 0.5 },
+        network: { median: 0.52, best: 0.5 },
+        overhead: { seconds: 0.0189, cpuSeconds: -0.001 },
+        outside: 0.012,
+      },
+    ],
     skipped: [{ method: 'exact', reason: 'no closed form' }],
   });
   expect(shown.split('\n').slice(1, 6)).toMatchInlineSnapshot(`

@@ -11,7 +11,17 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const recipe = (changes: object = {}): string => {
   const file = join(folder, `recipe-${Object.keys(changes).join('-')}.json`);
   const tiny = {
-    model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+    model: {
+      id: 'gmm',
+      options: {
+        shape: [1, 2, 1],
+        means: [
+          [-1, 0],
+          [1, 0],
+        ],
+        variances: [0.1, 0.2],
+      },
+    },
     images: { from: 'prior', count: 2 },
     operators: ['identity'],
     sigmaY: 0.5,
@@ -36,8 +46,17 @@ describe('tweedie compare', () => {
 
   it('prints one JSON object, and takes what is finished from the run folder', async () => {
     const { code, out } = await tweedie(['compare', recipe(), '--out', 'run', '--json'], { cwd: folder });
-    const result = JSON.parse(out) as { run: string; rows: { label: string; n: number }[]; cost: { forwards: number }[]; failures: unknown[]; report: string };
-    expect(result.rows.map(({ label, n }) => [label, n])).toEqual([['none', 2], ['dps', 2]]);
+    const result = JSON.parse(out) as {
+      run: string;
+      rows: { label: string; n: number }[];
+      cost: { forwards: number }[];
+      failures: unknown[];
+      report: string;
+    };
+    expect(result.rows.map(({ label, n }) => [label, n])).toEqual([
+      ['none', 2],
+      ['dps', 2],
+    ]);
     expect(result.cost.map(({ forwards }) => forwards)).toEqual([5, 5]);
     expect(result).toMatchObject({ run: join(folder, 'run'), failures: [], report: join(folder, 'run/report.html') });
     expect(code).toBe(0);
@@ -45,7 +64,9 @@ describe('tweedie compare', () => {
 
   it('ends with 1 where a sample failed, the others being in the table', async () => {
     const methods = ['none', { id: 'dps', options: { scale: 1e38 } }];
-    const { code, out } = await tweedie(['compare', recipe({ methods }), '--out', 'failing', '--json'], { cwd: folder });
+    const { code, out } = await tweedie(['compare', recipe({ methods }), '--out', 'failing', '--json'], {
+      cwd: folder,
+    });
     const { rows, failures } = JSON.parse(out) as { rows: { label: string }[]; failures: { label: string }[] };
     expect(failures.map(({ label }) => label)).toEqual(['dps', 'dps']);
     expect(rows.map(({ label }) => label)).toContain('none');
@@ -62,7 +83,10 @@ describe('tweedie compare', () => {
 
   it('stops on Ctrl-C between two steps, and says how to resume', async () => {
     const file = recipe({ scheduler: { id: 'ddpm', options: { steps: 1000 } }, samples: 1000 });
-    const child = spawn(process.execPath, [binary, 'compare', file, '--out', 'stopped'], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [binary, 'compare', file, '--out', 'stopped'], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let err = '';
     child.stderr.on('data', (chunk) => {
       if (!err.includes('sampling') && String(chunk).includes('sampling')) child.kill('SIGINT');
@@ -78,8 +102,13 @@ describe('tweedie compare', () => {
 it('tweedie plan prints the matrix, or JSON', async () => {
   const { out } = await tweedie(['plan', recipe()], { cwd: folder });
   expect(out).toMatch(/dps +5 +5 \+ 5/);
-  const { rows } = JSON.parse((await tweedie(['plan', recipe(), '--json', '--steps', '7'], { cwd: folder })).out) as { rows: { label: string; forwards: number }[] };
-  expect(rows).toMatchObject([{ label: 'none', forwards: 7 }, { label: 'dps', forwards: 7 }]);
+  const { rows } = JSON.parse((await tweedie(['plan', recipe(), '--json', '--steps', '7'], { cwd: folder })).out) as {
+    rows: { label: string; forwards: number }[];
+  };
+  expect(rows).toMatchObject([
+    { label: 'none', forwards: 7 },
+    { label: 'dps', forwards: 7 },
+  ]);
 });
 
 it('tweedie report makes the report again', async () => {

@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,14 +29,23 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** What of the repository `tweedie new` touches, copied; its packages and libraries are those of the original. */
 function copyOfRepository(): string {
   const root = mkdtempSync(join(folder, 'repository-'));
-  for (const name of ['package.json', 'package-lock.json', 'registry.json', 'tsconfig.json', 'test/vitest.config.ts']) cpSync(join(original, name), join(root, name), { recursive: true });
-  for (const kind of scaffoldKinds) cpSync(join(original, 'templates', kind), join(root, 'templates', kind), { recursive: true });
-  const members = ['packages', 'plugins'].flatMap((group) => readdirSync(join(original, group)).map((name) => `${group}/${name}`));
-  for (const member of members) if (existsSync(join(original, member, 'package.json'))) cpSync(join(original, member, 'package.json'), join(root, member, 'package.json'), { recursive: true });
-  const link = (name: string) => symlinkSync(realpathSync(join(original, 'node_modules', name)), join(root, 'node_modules', name), 'junction');
+  for (const name of ['package.json', 'package-lock.json', 'registry.json', 'tsconfig.json', 'test/vitest.config.ts'])
+    cpSync(join(original, name), join(root, name), { recursive: true });
+  for (const kind of scaffoldKinds)
+    cpSync(join(original, 'templates', kind), join(root, 'templates', kind), { recursive: true });
+  const members = ['packages', 'plugins'].flatMap((group) =>
+    readdirSync(join(original, group)).map((name) => `${group}/${name}`),
+  );
+  for (const member of members)
+    if (existsSync(join(original, member, 'package.json')))
+      cpSync(join(original, member, 'package.json'), join(root, member, 'package.json'), { recursive: true });
+  const link = (name: string) =>
+    symlinkSync(realpathSync(join(original, 'node_modules', name)), join(root, 'node_modules', name), 'junction');
   mkdirSync(join(root, 'node_modules/@tweedie'), { recursive: true });
-  for (const name of readdirSync(join(original, 'node_modules'))) if (name !== '@tweedie' && !name.startsWith('.')) link(name);
-  for (const name of readdirSync(join(original, 'node_modules/@tweedie'))) if (existsSync(join(original, 'node_modules/@tweedie', name))) link(`@tweedie/${name}`);
+  for (const name of readdirSync(join(original, 'node_modules')))
+    if (name !== '@tweedie' && !name.startsWith('.')) link(name);
+  for (const name of readdirSync(join(original, 'node_modules/@tweedie')))
+    if (existsSync(join(original, 'node_modules/@tweedie', name))) link(`@tweedie/${name}`);
   return root;
 }
 
@@ -39,30 +60,54 @@ const stateOf = (root: string) => ({
 
 describe('what it makes', () => {
   const root = copyOfRepository();
-  const run = (command: string, ...argv: readonly string[]) => execFileSync(command, argv, { cwd: root, encoding: 'utf8', stdio: 'pipe', env: { ...process.env, npm_config_cache: join(folder, 'empty-cache') } });
+  const run = (command: string, ...argv: readonly string[]) =>
+    execFileSync(command, argv, {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: 'pipe',
+      env: { ...process.env, npm_config_cache: join(folder, 'empty-cache') },
+    });
   const places = scaffoldKinds.map((kind) => `plugins/${kind}-my-thing`);
 
   it('is announced with what to do next', async () => {
     for (const kind of scaffoldKinds.filter((one) => one !== 'operator')) {
       expect(await scaffold({ root, kind, id: 'my-thing' })).toBe(`plugins/${kind}-my-thing`);
     }
-    expect(await tweedie(['new', 'operator', 'my-thing'], { cwd: join(root, 'plugins') })).toEqual({ code: 0, err: '', out: `Made operator/my-thing in plugins/operator-my-thing. It works as it is. From ${root}:
+    expect(await tweedie(['new', 'operator', 'my-thing'], { cwd: join(root, 'plugins') })).toEqual({
+      code: 0,
+      err: '',
+      out: `Made operator/my-thing in plugins/operator-my-thing. It works as it is. From ${root}:
 
   edit      plugins/operator-my-thing/src/index.ts, at its three comments; then plugin.json and README.md
   test      npx tsc && npx vitest run --config test/vitest.config.ts plugins/operator-my-thing
   compare   npx tweedie compare plugins/operator-my-thing/my-thing.yaml
-` });
+`,
+    });
   });
 
-  it.each(places)('%s has the files of its template under the new name, three marks, and nothing of the old one', (place) => {
-    const files = readdirSync(join(root, place), { recursive: true, encoding: 'utf8' }).sort();
-    expect(files).toEqual(['README.md', 'my-thing.yaml', 'package.json', 'plugin.json', 'src', 'src/index.ts', 'test', 'test/conformance.test.ts']);
-    const text = (file: string) => readFileSync(join(root, place, file), 'utf8');
-    for (const file of files.filter((name) => name.includes('.'))) expect(text(file), file).not.toMatch(/example/i);
-    expect(text('src/index.ts').match(/Edit \d of 3/g)).toEqual(['Edit 1 of 3', 'Edit 2 of 3', 'Edit 3 of 3']);
-    expect(text('src/index.ts')).toMatch(/^export interface MyThingOptions [\s\S]*^export const myThing: \w+Factory<MyThingOptions/m);
-    expect(JSON.parse(text('plugin.json'))).toMatchObject({ id: 'my-thing', export: 'myThing' });
-  });
+  it.each(places)(
+    '%s has the files of its template under the new name, three marks, and nothing of the old one',
+    (place) => {
+      const files = readdirSync(join(root, place), { recursive: true, encoding: 'utf8' }).sort();
+      expect(files).toEqual([
+        'README.md',
+        'my-thing.yaml',
+        'package.json',
+        'plugin.json',
+        'src',
+        'src/index.ts',
+        'test',
+        'test/conformance.test.ts',
+      ]);
+      const text = (file: string) => readFileSync(join(root, place, file), 'utf8');
+      for (const file of files.filter((name) => name.includes('.'))) expect(text(file), file).not.toMatch(/example/i);
+      expect(text('src/index.ts').match(/Edit \d of 3/g)).toEqual(['Edit 1 of 3', 'Edit 2 of 3', 'Edit 3 of 3']);
+      expect(text('src/index.ts')).toMatch(
+        /^export interface MyThingOptions [\s\S]*^export const myThing: \w+Factory<MyThingOptions/m,
+      );
+      expect(JSON.parse(text('plugin.json'))).toMatchObject({ id: 'my-thing', export: 'myThing' });
+    },
+  );
 
   it('is in the registry, sorted', () => {
     const names = Object.keys((JSON.parse(stateOf(root).registry) as { plugins: object }).plugins);
@@ -74,7 +119,8 @@ describe('what it makes', () => {
     const before = stateOf(root).lock;
     run('npm', 'install', '--package-lock-only', '--offline', '--ignore-scripts');
     expect(stateOf(root).lock).toBe(before);
-    for (const place of places) expect(readlinkSync(join(root, 'node_modules/@tweedie', place.slice('plugins/'.length)))).toBe(`../../${place}`);
+    for (const place of places)
+      expect(readlinkSync(join(root, 'node_modules/@tweedie', place.slice('plugins/'.length)))).toBe(`../../${place}`);
   });
 
   const locate = (name: string) => fileURLToPath(import.meta.resolve(name));
@@ -89,12 +135,27 @@ describe('what it makes', () => {
   });
 
   it('passes its kit', () => {
-    const report = JSON.parse(run(process.execPath, join(dirname(locate('vitest/package.json')), 'vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', '--reporter', 'json', ...places)) as { success: boolean; testResults: object[] };
+    const report = JSON.parse(
+      run(
+        process.execPath,
+        join(dirname(locate('vitest/package.json')), 'vitest.mjs'),
+        'run',
+        '--config',
+        'test/vitest.config.ts',
+        '--reporter',
+        'json',
+        ...places,
+      ),
+    ) as { success: boolean; testResults: object[] };
     expect([report.success, report.testResults.length]).toEqual([true, scaffoldKinds.length]);
   });
 
   it.each(scaffoldKinds)('of kind %s stands in a comparison that can be planned', async (kind) => {
-    const { table } = await plan({ recipe: join(root, `plugins/${kind}-my-thing/my-thing.yaml`), registries: [join(root, 'registry.json')], measure: false });
+    const { table } = await plan({
+      recipe: join(root, `plugins/${kind}-my-thing/my-thing.yaml`),
+      registries: [join(root, 'registry.json')],
+      measure: false,
+    });
     expect(table).toContain('my-thing');
   });
 });
@@ -105,15 +166,30 @@ describe('what it refuses', () => {
   const attempt = (id: string) => scaffold({ root, kind: 'operator', id });
 
   it.each([
-    ['My_Thing', '[operator/My_Thing] "My_Thing" is not an id. Ids are small letters and digits, with single dashes between words: my-thing.'],
-    ['../evil', '[operator/../evil] "../evil" is not an id. Ids are small letters and digits, with single dashes between words: my-thing.'],
+    [
+      'My_Thing',
+      '[operator/My_Thing] "My_Thing" is not an id. Ids are small letters and digits, with single dashes between words: my-thing.',
+    ],
+    [
+      '../evil',
+      '[operator/../evil] "../evil" is not an id. Ids are small letters and digits, with single dashes between words: my-thing.',
+    ],
     ['', '[operator/] "" is not an id. Ids are small letters and digits, with single dashes between words: my-thing.'],
-    ['2d-blur', '[operator/2d-blur] the factory is named after the id, and no name begins with a digit. Begin with a letter.'],
+    [
+      '2d-blur',
+      '[operator/2d-blur] the factory is named after the id, and no name begins with a digit. Begin with a letter.',
+    ],
     ['example', '[operator/example] is the name of the template. Choose another id.'],
-    ['delete', '[operator/delete] the factory is named after the id, and JavaScript keeps this word to itself. Choose another id.'],
+    [
+      'delete',
+      '[operator/delete] the factory is named after the id, and JavaScript keeps this word to itself. Choose another id.',
+    ],
     ['tf', '[operator/tf] tf is the name of something in @tweedie/core that the factory uses. Choose another id.'],
     ['operator-mine', '[operator/operator-mine] repeats its kind. Say tweedie new operator mine.'],
-    ['inpaint', `[operator/inpaint] exists already, in ${join(original, 'plugins/operator-inpaint')}. Choose another id.`],
+    [
+      'inpaint',
+      `[operator/inpaint] exists already, in ${join(original, 'plugins/operator-inpaint')}. Choose another id.`,
+    ],
   ])('the id %j', async (id, message) => {
     await expect(attempt(id)).rejects.toMatchObject({ name: 'ConfigError', message });
     expect(stateOf(root)).toEqual(before);
@@ -122,12 +198,18 @@ describe('what it refuses', () => {
   it('a folder that is there already, and leaves it alone', async () => {
     mkdirSync(join(root, 'plugins/operator-mine'));
     writeFileSync(join(root, 'plugins/operator-mine/work.txt'), 'precious');
-    await expect(attempt('mine')).rejects.toThrow(`[operator/mine] the folder ${join(root, 'plugins/operator-mine')} exists already, but registry.json does not name it. Remove it or choose another id.`);
+    await expect(attempt('mine')).rejects.toThrow(
+      `[operator/mine] the folder ${join(root, 'plugins/operator-mine')} exists already, but registry.json does not name it. Remove it or choose another id.`,
+    );
     expect(readFileSync(join(root, 'plugins/operator-mine/work.txt'), 'utf8')).toBe('precious');
   });
 
   it('to work outside of the repository', async () => {
-    expect(await tweedie(['new', 'operator', 'x'], { cwd: folder })).toEqual({ code: 2, out: '', err: `Error: [tweedie new] ${folder} is not inside Tweedie's repository. Go to a clone of it. To keep a plugin beside your own experiment, see docs/write-a-plugin.md there.\n` });
+    expect(await tweedie(['new', 'operator', 'x'], { cwd: folder })).toEqual({
+      code: 2,
+      out: '',
+      err: `Error: [tweedie new] ${folder} is not inside Tweedie's repository. Go to a clone of it. To keep a plugin beside your own experiment, see docs/write-a-plugin.md there.\n`,
+    });
     expect(repositoryOf(join(root, 'plugins'))).toBe(root);
   });
 });
@@ -138,14 +220,17 @@ describe('when it fails half-way everything is as it was', () => {
     'the lock cannot be written': (root) => mkdirSync(join(root, 'package-lock.json.new')),
     'the lock is no JSON': (root) => writeFileSync(join(root, 'package-lock.json'), '{'),
     'the registry cannot be written': (root) => mkdirSync(join(root, 'registry.json.new')),
-    'the template has a wrong manifest': (root) => writeFileSync(join(root, 'templates/guidance/plugin.json'), '{ "kind": "guidance" }'),
+    'the template has a wrong manifest': (root) =>
+      writeFileSync(join(root, 'templates/guidance/plugin.json'), '{ "kind": "guidance" }'),
   };
 
   it.each(Object.entries(injuries))('%s', async (_, injure) => {
     const root = copyOfRepository();
     injure(root);
     const before = stateOf(root);
-    await expect(scaffold({ root, kind: 'guidance', id: 'mine' })).rejects.toThrow(/^\[guidance\/mine\] could not be made: .*[^.]\. Everything is as it was\.$/s);
+    await expect(scaffold({ root, kind: 'guidance', id: 'mine' })).rejects.toThrow(
+      /^\[guidance\/mine\] could not be made: .*[^.]\. Everything is as it was\.$/s,
+    );
     expect(stateOf(root)).toEqual(before);
   });
 
@@ -155,7 +240,9 @@ describe('when it fails half-way everything is as it was', () => {
     const seen = new Set<string>();
     for (let turns = 0; turns < 6; turns++) {
       const controller = new AbortController();
-      const made = scaffold({ root, kind: 'guidance', id: 'mine', signal: controller.signal }).catch((error: unknown) => error);
+      const made = scaffold({ root, kind: 'guidance', id: 'mine', signal: controller.signal }).catch(
+        (error: unknown) => error,
+      );
       for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
       const { top: _, ...now } = stateOf(root);
       seen.add(JSON.stringify(now));
@@ -172,5 +259,7 @@ describe('when it fails half-way everything is as it was', () => {
 
 it('tells the kebab spelling from the camel one by what stands before it', () => {
   const text = `@tweedie/operator-example "id": "example", "export": "example" { id: example } operator/example example.yaml ExampleOptions counterexample`;
-  expect(rename(text, spellingsOf('my-thing'))).toBe('@tweedie/operator-my-thing "id": "my-thing", "export": "myThing" { id: my-thing } operator/my-thing myThing.yaml MyThingOptions counterexample');
+  expect(rename(text, spellingsOf('my-thing'))).toBe(
+    '@tweedie/operator-my-thing "id": "my-thing", "export": "myThing" { id: my-thing } operator/my-thing myThing.yaml MyThingOptions counterexample',
+  );
 });

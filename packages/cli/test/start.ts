@@ -6,9 +6,20 @@ export const binary = fileURLToPath(new URL('../bin/tweedie.js', import.meta.url
 export type Finished = { readonly code: number | null; readonly out: string; readonly err: string };
 
 /** Runs `tweedie` as a user does. */
-export const tweedie = (argv: readonly string[], { cwd = process.cwd(), env = {}, node = [] }: { cwd?: string; env?: Record<string, string>; node?: readonly string[] } = {}): Promise<Finished> =>
+export const tweedie = (
+  argv: readonly string[],
+  {
+    cwd = process.cwd(),
+    env = {},
+    node = [],
+  }: { cwd?: string; env?: Record<string, string>; node?: readonly string[] } = {},
+): Promise<Finished> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...node, binary, ...argv], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...node, binary, ...argv], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk) => (out += String(chunk)));

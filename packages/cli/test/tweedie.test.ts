@@ -18,10 +18,22 @@ describe('exit codes and messages', () => {
 
   it.each([
     ['an unknown command', ['comapre'], 'Error: [tweedie] there is no command "comapre". Did you mean "compare"?\n'],
-    ['an unknown plugin', ['info', 'engine/eagre'], 'Error: [engine/eagre] there is no such plugin. Did you mean "engine/eager"?\n'],
+    [
+      'an unknown plugin',
+      ['info', 'engine/eagre'],
+      'Error: [engine/eagre] there is no such plugin. Did you mean "engine/eager"?\n',
+    ],
     ['an unknown flag', ['list', '--jsno'], 'Error: Nonexistent flag: --jsno\nSee more help with --help\n'],
-    ['a missing argument', ['plan'], 'Error: Missing 1 required arg:\nrecipe  experiment file, YAML or JSON\nSee more help with --help\n'],
-    ['a registry that is not there', ['list', '--registry', 'nowhere.json'], `Error: [${join(folder, 'nowhere.json')}] this registry file does not exist. Correct the path given with --registry.\n`],
+    [
+      'a missing argument',
+      ['plan'],
+      'Error: Missing 1 required arg:\nrecipe  experiment file, YAML or JSON\nSee more help with --help\n',
+    ],
+    [
+      'a registry that is not there',
+      ['list', '--registry', 'nowhere.json'],
+      `Error: [${join(folder, 'nowhere.json')}] this registry file does not exist. Correct the path given with --registry.\n`,
+    ],
   ])('refuses %s in one message, with code 2', async (_, argv, message) => {
     expect(await tweedie(argv, { cwd: folder })).toEqual({ code: 2, out: '', err: message });
   });
@@ -41,7 +53,9 @@ describe('help', () => {
   });
 
   it('of a command has examples', async () => {
-    expect((await tweedie(['compare', '--help'])).out).toMatch(/EXAMPLES\n {2}\$ tweedie compare recipes\/quickstart\.yaml/);
+    expect((await tweedie(['compare', '--help'])).out).toMatch(
+      /EXAMPLES\n {2}\$ tweedie compare recipes\/quickstart\.yaml/,
+    );
     for (const { examples = [], summary } of Object.values(commands)) {
       expect(examples.length).toBeGreaterThan(0);
       expect(summary).toBeTruthy();
@@ -52,14 +66,26 @@ describe('help', () => {
 describe('what is loaded', () => {
   const loadedBy = async (argv: readonly string[]): Promise<readonly string[]> => {
     const list = join(folder, 'modules.txt');
-    await tweedie(argv, { env: { LOADED_MODULES: list }, node: ['--import', new URL('record-modules.js', import.meta.url).href] });
+    await tweedie(argv, {
+      env: { LOADED_MODULES: list },
+      node: ['--import', new URL('record-modules.js', import.meta.url).href],
+    });
     const heavy = /node_modules\/(@tensorflow\/[\w-]+|onnxruntime-node|sharp|@duckdb\/[\w-]+)\//;
-    return [...new Set(readFileSync(list, 'utf8').split('\n').flatMap((path) => heavy.exec(path)?.[1] ?? []))];
+    return [
+      ...new Set(
+        readFileSync(list, 'utf8')
+          .split('\n')
+          .flatMap((path) => heavy.exec(path)?.[1] ?? []),
+      ),
+    ];
   };
 
-  it.each([[['--help']], [['list']], [['list', '--json']], [['info', 'engine/eager']], [['compare', '--help']]])('%j: neither TensorFlow.js nor ONNX Runtime', async (argv) => {
-    expect(await loadedBy(argv)).toEqual([]);
-  });
+  it.each([[['--help']], [['list']], [['list', '--json']], [['info', 'engine/eager']], [['compare', '--help']]])(
+    '%j: neither TensorFlow.js nor ONNX Runtime',
+    async (argv) => {
+      expect(await loadedBy(argv)).toEqual([]);
+    },
+  );
 
   it('doctor: TensorFlow.js (so this test can fail)', async () => {
     expect(await loadedBy(['doctor'])).toContain('@tensorflow/tfjs-core');
@@ -70,7 +96,16 @@ it('refuses a registry that claims a name of another', async () => {
   const place = join(folder, 'clash');
   mkdirSync(join(place, 'eager'), { recursive: true });
   writeFileSync(join(place, 'registry.json'), JSON.stringify({ plugins: { 'engine/eager': './eager' } }));
-  writeFileSync(join(place, 'eager/plugin.json'), JSON.stringify({ kind: 'engine', id: 'eager', export: 'eager', title: 'Mine', options: { type: 'object', additionalProperties: false, properties: {} } }));
+  writeFileSync(
+    join(place, 'eager/plugin.json'),
+    JSON.stringify({
+      kind: 'engine',
+      id: 'eager',
+      export: 'eager',
+      title: 'Mine',
+      options: { type: 'object', additionalProperties: false, properties: {} },
+    }),
+  );
   const { code, err } = await tweedie(['list'], { cwd: place });
   expect(code).toBe(2);
   expect(err).toContain(`Error: [${join(place, 'registry.json')}] engine/eager is ./eager here and @tweedie/core in `);
@@ -92,8 +127,20 @@ it("runs a stranger's plugin from a folder where nothing is installed", async ()
   const mine = join(folder, 'mine');
   mkdirSync(join(mine, 'engine-slow/src'), { recursive: true });
   writeFileSync(join(mine, 'registry.json'), JSON.stringify({ plugins: { 'engine/slow': './engine-slow' } }));
-  writeFileSync(join(mine, 'engine-slow/plugin.json'), JSON.stringify({ kind: 'engine', id: 'slow', export: 'slow', title: 'Slow', options: { type: 'object', additionalProperties: false, properties: {} } }));
-  writeFileSync(join(mine, 'engine-slow/package.json'), JSON.stringify({ name: 'engine-slow', version: '0.0.1', type: 'module' }));
+  writeFileSync(
+    join(mine, 'engine-slow/plugin.json'),
+    JSON.stringify({
+      kind: 'engine',
+      id: 'slow',
+      export: 'slow',
+      title: 'Slow',
+      options: { type: 'object', additionalProperties: false, properties: {} },
+    }),
+  );
+  writeFileSync(
+    join(mine, 'engine-slow/package.json'),
+    JSON.stringify({ name: 'engine-slow', version: '0.0.1', type: 'module' }),
+  );
   writeFileSync(
     join(mine, 'engine-slow/src/index.ts'),
     `import { eagerEngine, type EngineFactory } from '@tweedie/core';

@@ -1,4 +1,6 @@
-/** JSON with sorted keys and without undefined members: equal values give equal text, so it can be hashed and compared. */
+/**
+ * JSON with sorted keys and without undefined members: equal values give equal text, so it can be hashed and compared.
+ */
 export const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)

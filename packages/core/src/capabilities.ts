@@ -1,4 +1,7 @@
-/** What methods need of the other parts, and whether parts can work together. Manifests name capabilities in `needs` and `provides`. */
+/**
+ * What methods need of the other parts, and whether parts can work together. Manifests name capabilities in `needs` and
+ * `provides`.
+ */
 import { sigmaOf, type NoiseLevel } from './problems.ts';
 import type { Kind } from './plugin.ts';
 import type { Guidance, Operator, Scheduler, ScoreModel } from './types.ts';
@@ -48,7 +51,10 @@ type Manifests = {
   readonly guidance?: { readonly needs: readonly Capability[] } | undefined;
 };
 
-/** Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the method. */
+/**
+ * Why a method cannot work with the other parts, or undefined. Asks the manifests, the parts themselves, then the
+ * method.
+ */
 export const conflict = (
   { guidance, ...parts }: Parts & { readonly guidance: Pick<Guidance, 'refuses'> },
   manifests: Manifests,

@@ -1,4 +1,7 @@
-/** Makes plugins from the registry: code is imported when the first of its kind/id is asked for. The only file that knows inversify. */
+/**
+ * Makes plugins from the registry: code is imported when the first of its kind/id is asked for. The only file that
+ * knows inversify.
+ */
 import { Container as Bindings, type ServiceIdentifier } from 'inversify';
 import { canonicalJson } from './canonical-json.ts';
 import { importFactory, type AnyFactory } from './import-plugin.ts';
@@ -10,8 +13,15 @@ import type { Files } from './files.ts';
 
 export interface Container extends Context {
   readonly registry: Registry;
-  /** A plugin with checked options. Operators are made for one image shape, given in `extra`. Engines and data sets are shared: same options, same object. */
-  plugin<K extends Kind>(kind: K, reference: PluginReference, extra?: { readonly imageShape: ImageShape }): Promise<PluginKinds[K]>;
+  /**
+   * A plugin with checked options. Operators are made for one image shape, given in `extra`. Engines and data sets are
+   * shared: same options, same object.
+   */
+  plugin<K extends Kind>(
+    kind: K,
+    reference: PluginReference,
+    extra?: { readonly imageShape: ImageShape },
+  ): Promise<PluginKinds[K]>;
   /** Its options, checked and with defaults; imports nothing. */
   resolved(kind: Kind, reference: PluginReference): Readonly<Record<string, unknown>>;
   /** Disposes every plugin made, last one first. */
@@ -26,10 +36,21 @@ const tokens = {
 };
 
 /** `warn` gets what plugins want to tell the user; by default it is written to standard error. */
-export const createContainer = ({ registry, files, warn = toStandardError }: { registry: Registry; files: Files; warn?: (message: string) => void }): Container => {
+export const createContainer = ({
+  registry,
+  files,
+  warn = toStandardError,
+}: {
+  registry: Registry;
+  files: Files;
+  warn?: (message: string) => void;
+}): Container => {
   const bindings = new Bindings({ defaultScope: 'Singleton' });
   for (const manifest of registry.manifests) {
-    bindings.bind(tokens.factory).toDynamicValue(() => importFactory(manifest)).whenNamed(`${manifest.kind}/${manifest.id}`);
+    bindings
+      .bind(tokens.factory)
+      .toDynamicValue(() => importFactory(manifest))
+      .whenNamed(`${manifest.kind}/${manifest.id}`);
   }
   const shared = new Map<string, Promise<object>>();
   const made: { dispose?(): void }[] = [];

@@ -3,16 +3,21 @@ import type { Image, ImageShape, LevelTensors, NoiseProcess, Prediction, Scalar,
 /**
  * One prediction, four ways to write it (docs/methods.md 1.5, 2.1), for any process with xt = signal x0 + noise eps:
  *   x0hat = (xt - noise epsilon) / signal        epsilon = (xt - signal x0hat) / noise        score = -epsilon / noise
- * The VE state that belongs to xt is xt / signal, at level sigma = noise / signal; its score is signal times the score of xt.
+ * The VE state that belongs to xt is xt / signal, at level sigma = noise / signal; its score is signal times the score
+ * of xt.
  */
 export const predictionFromEpsilon = (xt: Image, epsilon: Image, level: LevelTensors): Prediction => ({
   x0hat: xt.sub(epsilon.mul(level.noise)).div(level.signal),
   epsilon,
 });
 
-export const epsilonFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Image => xt.sub(x0hat.mul(level.signal)).div(level.noise);
+export const epsilonFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Image =>
+  xt.sub(x0hat.mul(level.signal)).div(level.noise);
 
-export const predictionFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Prediction => ({ x0hat, epsilon: epsilonFromX0(xt, x0hat, level) });
+export const predictionFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): Prediction => ({
+  x0hat,
+  epsilon: epsilonFromX0(xt, x0hat, level),
+});
 
 /** grad log p_t(xt), in the units of xt. */
 export const scoreFromEpsilon = (epsilon: Image, level: LevelTensors): Image => epsilon.neg().div(level.noise);
@@ -56,4 +61,3 @@ export function fromEpsilonNetwork({ network, ...facts }: EpsilonNetwork): Score
     },
   };
 }
-

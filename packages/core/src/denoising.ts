@@ -13,7 +13,13 @@ export function combinedLevel(process: NoiseProcess, level: Level, sigmaY: numbe
 }
 
 /** x* in the units of the process at the combined level: what the network is shown. */
-export function combinedState(xt: Image, y: Tensor, level: LevelTensors, combined: LevelTensors, sigmaY: Scalar): Image {
+export function combinedState(
+  xt: Image,
+  y: Tensor,
+  level: LevelTensors,
+  combined: LevelTensors,
+  sigmaY: Scalar,
+): Image {
   const varianceY = sigmaY.square();
   const variance = level.sigma.square();
   const state = toVe(xt, level).mul(varianceY).add(y.mul(variance)).div(variance.add(varianceY));
@@ -25,7 +31,14 @@ export function combinedState(xt: Image, y: Tensor, level: LevelTensors, combine
  *   (sigma*^2 / sigma^2) s(x*, sigma*) + (y - z) / (sigma^2 + sigmaY^2),   s = -epsilon / sigma*.
  * Divide by `signal` for the score in the units of xt (Equation 38).
  */
-export function posteriorScore(xt: Image, y: Tensor, epsilon: Image, level: LevelTensors, combined: LevelTensors, sigmaY: Scalar): Image {
+export function posteriorScore(
+  xt: Image,
+  y: Tensor,
+  epsilon: Image,
+  level: LevelTensors,
+  combined: LevelTensors,
+  sigmaY: Scalar,
+): Image {
   const variance = level.sigma.square();
   const prior = epsilon.mul(combined.sigma.div(variance).neg());
   return prior.add(y.sub(toVe(xt, level)).div(variance.add(sigmaY.square())));

@@ -5,15 +5,22 @@ import type { EngineFactory } from './plugin.ts';
 import type { Compiled, Engine, Tensor, TensorTree } from './types.ts';
 
 /**
- * TensorFlow.js as it is, one operation after the other, on the plain `cpu` backend. Slow; for debugging, and as the reference that
- * compiling engines are compared with.
+ * TensorFlow.js as it is, one operation after the other, on the plain `cpu` backend. Slow; for debugging, and as the
+ * reference that compiling engines are compared with.
  */
 export const eager: EngineFactory<Record<never, never>> = () => eagerEngine();
 
-/** What an eager engine is called, and the backend of TensorFlow.js that computes; it must know the mark (`registerMark`). */
+/**
+ * What an eager engine is called, and the backend of TensorFlow.js that computes; it must know the mark
+ * (`registerMark`).
+ */
 export type EagerOptions = Pick<Engine, 'id' | 'facts'> & { readonly backend: string };
 
-const plain: EagerOptions = { id: 'eager', facts: { 'tfjs-core': tf.version_core, device: 'cpu', threads: 1 }, backend: 'cpu' };
+const plain: EagerOptions = {
+  id: 'eager',
+  facts: { 'tfjs-core': tf.version_core, device: 'cpu', threads: 1 },
+  backend: 'cpu',
+};
 
 /**
  * An eager engine on any backend of TensorFlow.js; its results lie on `cpu`. What a function is given or captures moves

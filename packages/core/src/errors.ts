@@ -1,6 +1,6 @@
 /**
- * Something the user gave is wrong: a recipe, an option, a file, an unknown name. Printed without a stack trace, exit code 2.
- * The message has the shape `[kind/id] what is wrong, with the values. What to do.`
+ * Something the user gave is wrong: a recipe, an option, a file, an unknown name. Printed without a stack trace, exit
+ * code 2. The message has the shape `[kind/id] what is wrong, with the values. What to do.`
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

@@ -18,8 +18,8 @@ export type ReadImageOptions = {
 };
 
 /**
- * The only way a plugin reaches files. Paths may be `file:` URLs, absolute, or relative to the folder of the experiment.
- * Failures are ConfigErrors that name the path. EXIF orientation is applied to pictures.
+ * The only way a plugin reaches files. Paths may be `file:` URLs, absolute, or relative to the folder of the
+ * experiment. Failures are ConfigErrors that name the path. EXIF orientation is applied to pictures.
  */
 export interface Files {
   /** The absolute path that `path` stands for. */

@@ -10,7 +10,10 @@ export const assembled =
   'AgNAIAEoAgAhAyADQR91IQQgAyAEc0EBdEEBciEDIANnIQUgAyAFdCEDIAVBBHQgA0EbdkEPcWpBBXQhBSADQf///z9xtyEGIAEgBEGAgICAeHEgBSsDmIAEIAaiIAUrA5CABKAgBqIgBSsDiIAEoCAGoiAFKwOA' +
   'gASgtrxzvjgCACABQQRqIgEgAkkNAAsL';
 /** The part of the global WebAssembly that is used here; TypeScript has its types only beside those of a browser. */
-declare const WebAssembly: { Module: new (bytes: Uint8Array) => object; Instance: new (module: object) => { readonly exports: unknown } };
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object) => { readonly exports: unknown };
+};
 
 const generator = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(assembled, 'base64'))).exports as {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -27,12 +30,19 @@ fillTable(new Float64Array(generator.memory.buffer, PAGE));
 export const WORDS = words.length;
 
 /** Key and counter of the first block of four words; the blocks after it have c0 + 1, c0 + 2, ... */
-export type Position = { readonly k0: number; readonly k1: number; readonly c0: number; readonly c1: number; readonly c2: number; readonly c3: number };
+export type Position = {
+  readonly k0: number;
+  readonly k1: number;
+  readonly c0: number;
+  readonly c1: number;
+  readonly c2: number;
+  readonly c3: number;
+};
 
 /**
  * Philox 4x32-10, a counter-based generator: four 32-bit words from a 128-bit counter and a 64-bit key, no state.
- * Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3; the constants are those of the Random123 library.
- * Gives `count` words, 1 to WORDS, valid until the next call.
+ * Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3; the constants are those of the
+ * Random123 library. Gives `count` words, 1 to WORDS, valid until the next call.
  */
 export function philox(count: number, { k0, k1, c0, c1, c2, c3 }: Position): Uint32Array {
   generator.philox(c0, (count + 3) >>> 2, c1, c2, c3, k0, k1);
@@ -59,7 +69,15 @@ function fillTable(table: Float64Array): void {
   for (let cubic = 0; cubic < 32 * 16; cubic++) {
     const quantile = (t: number): number => normalQuantile((16 + (cubic & 15) + t) * 2 ** (-6 - (cubic >> 4)));
     const [a, b, c, d] = [quantile(0), quantile(1 / 3), quantile(2 / 3), quantile(1)];
-    const coefficients = [a, -5.5 * a + 9 * b - 4.5 * c + d, 9 * a - 22.5 * b + 18 * c - 4.5 * d, -4.5 * a + 13.5 * b - 13.5 * c + 4.5 * d];
-    table.set(coefficients.map((value, degree) => value * 2 ** (-27 * degree)), 4 * cubic);
+    const coefficients = [
+      a,
+      -5.5 * a + 9 * b - 4.5 * c + d,
+      9 * a - 22.5 * b + 18 * c - 4.5 * d,
+      -4.5 * a + 13.5 * b - 13.5 * c + 4.5 * d,
+    ];
+    table.set(
+      coefficients.map((value, degree) => value * 2 ** (-27 * degree)),
+      4 * cubic,
+    );
   }
 }

@@ -3,10 +3,10 @@ import { mapTree } from './trees.ts';
 import type { Image, Tensor, TensorTree } from './types.ts';
 
 /**
- * Value and gradient of a function of one tensor, with whatever else it computed on the way.
- * `fn` gives one number per sample, [B]; since samples do not meet in it, the gradient of the sum is each sample's own gradient.
- * Forward and reverse pass run once each. Called again inside of `fn`, on values of this pass and for the same `x`, it gives the gradient of
- * another value for one more reverse pass alone.
+ * Value and gradient of a function of one tensor, with whatever else it computed on the way. `fn` gives one number per
+ * sample, [B]; since samples do not meet in it, the gradient of the sum is each sample's own gradient. Forward and
+ * reverse pass run once each. Called again inside of `fn`, on values of this pass and for the same `x`, it gives the
+ * gradient of another value for one more reverse pass alone.
  */
 export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
   fn: (x: X) => readonly [value: Tensor, aux: Aux],
@@ -15,7 +15,8 @@ export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
   let kept: TensorTree = {};
   const { value, grad } = tf.valueAndGrad((point) => {
     const [result, aux] = fn(point as X);
-    // The tape disposes what it did not return, so the extra results are kept as copies (of the handle, not of the numbers).
+    // The tape disposes what it did not return, so the extra results are kept as copies (of the handle, not of the
+    // numbers).
     kept = mapTree(aux, (leaf) => (typeof leaf === 'number' ? leaf : tf.keep(leaf.clone())));
     return result;
   })(x);
@@ -53,7 +54,8 @@ export const sampleNorm = (x: Tensor): Tensor => sampleSum(x.square()).add(NORM_
 export const sampleDot = (a: Tensor, b: Tensor): Tensor => sampleSum(a.mul(b));
 
 /** One number per sample, [B], shaped to broadcast against `like`: [B, 1, ..., 1]. */
-export const perSample = (values: Tensor, like: Tensor): Tensor => values.reshape([-1, ...like.shape.slice(1).map(() => 1)]);
+export const perSample = (values: Tensor, like: Tensor): Tensor =>
+  values.reshape([-1, ...like.shape.slice(1).map(() => 1)]);
 
 /** Clamps to a model's pixel range, where it has one. The gradient is exactly zero at saturated entries. */
 export const clampTo = (range: readonly [low: number, high: number] | undefined, x: Image): Image =>

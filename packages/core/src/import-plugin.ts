@@ -7,7 +7,10 @@ import type { Context } from './plugin.ts';
 import type { ImageShape } from './types.ts';
 
 /** Any plugin's factory, as the container calls it: the options have been checked against the manifest. */
-export type AnyFactory = (options: Readonly<Record<string, unknown>>, context: Context & { readonly imageShape?: ImageShape }) => object | Promise<object>;
+export type AnyFactory = (
+  options: Readonly<Record<string, unknown>>,
+  context: Context & { readonly imageShape?: ImageShape },
+) => object | Promise<object>;
 
 /**
  * The conditions for reading `exports`: a program that runs from source runs plugins from source, a built one takes
@@ -26,11 +29,16 @@ const targetOf = (target: unknown): string | undefined => {
   return undefined;
 };
 
-/** A plugin is resolved from its own folder and not by name: it may be installed where only the registry that names it can see it. */
+/**
+ * A plugin is resolved from its own folder and not by name: it may be installed where only the registry that names it
+ * can see it.
+ */
 const entryOf = (folder: string): string => {
   const path = join(folder, 'package.json');
   const { exports, main } = existsSync(path) ? (readJson(path) as { exports?: unknown; main?: string }) : {};
-  const found = [targetOf(exports), main, 'src/index.ts', 'index.js'].find((file) => file !== undefined && existsSync(join(folder, file)));
+  const found = [targetOf(exports), main, 'src/index.ts', 'index.js'].find(
+    (file) => file !== undefined && existsSync(join(folder, file)),
+  );
   return join(folder, found ?? 'src/index.ts');
 };
 
@@ -42,10 +50,19 @@ export const importFactory = async (manifest: Manifest): Promise<AnyFactory> => 
   try {
     exported = (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Record<string, unknown>;
   } catch (error) {
-    throw new ConfigError(where, `the package ${manifest.package} cannot be imported from ${entry}: ${messageOf(error)}.`, 'Correct it, or reinstall it.', { cause: error });
+    throw new ConfigError(
+      where,
+      `the package ${manifest.package} cannot be imported from ${entry}: ${messageOf(error)}.`,
+      'Correct it, or reinstall it.',
+      { cause: error },
+    );
   }
   const factory = exported[manifest.export];
   if (typeof factory === 'function') return factory as AnyFactory;
   const names = Object.keys(exported).join(', ') || 'nothing';
-  throw new ConfigError(where, `the package ${manifest.package} exports no function ${manifest.export}; it exports ${names}.`, 'Correct "export" in its plugin.json.');
+  throw new ConfigError(
+    where,
+    `the package ${manifest.package} exports no function ${manifest.export}; it exports ${names}.`,
+    'Correct "export" in its plugin.json.',
+  );
 };

@@ -58,9 +58,31 @@ export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } 
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
-export { addCosts, addMark, countMarks, MARK, type MarkKind, meteredModel, meteredOperator, noCost, registerMark } from './marks.ts';
+export {
+  addCosts,
+  addMark,
+  countMarks,
+  MARK,
+  type MarkKind,
+  meteredModel,
+  meteredOperator,
+  noCost,
+  registerMark,
+} from './marks.ts';
 export { eager, eagerEngine, onBackend } from './eager.ts';
-export { batchSize, disposeTree, isImage, leavesOf, mapTree, rowsOf, signatureOf, stackImages, stackTrees, tensorsOf, traced } from './trees.ts';
+export {
+  batchSize,
+  disposeTree,
+  isImage,
+  leavesOf,
+  mapTree,
+  rowsOf,
+  signatureOf,
+  stackImages,
+  stackTrees,
+  tensorsOf,
+  traced,
+} from './trees.ts';
 export {
   alphaBarsOf,
   cosineBetas,
@@ -115,11 +137,49 @@ export {
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
-export { checkSafetensors, decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsEntry, type SafetensorsFile, type SafetensorsInput, safetensorsMetadata } from './safetensors.ts';
+export {
+  checkSafetensors,
+  decodeSafetensors,
+  encodeSafetensors,
+  openSafetensors,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+  type SafetensorsInput,
+  safetensorsMetadata,
+} from './safetensors.ts';
 export { sizeOf } from './shapes.ts';
 export { type Draw, drawBatch } from './draw-batch.ts';
-export { type BatchResult, type BatchRun, bindGuidance, type BoundGuidance, sampleBatch, type SampleFailure, scoped, type StepEvent, stepsOf } from './loop.ts';
+export {
+  type BatchResult,
+  type BatchRun,
+  bindGuidance,
+  type BoundGuidance,
+  sampleBatch,
+  type SampleFailure,
+  scoped,
+  type StepEvent,
+  stepsOf,
+} from './loop.ts';
 export { poissonCount, poissonMeasurement, poissonSigma } from './poisson.ts';
-export { decodeProblem, disposeProblem, encodeProblem, makeProblem, type NoiseLevel, type Problem, sha256, sigmaOf, stackProblems } from './problems.ts';
-export { addsNoise, clampedDenoiser, compileSteps, denoiserCalls, initialNoise, noiseRadius, onSphere, reverseStep } from './steps.ts';
+export {
+  decodeProblem,
+  disposeProblem,
+  encodeProblem,
+  makeProblem,
+  type NoiseLevel,
+  type Problem,
+  sha256,
+  sigmaOf,
+  stackProblems,
+} from './problems.ts';
+export {
+  addsNoise,
+  clampedDenoiser,
+  compileSteps,
+  denoiserCalls,
+  initialNoise,
+  noiseRadius,
+  onSphere,
+  reverseStep,
+} from './steps.ts';
 export { combinedLevel, combinedState, posteriorScore } from './denoising.ts';

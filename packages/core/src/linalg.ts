@@ -1,19 +1,35 @@
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from 'ml-matrix';
 
-/** Dense float64 linear algebra for closed-form priors and separable operators, on ml-matrix. Matrices are flat, row-major. */
+/**
+ * Dense float64 linear algebra for closed-form priors and separable operators, on ml-matrix. Matrices are flat,
+ * row-major.
+ */
 
-export type Eigen = { readonly values: Float64Array; /** Column j belongs to value j; row-major [n, n]. */ readonly vectors: Float64Array };
+export type Eigen = {
+  readonly values: Float64Array;
+  /** Column j belongs to value j; row-major [n, n]. */ readonly vectors: Float64Array;
+};
 
-const matrix = (values: ArrayLike<number>, rows: number, columns: number): Matrix => Matrix.from1DArray(rows, columns, Array.from(values));
+const matrix = (values: ArrayLike<number>, rows: number, columns: number): Matrix =>
+  Matrix.from1DArray(rows, columns, Array.from(values));
 
 /** Eigenvalues and orthonormal eigenvectors of a symmetric [n, n] matrix. About 10 n^3 operations. */
 export function symmetricEigen(values: ArrayLike<number>, n: number): Eigen {
   const decomposition = new EigenvalueDecomposition(matrix(values, n, n), { assumeSymmetric: true });
-  return { values: Float64Array.from(decomposition.realEigenvalues), vectors: Float64Array.from(decomposition.eigenvectorMatrix.to1DArray()) };
+  return {
+    values: Float64Array.from(decomposition.realEigenvalues),
+    vectors: Float64Array.from(decomposition.eigenvectorMatrix.to1DArray()),
+  };
 }
 
-/** M = U diag(values) V^T of a square [n, n] matrix: `left` and `right` are orthogonal, row-major [n, n], also where values are zero. About 20 n^3 operations. */
-export function singularValues(m: ArrayLike<number>, n: number): { readonly left: Float64Array; readonly values: Float64Array; readonly right: Float64Array } {
+/**
+ * M = U diag(values) V^T of a square [n, n] matrix: `left` and `right` are orthogonal, row-major [n, n], also where
+ * values are zero. About 20 n^3 operations.
+ */
+export function singularValues(
+  m: ArrayLike<number>,
+  n: number,
+): { readonly left: Float64Array; readonly values: Float64Array; readonly right: Float64Array } {
   const { leftSingularVectors, diagonal, rightSingularVectors } = new SingularValueDecomposition(matrix(m, n, n));
   const flat = (vectors: Matrix) => Float64Array.from(vectors.to1DArray());
   return { left: flat(leftSingularVectors), values: Float64Array.from(diagonal), right: flat(rightSingularVectors) };
@@ -57,7 +73,11 @@ export function multiplyVector(a: ArrayLike<number>, x: ArrayLike<number>, rows:
 
 /** A [m, n] times B [n, p]. */
 export const multiply = (a: ArrayLike<number>, b: ArrayLike<number>, m: number, n: number, p: number): Float64Array =>
-  Float64Array.from(matrix(a, m, n).mmul(matrix(b, n, p)).to1DArray());
+  Float64Array.from(
+    matrix(a, m, n)
+      .mmul(matrix(b, n, p))
+      .to1DArray(),
+  );
 
 export function transpose(a: ArrayLike<number>, rows: number, columns: number): Float64Array {
   const result = new Float64Array(rows * columns);

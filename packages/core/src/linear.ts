@@ -11,11 +11,14 @@ import type { Image, ImageShape, Measurement, Operator, Tensor, TensorTree } fro
 const SQUARE_FLOOR = 1e-30;
 
 /**
- * A^T v, [B, ...measurementShape] -> [B, H, W, C]: the operator's own adjoint or, where it has none, the vjp of `forward`, which for a linear A
- * is the adjoint whatever the point. Cost: 1 operator call (compiled; eager TensorFlow.js also runs `forward`).
- * Throws RangeError where the operator is not linear.
+ * A^T v, [B, ...measurementShape] -> [B, H, W, C]: the operator's own adjoint or, where it has none, the vjp of
+ * `forward`, which for a linear A is the adjoint whatever the point. Cost: 1 operator call (compiled; eager
+ * TensorFlow.js also runs `forward`). Throws RangeError where the operator is not linear.
  */
-export function adjointOf<P extends TensorTree>(operator: Operator<P>, imageShape: ImageShape): (v: Measurement, drawn: P) => Image {
+export function adjointOf<P extends TensorTree>(
+  operator: Operator<P>,
+  imageShape: ImageShape,
+): (v: Measurement, drawn: P) => Image {
   if (!operator.linear) throw new RangeError('adjointOf: the operator is not linear.');
   if (operator.adjoint) return operator.adjoint;
   return (v, drawn) => {
@@ -25,11 +28,12 @@ export function adjointOf<P extends TensorTree>(operator: Operator<P>, imageShap
 }
 
 /**
- * (A A^T + ridge I)^-1 y, the shape of y: the operator's own `solve` or, where it has none, `iterations` of conjugate gradients from zero, per
- * sample. `ridge` > 0, a scalar. Exact after as many iterations as A A^T has distinct eigenvalues; the error falls by
- * (sqrt(k) - 1) / (sqrt(k) + 1) or more in each, k the condition number of A A^T + ridge I (2 for bicubic downsampling by 4: 10 are plenty).
- * The loop is unrolled in a compiled graph and differentiates. Cost: 2 operator calls an iteration. Throws RangeError where the operator is not linear.
- * Hestenes and Stiefel 1952, Section 3.
+ * (A A^T + ridge I)^-1 y, the shape of y: the operator's own `solve` or, where it has none, `iterations` of conjugate
+ * gradients from zero, per sample. `ridge` > 0, a scalar. Exact after as many iterations as A A^T has distinct
+ * eigenvalues; the error falls by (sqrt(k) - 1) / (sqrt(k) + 1) or more in each, k the condition number of A A^T +
+ * ridge I (2 for bicubic downsampling by 4: 10 are plenty). The loop is unrolled in a compiled graph and
+ * differentiates. Cost: 2 operator calls an iteration. Throws RangeError where the operator is not linear. Hestenes and
+ * Stiefel 1952, Section 3.
  */
 export function solveOf<P extends TensorTree>(
   operator: Operator<P>,
@@ -56,11 +60,17 @@ export function solveOf<P extends TensorTree>(
   };
 }
 
-/** Unit images, [count, H, W, C]: the images in which entry `from`, `from + 1`, ... alone is 1. A linear operator of them gives columns of its matrix. */
+/**
+ * Unit images, [count, H, W, C]: the images in which entry `from`, `from + 1`, ... alone is 1. A linear operator of
+ * them gives columns of its matrix.
+ */
 export const unitImages = (from: number, count: number, imageShape: ImageShape): Image =>
   tf.tidy(() => {
     const entries = sizeOf(imageShape);
     // Not tf.oneHot, which refuses images of one entry.
     const columns = tf.range(from, from + count, 1, 'int32').expandDims(1);
-    return tf.equal(columns, tf.range(0, entries, 1, 'int32')).cast('float32').reshape([count, ...imageShape]);
+    return tf
+      .equal(columns, tf.range(0, entries, 1, 'int32'))
+      .cast('float32')
+      .reshape([count, ...imageShape]);
   });

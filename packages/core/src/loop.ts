@@ -4,7 +4,23 @@ import { batchRandom, type SampleKey } from './random.ts';
 import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
 import { batchSize, isImage, tensorsOf } from './trees.ts';
-import type { Compiled, Cost, Engine, Guidance, Image, ImageShape, Measured, NoiseProcess, Sampler, Scheduler, Setting, Step, StepRandom, Tensor, TensorTree } from './types.ts';
+import type {
+  Compiled,
+  Cost,
+  Engine,
+  Guidance,
+  Image,
+  ImageShape,
+  Measured,
+  NoiseProcess,
+  Sampler,
+  Scheduler,
+  Setting,
+  Step,
+  StepRandom,
+  Tensor,
+  TensorTree,
+} from './types.ts';
 
 /** A guidance method bound to a setting, with the ledger of everything it compiled. */
 export interface BoundGuidance {
@@ -18,11 +34,17 @@ export interface BoundGuidance {
 }
 
 /** The levels that a method visits: its own, or the scheduler's. */
-export const stepsOf = (guidance: Pick<Guidance, 'levels'>, scheduler: Scheduler, process: NoiseProcess): readonly Step[] =>
-  guidance.levels?.(process) ?? scheduler.levels(process);
+export const stepsOf = (
+  guidance: Pick<Guidance, 'levels'>,
+  scheduler: Scheduler,
+  process: NoiseProcess,
+): readonly Step[] => guidance.levels?.(process) ?? scheduler.levels(process);
 
 /** Binds a method once for all problems of a setting; network and operator calls are counted from here on. */
-export async function bindGuidance<S extends TensorTree>(guidance: Guidance<S>, setting: Setting): Promise<BoundGuidance> {
+export async function bindGuidance<S extends TensorTree>(
+  guidance: Guidance<S>,
+  setting: Setting,
+): Promise<BoundGuidance> {
   const compiled: Pick<Compiled<never, unknown>, 'cost' | 'compilations' | 'dispose'>[] = [];
   const engine: Engine = {
     ...setting.engine,
@@ -33,7 +55,12 @@ export async function bindGuidance<S extends TensorTree>(guidance: Guidance<S>, 
     },
   };
   const { scheduler } = setting;
-  const sampler = await guidance.bind({ engine, scheduler, model: meteredModel(setting.model), operator: meteredOperator(setting.operator) });
+  const sampler = await guidance.bind({
+    engine,
+    scheduler,
+    model: meteredModel(setting.model),
+    operator: meteredOperator(setting.operator),
+  });
   return {
     sampler,
     steps: stepsOf(guidance, scheduler, setting.model.process),
@@ -76,15 +103,26 @@ export interface BatchRun {
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
 }
 
-/** A state this far beyond its noise level has diverged: images and their noise are of order one, known priors of order ten. */
+/**
+ * A state this far beyond its noise level has diverged: images and their noise are of order one, known priors of order
+ * ten.
+ */
 const DIVERGED = 1e5;
 
 /**
- * Runs a batch from pure noise to the last level. The loop owns all randomness, watches every new number for NaN and divergence (a failure
- * belongs to its sample; the others go on), and disposes what a step leaves behind. One loop at a time per process: TensorFlow.js keeps one
- * global stack of scopes. Throws CancelledError between steps when `signal` aborts.
+ * Runs a batch from pure noise to the last level. The loop owns all randomness, watches every new number for NaN and
+ * divergence (a failure belongs to its sample; the others go on), and disposes what a step leaves behind. One loop at a
+ * time per process: TensorFlow.js keeps one global stack of scopes. Throws CancelledError between steps when `signal`
+ * aborts.
  */
-export async function sampleBatch({ bound, imageShape, problem, keys, signal, onStep }: BatchRun): Promise<BatchResult> {
+export async function sampleBatch({
+  bound,
+  imageShape,
+  problem,
+  keys,
+  signal,
+  onStep,
+}: BatchRun): Promise<BatchResult> {
   const { sampler, steps } = bound;
   const [first] = steps;
   if (first === undefined) throw new RangeError('sampleBatch: the schedule has no steps.');
@@ -97,15 +135,30 @@ export async function sampleBatch({ bound, imageShape, problem, keys, signal, on
   try {
     for (const [position, step] of steps.entries()) {
       const previous = state;
-      const { state: next, x0hat, scalars } = await scoped(() => sampler.step(previous, step, problem, random(step.index)));
+      const {
+        state: next,
+        x0hat,
+        scalars,
+      } = await scoped(() => sampler.step(previous, step, problem, random(step.index)));
       state = next;
       const kept = new Set(tensorsOf(next));
       const old = new Set(tensorsOf(previous));
       try {
-        await watch([...kept].filter((tensor) => !old.has(tensor)), step, failures);
-        await onStep?.({ step, done: position + 1, total: steps.length, ...(x0hat && { x0hat }), ...(scalars && { scalars }) });
+        await watch(
+          [...kept].filter((tensor) => !old.has(tensor)),
+          step,
+          failures,
+        );
+        await onStep?.({
+          step,
+          done: position + 1,
+          total: steps.length,
+          ...(x0hat && { x0hat }),
+          ...(scalars && { scalars }),
+        });
       } finally {
-        for (const tensor of [...old, ...tensorsOf([x0hat ?? [], scalars ?? []])]) if (!kept.has(tensor)) tensor.dispose();
+        for (const tensor of [...old, ...tensorsOf([x0hat ?? [], scalars ?? []])])
+          if (!kept.has(tensor)) tensor.dispose();
       }
       // Let timers, signals and the terminal have their turn.
       if (performance.now() - breath > 20) {
@@ -118,7 +171,9 @@ export async function sampleBatch({ bound, imageShape, problem, keys, signal, on
     const x = await scoped(async () => {
       const result = (await sampler.result?.(end, problem)) ?? end;
       if (isImage(result)) return result.clone();
-      throw new TypeError('sampleBatch: the last state is not an image, and the method has no `result` that makes one of it.');
+      throw new TypeError(
+        'sampleBatch: the last state is not an image, and the method has no `result` that makes one of it.',
+      );
     });
     return { x, failures, cost: subtractCosts(bound.cost(), before) };
   } finally {
@@ -155,7 +210,12 @@ async function watch(fresh: readonly Tensor[], step: Step, failures: (SampleFail
       for (let i = row * each; i < (row + 1) * each; i++) {
         const value = values[i] ?? 0;
         if (value >= -bound && value <= bound) continue;
-        failures[row] = { step: step.index, reason: Number.isFinite(value) ? `diverged: a value reached ${value.toExponential(1)}` : `not a number: a value became ${value}` };
+        failures[row] = {
+          step: step.index,
+          reason: Number.isFinite(value)
+            ? `diverged: a value reached ${value.toExponential(1)}`
+            : `not a number: a value became ${value}`,
+        };
         break;
       }
     }

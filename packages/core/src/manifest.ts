@@ -13,16 +13,26 @@ export type Manifest = {
   /** Name of the factory among the package's exports. */
   readonly export: string;
   readonly title: string;
-  readonly source?: { readonly arxiv?: string; readonly doi?: string; readonly url?: string; readonly where?: string; readonly bibtex?: string };
+  readonly source?: {
+    readonly arxiv?: string;
+    readonly doi?: string;
+    readonly url?: string;
+    readonly where?: string;
+    readonly bibtex?: string;
+  };
   readonly needs: readonly Capability[];
   readonly provides: readonly Capability[];
   /** Rows through the network for one sample and step, with default options. */
   readonly costPerStep?: { readonly forwards: number; readonly vjps: number };
   /** JSON Schema (draft 7) of the options. */
   readonly options: JsonSchema;
-  readonly presets?: { readonly [name: string]: { readonly title: string; readonly options: Readonly<Record<string, unknown>> } };
+  readonly presets?: {
+    readonly [name: string]: { readonly title: string; readonly options: Readonly<Record<string, unknown>> };
+  };
   /** Numeric options worth searching, and the range to search. */
-  readonly tunable?: { readonly [option: string]: { readonly from: number; readonly to: number; readonly scale: 'log' | 'linear' } };
+  readonly tunable?: {
+    readonly [option: string]: { readonly from: number; readonly to: number; readonly scale: 'log' | 'linear' };
+  };
   /** The npm package that holds it, its version, and the folder it is in. */
   readonly package: string;
   readonly version: string;
@@ -40,34 +50,64 @@ export const readJson = (path: string, remedy = ''): unknown => {
 
 const manifestSchema = readJson(join(import.meta.dirname, '../schemas/plugin.schema.json')) as JsonSchema;
 
-/** The folder of a plugin: `place` is a folder that starts with a dot or the name of a package that is installed where `registry` is. */
+/**
+ * The folder of a plugin: `place` is a folder that starts with a dot or the name of a package that is installed where
+ * `registry` is.
+ */
 const folderOf = (place: string, registry: string, where: string): string => {
   if (place.startsWith('.')) {
     const folder = resolve(dirname(registry), place);
     if (existsSync(join(folder, 'plugin.json'))) return realpathSync(folder);
-    throw new ConfigError(where, `the folder ${folder} has no plugin.json.`, 'Correct the path (it is relative to the registry file).');
+    throw new ConfigError(
+      where,
+      `the folder ${folder} has no plugin.json.`,
+      'Correct the path (it is relative to the registry file).',
+    );
   }
   const { resolve: find } = createRequire(registry);
   try {
     return dirname(find(`${place}/plugin.json`));
   } catch (error) {
-    const link = find.paths(place)?.map((modules) => join(modules, place)).find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink());
-    // npm links a workspace; a link that leads nowhere is what remains when its folder is deleted, and the registry of npm does not have it.
+    const link = find
+      .paths(place)
+      ?.map((modules) => join(modules, place))
+      .find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink());
+    // npm links a workspace; a link that leads nowhere is what remains when its folder is deleted, and the registry of
+    // npm does not have it.
     if (link && !existsSync(link)) {
       const folder = resolve(dirname(link), readlinkSync(link));
-      throw new ConfigError(where, `the folder of the package ${place}, ${folder}, is gone.`, 'Remove the entry and run npm install, or bring the folder back.', { cause: error });
+      throw new ConfigError(
+        where,
+        `the folder of the package ${place}, ${folder}, is gone.`,
+        'Remove the entry and run npm install, or bring the folder back.',
+        { cause: error },
+      );
     }
     const hidden = (error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
     throw hidden
-      ? new ConfigError(where, `the package ${place} does not export "./plugin.json".`, 'Add it to "exports" in its package.json.', { cause: error })
-      : new ConfigError(where, `the package ${place} is not installed.`, `Run npm install ${place}, or remove the entry.`, { cause: error });
+      ? new ConfigError(
+          where,
+          `the package ${place} does not export "./plugin.json".`,
+          'Add it to "exports" in its package.json.',
+          { cause: error },
+        )
+      : new ConfigError(
+          where,
+          `the package ${place} is not installed.`,
+          `Run npm install ${place}, or remove the entry.`,
+          { cause: error },
+        );
   }
 };
 
 /** The manifest of the plugin in a folder, checked. `place` is its name where it has no package.json. */
 export const readManifest = (folder: string, place: string = folder): Manifest => {
   const path = join(folder, 'plugin.json');
-  const { $schema, ...manifest } = validate<Omit<Manifest, 'package' | 'version' | 'folder'> & { $schema?: string }>(manifestSchema, readJson(path), path);
+  const { $schema, ...manifest } = validate<Omit<Manifest, 'package' | 'version' | 'folder'> & { $schema?: string }>(
+    manifestSchema,
+    readJson(path),
+    path,
+  );
   const packagePath = join(folder, 'package.json');
   const own = existsSync(packagePath) ? (readJson(packagePath) as { name?: unknown; version?: unknown }) : {};
   return { ...manifest, package: String(own.name ?? place), version: String(own.version ?? '0.0.0'), folder };
@@ -77,12 +117,16 @@ export const readManifest = (folder: string, place: string = folder): Manifest =
 export const manifestOfEntry = (name: string, place: string, registry: string, where: string): Manifest => {
   const manifest = readManifest(folderOf(place, registry, where), place);
   if (`${manifest.kind}/${manifest.id}` === name) return manifest;
-  throw new ConfigError(where, `names ${name}, but ${join(manifest.folder, 'plugin.json')} is the manifest of ${manifest.kind}/${manifest.id}.`, 'Make the two agree.');
+  throw new ConfigError(
+    where,
+    `names ${name}, but ${join(manifest.folder, 'plugin.json')} is the manifest of ${manifest.kind}/${manifest.id}.`,
+    'Make the two agree.',
+  );
 };
 
 /**
- * Options of a plugin, checked against its manifest, with defaults. `preset: <name>` puts that preset's options beneath those given.
- * `where` and `at` (file and JSON pointer of the options) are for messages; by default `kind/id`.
+ * Options of a plugin, checked against its manifest, with defaults. `preset: <name>` puts that preset's options beneath
+ * those given. `where` and `at` (file and JSON pointer of the options) are for messages; by default `kind/id`.
  */
 export const resolveOptions = (
   { kind, id, options: schema, presets = {} }: Manifest,
@@ -94,7 +138,8 @@ export const resolveOptions = (
   if (preset === undefined) return validate(schema, own, where, at);
   const names = Object.keys(presets);
   const choices: JsonSchema = { type: 'object', properties: { preset: { type: 'string', enum: names } } };
-  if (names.length === 0) throw new ConfigError(`${where} ${at}/preset`, `${kind}/${id} has no presets.`, 'Remove the key.');
+  if (names.length === 0)
+    throw new ConfigError(`${where} ${at}/preset`, `${kind}/${id} has no presets.`, 'Remove the key.');
   validate(choices, { preset }, where, at);
   return validate(schema, { ...presets[String(preset)]?.options, ...own }, where, at);
 };

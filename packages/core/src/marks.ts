@@ -2,9 +2,10 @@ import { tf } from './tensorflow.ts';
 import type { Cost, Operator, ScoreModel, Tensor, TensorTree } from './types.ts';
 
 /**
- * The cost ledger counts marks: an identity operation that stands at the input of the network and of the operator. Engines count the marks
- * that ran (eager) or that are live in the traced graph (jit), so the count cannot differ from what was computed.
- * The gradient of a mark is again a mark: a reverse pass through the network is a vjp, one through the operator an operator call.
+ * The cost ledger counts marks: an identity operation that stands at the input of the network and of the operator.
+ * Engines count the marks that ran (eager) or that are live in the traced graph (jit), so the count cannot differ from
+ * what was computed. The gradient of a mark is again a mark: a reverse pass through the network is a vjp, one through
+ * the operator an operator call.
  */
 export const MARK = 'TweedieMark';
 export type MarkKind = 'forward' | 'vjp' | 'operator';
@@ -67,7 +68,9 @@ export function registerMark(backendName: string): void {
       const x = inputs['x'];
       if (x === undefined || attrs === undefined) throw new Error('TweedieMark: needs x and a kind.');
       if (running === undefined) {
-        throw new Error('The network or the operator was called outside a compiled function, where calls are not counted. Wrap the call in engine.compile.');
+        throw new Error(
+          'The network or the operator was called outside a compiled function, where calls are not counted. Wrap the call in engine.compile.',
+        );
       }
       running = addMark(running, kindOf(attrs), x.shape[0] ?? 1);
       (backend as { incRef(dataId: object): void }).incRef(x.dataId);
@@ -83,7 +86,10 @@ export const meteredModel = (model: ScoreModel): ScoreModel => ({
   predict: (xt, level, condition) => model.predict(mark(xt, 'forward'), level, condition),
 });
 
-/** The operator with its calls counted: A, A^T, their gradients, and each use of a pseudo-inverse, a solve or a spectral form as one. */
+/**
+ * The operator with its calls counted: A, A^T, their gradients, and each use of a pseudo-inverse, a solve or a spectral
+ * form as one.
+ */
 export function meteredOperator<P extends TensorTree>(operator: Operator<P>): Operator<P> {
   const { adjoint, pseudoInverse, solve, svd } = operator;
   return {

@@ -1,11 +1,27 @@
 import { createHash } from 'node:crypto';
 import { toVe } from './conversions.ts';
 import { symmetricEigen } from './linalg.ts';
-import { type Denoised, denoiseMixture, denoiseSharedIsotropic, type MixtureTensors, sharedIsotropicTensors, sharedVariance } from './mixture.ts';
+import {
+  type Denoised,
+  denoiseMixture,
+  denoiseSharedIsotropic,
+  type MixtureTensors,
+  sharedIsotropicTensors,
+  sharedVariance,
+} from './mixture.ts';
 import { covarianceOf } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
-import type { GaussianMixture, Image, ImageShape, LevelTensors, NoiseProcess, Prediction, ScoreModel, Tensor } from './types.ts';
+import type {
+  GaussianMixture,
+  Image,
+  ImageShape,
+  LevelTensors,
+  NoiseProcess,
+  Prediction,
+  ScoreModel,
+  Tensor,
+} from './types.ts';
 
 /** The least sigma that is divided by; far below any of a table. */
 const SIGMA_FLOOR = 1e-20;
@@ -27,7 +43,10 @@ export function mixtureTensors(mixture: GaussianMixture): MixtureTensors {
   const basis = new Float32Array(count * d * d);
   for (let k = 0; k < count; k++) {
     const { values, vectors } = symmetricEigen(covarianceOf(mixture, k), d);
-    variances.set(values.map((value) => Math.max(0, value)), k * d);
+    variances.set(
+      values.map((value) => Math.max(0, value)),
+      k * d,
+    );
     basis.set(vectors, k * d * d);
   }
   return { ...shared, variances: tf.tensor3d(variances, [1, count, d]), basis: tf.tensor4d(basis, [1, count, d, d]) };
@@ -47,9 +66,15 @@ export function mixtureHash({ weights, means, covariance }: GaussianMixture): st
  * (docs/methods.md 3, known-posterior priors). `mixture` is called once, at `load`. Cost: two [B, d] x [d, K] products
  * where all covariances are s^2 I, else K d (d^2 with full covariances) operations a sample.
  */
-export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProcess; mixture: () => GaussianMixture | Promise<GaussianMixture> }): ScoreModel {
+export function mixtureModel(facts: {
+  imageShape: ImageShape;
+  process: NoiseProcess;
+  mixture: () => GaussianMixture | Promise<GaussianMixture>;
+}): ScoreModel {
   const { imageShape, process } = facts;
-  let loaded: { mixture: GaussianMixture; denoise: (z: Tensor, noiseVariance: Tensor) => Denoised; dispose: () => void } | undefined;
+  let loaded:
+    | { mixture: GaussianMixture; denoise: (z: Tensor, noiseVariance: Tensor) => Denoised; dispose: () => void }
+    | undefined;
   const ready = () => {
     if (loaded === undefined) throw new Error('model: load() has not been called.');
     return loaded;
@@ -65,10 +90,18 @@ export function mixtureModel(facts: { imageShape: ImageShape; process: NoiseProc
       const variance = sharedVariance(mixture);
       if (variance === undefined) {
         const tensors = mixtureTensors(mixture);
-        loaded = { mixture, denoise: (z, noise) => denoiseMixture(z, noise, tensors), dispose: () => disposeTree({ ...tensors }) };
+        loaded = {
+          mixture,
+          denoise: (z, noise) => denoiseMixture(z, noise, tensors),
+          dispose: () => disposeTree({ ...tensors }),
+        };
       } else {
         const { variance: _, ...tensors } = sharedIsotropicTensors(mixture, variance);
-        loaded = { mixture, denoise: (z, noise) => denoiseSharedIsotropic(z, noise, { ...tensors, variance }), dispose: () => disposeTree(tensors) };
+        loaded = {
+          mixture,
+          denoise: (z, noise) => denoiseSharedIsotropic(z, noise, { ...tensors, variance }),
+          dispose: () => disposeTree(tensors),
+        };
       }
     },
     predict(xt: Image, level: LevelTensors): Prediction {

@@ -2,9 +2,9 @@ import { tf } from './tensorflow.ts';
 import type { GaussianMixture, Tensor } from './types.ts';
 
 /**
- * E[x0 | z] and its responsibilities for a Gaussian mixture prior and z = x0 + noise of any diagonal covariance. Everything a closed-form prior
- * and its exact posterior need is one of these two functions; both differentiate the closed form, which keeps gradients at high noise
- * accurate in float32 where the epsilon form loses every digit.
+ * E[x0 | z] and its responsibilities for a Gaussian mixture prior and z = x0 + noise of any diagonal covariance.
+ * Everything a closed-form prior and its exact posterior need is one of these two functions; both differentiate the
+ * closed form, which keeps gradients at high noise accurate in float32 where the epsilon form loses every digit.
  */
 
 /** Mixture parameters as tensors, in the basis of each component. A leading axis of 1 broadcasts over the batch. */
@@ -15,7 +15,10 @@ export type MixtureTensors = {
   readonly basis?: Tensor; // [1 or B, K, d, d], orthonormal columns; absent: the coordinate axes
 };
 
-/** Both halves of z = x0 + noise as the posterior expects them; `noise` is not formed as z - x0hat, which has no digits left at low noise. */
+/**
+ * Both halves of z = x0 + noise as the posterior expects them; `noise` is not formed as z - x0hat, which has no digits
+ * left at low noise.
+ */
 export type Denoised = { readonly x0hat: Tensor; readonly noise: Tensor };
 
 /**
@@ -25,22 +28,32 @@ export type Denoised = { readonly x0hat: Tensor; readonly noise: Tensor };
  *   E[noise | z] = z - x0hat = sum_k r_k Q_k diag(nu / (lambda_k + nu)) Q_k^T (z - m_k)
  *   r            = softmax(log w_k + log N(z; m_k, C_k + nu))
  *
- * `z` [B, d]; `noiseVariance` nu broadcasts against [B, K, d] (a scalar, or [B, 1, d] in a basis shared by all components).
- * Memory and time grow with B * K * d (* d with a basis): for thousands of components use `denoiseSharedIsotropic`.
+ * `z` [B, d]; `noiseVariance` nu broadcasts against [B, K, d] (a scalar, or [B, 1, d] in a basis shared by all
+ * components). Memory and time grow with B * K * d (* d with a basis): for thousands of components use
+ * `denoiseSharedIsotropic`.
  */
-export function denoiseMixture(z: Tensor, noiseVariance: Tensor, { logWeights, means, variances, basis }: MixtureTensors): Denoised {
+export function denoiseMixture(
+  z: Tensor,
+  noiseVariance: Tensor,
+  { logWeights, means, variances, basis }: MixtureTensors,
+): Denoised {
   const offset = z.expandDims(1).sub(means); // [B, K, d]
   const along = basis === undefined ? offset : offset.expandDims(2).matMul(basis).squeeze([2]);
   const total = variances.add(noiseVariance);
-  // log det of C_k + nu against that of the narrowest, so that large common parts never meet in float32 and no quotient rounds to -1.
+  // log det of C_k + nu against that of the narrowest, so that large common parts never meet in float32 and no quotient
+  // rounds to -1.
   const least = variances.min(1, true);
   const logDeterminant = variances.sub(least).div(least.add(noiseVariance)).log1p().mul(tf.onesLike(along)).sum(-1);
   const logits = logWeights.sub(along.square().div(total).sum(-1).add(logDeterminant).div(2)); // [B, K]
   const responsibilities = logits.softmax().expandDims(2);
   const scaled = along.div(total);
-  const back = (part: Tensor) => (basis === undefined ? part : part.expandDims(2).matMul(basis, false, true).squeeze([2]));
+  const back = (part: Tensor) =>
+    basis === undefined ? part : part.expandDims(2).matMul(basis, false, true).squeeze([2]);
   return {
-    x0hat: means.add(back(scaled.mul(variances))).mul(responsibilities).sum(1),
+    x0hat: means
+      .add(back(scaled.mul(variances)))
+      .mul(responsibilities)
+      .sum(1),
     noise: back(scaled.mul(noiseVariance)).mul(responsibilities).sum(1),
   };
 }
@@ -61,7 +74,11 @@ export type SharedIsotropicTensors = {
  * Denoises under a mixture with equal isotropic covariances, as `denoiseMixture` does; `noiseVariance` is a scalar or
  * broadcasts against [B, d].
  */
-export function denoiseSharedIsotropic(z: Tensor, noiseVariance: Tensor, { logWeights, offsets, centre, variance }: SharedIsotropicTensors): Denoised {
+export function denoiseSharedIsotropic(
+  z: Tensor,
+  noiseVariance: Tensor,
+  { logWeights, offsets, centre, variance }: SharedIsotropicTensors,
+): Denoised {
   const total = noiseVariance.add(variance);
   const position = z.sub(centre);
   // |z - m|^2 / (2 total) without |z|^2, which all components share.
@@ -94,7 +111,10 @@ export function sharedVariance({ covariance }: GaussianMixture): number | undefi
   return covariance.variances.every((variance) => variance === first) ? first : undefined;
 }
 
-/** Constant tensors of a mixture with equal isotropic covariances; the caller owns them. `centre` and offsets are formed in float64. */
+/**
+ * Constant tensors of a mixture with equal isotropic covariances; the caller owns them. `centre` and offsets are formed
+ * in float64.
+ */
 export function sharedIsotropicTensors(mixture: GaussianMixture, variance: number): SharedIsotropicTensors {
   const { weights, means } = mixture;
   const d = means.length / weights.length;
@@ -107,4 +127,3 @@ export function sharedIsotropicTensors(mixture: GaussianMixture, variance: numbe
     variance,
   };
 }
-

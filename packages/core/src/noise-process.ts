@@ -28,7 +28,13 @@ export const processSchema = {
   properties: {
     kind: { enum: ['vp', 've'], default: 'vp', description: 'variance preserving or variance exploding' },
     schedule: { enum: ['linear', 'cosine'], default: 'linear', description: 'table of betas (VP only)' },
-    trainingSteps: { type: 'integer', minimum: 2, maximum: 100_000, default: 1000, description: 'entries of the table' },
+    trainingSteps: {
+      type: 'integer',
+      minimum: 2,
+      maximum: 100_000,
+      default: 1000,
+      description: 'entries of the table',
+    },
     sigmaMin: { type: 'number', exclusiveMinimum: 0, default: 0.01, description: 'smallest sigma (VE only)' },
     sigmaMax: { type: 'number', exclusiveMinimum: 0, default: 157, description: 'largest sigma (VE only)' },
   },
@@ -38,7 +44,11 @@ export const processSchema = {
 /** The process that a recipe names. Throws ConfigError where its numbers make no table of rising noise. */
 export function noiseProcess(options: Partial<ProcessOptions> = {}): NoiseProcess {
   const { properties: usual } = processSchema;
-  const { kind = usual.kind.default, schedule = usual.schedule.default, trainingSteps = usual.trainingSteps.default } = options;
+  const {
+    kind = usual.kind.default,
+    schedule = usual.schedule.default,
+    trainingSteps = usual.trainingSteps.default,
+  } = options;
   const { sigmaMin = usual.sigmaMin.default, sigmaMax = usual.sigmaMax.default } = options;
   if (kind === 've') return geometricProcess(sigmaMin, sigmaMax, trainingSteps);
   return vpProcess(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps));
@@ -78,12 +88,20 @@ export const vpProcess = (betas: ArrayLike<number>): NoiseProcess => vpProcessOf
 
 /** The variance preserving process with these products alphaBar, falling. */
 export const vpProcessOfAlphaBars = (alphaBars: ArrayLike<number>): NoiseProcess =>
-  process('vp', Float64Array.from(alphaBars, (alphaBar) => Math.sqrt((1 - alphaBar) / alphaBar)), alphaBars);
+  process(
+    'vp',
+    Float64Array.from(alphaBars, (alphaBar) => Math.sqrt((1 - alphaBar) / alphaBar)),
+    alphaBars,
+  );
 
 /** A variance exploding process, xt = x0 + sigma eps, with sigma geometric between the ends. */
 export function geometricProcess(sigmaMin: number, sigmaMax: number, count: number): NoiseProcess {
   if (!(sigmaMin > 0 && sigmaMin < sigmaMax)) {
-    throw new ConfigError(where, `sigmaMin ${sigmaMin} and sigmaMax ${sigmaMax} are not 0 < sigmaMin < sigmaMax.`, 'Choose sigmaMin below sigmaMax.');
+    throw new ConfigError(
+      where,
+      `sigmaMin ${sigmaMin} and sigmaMax ${sigmaMax} are not 0 < sigmaMin < sigmaMax.`,
+      'Choose sigmaMin below sigmaMax.',
+    );
   }
   return veProcess(geometricSigmas(sigmaMin, sigmaMax, count));
 }
@@ -98,17 +116,29 @@ export const veProcess = (sigmas: ArrayLike<number>): NoiseProcess => process('v
 function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<number>): NoiseProcess {
   const first = sigmas[0];
   const last = sigmas[sigmas.length - 1];
-  if (first === undefined || last === undefined) throw new ConfigError(where, 'the table is empty.', 'Give at least one level.');
+  if (first === undefined || last === undefined)
+    throw new ConfigError(where, 'the table is empty.', 'Give at least one level.');
   const wrong = sigmas.findIndex((sigma, t) => !(sigma > (sigmas[t - 1] ?? 0)) || !Number.isFinite(sigma));
   if (wrong >= 0) {
-    throw new ConfigError(where, `sigma must be positive and rise along the table, but entry ${wrong} of ${sigmas.length} is ${sigmas[wrong]}.`, 'Linear betas need at least 21 training steps; betas lie between 0 and 1.');
+    throw new ConfigError(
+      where,
+      `sigma must be positive and rise along the table, but entry ${wrong} of ${sigmas.length} is ${sigmas[wrong]}.`,
+      'Linear betas need at least 21 training steps; betas lie between 0 and 1.',
+    );
   }
   const logs = sigmas.map(Math.log);
 
   const level = (sigma: number, t: number, tableSigma: number, exactAlphaBar?: number): Level => {
     const alphaBar = exactAlphaBar ?? 1 / (1 + sigma * sigma);
     return kind === 'vp'
-      ? { sigma, alphaBar, signal: Math.sqrt(alphaBar), noise: exactAlphaBar === undefined ? sigma * Math.sqrt(alphaBar) : Math.sqrt(1 - alphaBar), t, tableSigma }
+      ? {
+          sigma,
+          alphaBar,
+          signal: Math.sqrt(alphaBar),
+          noise: exactAlphaBar === undefined ? sigma * Math.sqrt(alphaBar) : Math.sqrt(1 - alphaBar),
+          t,
+          tableSigma,
+        }
       : { sigma, alphaBar, signal: 1, noise: sigma, t, tableSigma };
   };
   const table = Array.from(sigmas, (sigma, t) => level(sigma, t, sigma, alphaBars?.[t]));
@@ -118,7 +148,11 @@ function process(kind: 'vp' | 've', sigmas: Float64Array, alphaBars?: ArrayLike<
     table,
     levelAt(sigma) {
       if (!(sigma >= 0) || !Number.isFinite(sigma)) {
-        throw new ConfigError(where, `noise level ${sigma} is not a number >= 0.`, 'Give sigma = sqrt((1 - alphaBar) / alphaBar).');
+        throw new ConfigError(
+          where,
+          `noise level ${sigma} is not a number >= 0.`,
+          'Give sigma = sqrt((1 - alphaBar) / alphaBar).',
+        );
       }
       if (sigma <= first) return level(sigma, 0, first);
       if (sigma >= last) return level(sigma, sigmas.length - 1, last);

@@ -1,7 +1,7 @@
 /**
- * The quantile of the standard normal distribution at p in (0, 1), to 1e-7 relative: enough for float32, and several times faster than
- * drawing by Box and Muller. Wichura 1988, "Algorithm AS 241", Applied Statistics 37, routine PPND7: a rational function of degree 3 in the
- * middle, two of sqrt(-ln p) in the tails.
+ * The quantile of the standard normal distribution at p in (0, 1), to 1e-7 relative: enough for float32, and several
+ * times faster than drawing by Box and Muller. Wichura 1988, "Algorithm AS 241", Applied Statistics 37, routine PPND7:
+ * a rational function of degree 3 in the middle, two of sqrt(-ln p) in the tails.
  */
 export function normalQuantile(p: number): number {
   const q = p - 0.5;
@@ -16,10 +16,14 @@ export function normalQuantile(p: number): number {
   let size: number;
   if (tail <= 5) {
     const r = tail - 1.6;
-    size = (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) / ((0.12021132975 * r + 0.7370016425) * r + 1);
+    size =
+      (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) /
+      ((0.12021132975 * r + 0.7370016425) * r + 1);
   } else {
     const r = tail - 5;
-    size = (((0.017337203997 * r + 0.42868294337) * r + 3.081226386) * r + 6.657905115) / ((0.012258202635 * r + 0.24197894225) * r + 1);
+    size =
+      (((0.017337203997 * r + 0.42868294337) * r + 3.081226386) * r + 6.657905115) /
+      ((0.012258202635 * r + 0.24197894225) * r + 1);
   }
   return q < 0 ? -size : size;
 }

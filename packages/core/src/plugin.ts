@@ -1,6 +1,18 @@
 /** What a plugin exports: a factory, given its options and a context. */
 import type { Files } from './files.ts';
-import type { Coefficients, Dataset, Engine, Guidance, Image, ImageShape, Metric, Operator, Scheduler, ScoreModel, TensorTree } from './types.ts';
+import type {
+  Coefficients,
+  Dataset,
+  Engine,
+  Guidance,
+  Image,
+  ImageShape,
+  Metric,
+  Operator,
+  Scheduler,
+  ScoreModel,
+  TensorTree,
+} from './types.ts';
 
 /** How a recipe or an option names a plugin. */
 export type PluginReference = { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };

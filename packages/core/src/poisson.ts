@@ -10,8 +10,8 @@ const WHITE = 255;
 const NEGLIGIBLE = 1e-17;
 
 /**
- * The Poisson count of a mean at which the distribution function passes `u` in (0, 1): exact inversion, one uniform number a count. Probabilities
- * are followed from the most likely count to both sides, about 18 sqrt(mean) of them.
+ * The Poisson count of a mean at which the distribution function passes `u` in (0, 1): exact inversion, one uniform
+ * number a count. Probabilities are followed from the most likely count to both sides, about 18 sqrt(mean) of them.
  */
 export function poissonCount(mean: number, u: number): number {
   const mode = Math.floor(mean);
@@ -25,12 +25,15 @@ export function poissonCount(mean: number, u: number): number {
   return count;
 }
 
-/** The standard deviation of Poisson noise at mid-grey, u = 1/2 of 4 u / (255 rate): what methods are told as sigmaY. Three digits: tables show it. */
+/**
+ * The standard deviation of Poisson noise at mid-grey, u = 1/2 of 4 u / (255 rate): what methods are told as sigmaY.
+ * Three digits: tables show it.
+ */
 export const poissonSigma = (rate: number): number => Number(Math.sqrt(2 / (WHITE * rate)).toPrecision(3));
 
 /**
- * y = 2 N / (255 rate) - 1, N ~ Poisson(255 rate u), u = (clean + 1) / 2; u and y are clipped to their range. Its variance is 4 u / (255 rate).
- * The noise of the DPS program (docs/methods.md 5.6).
+ * y = 2 N / (255 rate) - 1, N ~ Poisson(255 rate u), u = (clean + 1) / 2; u and y are clipped to their range. Its
+ * variance is 4 u / (255 rate). The noise of the DPS program (docs/methods.md 5.6).
  */
 export function poissonMeasurement(clean: Tensor, rate: number, random: KeyedRandom): Tensor {
   const uniform = random.uniform('poisson', clean.size);

@@ -7,7 +7,8 @@ export function covarianceOf({ covariance, weights, means }: GaussianMixture, k:
   const d = means.length / weights.length;
   if (covariance.kind === 'full') return covariance.matrices.slice(k * d * d, (k + 1) * d * d);
   const matrix = new Float64Array(d * d);
-  for (let i = 0; i < d; i++) matrix[i * d + i] = covariance.variances[covariance.kind === 'isotropic' ? k : k * d + i] ?? 0;
+  for (let i = 0; i < d; i++)
+    matrix[i * d + i] = covariance.variances[covariance.kind === 'isotropic' ? k : k * d + i] ?? 0;
   return matrix;
 }
 
@@ -17,7 +18,12 @@ export function covarianceOf({ covariance, weights, means }: GaussianMixture, k:
  *   w'_k proportional to w_k N(y; A m_k, G_k).
  * Cost: K (m^3/3 + 2 m d^2) operations. docs/methods.md 3.5 integrates the same Gaussians one noise level at a time.
  */
-export function posteriorMixture(prior: GaussianMixture, a: Float64Array, y: Float64Array, sigmaY: number): GaussianMixture {
+export function posteriorMixture(
+  prior: GaussianMixture,
+  a: Float64Array,
+  y: Float64Array,
+  sigmaY: number,
+): GaussianMixture {
   const count = prior.weights.length;
   const d = prior.means.length / count;
   const m = y.length;
@@ -33,10 +39,18 @@ export function posteriorMixture(prior: GaussianMixture, a: Float64Array, y: Flo
     const gram = multiply(a, cross, m, d, m);
     for (let i = 0; i < m; i++) gram[i * m + i] = (gram[i * m + i] ?? 0) + sigmaY * sigmaY;
     const lower = cholesky(gram, m);
-    if (lower === undefined) throw new ConfigError('exact posterior', `A C A^T + sigmaY^2 I is singular for component ${k}: sigmaY ${sigmaY} is too small for this operator.`, 'Give a larger sigmaY.');
+    if (lower === undefined)
+      throw new ConfigError(
+        'exact posterior',
+        `A C A^T + sigmaY^2 I is singular for component ${k}: sigmaY ${sigmaY} is too small for this operator.`,
+        'Give a larger sigmaY.',
+      );
 
     const predicted = multiplyVector(a, mean, m);
-    const whitened = solveLower(lower, y.map((value, i) => value - (predicted[i] ?? 0)));
+    const whitened = solveLower(
+      lower,
+      y.map((value, i) => value - (predicted[i] ?? 0)),
+    );
     // Columns of L^-1 A C: gain and covariance both come from them.
     const rows = Array.from({ length: d }, (_, j) => solveLower(lower, cross.slice(j * m, (j + 1) * m)));
     rows.forEach((row, j) => {
@@ -65,20 +79,29 @@ export function mixtureMoments(mixture: GaussianMixture): { mean: Float64Array; 
     for (let i = 0; i < d; i++) {
       mean[i] = (mean[i] ?? 0) + weight * (means[k * d + i] ?? 0);
       for (let j = 0; j < d; j++) {
-        second[i * d + j] = (second[i * d + j] ?? 0) + weight * ((covariance[i * d + j] ?? 0) + (means[k * d + i] ?? 0) * (means[k * d + j] ?? 0));
+        second[i * d + j] =
+          (second[i * d + j] ?? 0) +
+          weight * ((covariance[i * d + j] ?? 0) + (means[k * d + i] ?? 0) * (means[k * d + j] ?? 0));
       }
     }
   });
-  return { mean, covariance: second.map((value, index) => value - (mean[Math.floor(index / d)] ?? 0) * (mean[index % d] ?? 0)) };
+  return {
+    mean,
+    covariance: second.map((value, index) => value - (mean[Math.floor(index / d)] ?? 0) * (mean[index % d] ?? 0)),
+  };
 }
 
 /** One draw of x0 [d], a function of the stream alone, and the component it came from. */
-export function drawFromMixture(mixture: GaussianMixture, random: KeyedRandom): { x0: Float32Array; component: number } {
+export function drawFromMixture(
+  mixture: GaussianMixture,
+  random: KeyedRandom,
+): { x0: Float32Array; component: number } {
   const { weights, means, covariance } = mixture;
   const d = means.length / weights.length;
   const [u = 0] = random.uniform('component', 1);
   let component = 0;
-  for (let sum = weights[0] ?? 1; sum < u && component < weights.length - 1; sum += weights[component] ?? 0) component++;
+  for (let sum = weights[0] ?? 1; sum < u && component < weights.length - 1; sum += weights[component] ?? 0)
+    component++;
   const noise = random.normal('x0', d);
   const x0 = new Float32Array(d);
   if (covariance.kind === 'full') {

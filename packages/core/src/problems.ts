@@ -7,15 +7,18 @@ import { tf } from './tensorflow.ts';
 import { disposeTree, mapTree, stackTrees } from './trees.ts';
 import type { ImageShape, Measured, Operator, Tensor, TensorTree } from './types.ts';
 
-/** Standard deviation of Gaussian noise in the units of A's output; or Poisson noise (`poissonMeasurement`), of which a white pixel gets 255 rate counts. */
+/**
+ * Standard deviation of Gaussian noise in the units of A's output; or Poisson noise (`poissonMeasurement`), of which a
+ * white pixel gets 255 rate counts.
+ */
 export type NoiseLevel = number | { readonly poisson: number };
 
 /** The sigmaY that methods are told: Poisson noise has that of mid-grey, sqrt(2 / (255 rate)). */
 export const sigmaOf = (level: NoiseLevel): number => (typeof level === 'number' ? level : poissonSigma(level.poisson));
 
 /**
- * A problem, made once and shared by all methods: the truth, what was drawn for the operator, and the measurement
- * y = A(x0) + sigmaY * noise, or with Poisson noise. No tensor has a batch axis. `hash` is the SHA-256 of its stored bytes.
+ * A problem, made once and shared by all methods: the truth, what was drawn for the operator, and the measurement y =
+ * A(x0) + sigmaY * noise, or with Poisson noise. No tensor has a batch axis. `hash` is the SHA-256 of its stored bytes.
  */
 export type Problem = {
   readonly hash: string;
@@ -28,8 +31,9 @@ export type Problem = {
 };
 
 /**
- * Draws the operator's parameters and the noise, and measures. The random numbers depend on the seed, the image's name and the operator
- * (`operatorKey`: id and options), not on sigmaY nor on the other images, so noise levels are compared on the same draw.
+ * Draws the operator's parameters and the noise, and measures. The random numbers depend on the seed, the image's name
+ * and the operator (`operatorKey`: id and options), not on sigmaY nor on the other images, so noise levels are compared
+ * on the same draw.
  */
 export function makeProblem(parts: {
   readonly name: string;
@@ -42,11 +46,19 @@ export function makeProblem(parts: {
 }): Problem {
   const { name, imageShape, operator, operatorKey, sigmaY: level, seed } = parts;
   if (typeof level !== 'number' && !(level.poisson > 0 && level.poisson < Infinity)) {
-    throw new ConfigError('problem', `the rate of Poisson noise must be a number > 0, got ${level.poisson}.`, 'A white pixel gets 255 rate counts; 1 is the noise of an 8-bit picture.');
+    throw new ConfigError(
+      'problem',
+      `the rate of Poisson noise must be a number > 0, got ${level.poisson}.`,
+      'A white pixel gets 255 rate counts; 1 is the noise of an 8-bit picture.',
+    );
   }
   const sigmaY = sigmaOf(level);
   if (!(sigmaY >= 0) || !Number.isFinite(sigmaY)) {
-    throw new ConfigError('problem', `sigmaY must be a number >= 0, got ${sigmaY}.`, "Give the noise's standard deviation in the units of A's output.");
+    throw new ConfigError(
+      'problem',
+      `sigmaY must be a number >= 0, got ${sigmaY}.`,
+      "Give the noise's standard deviation in the units of A's output.",
+    );
   }
   const random = keyedRandom(`problem ${seed} ${name} ${operatorKey}`);
   const drawn = operator.draw(random);
@@ -54,9 +66,10 @@ export function makeProblem(parts: {
   const y = tf.tidy(() => {
     const batch = stackTrees([drawn]);
     const clean = operator.forward(tf.expandDims(x0), batch);
-    const noise = typeof level === 'number'
-      ? tf.tensor(random.normal('noise', clean.size), clean.shape).mul(level)
-      : poissonMeasurement(clean, level.poisson, random).sub(clean);
+    const noise =
+      typeof level === 'number'
+        ? tf.tensor(random.normal('noise', clean.size), clean.shape).mul(level)
+        : poissonMeasurement(clean, level.poisson, random).sub(clean);
     return clean.add(operator.shapeNoise?.(noise, batch) ?? noise).squeeze([0]);
   });
   const problem = { name, operator: operatorKey, sigmaY, x0, y, drawn };
@@ -71,7 +84,11 @@ export const disposeProblem = ({ x0, y, drawn }: Problem): void => disposeTree({
 export function stackProblems(problems: readonly Problem[]): Measured {
   const [first] = problems;
   if (first === undefined) throw new RangeError('stackProblems: needs at least one problem.');
-  return { y: tf.stack(problems.map(({ y }) => y)), sigmaY: first.sigmaY, drawn: stackTrees(problems.map(({ drawn }) => drawn)) };
+  return {
+    y: tf.stack(problems.map(({ y }) => y)),
+    sigmaY: first.sigmaY,
+    drawn: stackTrees(problems.map(({ drawn }) => drawn)),
+  };
 }
 
 const dtypes = { float32: 'F32', int32: 'I32', bool: 'BOOL' } as const;
@@ -84,7 +101,10 @@ function stored(tensor: Tensor): SafetensorsInput {
 
 /** A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ..., and the structure of `drawn` in the metadata. */
 export function encodeProblem({ name, operator, sigmaY, x0, y, drawn }: Omit<Problem, 'hash'>): Uint8Array {
-  const tensors = new Map<string, SafetensorsInput>([['x0', stored(x0)], ['y', stored(y)]]);
+  const tensors = new Map<string, SafetensorsInput>([
+    ['x0', stored(x0)],
+    ['y', stored(y)],
+  ]);
   let count = 0;
   const numbers: Record<string, number> = {};
   const structure = mapTree(drawn, (leaf) => {
@@ -93,27 +113,46 @@ export function encodeProblem({ name, operator, sigmaY, x0, y, drawn }: Omit<Pro
     else tensors.set(`drawn/${index}`, stored(leaf));
     return index;
   });
-  return encodeSafetensors(tensors, { name, operator, sigmaY: String(sigmaY), drawn: JSON.stringify(structure), numbers: JSON.stringify(numbers) });
+  return encodeSafetensors(tensors, {
+    name,
+    operator,
+    sigmaY: String(sigmaY),
+    drawn: JSON.stringify(structure),
+    numbers: JSON.stringify(numbers),
+  });
 }
 
-/** Reads what `encodeProblem` wrote. Throws ConfigError where `source` is damaged or, with `expectedHash`, not the problem it should be. */
+/**
+ * Reads what `encodeProblem` wrote. Throws ConfigError where `source` is damaged or, with `expectedHash`, not the
+ * problem it should be.
+ */
 export function decodeProblem(bytes: Uint8Array, source: string, expectedHash?: string): Problem {
   const hash = sha256(bytes);
   if (expectedHash !== undefined && hash !== expectedHash) {
-    throw new ConfigError('problem', `${source} has changed since it was written (SHA-256 ${hash.slice(0, 12)}, expected ${expectedHash.slice(0, 12)}).`, 'Delete it to have it made again.');
+    throw new ConfigError(
+      'problem',
+      `${source} has changed since it was written (SHA-256 ${hash.slice(0, 12)}, expected ${expectedHash.slice(0, 12)}).`,
+      'Delete it to have it made again.',
+    );
   }
   const tensors = decodeSafetensors(bytes, source);
   const { name = '', operator = '', sigmaY, drawn = '[]', numbers = '{}' } = safetensorsMetadata(bytes, source);
   const read = (key: string): Tensor => {
     const entry = tensors.get(key);
-    if (entry === undefined) throw new ConfigError('problem', `${source} has no tensor '${key}'.`, 'Delete it to have it made again.');
+    if (entry === undefined)
+      throw new ConfigError('problem', `${source} has no tensor '${key}'.`, 'Delete it to have it made again.');
     const dtype = entry.dtype === 'I32' ? 'int32' : entry.dtype === 'BOOL' ? 'bool' : 'float32';
     return tf.tensor(entry.data as Float32Array, [...entry.shape], dtype);
   };
   const plain = JSON.parse(numbers) as Record<string, number>;
   const structure = JSON.parse(drawn) as TensorTree;
   return {
-    hash, name, operator, sigmaY: Number(sigmaY), x0: read('x0'), y: read('y'),
+    hash,
+    name,
+    operator,
+    sigmaY: Number(sigmaY),
+    x0: read('x0'),
+    y: read('y'),
     drawn: mapTree(structure, (index) => plain[String(index)] ?? read(`drawn/${String(index)}`)),
   };
 }

@@ -69,15 +69,18 @@ export function keyedRandom(key: string): KeyedRandom {
 }
 
 /**
- * The numbers of a batch of samples, one step at a time: Philox key from (seed, problem), counter from (index, step, sample, purpose).
- * `step` is the index of the step, which counts down to 0; the initial state uses the number of steps.
+ * The numbers of a batch of samples, one step at a time: Philox key from (seed, problem), counter from (index, step,
+ * sample, purpose). `step` is the index of the step, which counts down to 0; the initial state uses the number of
+ * steps.
  */
 export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepRandom {
   const streams = keys.map(({ seed, problem, sample }) => ({ words: keyWords(`samples ${seed} ${problem}`), sample }));
   return (step) => {
     const draw = (fill: Fill<Float32Array>, purpose: string, shape: readonly number[], donated?: Tensor): Tensor => {
       if (shape[0] !== streams.length) {
-        throw new RangeError(`random numbers '${purpose}': the first axis of [${shape.join(', ')}] is not the batch of ${streams.length}.`);
+        throw new RangeError(
+          `random numbers '${purpose}': the first axis of [${shape.join(', ')}] is not the batch of ${streams.length}.`,
+        );
       }
       const each = sizeOf(shape.slice(1));
       const values = takeMemory(donated, each * streams.length) ?? new Float32Array(each * streams.length);

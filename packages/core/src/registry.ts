@@ -6,7 +6,15 @@ import { suggest } from './nearest.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import type { Kind } from './plugin.ts';
 
-export const kinds = ['engine', 'model', 'operator', 'guidance', 'scheduler', 'metric', 'dataset'] as const satisfies readonly Kind[];
+export const kinds = [
+  'engine',
+  'model',
+  'operator',
+  'guidance',
+  'scheduler',
+  'metric',
+  'dataset',
+] as const satisfies readonly Kind[];
 
 /** All plugins that are known, by kind and id. */
 export interface Registry {
@@ -16,13 +24,19 @@ export interface Registry {
   readonly files: readonly string[];
   /** Entries (`kind/id`) whose manifest cannot be read, and why: who does not use them is not stopped. */
   readonly broken: ReadonlyMap<string, ConfigError>;
-  /** Throws a ConfigError with what is wrong with a broken entry, or with the nearest ids. `where` (file and JSON pointer) replaces `kind` in its message. */
+  /**
+   * Throws a ConfigError with what is wrong with a broken entry, or with the nearest ids. `where` (file and JSON
+   * pointer) replaces `kind` in its message.
+   */
   find(kind: Kind, id: string, where?: string): Manifest;
 }
 
 const schema = readJson(join(import.meta.dirname, '../schemas/registry.schema.json')) as JsonSchema;
 
-/** Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the same name. */
+/**
+ * Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the
+ * same name.
+ */
 export const loadRegistries = (files: readonly string[], folders: readonly string[] = []): Registry => {
   const found = new Map<string, { readonly manifest: Manifest; readonly file: string }>();
   const broken = new Map<string, ConfigError>();
@@ -30,7 +44,11 @@ export const loadRegistries = (files: readonly string[], folders: readonly strin
     const name = `${manifest.kind}/${manifest.id}`;
     const other = found.get(name);
     if (other && other.manifest.folder !== manifest.folder) {
-      throw new ConfigError(file, `${name} is ${manifest.package} here and ${other.manifest.package} in ${other.file}.`, 'Remove one of the two entries, or give your plugin another id.');
+      throw new ConfigError(
+        file,
+        `${name} is ${manifest.package} here and ${other.manifest.package} in ${other.file}.`,
+        'Remove one of the two entries, or give your plugin another id.',
+      );
     }
     found.set(name, { manifest, file });
   };
@@ -43,7 +61,8 @@ export const loadRegistries = (files: readonly string[], folders: readonly strin
       else add(manifest, file);
     }
   }
-  for (const folder of folders.map((folder) => realpathSync(folder))) add(readManifest(folder), join(folder, 'plugin.json'));
+  for (const folder of folders.map((folder) => realpathSync(folder)))
+    add(readManifest(folder), join(folder, 'plugin.json'));
   const manifests = [...found.values()]
     .map(({ manifest }) => manifest)
     .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || (a.id < b.id ? -1 : 1));
@@ -71,7 +90,8 @@ const orError = <T>(read: () => T): T | ConfigError => {
 };
 
 const realPath = (file: string): string => {
-  if (!existsSync(file)) throw new ConfigError(file, 'this registry file does not exist.', 'Correct the path given with --registry.');
+  if (!existsSync(file))
+    throw new ConfigError(file, 'this registry file does not exist.', 'Correct the path given with --registry.');
   return realpathSync(file);
 };
 
@@ -79,12 +99,18 @@ const realPath = (file: string): string => {
 const ownRegistry = join(import.meta.dirname, '../../../registry.json');
 
 /**
- * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say; by default the working folder) where there is one,
- * further files, and the plugins in folders that no registry need name.
+ * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say; by default the working folder)
+ * where there is one, further files, and the plugins in folders that no registry need name.
  */
 export const openRegistry = ({
-  folders = [process.cwd()], files = [], plugins = [],
-}: { readonly folders?: readonly string[]; readonly files?: readonly string[]; readonly plugins?: readonly string[] } = {}): Registry =>
+  folders = [process.cwd()],
+  files = [],
+  plugins = [],
+}: {
+  readonly folders?: readonly string[];
+  readonly files?: readonly string[];
+  readonly plugins?: readonly string[];
+} = {}): Registry =>
   loadRegistries(
     [
       ownRegistry,

@@ -1,6 +1,7 @@
 /**
- * The safetensors format: eight bytes of header length, a JSON header with dtype, shape and byte range of every tensor, then the bytes,
- * row-major and little-endian. The reader refuses whatever does not add up; nothing in a file can make it run code.
+ * The safetensors format: eight bytes of header length, a JSON header with dtype, shape and byte range of every tensor,
+ * then the bytes, row-major and little-endian. The reader refuses whatever does not add up; nothing in a file can make
+ * it run code.
  */
 import { ConfigError, messageOf, showShape } from './errors.ts';
 import type { Files } from './files.ts';
@@ -21,24 +22,48 @@ type Arrays = {
   BOOL: Uint8Array;
 };
 type SafetensorsDtype = keyof Arrays;
-type Entry<D extends SafetensorsDtype> = { readonly dtype: D; readonly shape: readonly number[]; readonly data: Arrays[D] };
+type Entry<D extends SafetensorsDtype> = {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly data: Arrays[D];
+};
 /** One tensor: `data` holds shape[0] * shape[1] * ... numbers, row-major. */
 export type SafetensorsEntry = { [D in SafetensorsDtype]: Entry<D> }[SafetensorsDtype];
 /** A tensor that can be written: half floats can only be read. */
 export type SafetensorsInput = Exclude<SafetensorsEntry, { readonly dtype: 'F16' | 'BF16' }>;
 
-const itemSizes: Readonly<Record<SafetensorsDtype, number>> = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 };
+const itemSizes: Readonly<Record<SafetensorsDtype, number>> = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
 /** The longest header that the reference implementation reads. */
 const maxHeaderBytes = 100_000_000;
 
-type Located = { readonly name: string; readonly dtype: SafetensorsDtype; readonly shape: readonly number[]; readonly begin: number; readonly end: number };
+type Located = {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+};
 
 /** All tensors of a file by name. `source` (its path) begins every error. */
 export function decodeSafetensors(bytes: Uint8Array, source = 'safetensors'): Map<string, SafetensorsEntry> {
   const { header, dataStart } = readHeader(bytes, source);
   const located = locateAll(header, bytes.length - dataStart, source);
   return new Map(
-    located.map(({ name, dtype, shape, begin, end }) => [name, toEntry(dtype, shape, copyOf(bytes.subarray(dataStart + begin, dataStart + end)))] as const),
+    located.map(
+      ({ name, dtype, shape, begin, end }) =>
+        [name, toEntry(dtype, shape, copyOf(bytes.subarray(dataStart + begin, dataStart + end)))] as const,
+    ),
   );
 }
 
@@ -49,7 +74,10 @@ export type SafetensorsFile = {
 };
 
 /** Opens a file of any size: reads its header, and each tensor by its range. */
-export async function openSafetensors(path: string, files: Pick<Files, 'size' | 'readRange'>): Promise<SafetensorsFile> {
+export async function openSafetensors(
+  path: string,
+  files: Pick<Files, 'size' | 'readRange'>,
+): Promise<SafetensorsFile> {
   const size = await files.size(path);
   const dataStart = 8 + headerLength(await files.readRange(path, 0, Math.min(8, size)), size, path);
   const { header } = readHeader(await files.readRange(path, 0, dataStart), path);
@@ -58,7 +86,8 @@ export async function openSafetensors(path: string, files: Pick<Files, 'size' | 
     entries,
     async read(name) {
       const located = entries.get(name);
-      if (located === undefined) throw new ConfigError(path, `has no tensor "${name}".`, 'Correct the name, or take the file that has it.');
+      if (located === undefined)
+        throw new ConfigError(path, `has no tensor "${name}".`, 'Correct the name, or take the file that has it.');
       const { dtype, shape, begin, end } = located;
       return toEntry(dtype, shape, copyOf(await files.readRange(path, dataStart + begin, dataStart + end)));
     },
@@ -79,16 +108,25 @@ export function safetensorsMetadata(bytes: Uint8Array, source = 'safetensors'): 
 }
 
 /**
- * The bytes of a file. Tensors are laid out by item size, then by name, so equal tensors give equal bytes whatever the order of the map
- * and every tensor is aligned.
+ * The bytes of a file. Tensors are laid out by item size, then by name, so equal tensors give equal bytes whatever the
+ * order of the map and every tensor is aligned.
  */
-export function encodeSafetensors(tensors: ReadonlyMap<string, SafetensorsInput>, metadata?: Readonly<Record<string, string>>): Uint8Array {
-  const ordered = [...tensors].sort(([a, { dtype: p }], [b, { dtype: q }]) => itemSizes[q] - itemSizes[p] || (a < b ? -1 : 1));
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsInput>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  const ordered = [...tensors].sort(
+    ([a, { dtype: p }], [b, { dtype: q }]) => itemSizes[q] - itemSizes[p] || (a < b ? -1 : 1),
+  );
   let end = 0;
   const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
   for (const [name, { dtype, shape, data }] of ordered) {
     if (data.length !== sizeOf(shape)) {
-      throw new ConfigError('safetensors', `tensor "${name}" has shape ${showShape(shape)} but ${data.length} numbers.`, '');
+      throw new ConfigError(
+        'safetensors',
+        `tensor "${name}" has shape ${showShape(shape)} but ${data.length} numbers.`,
+        '',
+      );
     }
     header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
     end += data.byteLength;
@@ -111,7 +149,8 @@ function headerLength(bytes: Uint8Array, size: number, source: string): number {
   if (size < 8) throw broken(source, `it has ${size} bytes, less than the 8 of the header length.`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   const available = Math.min(size - 8, maxHeaderBytes);
-  if (length > BigInt(available)) throw broken(source, `its header says ${length} bytes, at most ${available} are possible.`);
+  if (length > BigInt(available))
+    throw broken(source, `its header says ${length} bytes, at most ${available} are possible.`);
   return Number(length);
 }
 
@@ -140,12 +179,17 @@ function locate(name: string, value: unknown, source: string): Located {
   const fail = (what: string) => broken(source, `tensor "${name}" ${what}`);
   if (!isRecord(value)) throw fail('is not described by an object.');
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isDtype(dtype)) throw fail(`has the unknown dtype ${JSON.stringify(dtype)}; known are ${Object.keys(itemSizes).join(', ')}.`);
+  if (!isDtype(dtype))
+    throw fail(`has the unknown dtype ${JSON.stringify(dtype)}; known are ${Object.keys(itemSizes).join(', ')}.`);
   if (!isCounts(shape)) throw fail(`has the shape ${JSON.stringify(shape)}, which is not a list of counts.`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`has the data_offsets ${JSON.stringify(offsets)}, not two positions.`);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw fail(`has the data_offsets ${JSON.stringify(offsets)}, not two positions.`);
   const [begin = 0, end = 0] = offsets;
   const expected = sizeOf(shape) * itemSizes[dtype];
-  if (end - begin !== expected) throw fail(`of dtype ${dtype} and shape ${showShape(shape)} takes ${expected} bytes, its offsets [${begin}, ${end}] hold ${end - begin}.`);
+  if (end - begin !== expected)
+    throw fail(
+      `of dtype ${dtype} and shape ${showShape(shape)} takes ${expected} bytes, its offsets [${begin}, ${end}] hold ${end - begin}.`,
+    );
   return { name, dtype, shape, begin, end };
 }
 
@@ -156,7 +200,8 @@ function locate(name: string, value: unknown, source: string): Located {
 function checkCoverage(located: readonly Located[], available: number, source: string): void {
   let position = 0;
   for (const { name, begin, end } of [...located].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== position) throw broken(source, `tensor "${name}" begins at byte ${begin}, the one before it ends at ${position}.`);
+    if (begin !== position)
+      throw broken(source, `tensor "${name}" begins at byte ${begin}, the one before it ends at ${position}.`);
     position = end;
   }
   if (position !== available) throw broken(source, `its tensors take ${position} bytes, the file holds ${available}.`);
@@ -164,16 +209,30 @@ function checkCoverage(located: readonly Located[], available: number, source: s
 
 function toEntry(dtype: SafetensorsDtype, shape: readonly number[], buffer: ArrayBuffer): SafetensorsEntry {
   switch (dtype) {
-    case 'F64': return { dtype, shape, data: new Float64Array(buffer) };
-    case 'F32': return { dtype, shape, data: new Float32Array(buffer) };
-    case 'F16': return { dtype, shape, data: Float32Array.from(new Uint16Array(buffer), halfToNumber) };
-    case 'BF16': return { dtype, shape, data: new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer) };
-    case 'I64': return { dtype, shape, data: new BigInt64Array(buffer) };
-    case 'I32': return { dtype, shape, data: new Int32Array(buffer) };
-    case 'I16': return { dtype, shape, data: new Int16Array(buffer) };
-    case 'I8': return { dtype, shape, data: new Int8Array(buffer) };
-    case 'U8': return { dtype, shape, data: new Uint8Array(buffer) };
-    case 'BOOL': return { dtype, shape, data: new Uint8Array(buffer) };
+    case 'F64':
+      return { dtype, shape, data: new Float64Array(buffer) };
+    case 'F32':
+      return { dtype, shape, data: new Float32Array(buffer) };
+    case 'F16':
+      return { dtype, shape, data: Float32Array.from(new Uint16Array(buffer), halfToNumber) };
+    case 'BF16':
+      return {
+        dtype,
+        shape,
+        data: new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer),
+      };
+    case 'I64':
+      return { dtype, shape, data: new BigInt64Array(buffer) };
+    case 'I32':
+      return { dtype, shape, data: new Int32Array(buffer) };
+    case 'I16':
+      return { dtype, shape, data: new Int16Array(buffer) };
+    case 'I8':
+      return { dtype, shape, data: new Int8Array(buffer) };
+    case 'U8':
+      return { dtype, shape, data: new Uint8Array(buffer) };
+    case 'BOOL':
+      return { dtype, shape, data: new Uint8Array(buffer) };
   }
 }
 
@@ -189,8 +248,16 @@ function halfToNumber(bits: number): number {
   if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isDtype = (value: unknown): value is SafetensorsDtype => typeof value === 'string' && Object.hasOwn(itemSizes, value);
-const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && entry >= 0);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isDtype = (value: unknown): value is SafetensorsDtype =>
+  typeof value === 'string' && Object.hasOwn(itemSizes, value);
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && entry >= 0);
 const broken = (source: string, what: string, cause?: unknown): ConfigError =>
-  new ConfigError(source, `not a sound safetensors file: ${what}`, 'Fetch or write the file again.', cause === undefined ? {} : { cause });
+  new ConfigError(
+    source,
+    `not a sound safetensors file: ${what}`,
+    'Fetch or write the file again.',
+    cause === undefined ? {} : { cause },
+  );

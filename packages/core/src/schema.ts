@@ -5,7 +5,15 @@ import { nearest, suggest } from './nearest.ts';
 
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: true, strictTypes: false, strictRequired: false, allowUnionTypes: true });
+const ajv = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  verbose: true,
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+  allowUnionTypes: true,
+});
 
 type Complaint = { readonly at: string; readonly what: string };
 
@@ -47,27 +55,31 @@ const complaint = ({ keyword, instancePath: at, params, data, message, parentSch
 };
 
 /**
- * Errors worth showing. Where a value may take several forms (`anyOf`, `oneOf`), ajv reports the failures of every form; a form whose
- * type alone does not fit was not meant, so only the others are told. If no form has the right type, one message lists the types.
+ * Errors worth showing. Where a value may take several forms (`anyOf`, `oneOf`), ajv reports the failures of every
+ * form; a form whose type alone does not fit was not meant, so only the others are told. If no form has the right type,
+ * one message lists the types.
  */
 const relevant = (errors: readonly ErrorObject[]): readonly ErrorObject[] => {
   const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
-  let kept = errors.filter((error) => !choices.includes(error) && error.keyword !== 'if' && error.keyword !== 'propertyNames');
+  let kept = errors.filter(
+    (error) => !choices.includes(error) && error.keyword !== 'if' && error.keyword !== 'propertyNames',
+  );
   for (const choice of choices) {
     const at = choice.instancePath;
     const within = kept.filter(({ instancePath }) => instancePath === at || instancePath.startsWith(`${at}/`));
     const misfits = within.filter(({ keyword, instancePath }) => keyword === 'type' && instancePath === at);
     kept = kept.filter((error) => !misfits.includes(error));
     const types = new Set(misfits.flatMap(({ params }) => [params['type']].flat()));
-    if (within.length === misfits.length) kept.push(misfits[0] ? { ...misfits[0], params: { type: [...types] } } : choice);
+    if (within.length === misfits.length)
+      kept.push(misfits[0] ? { ...misfits[0], params: { type: [...types] } } : choice);
   }
   return kept;
 };
 
 /**
- * A deep copy of `value` with the schema's defaults filled in.
- * Throws a ConfigError with file, JSON pointer and value, as in `[recipes/x.yaml /methods/1/options/scale] must be >= 0, got -1.`
- * `where` is the file (or kind/id), `at` the JSON pointer of `value` in it.
+ * A deep copy of `value` with the schema's defaults filled in. Throws a ConfigError with file, JSON pointer and value,
+ * as in `[recipes/x.yaml /methods/1/options/scale] must be >= 0, got -1.` `where` is the file (or kind/id), `at` the
+ * JSON pointer of `value` in it.
  */
 export const validate = <T>(schema: JsonSchema, value: unknown, where: string, at = ''): T => {
   const check = compile(schema, where);
@@ -75,17 +87,25 @@ export const validate = <T>(schema: JsonSchema, value: unknown, where: string, a
   if (check(copy)) return copy as T;
   const place = (pointer: string): string => [where, at + pointer].filter((part) => part !== '').join(' ');
   // A misspelt key comes first: it is often the cause of the rest.
-  const errors = relevant(check.errors ?? []).toSorted((a, b) => Number(b.keyword === 'additionalProperties') - Number(a.keyword === 'additionalProperties'));
+  const errors = relevant(check.errors ?? []).toSorted(
+    (a, b) => Number(b.keyword === 'additionalProperties') - Number(a.keyword === 'additionalProperties'),
+  );
   const complaints = errors.map(complaint);
   const [first, ...others] = new Map(complaints.map((each) => [`${each.at} ${each.what}`, each])).values();
   if (!first) throw new ConfigError(place(''), `is not valid, got ${show(value)}.`, '');
-  throw new ConfigError(place(first.at), [first.what, ...others.map((each) => `[${place(each.at)}] ${each.what}`)].join('\n'), '');
+  throw new ConfigError(
+    place(first.at),
+    [first.what, ...others.map((each) => `[${place(each.at)}] ${each.what}`)].join('\n'),
+    '',
+  );
 };
 
 const compile = (schema: JsonSchema, where: string) => {
   try {
     return ajv.compile(schema);
   } catch (error) {
-    throw new ConfigError(where, `a JSON Schema of it is not valid: ${messageOf(error)}.`, 'Correct the schema.', { cause: error });
+    throw new ConfigError(where, `a JSON Schema of it is not valid: ${messageOf(error)}.`, 'Correct the schema.', {
+      cause: error,
+    });
   }
 };

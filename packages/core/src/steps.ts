@@ -1,7 +1,19 @@
 import { clampTo, perSample, sampleNorm } from './gradients.ts';
 import { tf } from './tensorflow.ts';
 import { traced } from './trees.ts';
-import type { Denoise, Image, ImageShape, Level, NoiseProcess, Scheduler, ScoreModel, Step, StepRandom, StepTensors, Tensor } from './types.ts';
+import type {
+  Denoise,
+  Image,
+  ImageShape,
+  Level,
+  NoiseProcess,
+  Scheduler,
+  ScoreModel,
+  Step,
+  StepRandom,
+  StepTensors,
+  Tensor,
+} from './types.ts';
 
 /**
  * Pure noise at the first level, [batch, ...shape]: N(0, I) on a VP process, sigma N(0, I) on a VE one
@@ -13,23 +25,35 @@ export function initialNoise(batch: number, shape: ImageShape, level: Level, ran
 }
 
 /** The model with x0hat clamped to `range`, where there is one; epsilon stays the network's. */
-export const clampedDenoiser = (model: Pick<ScoreModel, 'predict'>, range: ScoreModel['range']): Denoise => (x, level) => {
-  const prediction = model.predict(x, level);
-  return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
-};
+export const clampedDenoiser =
+  (model: Pick<ScoreModel, 'predict'>, range: ScoreModel['range']): Denoise =>
+  (x, level) => {
+    const prediction = model.predict(x, level);
+    return { ...prediction, x0hat: clampTo(range, prediction.x0hat) };
+  };
 
-/** One reverse step with a denoiser in place of the model: what a method does that only changes x0hat. Works with every scheduler. */
-export function reverseStep(scheduler: Scheduler, denoise: Denoise, xt: Image, step: StepTensors, noise: Image): { state: Image; x0hat: Image } {
+/**
+ * One reverse step with a denoiser in place of the model: what a method does that only changes x0hat. Works with every
+ * scheduler.
+ */
+export function reverseStep(
+  scheduler: Scheduler,
+  denoise: Denoise,
+  xt: Image,
+  step: StepTensors,
+  noise: Image,
+): { state: Image; x0hat: Image } {
   const prediction = denoise(xt, step.level);
-  if (scheduler.advance) return { state: scheduler.advance(denoise, xt, prediction, step, noise), x0hat: prediction.x0hat };
+  if (scheduler.advance)
+    return { state: scheduler.advance(denoise, xt, prediction, step, noise), x0hat: prediction.x0hat };
   const { mean, std } = scheduler.transition(xt, prediction, step);
   return { state: mean.add(noise.mul(std)), x0hat: prediction.x0hat };
 }
 
 /**
- * Compiles a method's step with the scheduler, and gives what to call in each step. Where the scheduler advances (Heun),
- * the last step is compiled with its `transition` instead: a second look at the model, at sigma 0, would be wasted.
- * A denoiser in `reverseStep` is then called as often as `denoiserCalls` says.
+ * Compiles a method's step with the scheduler, and gives what to call in each step. Where the scheduler advances
+ * (Heun), the last step is compiled with its `transition` instead: a second look at the model, at sigma 0, would be
+ * wasted. A denoiser in `reverseStep` is then called as often as `denoiserCalls` says.
  */
 export function compileSteps<F>(scheduler: Scheduler, compile: (scheduler: Scheduler) => F): (step: Step) => F {
   const usual = compile(scheduler);
@@ -39,7 +63,8 @@ export function compileSteps<F>(scheduler: Scheduler, compile: (scheduler: Sched
 }
 
 /** Calls of the denoiser in `steps` steps: one each, and with Heun a second one in all but the last. */
-export const denoiserCalls = ({ advance }: Scheduler, steps: number): number => (advance === undefined ? steps : 2 * steps - 1);
+export const denoiserCalls = ({ advance }: Scheduler, steps: number): number =>
+  advance === undefined ? steps : 2 * steps - 1;
 
 /** What is added to a length, so that the direction of a zero vector is finite; the guard of the released DSG code. */
 const DIRECTION_GUARD = 1e-8;
@@ -50,13 +75,19 @@ const DIRECTION_GUARD = 1e-8;
  */
 export const noiseRadius = (std: Tensor, like: Image): Tensor => sampleNorm(std.mul(like.onesLike()));
 
-/** The point at distance `radius` [B] from `center` in the direction of `offset`, per sample; `center` where `offset` is zero. [B, H, W, C] */
+/**
+ * The point at distance `radius` [B] from `center` in the direction of `offset`, per sample; `center` where `offset` is
+ * zero. [B, H, W, C]
+ */
 export function onSphere(center: Image, radius: Tensor, offset: Image): Image {
   const length = radius.div(sampleNorm(offset).add(DIRECTION_GUARD));
   return center.add(offset.mul(perSample(length, offset)));
 }
 
-/** Whether a scheduler's steps are random: methods that move within the noise of a step can do nothing in deterministic ones (DDIM, eta 0). */
+/**
+ * Whether a scheduler's steps are random: methods that move within the noise of a step can do nothing in deterministic
+ * ones (DDIM, eta 0).
+ */
 export function addsNoise(scheduler: Scheduler, process: NoiseProcess): boolean {
   const [first] = scheduler.levels(process);
   if (first === undefined) return false;

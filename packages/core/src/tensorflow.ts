@@ -1,6 +1,6 @@
 /**
- * The one place where TensorFlow.js is set up: the plain `cpu` backend, the gradients of all kernels, and the chained methods
- * (`x.sub(y)`) that the project's code uses. Everything else imports `tf` from `@tweedie/core`.
+ * The one place where TensorFlow.js is set up: the plain `cpu` backend, the gradients of all kernels, and the chained
+ * methods (`x.sub(y)`) that the project's code uses. Everything else imports `tf` from `@tweedie/core`.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';

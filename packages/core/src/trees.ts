@@ -24,7 +24,8 @@ export function leavesOf(tree: TensorTree): (Tensor | number)[] {
   return leaves;
 }
 
-export const tensorsOf = (tree: TensorTree): Tensor[] => leavesOf(tree).filter((leaf): leaf is Tensor => typeof leaf !== 'number');
+export const tensorsOf = (tree: TensorTree): Tensor[] =>
+  leavesOf(tree).filter((leaf): leaf is Tensor => typeof leaf !== 'number');
 
 /** The tree that a traced function sees: its numbers have become scalar tensors. */
 export function traced<T extends TensorTree>(tree: T): Traced<T> {
@@ -33,8 +34,8 @@ export function traced<T extends TensorTree>(tree: T): Traced<T> {
 }
 
 /**
- * Puts trees of one structure on top of each other along a new leading axis; the caller owns the result. Numbers have no such axis and must
- * be the same in all trees: a RangeError says which is not.
+ * Puts trees of one structure on top of each other along a new leading axis; the caller owns the result. Numbers have
+ * no such axis and must be the same in all trees: a RangeError says which is not.
  */
 export function stackTrees(trees: readonly TensorTree[]): TensorTree {
   const [first] = trees;
@@ -46,7 +47,10 @@ export function stackTrees(trees: readonly TensorTree[]): TensorTree {
     const column = rows.map((row) => at(row, index, 'leaf'));
     if (typeof leaf !== 'number') return tf.stack(column as Tensor[]);
     const other = column.find((value) => value !== leaf);
-    if (other !== undefined) throw new RangeError(`stackTrees: leaf ${index} is ${leaf} here and ${String(other)} there; what differs must be a tensor.`);
+    if (other !== undefined)
+      throw new RangeError(
+        `stackTrees: leaf ${index} is ${leaf} here and ${String(other)} there; what differs must be a tensor.`,
+      );
     return leaf;
   });
 }
@@ -59,15 +63,22 @@ export function signatureOf(tree: TensorTree): string {
   if (typeof tree === 'number') return 'n';
   if (isTensor(tree)) return `${tree.dtype}[${tree.shape.join()}]`;
   if (Array.isArray(tree)) return `(${tree.map(signatureOf).join()})`;
-  if (typeof tree !== 'object' || tree === null) throw new TypeError(`a compiled function takes tensors, numbers, and lists and objects of them; got ${String(tree)}.`);
-  return `{${Object.entries(tree).map(([key, node]) => `${key}:${signatureOf(node)}`).join()}}`;
+  if (typeof tree !== 'object' || tree === null)
+    throw new TypeError(
+      `a compiled function takes tensors, numbers, and lists and objects of them; got ${String(tree)}.`,
+    );
+  return `{${Object.entries(tree)
+    .map(([key, node]) => `${key}:${signatureOf(node)}`)
+    .join()}}`;
 }
 
 /** Images [H, W, C] of one shape as a batch, [B, H, W, C]; the caller owns it. */
 export function stackImages(images: readonly Tensor[]): Image {
   const batch = tf.stack([...images]);
   if (isImage(batch)) return batch;
-  throw new RangeError(`stackImages: images [height, width, channels] are wanted, got ${showShape(batch.shape.slice(1))}.`);
+  throw new RangeError(
+    `stackImages: images [height, width, channels] are wanted, got ${showShape(batch.shape.slice(1))}.`,
+  );
 }
 
 /** The number of rows of a batch: the length of its first axis. */

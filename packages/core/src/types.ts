@@ -22,11 +22,21 @@ export type ImageShape = readonly [height: number, width: number, channels: numb
 /** Anything made of tensors. A number is a scalar that may change from call to call. */
 export type TensorTree = Tensor | number | readonly TensorTree[] | { readonly [key: string]: TensorTree };
 /** What stands for a tree inside a compiled function: numbers have become scalar tensors. */
-export type Traced<T> = [TensorTree] extends [T] ? T : T extends number ? Scalar : T extends Tensor ? T : { readonly [K in keyof T]: Traced<T[K]> };
+export type Traced<T> = [TensorTree] extends [T]
+  ? T
+  : T extends number
+    ? Scalar
+    : T extends Tensor
+      ? T
+      : { readonly [K in keyof T]: Traced<T[K]> };
 /** What may be passed for a traced tree: a number wherever there is a tensor. */
-export type Feed<T> = [TensorTree] extends [T] ? T : T extends Tensor ? T | number : { readonly [K in keyof T]: Feed<T[K]> };
+export type Feed<T> = [TensorTree] extends [T]
+  ? T
+  : T extends Tensor
+    ? T | number
+    : { readonly [K in keyof T]: Feed<T[K]> };
 
-// ---------------------------------------------------------------------------------------------------------------- engines
+// ------------------------------------------------------------------------------------------------------------- engines
 
 /** Calls counted in the graph that ran, in rows: a batch of 16 through the network counts 16 (particles included). */
 export type Cost = { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number };
@@ -46,14 +56,15 @@ export interface Engine {
   /** What ran, as results store it: library version, device, threads. */
   readonly facts: Readonly<Record<string, string | number>>;
   /**
-   * A pure function of tensors, made fast. Traced once per set of argument shapes; a tensor that it captures becomes a constant of the
-   * graph, so only model weights are captured. The results are ordinary tensors of the `cpu` backend, owned by the caller.
+   * A pure function of tensors, made fast. Traced once per set of argument shapes; a tensor that it captures becomes a
+   * constant of the graph, so only model weights are captured. The results are ordinary tensors of the `cpu` backend,
+   * owned by the caller.
    */
   compile<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R>;
   dispose?(): void;
 }
 
-// ------------------------------------------------------------------------------------------------- noise levels and models
+// --------------------------------------------------------------------------------------------- noise levels and models
 
 /**
  * A noise level: xt = signal * x0 + noise * eps, sigma = noise / signal, alphaBar = 1 / (1 + sigma^2).
@@ -117,7 +128,7 @@ export interface ScoreModel {
   dispose?(): void;
 }
 
-// ---------------------------------------------------------------------------------------------------------------- operators
+// ----------------------------------------------------------------------------------------------------------- operators
 
 /** A linear operator A = U diag(q) V^T with V square; `q` is zero on directions that A does not see. Batched, pure. */
 export interface SpectralForm {
@@ -171,7 +182,7 @@ export interface Operator<P extends TensorTree = TensorTree> {
   shapeNoise?(noise: Measurement, drawn: P): Measurement;
 }
 
-// --------------------------------------------------------------------------------------------------------------- schedulers
+// ---------------------------------------------------------------------------------------------------------- schedulers
 
 export type Coefficients = { readonly [name: string]: number };
 /** One move from `level` to `next`, every coefficient in float64. Passed to compiled functions as it is. */
@@ -207,7 +218,7 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
   advance?(denoise: Denoise, xt: Image, prediction: Prediction, step: StepTensors<C>, noise: Image): Image;
 }
 
-// ----------------------------------------------------------------------------------------------------------------- guidance
+// ------------------------------------------------------------------------------------------------------------ guidance
 
 /** A batch of problems of one operator and noise level, [B, ...] each; rows may differ in image and mask. */
 export type Measured = { readonly y: Measurement; readonly sigmaY: number; readonly drawn: TensorTree };
@@ -243,9 +254,13 @@ export interface Sampler<S extends TensorTree = Image> {
 }
 
 /** What a step hands back; `scalars` are [B] each. The loop owns and disposes all of it. */
-export type Stepped<S> = { readonly state: S; readonly x0hat?: Image; readonly scalars?: { readonly [name: string]: Tensor } };
+export type Stepped<S> = {
+  readonly state: S;
+  readonly x0hat?: Image;
+  readonly scalars?: { readonly [name: string]: Tensor };
+};
 
-// ------------------------------------------------------------------------------------------------------------ random numbers
+// ------------------------------------------------------------------------------------------------------ random numbers
 
 /** Random numbers of one stream, by purpose (drawing an operator, measurement noise): same key, same numbers. */
 export interface KeyedRandom {
@@ -265,7 +280,7 @@ export interface StepRandom {
   uniform(purpose: string, shape: readonly number[]): Tensor;
 }
 
-// --------------------------------------------------------------------------------------------------------- metrics, data sets
+// -------------------------------------------------------------------------------------------------- metrics, data sets
 
 /** Plugin kind `metric`: one number per sample. */
 export interface Metric {

@@ -8,7 +8,9 @@ it('every chained method that TensorFlow.js declares is there', () => {
   const folder = join(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-core')), 'public/chained_ops');
   const declared = readdirSync(folder)
     .filter((file) => file.endsWith('.d.ts') && !file.startsWith('register_all'))
-    .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(/^        (\w+)[<(]/gm)].map(([, name]) => name!));
+    .flatMap((file) =>
+      [...readFileSync(join(folder, file), 'utf8').matchAll(/^        (\w+)[<(]/gm)].map(([, name]) => name!),
+    );
   expect(declared.length).toBeGreaterThan(100);
   const prototype = tf.Tensor.prototype as unknown as Record<string, unknown>;
   expect(declared.filter((name) => typeof prototype[name] !== 'function')).toEqual([]);

@@ -15,21 +15,53 @@ const write = (path: string, text: string): string => {
   writeFileSync(file, text);
   return file;
 };
-const options = { type: 'object', additionalProperties: false, properties: { size: { type: 'integer', default: 4, description: 'a size' } } };
+const options = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { size: { type: 'integer', default: 4, description: 'a size' } },
+};
 const plugin = (kind: string, id: string, code: string): void => {
   const folder = `${kind}-${id}`;
   write(`${folder}/plugin.json`, JSON.stringify({ kind, id, export: id, title: id, options }));
-  write(`${folder}/package.json`, JSON.stringify({ name: `trial-${folder}`, version: '1.0.0', type: 'module', exports: { '.': { '@tweedie/source': './src/index.ts', default: './no.js' } } }));
+  write(
+    `${folder}/package.json`,
+    JSON.stringify({
+      name: `trial-${folder}`,
+      version: '1.0.0',
+      type: 'module',
+      exports: { '.': { '@tweedie/source': './src/index.ts', default: './no.js' } },
+    }),
+  );
   write(`${folder}/src/index.ts`, code);
 };
-plugin('dataset', 'numbers', 'export const numbers = ({ size }) => ({ size, imageShape: [1, 1, 1], dispose() { globalThis.disposed.push("numbers") } });');
-plugin('model', 'nested', 'export const nested = async ({ size }, context) => ({ size, files: context.files, data: await context.plugin("dataset", { id: "numbers", options: { size } }), dispose() { globalThis.disposed.push("nested") } });');
+plugin(
+  'dataset',
+  'numbers',
+  'export const numbers = ({ size }) => ({ size, imageShape: [1, 1, 1], dispose() { globalThis.disposed.push("numbers") } });',
+);
+plugin(
+  'model',
+  'nested',
+  'export const nested = async ({ size }, context) => ({ size, files: context.files, data: await context.plugin("dataset", { id: "numbers", options: { size } }), dispose() { globalThis.disposed.push("nested") } });',
+);
 plugin('operator', 'shaped', 'export const shaped = (options, { imageShape }) => ({ measurementShape: imageShape });');
 plugin('metric', 'broken', 'export const broken = (; ');
 plugin('metric', 'nameless', 'export const other = 3;');
 plugin('metric', 'refusing', 'export const refusing = () => { throw new TypeError("cannot be made") };');
-const names = ['dataset/numbers', 'model/nested', 'operator/shaped', 'metric/broken', 'metric/nameless', 'metric/refusing'];
-const registry = loadRegistries([write('registry.json', JSON.stringify({ plugins: Object.fromEntries(names.map((name) => [name, `./${name.replace('/', '-')}`])) }))]);
+const names = [
+  'dataset/numbers',
+  'model/nested',
+  'operator/shaped',
+  'metric/broken',
+  'metric/nameless',
+  'metric/refusing',
+];
+const registry = loadRegistries([
+  write(
+    'registry.json',
+    JSON.stringify({ plugins: Object.fromEntries(names.map((name) => [name, `./${name.replace('/', '-')}`])) }),
+  ),
+]);
 
 const files = {} as Files;
 const state = globalThis as { disposed?: string[] };
@@ -39,7 +71,10 @@ beforeEach(() => {
   container = createContainer({ registry, files });
 });
 const failure = async (promise: Promise<unknown>): Promise<string> => {
-  const error = await promise.then(() => expect.unreachable(), (error: Error) => error);
+  const error = await promise.then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  );
   expect(error.name).toBe('ConfigError');
   return error.message.replaceAll(root, '');
 };
@@ -73,10 +108,18 @@ it('gives options without importing code', () => {
 });
 
 it('says what is wrong, with names', async () => {
-  expect(await failure(container.plugin('dataset', { id: 'number' }))).toMatchInlineSnapshot(`"[dataset] there is no dataset "number". Did you mean "numbers"?"`);
-  expect(await failure(container.plugin('dataset', { id: 'numbers', options: { size: 0.5 } }))).toMatchInlineSnapshot(`"[dataset/numbers /size] must be integer, got 0.5."`);
-  expect(await failure(container.plugin('metric', { id: 'broken' }))).toMatch(/^\[metric\/broken\] the package trial-metric-broken cannot be imported from /);
-  expect(await failure(container.plugin('metric', { id: 'nameless' }))).toMatchInlineSnapshot(`"[metric/nameless] the package trial-metric-nameless exports no function nameless; it exports other. Correct "export" in its plugin.json."`);
+  expect(await failure(container.plugin('dataset', { id: 'number' }))).toMatchInlineSnapshot(
+    `"[dataset] there is no dataset "number". Did you mean "numbers"?"`,
+  );
+  expect(await failure(container.plugin('dataset', { id: 'numbers', options: { size: 0.5 } }))).toMatchInlineSnapshot(
+    `"[dataset/numbers /size] must be integer, got 0.5."`,
+  );
+  expect(await failure(container.plugin('metric', { id: 'broken' }))).toMatch(
+    /^\[metric\/broken\] the package trial-metric-broken cannot be imported from /,
+  );
+  expect(await failure(container.plugin('metric', { id: 'nameless' }))).toMatchInlineSnapshot(
+    `"[metric/nameless] the package trial-metric-nameless exports no function nameless; it exports other. Correct "export" in its plugin.json."`,
+  );
 });
 
 it('passes on what a factory throws', async () => {

@@ -1,12 +1,25 @@
 import {
-  epsilonFromX0, fromEpsilonNetwork, fromVe, type Image, noiseProcess, predictionFromEpsilon, predictionFromScore, predictionFromX0, type Scalar, scoreFromEpsilon, tf, toVe, traced,
+  epsilonFromX0,
+  fromEpsilonNetwork,
+  fromVe,
+  type Image,
+  noiseProcess,
+  predictionFromEpsilon,
+  predictionFromScore,
+  predictionFromX0,
+  type Scalar,
+  scoreFromEpsilon,
+  tf,
+  toVe,
+  traced,
 } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { relativeError } from './float64.ts';
 
 const xt = tf.tensor4d([0.5, -1.2, 0.3, 2, -0.7, 0.1], [1, 1, 2, 3]);
 const x0hat = tf.tensor4d([0.2, -0.9, 0.1, 0.8, 0.4, -0.3], [1, 1, 2, 3]);
-const near = (got: Image, expected: Image, tolerance = 2e-6) => expect(relativeError(got.dataSync(), expected.dataSync())).toBeLessThan(tolerance);
+const near = (got: Image, expected: Image, tolerance = 2e-6) =>
+  expect(relativeError(got.dataSync(), expected.dataSync())).toBeLessThan(tolerance);
 
 describe.each(['vp', 've'] as const)('a prediction on a %s process', (kind) => {
   const process = noiseProcess({ kind });
@@ -20,7 +33,13 @@ describe.each(['vp', 've'] as const)('a prediction on a %s process', (kind) => {
     near(predictionFromEpsilon(xt, epsilon, level).x0hat, x0hat);
     const score = scoreFromEpsilon(epsilon, level);
     // N(xt; signal x0hat, noise^2 I)
-    near(score, x0hat.mul(signal).sub(xt).div(noise ** 2));
+    near(
+      score,
+      x0hat
+        .mul(signal)
+        .sub(xt)
+        .div(noise ** 2),
+    );
     near(predictionFromScore(xt, score, level).x0hat, x0hat);
     near(predictionFromScore(xt, score, level).epsilon, epsilon);
   });
@@ -53,7 +72,12 @@ describe('an epsilon network', () => {
     const { x0hat: got, epsilon, varianceFraction } = model.predict(xt, traced(level));
     const { x, t } = seen.at(-1)!;
     expect(t).toBeCloseTo(level.t, 4);
-    expect(relativeError(x, [...xt.dataSync()].map((value) => value / level.signal / Math.sqrt(1 + 0.05 ** 2)))).toBeLessThan(1e-6);
+    expect(
+      relativeError(
+        x,
+        [...xt.dataSync()].map((value) => value / level.signal / Math.sqrt(1 + 0.05 ** 2)),
+      ),
+    ).toBeLessThan(1e-6);
     expect(relativeError(epsilon.dataSync(), constant)).toBeLessThan(1e-6);
     near(got, xt.div(level.signal).sub(tf.tensor4d(constant, [1, 1, 2, 3]).mul(0.05)));
     expect(varianceFraction).toBeDefined();
@@ -66,9 +90,17 @@ describe('an epsilon network', () => {
     const { x0hat: got, epsilon } = model.predict(xt, traced(level));
     const { x, t } = seen.at(-1)!;
     expect(t).toBe(0);
-    expect(relativeError(x, [...xt.dataSync()].map((value) => value / level.signal / Math.sqrt(1 + first ** 2)))).toBeLessThan(1e-6);
+    expect(
+      relativeError(
+        x,
+        [...xt.dataSync()].map((value) => value / level.signal / Math.sqrt(1 + first ** 2)),
+      ),
+    ).toBeLessThan(1e-6);
     // Not z - sigma epsilon: what is kept is the score -epsilon / sigma_0.
     near(got, xt.div(level.signal).sub(tf.tensor4d(constant, [1, 1, 2, 3]).mul(0.004 ** 2 / first)), 1e-7);
-    near(scoreFromEpsilon(epsilon, traced(level)).mul(level.signal), tf.tensor4d(constant, [1, 1, 2, 3]).mul(-1 / first));
+    near(
+      scoreFromEpsilon(epsilon, traced(level)).mul(level.signal),
+      tf.tensor4d(constant, [1, 1, 2, 3]).mul(-1 / first),
+    );
   });
 });

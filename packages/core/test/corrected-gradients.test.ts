@@ -11,7 +11,19 @@ function bothSides(fn: (x: Tensor) => Tensor, shape: number[]): [number, number]
 
 describe('gradients that TensorFlow.js has wrong are adjoints', () => {
   it.each(['reflect', 'symmetric'] as const)('mirrorPad, %s', (mode) => {
-    const [forward, back] = bothSides((x) => tf.mirrorPad(x, [[2, 1], [0, 3], [0, 0]], mode), [3, 4, 2]);
+    const [forward, back] = bothSides(
+      (x) =>
+        tf.mirrorPad(
+          x,
+          [
+            [2, 1],
+            [0, 3],
+            [0, 0],
+          ],
+          mode,
+        ),
+      [3, 4, 2],
+    );
     expect(back).toBeCloseTo(forward, 4);
   });
 

@@ -3,7 +3,11 @@ import { covarianceOf, type GaussianMixture, keyedRandom } from '@tweedie/core';
 import { cholesky, solveLower } from '../src/linalg.ts';
 
 /** A seeded mixture over d entries. */
-export function randomMixture(kind: 'isotropic' | 'shared' | 'diagonal' | 'full', count: number, d: number): GaussianMixture {
+export function randomMixture(
+  kind: 'isotropic' | 'shared' | 'diagonal' | 'full',
+  count: number,
+  d: number,
+): GaussianMixture {
   const random = keyedRandom(`mixture ${kind}`);
   const raw = random.uniform('weights', count).map((u) => 0.3 + u);
   const weights = raw.map((w) => w / raw.reduce((a, b) => a + b, 0));
@@ -34,11 +38,19 @@ export function randomMixture(kind: 'isotropic' | 'shared' | 'diagonal' | 'full'
 }
 
 /** ln sum_k w_k N(x; m_k, C_k) and its gradient, for full matrices given as a list. */
-function mixtureDensity(weights: ArrayLike<number>, means: readonly Float64Array[], covariances: readonly Float64Array[], x: Float64Array) {
+function mixtureDensity(
+  weights: ArrayLike<number>,
+  means: readonly Float64Array[],
+  covariances: readonly Float64Array[],
+  x: Float64Array,
+) {
   const d = x.length;
   const parts = means.map((mean, k) => {
     const lower = cholesky(covariances[k]!, d)!;
-    const white = solveLower(lower, x.map((value, i) => value - mean[i]!));
+    const white = solveLower(
+      lower,
+      x.map((value, i) => value - mean[i]!),
+    );
     let log = Math.log(weights[k]!) - (d / 2) * Math.log(2 * Math.PI);
     for (let i = 0; i < d; i++) log -= white[i]! ** 2 / 2 + Math.log(lower[i * d + i]!);
     // C^-1 (x - m) = L^-T white.
@@ -65,18 +77,32 @@ export function noisedDensity(prior: GaussianMixture, noise: Float64Array, x: Fl
   return mixtureDensity(prior.weights, means, covariances, x);
 }
 
-/** ln p(z, y) for z = x0 + sigma n and y = A x0 + sigmaY n', A [m, d]: one Gaussian per component in d + m dimensions. */
-export function jointLogDensity(prior: GaussianMixture, a: Float64Array, sigma: number, sigmaY: number, z: Float64Array, y: Float64Array): number {
+/**
+ * ln p(z, y) for z = x0 + sigma n and y = A x0 + sigmaY n', A [m, d]: one Gaussian per component in d + m dimensions.
+ */
+export function jointLogDensity(
+  prior: GaussianMixture,
+  a: Float64Array,
+  sigma: number,
+  sigmaY: number,
+  z: Float64Array,
+  y: Float64Array,
+): number {
   const d = z.length;
   const m = y.length;
   const n = d + m;
   // Rows of [I; A].
-  const row = (i: number) => Float64Array.from({ length: d }, (_, j) => (i < d ? Number(i === j) : a[(i - d) * d + j]!));
+  const row = (i: number) =>
+    Float64Array.from({ length: d }, (_, j) => (i < d ? Number(i === j) : a[(i - d) * d + j]!));
   const rows = Array.from({ length: n }, (_, i) => row(i));
-  const means = Array.from(prior.weights, (_, k) => Float64Array.from(rows, (r) => r.reduce((sum, value, j) => sum + value * prior.means[k * d + j]!, 0)));
+  const means = Array.from(prior.weights, (_, k) =>
+    Float64Array.from(rows, (r) => r.reduce((sum, value, j) => sum + value * prior.means[k * d + j]!, 0)),
+  );
   const covariances = means.map((_, k) => {
     const c = covarianceOf(prior, k);
-    const half = rows.map((r) => Float64Array.from({ length: d }, (_, j) => r.reduce((sum, value, i) => sum + value * c[i * d + j]!, 0)));
+    const half = rows.map((r) =>
+      Float64Array.from({ length: d }, (_, j) => r.reduce((sum, value, i) => sum + value * c[i * d + j]!, 0)),
+    );
     return Float64Array.from({ length: n * n }, (_, index) => {
       const [i, j] = [Math.floor(index / n), index % n];
       const noise = i !== j ? 0 : i < d ? sigma ** 2 : sigmaY ** 2;

@@ -1,5 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { eagerEngine, type Image, meteredModel, noiseProcess, sampleNorm, stopGradient, tf, valueAndGrad, type ScoreModel, type LevelTensors, type Tensor } from '@tweedie/core';
+import {
+  eagerEngine,
+  type Image,
+  meteredModel,
+  noiseProcess,
+  sampleNorm,
+  stopGradient,
+  tf,
+  valueAndGrad,
+  type ScoreModel,
+  type LevelTensors,
+  type Tensor,
+} from '@tweedie/core';
 
 describe('valueAndGrad', () => {
   it('gives value, gradient and what was computed on the way, and leaks nothing', () => {
@@ -16,7 +28,11 @@ describe('valueAndGrad', () => {
 
   it('stopGradient hides a value from the tape', () => {
     const x = tf.tensor1d([2]);
-    expect(tf.grad((v: Tensor) => v.mul(stopGradient(v)))(x).dataSync()[0]).toBe(2);
+    expect(
+      tf
+        .grad((v: Tensor) => v.mul(stopGradient(v)))(x)
+        .dataSync()[0],
+    ).toBe(2);
   });
 });
 

@@ -1,8 +1,20 @@
-import { type LevelPair, linearBetas, noiseProcess, polynomialSigmas, respacedLevels, reverseCoefficients, spaceTimesteps } from '@tweedie/core';
+import {
+  type LevelPair,
+  linearBetas,
+  noiseProcess,
+  polynomialSigmas,
+  respacedLevels,
+  reverseCoefficients,
+  spaceTimesteps,
+} from '@tweedie/core';
 import { fixtureReport, readFixtureJson, readFixtureTensors, stepsOfSchedule } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
-type Schedules = { tensors: string; respacing: Record<string, number[]>; levelMaps: { sigma: number[]; interpolatedLogSigma: number[] } & Record<string, number[] | string> };
+type Schedules = {
+  tensors: string;
+  respacing: Record<string, number[]>;
+  levelMaps: { sigma: number[]; interpolatedLogSigma: number[] } & Record<string, number[] | string>;
+};
 
 const { tensors: file, respacing, levelMaps } = readFixtureJson<Schedules>('methods', 'schedules.json');
 const tensors = readFixtureTensors('methods', file);
@@ -12,7 +24,9 @@ const process = noiseProcess();
 /** 1e-12 relative, or 2e-16 where 1 - alphaBar has lost more than that already. */
 function agrees(got: readonly number[], expected: ArrayLike<number | bigint>): void {
   expect(got.length).toBe(expected.length);
-  const worst = got.map((value, i) => Math.abs(value - Number(expected[i])) / Math.max(2e-16, 1e-12 * Math.abs(Number(expected[i]))));
+  const worst = got.map(
+    (value, i) => Math.abs(value - Number(expected[i])) / Math.max(2e-16, 1e-12 * Math.abs(Number(expected[i]))),
+  );
   expect(Math.max(...worst)).toBeLessThanOrEqual(1);
 }
 
@@ -42,13 +56,19 @@ for (const name of names.filter((each) => !each.startsWith('daps/'))) {
 for (const [steps, expected] of Object.entries(respacing)) {
   report.case(`respacing/${steps}`, () => expect(spaceTimesteps(1000, Number(steps))).toEqual(expected));
 }
-report.case('levelMaps/interpolatedLogSigma', () => agrees(levelMaps.sigma.map((sigma) => process.levelAt(sigma).t), levelMaps.interpolatedLogSigma));
+report.case('levelMaps/interpolatedLogSigma', () =>
+  agrees(
+    levelMaps.sigma.map((sigma) => process.levelAt(sigma).t),
+    levelMaps.interpolatedLogSigma,
+  ),
+);
 // docs/methods.md 4.8: the annealing grids of DAPS, spaced like scheduler/edm's.
 const annealing: Readonly<Record<string, () => readonly number[]>> = {
   'daps/annealingMain': () => [...polynomialSigmas(100, 0.1, 201, 7).slice(0, -1), 0],
   'daps/annealingLegacy': () => [...polynomialSigmas(100, 0.1, 200, 7), 0],
 };
-for (const name of names.filter((each) => each.startsWith('daps/'))) report.case(name, () => agrees(annealing[name]!(), tensors.get(name)!.data));
+for (const name of names.filter((each) => each.startsWith('daps/')))
+  report.case(name, () => agrees(annealing[name]!(), tensors.get(name)!.data));
 // Released DAPS asks the network half an index too high, and above the trained range near the top
 // (docs/methods.md 1.6).
 report.missing('continuous map of levels to timesteps', ['levelMaps/dapsContinuous']);

@@ -1,4 +1,13 @@
-import { alphaBarsOf, cosineBetas, linearBetas, noiseProcess, respacedLevels, reverseCoefficients, spaceTimesteps, type LevelPair } from '@tweedie/core';
+import {
+  alphaBarsOf,
+  cosineBetas,
+  linearBetas,
+  noiseProcess,
+  respacedLevels,
+  reverseCoefficients,
+  spaceTimesteps,
+  type LevelPair,
+} from '@tweedie/core';
 import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
@@ -7,7 +16,12 @@ type Selected = { index: number[] } & Record<string, number[]>;
 type Table = { betas: number[]; alphas_cumprod?: number[]; selected?: Selected };
 type Respaced = Required<Table> & { timestep_map: number[] };
 type Sections = { original_steps: number; spec: string; timesteps: number[] };
-type SigmaToT = { sigma: number[]; nearest_index?: number[]; log_interpolated_t?: number[]; continuous_999u?: number[] };
+type SigmaToT = {
+  sigma: number[];
+  nearest_index?: number[];
+  log_interpolated_t?: number[];
+  continuous_999u?: number[];
+};
 
 const { description: _, ...listed } = readFixtureJson<Record<string, unknown>>('schedules', 'schedules.json');
 const report = fixtureReport('schedules', 'levels');
@@ -19,7 +33,10 @@ function agrees(got: ArrayLike<number>, expected: readonly number[]): void {
   expect(Math.max(...worst)).toBeLessThanOrEqual(1);
 }
 
-/** What this repository has for each field of the fixtures. The bounds of the learned-range variance are scheduler/ddpm's. */
+/**
+ * What this repository has for each field of the fixtures. The bounds of the learned-range variance are
+ * scheduler/ddpm's.
+ */
 const fields: Readonly<Record<string, (pair: LevelPair) => number>> = {
   betas: ({ level, next }) => reverseCoefficients(level, next).beta,
   alphas_cumprod: ({ level }) => level.alphaBar,
@@ -40,7 +57,10 @@ function selectedCases(name: string, pairs: () => readonly LevelPair[], { index,
       const value = fields[field];
       expect(value, `unknown field ${field}`).toBeDefined();
       const ascending = pairs().toReversed();
-      agrees(index.map((i) => value!(ascending[i]!)), values);
+      agrees(
+        index.map((i) => value!(ascending[i]!)),
+        values,
+      );
     });
   }
 }
@@ -54,10 +74,14 @@ function tableCases(name: string, expected: Table): void {
     agrees(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps), expected.betas);
   });
   if (scaled !== undefined) return;
-  if (expected.alphas_cumprod) report.case(`${name}/alphas_cumprod`, () => {
-    agrees(process().table.map(({ alphaBar }) => alphaBar), expected.alphas_cumprod!);
-    agrees(alphaBarsOf(expected.betas), expected.alphas_cumprod!);
-  });
+  if (expected.alphas_cumprod)
+    report.case(`${name}/alphas_cumprod`, () => {
+      agrees(
+        process().table.map(({ alphaBar }) => alphaBar),
+        expected.alphas_cumprod!,
+      );
+      agrees(alphaBarsOf(expected.betas), expected.alphas_cumprod!);
+    });
   if (expected.selected) selectedCases(name, () => respacedLevels(process(), trainingSteps), expected.selected);
 }
 
@@ -72,7 +96,9 @@ function respacedCases(name: string, schedule: 'linear' | 'cosine', group: Recor
       expect(ascending().map(({ index }) => index)).toEqual(expected.timestep_map.map((_, i) => i));
     });
     report.case(`${name}/${key}/betas`, () => agrees(ascending().map(fields['betas']!), expected.betas));
-    report.case(`${name}/${key}/alphas_cumprod`, () => agrees(ascending().map(fields['alphas_cumprod']!), expected.alphas_cumprod));
+    report.case(`${name}/${key}/alphas_cumprod`, () =>
+      agrees(ascending().map(fields['alphas_cumprod']!), expected.alphas_cumprod),
+    );
     selectedCases(`${name}/${key}`, pairs, expected.selected);
   }
 }
@@ -87,22 +113,33 @@ for (const [name, content] of Object.entries(listed)) {
       break;
     case 'sections':
       for (const { original_steps, spec, timesteps } of content as Sections[]) {
-        report.case(`sections/${original_steps}/${spec}`, () => expect(spaceTimesteps(original_steps, spec)).toEqual(timesteps));
+        report.case(`sections/${original_steps}/${spec}`, () =>
+          expect(spaceTimesteps(original_steps, spec)).toEqual(timesteps),
+        );
       }
       break;
     case 'impossible':
       for (const { original_steps, spec } of content as Omit<Sections, 'timesteps'>[]) {
-        report.case(`impossible/${original_steps}/${spec}`, () => expect(() => spaceTimesteps(original_steps, spec)).toThrow(/^\[schedule\] .*Give/));
+        report.case(`impossible/${original_steps}/${spec}`, () =>
+          expect(() => spaceTimesteps(original_steps, spec)).toThrow(/^\[schedule\] .*Give/),
+        );
       }
       break;
     case 'sigma_to_t': {
       const { sigma, log_interpolated_t: expected, ...others } = content as SigmaToT;
       const process = noiseProcess();
-      if (expected) report.case('sigma_to_t/log_interpolated_t', () => agrees(sigma.map((each) => process.levelAt(each).t), expected));
+      if (expected)
+        report.case('sigma_to_t/log_interpolated_t', () =>
+          agrees(
+            sigma.map((each) => process.levelAt(each).t),
+            expected,
+          ),
+        );
       // Other maps from noise level to timestep: the nearest index is DiffPIR's; the continuous one of released DAPS is
       // half an index off (docs/methods.md 1.6).
       if (others.nearest_index) report.awaits('guidance/diffpir', ['sigma_to_t/nearest_index']);
-      if (others.continuous_999u) report.missing('continuous map of levels to timesteps', ['sigma_to_t/continuous_999u']);
+      if (others.continuous_999u)
+        report.missing('continuous map of levels to timesteps', ['sigma_to_t/continuous_999u']);
       break;
     }
     default:

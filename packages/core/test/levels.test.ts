@@ -1,4 +1,18 @@
-import { ConfigError, cosineBetas, geometricProcess, geometricSigmas, levelsThrough, noiseProcess, polynomialSigmas, respacedLevels, reverseCoefficients, sigmaRange, spaceTimesteps, veProcess, vpProcessOfAlphaBars } from '@tweedie/core';
+import {
+  ConfigError,
+  cosineBetas,
+  geometricProcess,
+  geometricSigmas,
+  levelsThrough,
+  noiseProcess,
+  polynomialSigmas,
+  respacedLevels,
+  reverseCoefficients,
+  sigmaRange,
+  spaceTimesteps,
+  veProcess,
+  vpProcessOfAlphaBars,
+} from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
 describe('the linear VP table', () => {
@@ -52,7 +66,12 @@ describe('respacing', () => {
     [100, [0, 5, 10, 15, 20, 25], [775, 798, 825, 857, 899, 999], 33469],
   ])('quad%i is dense where the noise is low', (count, first, last, sum) => {
     const kept = spaceTimesteps(1000, `quad${count}`);
-    expect([kept.length, kept.slice(0, 6), kept.slice(-6), kept.reduce((a, b) => a + b)]).toEqual([count, first, last, sum]);
+    expect([kept.length, kept.slice(0, 6), kept.slice(-6), kept.reduce((a, b) => a + b)]).toEqual([
+      count,
+      first,
+      last,
+      sum,
+    ]);
   });
 
   it('quad1 is pure noise and then the end, quad501 the most that 1000 levels give', () => {
@@ -61,7 +80,9 @@ describe('respacing', () => {
   });
 
   it('has the betas of docs/methods.md 1.2', () => {
-    const betas = respacedLevels(noiseProcess(), 100).toReversed().map(({ level, next }) => reverseCoefficients(level, next).beta);
+    const betas = respacedLevels(noiseProcess(), 100)
+      .toReversed()
+      .map(({ level, next }) => reverseCoefficients(level, next).beta);
     expect(betas[0]).toBeCloseTo(1e-4, 9);
     expect(betas[1]).toBeCloseTo(2.0936e-3, 6);
     expect(betas[50]).toBeCloseTo(0.10526, 5);
@@ -80,29 +101,46 @@ describe('respacing', () => {
     [1001, 'cannot take 1001 steps out of a section of 1000 levels. Give an integer from 1 to 1000.'],
     [2.5, 'cannot take 2.5 steps'],
     ['ddim37', 'no integer stride over 1000 levels gives 37 steps. Give a number of steps without the ddim prefix.'],
-    ['fast', "steps 'fast' is not understood. Give a number, 'ddimN', 'quadN', or counts per section such as '10,20,30'."],
-    ['quad0', "'quad0' over 1000 levels would visit one of them twice. Give 1 to 501 steps, or a number without the quad prefix."],
-    ['quad502', "'quad502' over 1000 levels would visit one of them twice. Give 1 to 501 steps, or a number without the quad prefix."],
+    [
+      'fast',
+      "steps 'fast' is not understood. Give a number, 'ddimN', 'quadN', or counts per section such as '10,20,30'.",
+    ],
+    [
+      'quad0',
+      "'quad0' over 1000 levels would visit one of them twice. Give 1 to 501 steps, or a number without the quad prefix.",
+    ],
+    [
+      'quad502',
+      "'quad502' over 1000 levels would visit one of them twice. Give 1 to 501 steps, or a number without the quad prefix.",
+    ],
   ])('refuses %s', (spacing, message) => {
     expect(() => spaceTimesteps(1000, spacing)).toThrow(ConfigError);
     expect(() => spaceTimesteps(1000, spacing)).toThrow(`[schedule] ${message}`);
   });
 });
 
-describe('noise levels of one\'s own choice', () => {
+describe("noise levels of one's own choice", () => {
   it('are spaced as told, both ends included', () => {
-    const near = (got: readonly number[], expected: readonly number[], digits: number) => got.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, digits));
+    const near = (got: readonly number[], expected: readonly number[], digits: number) =>
+      got.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, digits));
     // docs/methods.md 4.8: the inner grid of DAPS.
     near(polynomialSigmas(100, 0.01, 6, 7), [100, 33.03, 8.856, 1.748, 0.2106, 0.01], 2);
     near(polynomialSigmas(3, 1, 5, 1), [3, 2.5, 2, 1.5, 1], 12);
     near(geometricSigmas(100, 0.01, 5), [100, 10, 1, 0.1, 0.01], 12);
-    expect([polynomialSigmas(80, 0.002, 1, 7)[0], geometricSigmas(80, 0.002, 1)]).toEqual([expect.closeTo(80, 12), [80]]);
+    expect([polynomialSigmas(80, 0.002, 1, 7)[0], geometricSigmas(80, 0.002, 1)]).toEqual([
+      expect.closeTo(80, 12),
+      [80],
+    ]);
   });
 
   it('become steps that end clean', () => {
     const process = noiseProcess();
     const steps = levelsThrough(process, [3, 1, 0.1]);
-    expect(steps.map(({ index, level, next }) => [index, level.sigma, next.sigma])).toEqual([[2, 3, 1], [1, 1, 0.1], [0, 0.1, 0]]);
+    expect(steps.map(({ index, level, next }) => [index, level.sigma, next.sigma])).toEqual([
+      [2, 3, 1],
+      [1, 1, 0.1],
+      [0, 0.1, 0],
+    ]);
     expect(steps[1]!.level).toEqual(process.levelAt(1));
   });
 
@@ -113,7 +151,9 @@ describe('noise levels of one\'s own choice', () => {
     expect(sigmaRange(process, {}, { sigmaMin: 0.002, sigmaMax: 80 })).toEqual({ sigmaMin: low, sigmaMax: high });
     expect(sigmaRange(process, {}, { sigmaMin: 0.02, sigmaMax: 20 })).toEqual({ sigmaMin: 0.02, sigmaMax: 20 });
     expect(sigmaRange(process, { sigmaMin: 0.001, sigmaMax: 100 })).toEqual({ sigmaMin: 0.001, sigmaMax: 100 });
-    expect(() => sigmaRange(process, { sigmaMin: 3, sigmaMax: 2 })).toThrow('[schedule] sigmaMin 3 and sigmaMax 2 are not 0 < sigmaMin < sigmaMax. Choose sigmaMin below sigmaMax.');
+    expect(() => sigmaRange(process, { sigmaMin: 3, sigmaMax: 2 })).toThrow(
+      '[schedule] sigmaMin 3 and sigmaMax 2 are not 0 < sigmaMin < sigmaMax. Choose sigmaMin below sigmaMax.',
+    );
   });
 });
 
@@ -183,7 +223,9 @@ describe('the reverse of one noising step', () => {
       }
     }
     for (const { level, next } of respacedLevels(noiseProcess({ kind: 've', sigmaMax: 10 }), 100)) {
-      expect(Math.abs(reverseCoefficients(level, next).x0Weight * level.noise ** 2 - (level.sigma ** 2 - next.sigma ** 2))).toBeLessThan(1e-12);
+      expect(
+        Math.abs(reverseCoefficients(level, next).x0Weight * level.noise ** 2 - (level.sigma ** 2 - next.sigma ** 2)),
+      ).toBeLessThan(1e-12);
     }
   });
 });
@@ -197,9 +239,13 @@ describe('tables by hand', () => {
   });
 
   it('refuses nonsense', () => {
-    expect(() => geometricProcess(2, 1, 10)).toThrow('[noise process] sigmaMin 2 and sigmaMax 1 are not 0 < sigmaMin < sigmaMax.');
+    expect(() => geometricProcess(2, 1, 10)).toThrow(
+      '[noise process] sigmaMin 2 and sigmaMax 1 are not 0 < sigmaMin < sigmaMax.',
+    );
     expect(() => veProcess([])).toThrow('[noise process] the table is empty.');
-    expect(() => veProcess([0.1, 0.1])).toThrow('[noise process] sigma must be positive and rise along the table, but entry 1 of 2 is 0.1.');
+    expect(() => veProcess([0.1, 0.1])).toThrow(
+      '[noise process] sigma must be positive and rise along the table, but entry 1 of 2 is 0.1.',
+    );
     // With 10 steps the last linear beta would be 2.
     expect(() => noiseProcess({ trainingSteps: 10 })).toThrow('Linear betas need at least 21 training steps');
     expect(noiseProcess({ trainingSteps: 21 }).table).toHaveLength(21);

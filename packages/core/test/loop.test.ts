@@ -1,4 +1,22 @@
-import { bindGuidance, CancelledError, eagerEngine, type Guidance, type Image, mixtureModel, noiseProcess, type Operator, respacedLevels, sampleBatch, type SampleKey, type Scheduler, type StepEvent, type StepTensors, type Tensor, tf, valueAndGrad } from '@tweedie/core';
+import {
+  bindGuidance,
+  CancelledError,
+  eagerEngine,
+  type Guidance,
+  type Image,
+  mixtureModel,
+  noiseProcess,
+  type Operator,
+  respacedLevels,
+  sampleBatch,
+  type SampleKey,
+  type Scheduler,
+  type StepEvent,
+  type StepTensors,
+  type Tensor,
+  tf,
+  valueAndGrad,
+} from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { randomMixture } from './float64.ts';
 
@@ -6,22 +24,33 @@ const imageShape = [1, 1, 3] as const;
 const STEPS = 5;
 const scheduler: Scheduler = {
   levels: (process) => respacedLevels(process, STEPS).map((pair) => ({ ...pair, scoreWeight: 1, coefficients: {} })),
-  transition: (xt, { x0hat }, { next }) => ({ mean: x0hat.mul(next.signal).add(xt.mul(next.noise)), std: tf.scalar(0) }),
+  transition: (xt, { x0hat }, { next }) => ({
+    mean: x0hat.mul(next.signal).add(xt.mul(next.noise)),
+    std: tf.scalar(0),
+  }),
 };
 const operator: Operator = { linear: true, measurementShape: imageShape, draw: () => ({}), forward: (x) => x.mul(2) };
 const model = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => randomMixture('shared', 3, 3) });
 await model.load?.();
 
-const keys = (count: number): SampleKey[] => Array.from({ length: count }, (_, sample) => ({ seed: 1, problem: 'p', sample }));
+const keys = (count: number): SampleKey[] =>
+  Array.from({ length: count }, (_, sample) => ({ seed: 1, problem: 'p', sample }));
 const problemOf = (count: number) => ({ y: tf.zeros([count, ...imageShape]), sigmaY: 0.1, drawn: {} });
 
 /** One forward, one vjp, one operator call and its gradient per step; `spoil` puts a value into a row of the state. */
 const method = (spoil: { step: number; row: number; value: number }[] = []): Guidance => ({
   bind: ({ engine, model: prior, operator: a, scheduler: s }) => {
     const advance = engine.compile((xt: Image, step: StepTensors) => {
-      const { value, gradient: grad } = valueAndGrad((x) => [a.forward(prior.predict(x, step.level).x0hat, {}).square().sum(), []], xt);
+      const { value, gradient: grad } = valueAndGrad(
+        (x) => [a.forward(prior.predict(x, step.level).x0hat, {}).square().sum(), []],
+        xt,
+      );
       const prediction = { x0hat: xt.sub(grad.mul(0.01)), epsilon: xt };
-      return { state: s.transition(xt, prediction, step).mean, x0hat: prediction.x0hat, scalars: { loss: value.mul(tf.ones([xt.shape[0]])) } };
+      return {
+        state: s.transition(xt, prediction, step).mean,
+        x0hat: prediction.x0hat,
+        scalars: { loss: value.mul(tf.ones([xt.shape[0]])) },
+      };
     });
     return {
       async step(xt, step) {
@@ -34,9 +63,14 @@ const method = (spoil: { step: number; row: number; value: number }[] = []): Gui
     };
   },
 });
-const bindMethod = (guidance: Guidance) => bindGuidance(guidance, { engine: eagerEngine(), model, operator, scheduler });
+const bindMethod = (guidance: Guidance) =>
+  bindGuidance(guidance, { engine: eagerEngine(), model, operator, scheduler });
 
-const run = async (guidance: Guidance, count = 3, more: { onStep?: (event: StepEvent) => void; signal?: AbortSignal } = {}) => {
+const run = async (
+  guidance: Guidance,
+  count = 3,
+  more: { onStep?: (event: StepEvent) => void; signal?: AbortSignal } = {},
+) => {
   const bound = await bindMethod(guidance);
   const problem = problemOf(count);
   try {
@@ -62,7 +96,12 @@ describe('the sampling loop', () => {
   });
 
   it('reports divergence, at the first step where it shows', async () => {
-    const { failures } = await run(method([{ step: 4, row: 0, value: -3e6 }, { step: 1, row: 2, value: Infinity }]));
+    const { failures } = await run(
+      method([
+        { step: 4, row: 0, value: -3e6 },
+        { step: 1, row: 2, value: Infinity },
+      ]),
+    );
     expect(failures[0]).toEqual({ step: 4, reason: 'diverged: a value reached -3.0e+6' });
     expect(failures[1]).toBeUndefined();
     expect(failures[2]).toEqual({ step: 1, reason: 'not a number: a value became Infinity' });
@@ -70,9 +109,15 @@ describe('the sampling loop', () => {
 
   it('measures divergence by the noise of the level', async () => {
     // 1e6 is noise on a VE level of 1e4, and divergence where the noise is below 1.
-    const ve = mixtureModel({ imageShape, process: noiseProcess({ kind: 've', sigmaMax: 1e6 }), mixture: () => randomMixture('shared', 3, 3) });
+    const ve = mixtureModel({
+      imageShape,
+      process: noiseProcess({ kind: 've', sigmaMax: 1e6 }),
+      mixture: () => randomMixture('shared', 3, 3),
+    });
     await ve.load?.();
-    const constant: Guidance = { bind: () => ({ step: async (xt) => ({ state: tf.fill<tf.Rank.R4>(xt.shape, 3e6) }) }) };
+    const constant: Guidance = {
+      bind: () => ({ step: async (xt) => ({ state: tf.fill<tf.Rank.R4>(xt.shape, 3e6) }) }),
+    };
     const bound = await bindGuidance(constant, { engine: eagerEngine(), model: ve, operator, scheduler });
     const { failures, x } = await sampleBatch({ bound, imageShape, problem: problemOf(1), keys: keys(1) });
     expect(bound.steps.findLast(({ next }) => next.noise * 1e5 >= 3e6)!.index).toBeGreaterThan(failures[0]!.step);
@@ -89,7 +134,9 @@ describe('the sampling loop', () => {
         held.push(x0hat!);
       },
     });
-    expect(events).toEqual([5, 4, 3, 2, 1].map((done) => ({ done: 6 - done, index: done - 1, x0hat: [2, 1, 1, 3], loss: 2 })));
+    expect(events).toEqual(
+      [5, 4, 3, 2, 1].map((done) => ({ done: 6 - done, index: done - 1, x0hat: [2, 1, 1, 3], loss: 2 })),
+    );
     expect(held.every(({ isDisposed }) => isDisposed)).toBe(true);
   });
 
@@ -115,7 +162,9 @@ describe('the sampling loop', () => {
     await run(method());
     await run(method([{ step: 2, row: 0, value: NaN }]));
     const control = new AbortController();
-    await expect(run(method(), 2, { signal: control.signal, onStep: ({ done }) => void (done === 2 && control.abort()) })).rejects.toThrow(CancelledError);
+    await expect(
+      run(method(), 2, { signal: control.signal, onStep: ({ done }) => void (done === 2 && control.abort()) }),
+    ).rejects.toThrow(CancelledError);
     const refuse = ({ done }: { done: number }) => {
       if (done === 2) throw new Error('enough');
     };
@@ -142,9 +191,15 @@ describe('the sampling loop', () => {
       bind: () => ({
         start: async ({ y }, first, random) => {
           starts.push(first.index);
-          return { x: random.normal('start', [y.shape[0]!, ...imageShape]), moments: [tf.zerosLike(y)], cached: tf.ones([7]) };
+          return {
+            x: random.normal('start', [y.shape[0]!, ...imageShape]),
+            moments: [tf.zerosLike(y)],
+            cached: tf.ones([7]),
+          };
         },
-        step: async ({ x, moments, cached }) => ({ state: { x: x.mul(0.5), moments: moments.map((m) => m.add(1)), cached } }),
+        step: async ({ x, moments, cached }) => ({
+          state: { x: x.mul(0.5), moments: moments.map((m) => m.add(1)), cached },
+        }),
         result: ({ moments, cached }) => moments[0]!.mul<Image>(cached.sum()),
       }),
     };
@@ -161,10 +216,19 @@ describe('the sampling loop', () => {
   });
 
   it('gives a sample the same numbers whatever its neighbours', async () => {
-    const noisy: Guidance = { bind: () => ({ step: async (xt, _step, _problem, random) => ({ state: xt.add(random.normal('step', xt.shape)) }) }) };
+    const noisy: Guidance = {
+      bind: () => ({
+        step: async (xt, _step, _problem, random) => ({ state: xt.add(random.normal('step', xt.shape)) }),
+      }),
+    };
     const bound = await bindMethod(noisy);
     const sample = async (order: readonly number[]) => {
-      const { x } = await sampleBatch({ bound, imageShape, problem: problemOf(order.length), keys: order.map((sampleNumber) => ({ seed: 1, problem: 'p', sample: sampleNumber })) });
+      const { x } = await sampleBatch({
+        bound,
+        imageShape,
+        problem: problemOf(order.length),
+        keys: order.map((sampleNumber) => ({ seed: 1, problem: 'p', sample: sampleNumber })),
+      });
       return x.arraySync().map((image) => image.flat(2));
     };
     const [a, b, c] = await sample([0, 1, 2]);

@@ -1,7 +1,8 @@
 import { keyedRandom, makeProblem, type Operator, poissonCount, poissonMeasurement, sigmaOf, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
-const counts = (mean: number, n: number): number[] => [...keyedRandom(`mean ${mean}`).uniform('u', n)].map((u) => poissonCount(mean, u));
+const counts = (mean: number, n: number): number[] =>
+  [...keyedRandom(`mean ${mean}`).uniform('u', n)].map((u) => poissonCount(mean, u));
 
 /** ln of the probability of k. */
 function logProbability(mean: number, k: number): number {
@@ -26,11 +27,13 @@ describe('poissonCount', () => {
   it.each([0.05, 3, 47.5, 255, 2550])('has the distribution of mean %d (chi-square)', (mean) => {
     const n = 20_000;
     const drawn = counts(mean, n);
-    // 20 classes of about equal probability, from the distribution function itself; neighbours that coincide are one class.
+    // 20 classes of about equal probability, from the distribution function itself; neighbours that coincide are one
+    // class.
     const edges = [...new Set(Array.from({ length: 19 }, (_, i) => poissonCount(mean, (i + 1) / 20)))];
     const expected = new Array<number>(edges.length + 1).fill(0);
     const classOf = (k: number): number => edges.filter((edge) => k > edge).length;
-    for (let k = Math.max(0, Math.floor(mean - 12 * Math.sqrt(mean + 1))); k < mean + 12 * Math.sqrt(mean + 1); k++) expected[classOf(k)]! += n * Math.exp(logProbability(mean, k));
+    for (let k = Math.max(0, Math.floor(mean - 12 * Math.sqrt(mean + 1))); k < mean + 12 * Math.sqrt(mean + 1); k++)
+      expected[classOf(k)]! += n * Math.exp(logProbability(mean, k));
     const found = expected.map(() => 0);
     for (const k of drawn) found[classOf(k)]! += 1;
     const chiSquare = expected.reduce((sum, want, i) => sum + (found[i]! - want) ** 2 / want, 0);
@@ -54,22 +57,53 @@ describe('poissonMeasurement', () => {
       expect(Math.abs(mean - level)).toBeLessThanOrEqual(4 * Math.sqrt(wanted / y.length) + 1e-6);
       expect(Math.abs(variance - wanted)).toBeLessThanOrEqual(0.05 * wanted);
     }
-    const outside = poissonMeasurement(tf.tensor1d([-3, ...new Array<number>(50).fill(2)]), 1, keyedRandom('y')).dataSync();
+    const outside = poissonMeasurement(
+      tf.tensor1d([-3, ...new Array<number>(50).fill(2)]),
+      1,
+      keyedRandom('y'),
+    ).dataSync();
     expect(outside[0]).toBe(-1);
     expect(Math.max(...outside)).toBe(1);
   });
 
   it('makes problems whose sigmaY is the noise at mid-grey, and that hide what the operator hides', () => {
     const mask = tf.tensor1d([1, 0]);
-    const operator: Operator = { linear: true, measurementShape: [1, 4000, 2], draw: () => ({}), forward: (x) => x.mul(mask), shapeNoise: (noise) => noise.mul(mask) };
-    const make = (seed: number) => makeProblem({ name: 'grey', x0: new Float32Array(8000), imageShape: [1, 4000, 2], operator, operatorKey: 'mask', sigmaY: { poisson: 2 }, seed });
+    const operator: Operator = {
+      linear: true,
+      measurementShape: [1, 4000, 2],
+      draw: () => ({}),
+      forward: (x) => x.mul(mask),
+      shapeNoise: (noise) => noise.mul(mask),
+    };
+    const make = (seed: number) =>
+      makeProblem({
+        name: 'grey',
+        x0: new Float32Array(8000),
+        imageShape: [1, 4000, 2],
+        operator,
+        operatorKey: 'mask',
+        sigmaY: { poisson: 2 },
+        seed,
+      });
     const problem = make(0);
     expect(problem.sigmaY).toBe(sigmaOf({ poisson: 2 }));
     const [seen, hidden] = tf.unstack(problem.y.reshape([4000, 2]), 1);
-    expect(Math.abs(Math.sqrt(seen!.square().mean().dataSync()[0]!) / problem.sigmaY - 1)).toBeLessThan(4 / Math.sqrt(2 * 4000));
+    expect(Math.abs(Math.sqrt(seen!.square().mean().dataSync()[0]!) / problem.sigmaY - 1)).toBeLessThan(
+      4 / Math.sqrt(2 * 4000),
+    );
     expect(hidden!.abs().max().dataSync()[0]).toBe(0);
     expect([make(0).hash, make(1).hash].map((hash) => hash === problem.hash)).toEqual([true, false]);
-    expect(() => makeProblem({ name: 'grey', x0: new Float32Array(8000), imageShape: [1, 4000, 2], operator, operatorKey: 'mask', sigmaY: { poisson: 0 }, seed: 0 })).toThrow(
+    expect(() =>
+      makeProblem({
+        name: 'grey',
+        x0: new Float32Array(8000),
+        imageShape: [1, 4000, 2],
+        operator,
+        operatorKey: 'mask',
+        sigmaY: { poisson: 0 },
+        seed: 0,
+      }),
+    ).toThrow(
       '[problem] the rate of Poisson noise must be a number > 0, got 0. A white pixel gets 255 rate counts; 1 is the noise of an 8-bit picture.',
     );
   });

@@ -3,7 +3,19 @@
  * computes.
  */
 import {
-  combinedLevel, combinedState, covarianceOf, drawFromMixture, type GaussianMixture, keyedRandom, mixtureModel, mixtureMoments, noiseProcess, posteriorMixture, posteriorScore, tf, traced,
+  combinedLevel,
+  combinedState,
+  covarianceOf,
+  drawFromMixture,
+  type GaussianMixture,
+  keyedRandom,
+  mixtureModel,
+  mixtureMoments,
+  noiseProcess,
+  posteriorMixture,
+  posteriorScore,
+  tf,
+  traced,
 } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { jointLogDensity, noisedDensity, numericalGradient, randomMixture, relativeError } from './float64.ts';
@@ -18,8 +30,17 @@ const scaledIdentity = (s: number) => identity.map((value) => value * s);
 const general = Float64Array.from(numbers.normal('A', 2 * d));
 const invertible = identity.map((value, i) => value + 0.3 * numbers.normal('B', d * d)[i]!);
 const mask = Float64Array.from([1, 0, 0, 0, 0, 0, 1, 0]);
-const operators = { 'identity (Eq 8)': identity, 'mask (Eq 9)': mask, 'invertible (3.4)': invertible, 'general (3.5)': general };
-const levels = [[0.3, 0.2], [2, 0.1], [0.1, 0.5]] as const;
+const operators = {
+  'identity (Eq 8)': identity,
+  'mask (Eq 9)': mask,
+  'invertible (3.4)': invertible,
+  'general (3.5)': general,
+};
+const levels = [
+  [0.3, 0.2],
+  [2, 0.1],
+  [0.1, 0.5],
+] as const;
 const measured = (a: Float64Array) => Float64Array.from(numbers.normal('y', a.length / d));
 
 /** E[x0 | z, y] as the posterior of measuring [z / sigma; y / sigmaY] with unit noise. */
@@ -33,7 +54,11 @@ describe.each(Object.entries(operators))('score of p(xt | y), %s', (_name, a) =>
   it.each(levels)('equals the numerical gradient of ln p(xt, y), sigma %f, sigmaY %f', (sigma, sigmaY) => {
     const y = measured(a);
     const score = conditionalMean(a, sigma, sigmaY, y).map((value, i) => (value - z[i]!) / sigma ** 2);
-    const gradient = numericalGradient((x) => jointLogDensity(prior, a, sigma, sigmaY, x, y), z, 1e-3 * Math.max(0.3, sigma));
+    const gradient = numericalGradient(
+      (x) => jointLogDensity(prior, a, sigma, sigmaY, x, y),
+      z,
+      1e-3 * Math.max(0.3, sigma),
+    );
     expect(relativeError(score, gradient)).toBeLessThan(1e-8);
   });
 });
@@ -51,7 +76,11 @@ describe('denoising', () => {
   it.each(levels)('xt + sigma^2 Eq 8 = D(x*, sigma*), sigma %f, sigmaY %f', (sigma, sigmaY) => {
     const y = measured(identity);
     const fromScore = equation8(sigma, sigmaY, y).map((value, i) => z[i]! + sigma ** 2 * value);
-    const { sigma: combined } = combinedLevel(noiseProcess({ kind: 've', sigmaMin: 1e-3 }), { sigma, alphaBar: 0, signal: 1, noise: sigma, t: 0, tableSigma: sigma }, sigmaY);
+    const { sigma: combined } = combinedLevel(
+      noiseProcess({ kind: 've', sigmaMin: 1e-3 }),
+      { sigma, alphaBar: 0, signal: 1, noise: sigma, t: 0, tableSigma: sigma },
+      sigmaY,
+    );
     const point = z.map((value, i) => (sigmaY ** 2 * value + sigma ** 2 * y[i]!) / (sigma ** 2 + sigmaY ** 2));
     const denoised = mixtureMoments(posteriorMixture(prior, identity, point, combined)).mean;
     denoised.forEach((value, i) => expect(Math.abs(value - fromScore[i]!)).toBeLessThan(1e-12));
@@ -73,10 +102,15 @@ describe('denoising', () => {
       expect(combined.sigma).toBeCloseTo((sigma * sigmaY) / Math.hypot(sigma, sigmaY), 12);
       const got = tf.tidy(() => {
         const [at, next] = [traced(level), traced(combined)];
-        const xt = tf.tensor4d(Float32Array.from(z, (value) => value * level.signal), [1, 1, 1, d]);
+        const xt = tf.tensor4d(
+          Float32Array.from(z, (value) => value * level.signal),
+          [1, 1, 1, d],
+        );
         const image = tf.tensor4d(Float32Array.from(y), [1, 1, 1, d]);
         const point = combinedState(xt, image, at, next, tf.scalar(sigmaY));
-        return posteriorScore(xt, image, model.predict(point, next).epsilon, at, next, tf.scalar(sigmaY)).div(level.signal).dataSync();
+        return posteriorScore(xt, image, model.predict(point, next).epsilon, at, next, tf.scalar(sigmaY))
+          .div(level.signal)
+          .dataSync();
       });
       // grad of ln p(xt | y) with respect to xt = signal z.
       const expected = equation8(sigma, sigmaY, y).map((value) => value / level.signal);
@@ -101,7 +135,11 @@ describe('posteriorMixture', () => {
     const y = measured(general);
     const posterior = posteriorMixture(prior, general, y, 0.2);
     const evidence = prior.weights.map((weight, k) => {
-      const alone: GaussianMixture = { weights: Float64Array.of(1), means: prior.means.slice(k * d, (k + 1) * d), covariance: { kind: 'full', matrices: covarianceOf(prior, k) } };
+      const alone: GaussianMixture = {
+        weights: Float64Array.of(1),
+        means: prior.means.slice(k * d, (k + 1) * d),
+        covariance: { kind: 'full', matrices: covarianceOf(prior, k) },
+      };
       // p(y) = p(z, y) / p(z | y), here by a z so noisy that it says nothing.
       return weight * Math.exp(jointLogDensity(alone, general, 1e6, 0.2, new Float64Array(d), y));
     });
@@ -120,7 +158,9 @@ describe('posteriorMixture', () => {
   });
 
   it('refuses a singular measurement without noise', () => {
-    expect(() => posteriorMixture(prior, new Float64Array(d), Float64Array.of(0), 0)).toThrow(/singular for component 0: sigmaY 0/);
+    expect(() => posteriorMixture(prior, new Float64Array(d), Float64Array.of(0), 0)).toThrow(
+      /singular for component 0: sigmaY 0/,
+    );
   });
 });
 

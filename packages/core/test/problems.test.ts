@@ -1,4 +1,17 @@
-import { ConfigError, decodeProblem, disposeProblem, encodeProblem, type KeyedRandom, makeProblem, type Operator, type Problem, stackProblems, stackTrees, type Tensor, tf } from '@tweedie/core';
+import {
+  ConfigError,
+  decodeProblem,
+  disposeProblem,
+  encodeProblem,
+  type KeyedRandom,
+  makeProblem,
+  type Operator,
+  type Problem,
+  stackProblems,
+  stackTrees,
+  type Tensor,
+  tf,
+} from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [40, 40, 3] as const;
@@ -10,7 +23,10 @@ const operator: Operator<Drawn> = {
   linear: true,
   measurementShape: imageShape,
   draw: (random: KeyedRandom) => ({
-    mask: tf.tensor3d(Float32Array.from(random.uniform('mask', 1600), (u) => Number(u < 0.5)), [40, 40, 1]),
+    mask: tf.tensor3d(
+      Float32Array.from(random.uniform('mask', 1600), (u) => Number(u < 0.5)),
+      [40, 40, 1],
+    ),
     nested: { order: tf.tensor1d(random.permutation('order', 8), 'int32'), gain: 3 },
   }),
   forward: (x, { mask, nested }) => x.mul(mask).mul(nested.gain),
@@ -18,7 +34,16 @@ const operator: Operator<Drawn> = {
 };
 const x0 = Float32Array.from({ length: size }, (_, i) => Math.sin(i));
 const make = (changes: Partial<Parameters<typeof makeProblem>[0]> = {}) =>
-  makeProblem({ name: 'picture', x0, imageShape, operator: operator as unknown as Operator, operatorKey: 'mask {}', sigmaY: 0.1, seed: 0, ...changes });
+  makeProblem({
+    name: 'picture',
+    x0,
+    imageShape,
+    operator: operator as unknown as Operator,
+    operatorKey: 'mask {}',
+    sigmaY: 0.1,
+    seed: 0,
+    ...changes,
+  });
 const drawnOf = ({ drawn }: Problem) => drawn as Drawn;
 
 describe('a problem', () => {
@@ -26,7 +51,13 @@ describe('a problem', () => {
     const { hash } = make();
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
     expect(make().hash).toBe(hash);
-    const others = [{ seed: 1 }, { name: 'other' }, { operatorKey: 'mask {"rate":0.5}' }, { sigmaY: 0.2 }, { x0: x0.map((value) => value / 2) }];
+    const others = [
+      { seed: 1 },
+      { name: 'other' },
+      { operatorKey: 'mask {"rate":0.5}' },
+      { sigmaY: 0.2 },
+      { x0: x0.map((value) => value / 2) },
+    ];
     expect(new Set([hash, ...others.map((change) => make(change).hash)]).size).toBe(others.length + 1);
   });
 
@@ -53,7 +84,9 @@ describe('a problem', () => {
 
   it.each([-0.1, NaN, Infinity])('refuses sigmaY %f', (sigmaY) => {
     expect(() => make({ sigmaY })).toThrow(ConfigError);
-    expect(() => make({ sigmaY })).toThrow(`[problem] sigmaY must be a number >= 0, got ${sigmaY}. Give the noise's standard deviation in the units of A's output.`);
+    expect(() => make({ sigmaY })).toThrow(
+      `[problem] sigmaY must be a number >= 0, got ${sigmaY}. Give the noise's standard deviation in the units of A's output.`,
+    );
   });
 });
 
@@ -61,14 +94,23 @@ describe('a stored problem', () => {
   it('comes back as it was', () => {
     const problem = make();
     const back = decodeProblem(encodeProblem(problem), 'p.safetensors', problem.hash);
-    expect({ name: back.name, operator: back.operator, sigmaY: back.sigmaY, hash: back.hash }).toEqual({ name: 'picture', operator: 'mask {}', sigmaY: 0.1, hash: problem.hash });
+    expect({ name: back.name, operator: back.operator, sigmaY: back.sigmaY, hash: back.hash }).toEqual({
+      name: 'picture',
+      operator: 'mask {}',
+      sigmaY: 0.1,
+      hash: problem.hash,
+    });
     for (const key of ['x0', 'y'] as const) {
       expect(back[key].shape).toEqual(problem[key].shape);
       expect(back[key].dataSync()).toEqual(problem[key].dataSync());
     }
     const { mask, nested } = drawnOf(back);
     expect(mask.dataSync()).toEqual(drawnOf(problem).mask.dataSync());
-    expect([nested.order.dtype, [...nested.order.dataSync()], nested.gain]).toEqual(['int32', [...drawnOf(problem).nested.order.dataSync()], 3]);
+    expect([nested.order.dtype, [...nested.order.dataSync()], nested.gain]).toEqual([
+      'int32',
+      [...drawnOf(problem).nested.order.dataSync()],
+      3,
+    ]);
     expect(encodeProblem(back)).toEqual(encodeProblem(problem));
   });
 
@@ -82,7 +124,9 @@ describe('a stored problem', () => {
     const problem = make();
     const bytes = encodeProblem(problem);
     bytes[bytes.length - 1]! ^= 1;
-    expect(() => decodeProblem(bytes, 'p.safetensors', problem.hash)).toThrow(/^\[problem\] p\.safetensors has changed since it was written \(SHA-256 [0-9a-f]{12}, expected [0-9a-f]{12}\)\. Delete it to have it made again\.$/);
+    expect(() => decodeProblem(bytes, 'p.safetensors', problem.hash)).toThrow(
+      /^\[problem\] p\.safetensors has changed since it was written \(SHA-256 [0-9a-f]{12}, expected [0-9a-f]{12}\)\. Delete it to have it made again\.$/,
+    );
     expect(() => decodeProblem(bytes.subarray(0, 100), 'p.safetensors')).toThrow(ConfigError);
   });
 });
@@ -93,13 +137,21 @@ describe('a batch of problems', () => {
     const problems = [make(), make({ name: 'other' })];
     const { y, sigmaY, drawn } = stackProblems(problems);
     const { mask, nested } = drawn as Drawn;
-    expect([y.shape, mask.shape, nested.order.shape, nested.gain, sigmaY]).toEqual([[2, 40, 40, 3], [2, 40, 40, 1], [2, 8], 3, 0.1]);
+    expect([y.shape, mask.shape, nested.order.shape, nested.gain, sigmaY]).toEqual([
+      [2, 40, 40, 3],
+      [2, 40, 40, 1],
+      [2, 8],
+      3,
+      0.1,
+    ]);
     expect(tf.slice(mask, [1, 0, 0, 0], [1, -1, -1, -1]).dataSync()).toEqual(drawnOf(problems[1]!).mask.dataSync());
     tf.dispose([y, mask, nested.order]);
     problems.forEach(disposeProblem);
     // The slice of the line above.
     expect(tf.memory().numTensors - before).toBe(1);
     expect(() => stackProblems([])).toThrow(RangeError);
-    expect(() => stackTrees([{ gain: 3 }, { gain: 4 }])).toThrow('leaf 0 is 3 here and 4 there; what differs must be a tensor.');
+    expect(() => stackTrees([{ gain: 3 }, { gain: 4 }])).toThrow(
+      'leaf 0 is 3 here and 4 there; what differs must be a tensor.',
+    );
   });
 });

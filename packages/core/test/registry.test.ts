@@ -29,7 +29,8 @@ const manifest = {
   },
   presets: { strong: { title: 'Strong', options: { scale: 10, norm: 'squared' } } },
 };
-const plugin = (folder: string, changes: object = {}): void => void write(`${folder}/plugin.json`, { ...manifest, ...changes });
+const plugin = (folder: string, changes: object = {}): void =>
+  void write(`${folder}/plugin.json`, { ...manifest, ...changes });
 const messageOf = (run: () => unknown): string => {
   try {
     run();
@@ -43,11 +44,23 @@ const messageOf = (run: () => unknown): string => {
 describe('loadRegistries', () => {
   it('reads manifests from folders and from packages installed where the registry is', () => {
     plugin('a/mine');
-    write('a/node_modules/theirs/package.json', { name: 'theirs', version: '2.3.4', exports: { '.': './index.js', './plugin.json': './plugin.json' } });
+    write('a/node_modules/theirs/package.json', {
+      name: 'theirs',
+      version: '2.3.4',
+      exports: { '.': './index.js', './plugin.json': './plugin.json' },
+    });
     plugin('a/node_modules/theirs', { id: 'theirs' });
-    const registry = loadRegistries([write('a/registry.json', { plugins: { 'guidance/theirs': 'theirs', 'guidance/mine': './mine' } })]);
+    const registry = loadRegistries([
+      write('a/registry.json', { plugins: { 'guidance/theirs': 'theirs', 'guidance/mine': './mine' } }),
+    ]);
     expect(registry.manifests.map(({ id }) => id)).toEqual(['mine', 'theirs']);
-    expect(registry.find('guidance', 'theirs')).toMatchObject({ package: 'theirs', version: '2.3.4', needs: [], provides: [], folder: join(root, 'a/node_modules/theirs') });
+    expect(registry.find('guidance', 'theirs')).toMatchObject({
+      package: 'theirs',
+      version: '2.3.4',
+      needs: [],
+      provides: [],
+      folder: join(root, 'a/node_modules/theirs'),
+    });
   });
 
   it('finds the registry of a folder, after its own', () => {
@@ -64,8 +77,12 @@ describe('loadRegistries', () => {
     plugin('c/other');
     const first = write('c/first.json', { plugins: { 'guidance/mine': './mine' } });
     const second = write('c/second.json', { plugins: { 'guidance/mine': './other' } });
-    expect(loadRegistries([first, write('c/same.json', { plugins: { 'guidance/mine': './mine' } })]).manifests).toHaveLength(1);
-    expect(messageOf(() => loadRegistries([first, second]))).toMatchInlineSnapshot(`"[/c/second.json] guidance/mine is ./other here and ./mine in /c/first.json. Remove one of the two entries, or give your plugin another id."`);
+    expect(
+      loadRegistries([first, write('c/same.json', { plugins: { 'guidance/mine': './mine' } })]).manifests,
+    ).toHaveLength(1);
+    expect(messageOf(() => loadRegistries([first, second]))).toMatchInlineSnapshot(
+      `"[/c/second.json] guidance/mine is ./other here and ./mine in /c/first.json. Remove one of the two entries, or give your plugin another id."`,
+    );
   });
 
   it('says what is wrong with an entry', () => {
@@ -75,33 +92,59 @@ describe('loadRegistries', () => {
         const registry = loadRegistries([write('d/registry.json', { plugins })]);
         for (const error of registry.broken.values()) throw error;
       });
-    expect(load({ 'guidance/mine': './mine' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] names guidance/mine, but /d/mine/plugin.json is the manifest of metric/mine. Make the two agree."`);
-    expect(load({ 'guidance/mine': './nothing' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] the folder /d/nothing has no plugin.json. Correct the path (it is relative to the registry file)."`);
-    expect(load({ 'guidance/mine': 'not-installed' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] the package not-installed is not installed. Run npm install not-installed, or remove the entry."`);
+    expect(load({ 'guidance/mine': './mine' })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins/guidance~1mine] names guidance/mine, but /d/mine/plugin.json is the manifest of metric/mine. Make the two agree."`,
+    );
+    expect(load({ 'guidance/mine': './nothing' })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins/guidance~1mine] the folder /d/nothing has no plugin.json. Correct the path (it is relative to the registry file)."`,
+    );
+    expect(load({ 'guidance/mine': 'not-installed' })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins/guidance~1mine] the package not-installed is not installed. Run npm install not-installed, or remove the entry."`,
+    );
     mkdirSync(join(root, 'd/node_modules'));
     symlinkSync(join('..', 'deleted'), join(root, 'd/node_modules/linked'), 'junction');
-    expect(load({ 'guidance/linked': 'linked' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1linked] the folder of the package linked, /d/deleted, is gone. Remove the entry and run npm install, or bring the folder back."`);
-    expect(load({ 'guide/mine': './mine' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins] must match pattern "^(engine|model|operator|guidance|scheduler|metric|dataset)/[a-z0-9]+(-[a-z0-9]+)*$", got "guide/mine"."`);
-    expect(load({ 'guidance/mine': 3 })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1mine] must be string, got 3."`);
+    expect(load({ 'guidance/linked': 'linked' })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins/guidance~1linked] the folder of the package linked, /d/deleted, is gone. Remove the entry and run npm install, or bring the folder back."`,
+    );
+    expect(load({ 'guide/mine': './mine' })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins] must match pattern "^(engine|model|operator|guidance|scheduler|metric|dataset)/[a-z0-9]+(-[a-z0-9]+)*$", got "guide/mine"."`,
+    );
+    expect(load({ 'guidance/mine': 3 })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins/guidance~1mine] must be string, got 3."`,
+    );
     write('d/node_modules/closed/package.json', { name: 'closed', exports: './index.js' });
-    expect(load({ 'guidance/closed': 'closed' })).toMatchInlineSnapshot(`"[/d/registry.json /plugins/guidance~1closed] the package closed does not export "./plugin.json". Add it to "exports" in its package.json."`);
+    expect(load({ 'guidance/closed': 'closed' })).toMatchInlineSnapshot(
+      `"[/d/registry.json /plugins/guidance~1closed] the package closed does not export "./plugin.json". Add it to "exports" in its package.json."`,
+    );
     plugin('d/typo', { titel: 'x' });
-    expect(load({ 'guidance/mine': './typo' })).toMatchInlineSnapshot(`"[/d/typo/plugin.json /titel] "titel" is not a known key. Did you mean "title"?"`);
+    expect(load({ 'guidance/mine': './typo' })).toMatchInlineSnapshot(
+      `"[/d/typo/plugin.json /titel] "titel" is not a known key. Did you mean "title"?"`,
+    );
     plugin('d/undescribed', { options: { ...manifest.options, properties: { scale: { type: 'number' } } } });
-    expect(load({ 'guidance/mine': './undescribed' })).toMatchInlineSnapshot(`"[/d/undescribed/plugin.json /options/properties/scale] "description" is missing. Add it."`);
+    expect(load({ 'guidance/mine': './undescribed' })).toMatchInlineSnapshot(
+      `"[/d/undescribed/plugin.json /options/properties/scale] "description" is missing. Add it."`,
+    );
   });
 
   it('goes on without a broken entry until it is asked for', () => {
     plugin('h/mine');
-    const registry = loadRegistries([write('h/registry.json', { plugins: { 'guidance/mine': './mine', 'metric/gone': './gone' } })]);
+    const registry = loadRegistries([
+      write('h/registry.json', { plugins: { 'guidance/mine': './mine', 'metric/gone': './gone' } }),
+    ]);
     expect(registry.manifests.map(({ id }) => id)).toEqual(['mine']);
     expect([...registry.broken.keys()]).toEqual(['metric/gone']);
-    expect(messageOf(() => registry.find('metric', 'gone'))).toMatchInlineSnapshot(`"[/h/registry.json /plugins/metric~1gone] the folder /h/gone has no plugin.json. Correct the path (it is relative to the registry file)."`);
+    expect(messageOf(() => registry.find('metric', 'gone'))).toMatchInlineSnapshot(
+      `"[/h/registry.json /plugins/metric~1gone] the folder /h/gone has no plugin.json. Correct the path (it is relative to the registry file)."`,
+    );
   });
 
   it('says what is wrong with a registry file', () => {
-    expect(messageOf(() => loadRegistries([join(root, 'missing.json')]))).toMatchInlineSnapshot(`"[/missing.json] this registry file does not exist. Correct the path given with --registry."`);
-    expect(messageOf(() => loadRegistries([write('e/registry.json', '{ "plugins": ')]))).toMatchInlineSnapshot(`"[/e/registry.json] cannot be read: Unexpected end of JSON input."`);
+    expect(messageOf(() => loadRegistries([join(root, 'missing.json')]))).toMatchInlineSnapshot(
+      `"[/missing.json] this registry file does not exist. Correct the path given with --registry."`,
+    );
+    expect(messageOf(() => loadRegistries([write('e/registry.json', '{ "plugins": ')]))).toMatchInlineSnapshot(
+      `"[/e/registry.json] cannot be read: Unexpected end of JSON input."`,
+    );
     expect(messageOf(() => loadRegistries([write('e/registry.json', { plugin: {} })]))).toMatchInlineSnapshot(`
       "[/e/registry.json /plugin] "plugin" is not a known key. Did you mean "plugins"?
       [/e/registry.json] "plugins" is missing. Add it: From kind/id to the name of an installed package, or to a folder that starts with ./ or ../ (relative to this file)."
@@ -111,15 +154,24 @@ describe('loadRegistries', () => {
   it('names the nearest ids', () => {
     plugin('f/mine');
     const registry = loadRegistries([write('f/registry.json', { plugins: { 'guidance/mine': './mine' } })]);
-    expect(messageOf(() => registry.find('guidance', 'mien'))).toMatchInlineSnapshot(`"[guidance] there is no guidance "mien". Did you mean "mine"?"`);
-    expect(messageOf(() => registry.find('guidance', 'something-else', 'recipe.yaml /methods/0/id'))).toMatchInlineSnapshot(`"[recipe.yaml /methods/0/id] there is no guidance "something-else". Valid: mine."`);
-    expect(messageOf(() => registry.find('metric', 'psnr'))).toMatchInlineSnapshot(`"[metric] there is no metric "psnr". There are none."`);
+    expect(messageOf(() => registry.find('guidance', 'mien'))).toMatchInlineSnapshot(
+      `"[guidance] there is no guidance "mien". Did you mean "mine"?"`,
+    );
+    expect(
+      messageOf(() => registry.find('guidance', 'something-else', 'recipe.yaml /methods/0/id')),
+    ).toMatchInlineSnapshot(`"[recipe.yaml /methods/0/id] there is no guidance "something-else". Valid: mine."`);
+    expect(messageOf(() => registry.find('metric', 'psnr'))).toMatchInlineSnapshot(
+      `"[metric] there is no metric "psnr". There are none."`,
+    );
   });
 });
 
 describe('resolveOptions', () => {
   plugin('g/mine');
-  const mine = loadRegistries([write('g/registry.json', { plugins: { 'guidance/mine': './mine' } })]).find('guidance', 'mine');
+  const mine = loadRegistries([write('g/registry.json', { plugins: { 'guidance/mine': './mine' } })]).find(
+    'guidance',
+    'mine',
+  );
 
   it('fills in defaults, and presets beneath what is given', () => {
     const given = { scale: 2 };
@@ -130,34 +182,58 @@ describe('resolveOptions', () => {
   });
 
   it('says where and what is wrong', () => {
-    const check = (options: Record<string, unknown>) => messageOf(() => resolveOptions(mine, options, 'recipes/x.yaml', '/methods/1/options'));
-    expect(check({ scale: -1 })).toMatchInlineSnapshot(`"[recipes/x.yaml /methods/1/options/scale] must be >= 0, got -1."`);
-    expect(check({ scale: 'big' })).toMatchInlineSnapshot(`"[recipes/x.yaml /methods/1/options/scale] must be number, got "big"."`);
-    expect(check({ sacle: 1 })).toMatchInlineSnapshot(`"[recipes/x.yaml /methods/1/options/sacle] "sacle" is not a known key. Did you mean "scale"?"`);
+    const check = (options: Record<string, unknown>) =>
+      messageOf(() => resolveOptions(mine, options, 'recipes/x.yaml', '/methods/1/options'));
+    expect(check({ scale: -1 })).toMatchInlineSnapshot(
+      `"[recipes/x.yaml /methods/1/options/scale] must be >= 0, got -1."`,
+    );
+    expect(check({ scale: 'big' })).toMatchInlineSnapshot(
+      `"[recipes/x.yaml /methods/1/options/scale] must be number, got "big"."`,
+    );
+    expect(check({ sacle: 1 })).toMatchInlineSnapshot(
+      `"[recipes/x.yaml /methods/1/options/sacle] "sacle" is not a known key. Did you mean "scale"?"`,
+    );
     expect(check({ norm: 'l2', scale: -1 })).toMatchInlineSnapshot(`
       "[recipes/x.yaml /methods/1/options/scale] must be >= 0, got -1.
       [recipes/x.yaml /methods/1/options/norm] must be one of "plain", "squared", got "l2"."
     `);
-    expect(check({ preset: 'stronk' })).toMatchInlineSnapshot(`"[recipes/x.yaml /methods/1/options/preset] must be one of "strong", got "stronk". Did you mean "strong"?"`);
-    expect(messageOf(() => resolveOptions({ ...mine, presets: {} }, { preset: 'x' }))).toMatchInlineSnapshot(`"[guidance/mine /preset] guidance/mine has no presets. Remove the key."`);
-    expect(messageOf(() => resolveOptions(mine, { zzz: 1 }))).toMatchInlineSnapshot(`"[guidance/mine /zzz] "zzz" is not a known key. Valid: scale, norm."`);
+    expect(check({ preset: 'stronk' })).toMatchInlineSnapshot(
+      `"[recipes/x.yaml /methods/1/options/preset] must be one of "strong", got "stronk". Did you mean "strong"?"`,
+    );
+    expect(messageOf(() => resolveOptions({ ...mine, presets: {} }, { preset: 'x' }))).toMatchInlineSnapshot(
+      `"[guidance/mine /preset] guidance/mine has no presets. Remove the key."`,
+    );
+    expect(messageOf(() => resolveOptions(mine, { zzz: 1 }))).toMatchInlineSnapshot(
+      `"[guidance/mine /zzz] "zzz" is not a known key. Valid: scale, norm."`,
+    );
   });
 });
 
 describe('validate', () => {
   it('tells of a value with several forms only the form that was meant', () => {
-    const reference = { type: 'object', additionalProperties: false, required: ['id'], properties: { id: { type: 'string' } } };
+    const reference = {
+      type: 'object',
+      additionalProperties: false,
+      required: ['id'],
+      properties: { id: { type: 'string' } },
+    };
     const schema = { type: 'object', properties: { method: { oneOf: [{ type: 'string' }, reference] } } };
     expect(messageOf(() => validate(schema, { method: { ID: 'x' } }, 'file'))).toMatchInlineSnapshot(`
       "[file /method/ID] "ID" is not a known key. Did you mean "id"?
       [file /method] "id" is missing. Add it."
     `);
-    expect(messageOf(() => validate(schema, { method: 3 }, 'file'))).toMatchInlineSnapshot(`"[file /method] must be string or object, got 3."`);
-    expect(messageOf(() => validate({ oneOf: [{ minimum: 1 }, { maximum: 5 }] }, 3, 'file'))).toMatchInlineSnapshot(`"[file] must match exactly one schema in oneOf, got 3."`);
+    expect(messageOf(() => validate(schema, { method: 3 }, 'file'))).toMatchInlineSnapshot(
+      `"[file /method] must be string or object, got 3."`,
+    );
+    expect(messageOf(() => validate({ oneOf: [{ minimum: 1 }, { maximum: 5 }] }, 3, 'file'))).toMatchInlineSnapshot(
+      `"[file] must match exactly one schema in oneOf, got 3."`,
+    );
   });
 
   it('refuses a schema that is not one', () => {
-    expect(messageOf(() => validate({ type: 'nonsense' }, 3, 'file'))).toMatchInlineSnapshot(`"[file] a JSON Schema of it is not valid: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf. Correct the schema."`);
+    expect(messageOf(() => validate({ type: 'nonsense' }, 3, 'file'))).toMatchInlineSnapshot(
+      `"[file] a JSON Schema of it is not valid: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf. Correct the schema."`,
+    );
   });
 });
 

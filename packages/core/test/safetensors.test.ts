@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../src/errors.ts';
-import { decodeSafetensors, encodeSafetensors, openSafetensors, safetensorsMetadata, type SafetensorsInput } from '../src/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  openSafetensors,
+  safetensorsMetadata,
+  type SafetensorsInput,
+} from '../src/safetensors.ts';
 
 const file = (header: unknown, dataBytes: number): Uint8Array => {
   const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
@@ -49,11 +55,19 @@ describe('safetensors', () => {
   });
 
   it('reads a Buffer of Node', () => {
-    expect(decodeSafetensors(Buffer.from(encodeSafetensors(tensors))).get('int')?.data).toEqual(Int32Array.of(-2147483648));
+    expect(decodeSafetensors(Buffer.from(encodeSafetensors(tensors))).get('int')?.data).toEqual(
+      Int32Array.of(-2147483648),
+    );
   });
 
   it('widens half floats exactly', () => {
-    const bytes = file({ half: { dtype: 'F16', shape: [5], data_offsets: [0, 10] }, brain: { dtype: 'BF16', shape: [2], data_offsets: [10, 14] } }, 14);
+    const bytes = file(
+      {
+        half: { dtype: 'F16', shape: [5], data_offsets: [0, 10] },
+        brain: { dtype: 'BF16', shape: [2], data_offsets: [10, 14] },
+      },
+      14,
+    );
     const words = [0x3c00, 0xc000, 0x0001, 0x7bff, 0xfc00, 0x3f80, 0xc049];
     const view = new DataView(bytes.buffer);
     words.forEach((word, k) => view.setUint16(bytes.length - 14 + 2 * k, word, true));
@@ -69,7 +83,9 @@ describe('safetensors', () => {
     expect([...entries.keys()].sort()).toEqual([...tensors.keys()].sort());
     const header = ranges.length;
     for (const [name, tensor] of tensors) expect(await read(name)).toEqual(tensor);
-    expect(ranges.slice(header).map(([begin = 0, end = 0]) => end - begin)).toEqual([...tensors.values()].map(({ data }) => data.byteLength));
+    expect(ranges.slice(header).map(([begin = 0, end = 0]) => end - begin)).toEqual(
+      [...tensors.values()].map(({ data }) => data.byteLength),
+    );
     await expect(read('y')).rejects.toThrow('[weights.safetensors] has no tensor "y".');
   });
 
@@ -97,6 +113,8 @@ describe('safetensors', () => {
   });
 
   it('refuses to write a shape that does not fit the numbers', () => {
-    expect(() => encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [3], data: new Float32Array(2) }]]))).toThrow('shape [3] but 2 numbers');
+    expect(() => encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [3], data: new Float32Array(2) }]]))).toThrow(
+      'shape [3] but 2 numbers',
+    );
   });
 });

@@ -1,11 +1,26 @@
-import { adjointOf, axisMatrix, type Image, keyedRandom, type Measurement, type Operator, separable, type Separable, tf, type Tensor, sizeOf } from '@tweedie/core';
+import {
+  adjointOf,
+  axisMatrix,
+  type Image,
+  keyedRandom,
+  type Measurement,
+  type Operator,
+  separable,
+  type Separable,
+  tf,
+  type Tensor,
+  sizeOf,
+} from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 
 const random = keyedRandom('separable');
-const normal = (purpose: string, shape: number[]): Image => tf.tensor4d(random.normal(purpose, sizeOf(shape)), shape as [number, number, number, number]);
+const normal = (purpose: string, shape: number[]): Image =>
+  tf.tensor4d(random.normal(purpose, sizeOf(shape)), shape as [number, number, number, number]);
 const matrix = (name: string, outputs: number, inputs: number) => {
   const numbers = random.normal(name, outputs * inputs);
-  return axisMatrix(outputs, inputs, (output) => Array.from({ length: inputs }, (_, input) => [input, numbers[output * inputs + input] ?? 0] as const));
+  return axisMatrix(outputs, inputs, (output) =>
+    Array.from({ length: inputs }, (_, input) => [input, numbers[output * inputs + input] ?? 0] as const),
+  );
 };
 const [rows, columns] = [matrix('rows', 3, 5), matrix('columns', 4, 7)];
 const operator = separable(rows, columns, 2);
@@ -17,9 +32,15 @@ const asOperator = (parts: Separable): Operator => ({ linear: true, draw: () => 
 describe('separable', () => {
   it('is R x C^T for every channel', () => {
     const [image, found] = [x.arraySync(), (operator.forward(x, {}) as Image).arraySync()];
-    for (const [b, i, j, k] of [[0, 0, 0, 0], [2, 2, 3, 1], [1, 1, 2, 0]] as const) {
+    for (const [b, i, j, k] of [
+      [0, 0, 0, 0],
+      [2, 2, 3, 1],
+      [1, 1, 2, 0],
+    ] as const) {
       let expected = 0;
-      for (let h = 0; h < 5; h++) for (let w = 0; w < 7; w++) expected += rows.values[i * 5 + h]! * columns.values[j * 7 + w]! * image[b]![h]![w]![k]!;
+      for (let h = 0; h < 5; h++)
+        for (let w = 0; w < 7; w++)
+          expected += rows.values[i * 5 + h]! * columns.values[j * 7 + w]! * image[b]![h]![w]![k]!;
       expect(found[b]![i]![j]![k]!).toBeCloseTo(expected, 4);
     }
     expect(operator.measurementShape).toEqual([3, 4, 2]);
@@ -45,7 +66,9 @@ describe('separable', () => {
     expect(gap(form.fromSpectral(form.toSpectral(x)), x)).toBeLessThan(1e-5);
     const spectral = form.toSpectral(x).mul(form.singularValues);
     expect(gap(form.measurementToSpectral(operator.forward(x, {})), spectral)).toBeLessThan(1e-4);
-    expect(gap(operator.adjoint(y, {}), form.fromSpectral(form.measurementToSpectral(y).mul(form.singularValues)))).toBeLessThan(1e-4);
+    expect(
+      gap(operator.adjoint(y, {}), form.fromSpectral(form.measurementToSpectral(y).mul(form.singularValues))),
+    ).toBeLessThan(1e-4);
     expect((form.singularValues.dataSync() as Float32Array).filter((value) => value > 0)).toHaveLength(24);
   });
 

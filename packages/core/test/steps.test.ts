@@ -11,14 +11,18 @@ describe('onSphere', () => {
   });
 
   it('stays at the centre where the offset or the radius is zero', () => {
-    expect([...onSphere(image([1, 2, 3, 4]), tf.tensor1d([10, 0]), image([0, 0, 1, 1])).dataSync()]).toEqual([1, 2, 3, 4]);
+    expect([...onSphere(image([1, 2, 3, 4]), tf.tensor1d([10, 0]), image([0, 0, 1, 1])).dataSync()]).toEqual([
+      1, 2, 3, 4,
+    ]);
   });
 });
 
 describe('noiseRadius', () => {
   it('is sqrt(d) std for a constant std, and the root of the summed squares for others', () => {
     const like: Image = tf.zeros([2, 2, 3, 1]);
-    [...noiseRadius(tf.scalar(0.5), like).dataSync()].forEach((radius) => expect(radius).toBeCloseTo(0.5 * Math.sqrt(6), 6));
+    [...noiseRadius(tf.scalar(0.5), like).dataSync()].forEach((radius) =>
+      expect(radius).toBeCloseTo(0.5 * Math.sqrt(6), 6),
+    );
     const std = tf.tensor4d([3, 4, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], [2, 2, 3, 1]);
     expect(noiseRadius(std, like).dataSync()[0]).toBeCloseTo(5, 6);
     expect(noiseRadius(std, like).dataSync()[1]).toBeCloseTo(Math.sqrt(6), 6);

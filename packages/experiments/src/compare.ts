@@ -16,10 +16,13 @@ import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSu
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { writeWhole } from './machine/write.ts';
 
-export type CompareOptions = ExperimentSource & Watch & {
-  /** Run folder; default `runs/<name of the recipe>-<hash>` in the working folder, so that the same command resumes. */
-  readonly out?: string;
-};
+export type CompareOptions = ExperimentSource &
+  Watch & {
+    /**
+     * Run folder; default `runs/<name of the recipe>-<hash>` in the working folder, so that the same command resumes.
+     */
+    readonly out?: string;
+  };
 
 /** A comparison as `tweedie compare --json` prints it. */
 export type ComparisonJson = {
@@ -29,11 +32,21 @@ export type ComparisonJson = {
    * Scores by row and metric; `ci95` are the bounds of the 95 % interval, 1.96 standard errors over images on each
    * side; null where there is one image.
    */
-  readonly rows: readonly (Place & { readonly metric: string; readonly n: number; readonly mean: number; readonly ci95: readonly [low: number, high: number] | null })[];
+  readonly rows: readonly (Place & {
+    readonly metric: string;
+    readonly n: number;
+    readonly mean: number;
+    readonly ci95: readonly [low: number, high: number] | null;
+  })[];
   /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
   /** Cost of one sample by row, padding left out. */
-  readonly cost: readonly (Place & { readonly forwards: number; readonly vjps: number; readonly operatorCalls: number; readonly secondsPerSample: number })[];
+  readonly cost: readonly (Place & {
+    readonly forwards: number;
+    readonly vjps: number;
+    readonly operatorCalls: number;
+    readonly secondsPerSample: number;
+  })[];
   readonly failures: readonly Failure[];
   /** Free energies from umbrella windows, where the recipe asks for them. */
   readonly freeEnergy?: readonly FreeEnergyTable[];
@@ -51,10 +64,23 @@ export type Comparison = {
   readonly failures: readonly Failure[];
 };
 
-const toJson = (folder: string, report: string, index: RunIndex, rows: readonly RowSummary[], freeEnergy: readonly FreeEnergyTable[]): ComparisonJson => ({
+const toJson = (
+  folder: string,
+  report: string,
+  index: RunIndex,
+  rows: readonly RowSummary[],
+  freeEnergy: readonly FreeEnergyTable[],
+): ComparisonJson => ({
   run: folder,
-  rows: rows.flatMap((row) => [...row.metrics].map(([metric, { n, mean, ci95 }]) =>
-    ({ ...placeOf(row), metric, n, mean, ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const) }))),
+  rows: rows.flatMap((row) =>
+    [...row.metrics].map(([metric, { n, mean, ci95 }]) => ({
+      ...placeOf(row),
+      metric,
+      n,
+      mean,
+      ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const),
+    })),
+  ),
   misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
   cost: rows.flatMap((row) => {
     if (!row.cost) return [];
@@ -73,7 +99,9 @@ const toJson = (folder: string, report: string, index: RunIndex, rows: readonly 
 const tellOther = (folder: string, { title }: RunIndex, warn: (message: string) => void): void => {
   const before = titleIn(folder);
   if (before === undefined || before === title) return;
-  warn(`[${folder}] is the run folder of ${JSON.stringify(before)}. Its samples are kept, but the report there is now that of ${JSON.stringify(title)}; with another --out each has its own.`);
+  warn(
+    `[${folder}] is the run folder of ${JSON.stringify(before)}. Its samples are kept, but the report there is now that of ${JSON.stringify(title)}; with another --out each has its own.`,
+  );
 };
 
 /** Tables and report of what is stored. */
@@ -85,7 +113,9 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
   const freeEnergy = await freeEnergyTables(index, store);
   writeWhole(path, renderReport({ ...(await reportData(index, rows, store, watch)), freeEnergy }));
   const json = toJson(store.folder, path, index, rows, freeEnergy);
-  const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join('\n\n');
+  const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join(
+    '\n\n',
+  );
   return { json, table, report: path, failures: json.failures };
 };
 
@@ -95,11 +125,29 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
  */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
-  const question = { model, dataset: images.dataset, measurements: images.measurements, offset: images.offset, operators: operators.map(({ id, options }) => ({ id, options })), sigmaY, ...(poisson === undefined ? {} : { poisson }), scheduler, engine, seed, chunk };
+  const question = {
+    model,
+    dataset: images.dataset,
+    measurements: images.measurements,
+    offset: images.offset,
+    operators: operators.map(({ id, options }) => ({ id, options })),
+    sigmaY,
+    ...(poisson === undefined ? {} : { poisson }),
+    scheduler,
+    engine,
+    seed,
+    chunk,
+  };
   return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
 };
 
-const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], store: Store, command: string, watch: Watch): Promise<RunIndex> => {
+const runExperiment = async (
+  bench: Workbench,
+  rows: readonly PlannedRow[],
+  store: Store,
+  command: string,
+  watch: Watch,
+): Promise<RunIndex> => {
   const { container, experiment, model } = bench;
   const engine = await container.plugin('engine', experiment.engine);
   await model.load?.();
@@ -109,7 +157,11 @@ const runExperiment = async (bench: Workbench, rows: readonly PlannedRow[], stor
   await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
-    await store.begin({ command, experiment: bench.recipe.input, facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])) });
+    await store.begin({
+      command,
+      experiment: bench.recipe.input,
+      facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])),
+    });
   });
   return index;
 };
@@ -140,7 +192,8 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
 
 /** Table and report of a run folder again, of as much as has finished. */
 export const report = async (folder: string, watch: Watch = {}): Promise<Comparison> => {
-  if (!existsSync(folder)) throw new ConfigError(folder, 'does not exist.', 'Give the folder that tweedie compare wrote.');
+  if (!existsSync(folder))
+    throw new ConfigError(folder, 'does not exist.', 'Give the folder that tweedie compare wrote.');
   const index = readIndex(folder);
   const store = await openStore(resolve(folder));
   try {

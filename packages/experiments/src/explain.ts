@@ -11,10 +11,11 @@ import type { Watch } from './machine/progress.ts';
 import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from './machine/write.ts';
 
-export type ExplainOptions = ExperimentSource & Watch & {
-  /** Folder of the report; default `runs/explain-<name of the recipe>` in the working folder. */
-  readonly out?: string;
-};
+export type ExplainOptions = ExperimentSource &
+  Watch & {
+    /** Folder of the report; default `runs/explain-<name of the recipe>` in the working folder. */
+    readonly out?: string;
+  };
 
 export type Explanation = {
   readonly json: ExplanationJson;
@@ -41,7 +42,11 @@ const problemsOf = async (bench: Workbench, part: OperatorPart, sigmaY: number):
   return problems;
 };
 
-const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch: Watch): Promise<{ rows: readonly ExplainedRow[]; images: readonly string[] }> => {
+const explainRows = async (
+  bench: Workbench,
+  rows: readonly PlannedRow[],
+  watch: Watch,
+): Promise<{ rows: readonly ExplainedRow[]; images: readonly string[] }> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
   await bench.model.load?.();
   const total = rows.reduce((sum, { method }) => sum + method.steps.length, 0) * bench.experiment.images.count;
@@ -51,7 +56,10 @@ const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch:
   let instruments: { readonly key: string; readonly made: Instruments } | undefined;
   try {
     for (const row of rows) {
-      const { operator: { reference: operator }, method: { reference: method } } = row;
+      const {
+        operator: { reference: operator },
+        method: { reference: method },
+      } = row;
       const key = canonicalJson({ operator, scheduler: method.scheduler });
       if (instruments?.key !== key) {
         instruments?.made.dispose();
@@ -62,7 +70,9 @@ const explainRows = async (bench: Workbench, rows: readonly PlannedRow[], watch:
       const label = `${operator.label}, sigmaY ${row.sigmaY}, ${method.label}`;
       const onStep = (): void => watch.onProgress?.({ phase: 'sampling', done: Math.min(++done, total), total, label });
       try {
-        explained.push(await explainRow(row, { bench, engine, instruments: instruments.made, problems, watch, onStep }));
+        explained.push(
+          await explainRow(row, { bench, engine, instruments: instruments.made, problems, watch, onStep }),
+        );
       } finally {
         problems.forEach(disposeProblem);
       }
@@ -86,7 +96,8 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
     const planned = planRows(bench);
     refuseImpossible(bench, planned);
     const possible = planned.filter(({ impossible }) => impossible === undefined);
-    if (possible.length === 0) throw new ConfigError(bench.recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
+    if (possible.length === 0)
+      throw new ConfigError(bench.recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
     const path = join(resolve(options.out ?? join('runs', `explain-${bench.recipe.name}`)), 'report.html');
     checkPlace(path, ELSEWHERE);
     const { rows, images } = await explainRows(bench, possible, { signal, onProgress });
@@ -97,7 +108,10 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
       samples: bench.experiment.samples,
       rows,
       skipped: planned.flatMap(({ operator, sigmaY, method, impossible }) =>
-        impossible === undefined ? [] : [{ operator: operator.reference.label, sigmaY, label: method.reference.label, reason: impossible }]),
+        impossible === undefined
+          ? []
+          : [{ operator: operator.reference.label, sigmaY, label: method.reference.label, reason: impossible }],
+      ),
     };
     // The plotting library takes a second to load.
     const { renderExplanation } = await import('./explain/page.ts');

@@ -1,5 +1,12 @@
 export type { Progress, Watch } from './machine/progress.ts';
-export { type ExperimentInput, type LabelledInput, type MethodInput, readRecipe, type Recipe, type ReferenceInput } from './recipe/recipe.ts';
+export {
+  type ExperimentInput,
+  type LabelledInput,
+  type MethodInput,
+  readRecipe,
+  type Recipe,
+  type ReferenceInput,
+} from './recipe/recipe.ts';
 export type { Experiment, Overrides } from './recipe/experiment.ts';
 export type { ExperimentSource } from './plan/workbench.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions } from './plan.ts';

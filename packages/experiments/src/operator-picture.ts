@@ -1,6 +1,19 @@
 import { resolve } from 'node:path';
 import {
-  adjointOf, ConfigError, createContainer, disposeTree, keyedRandom, openRegistry, perSample, sampleNorm, showShape, stackTrees, tf, type Image, type ImageShape, type Operator,
+  adjointOf,
+  ConfigError,
+  createContainer,
+  disposeTree,
+  keyedRandom,
+  openRegistry,
+  perSample,
+  sampleNorm,
+  showShape,
+  stackTrees,
+  tf,
+  type Image,
+  type ImageShape,
+  type Operator,
 } from '@tweedie/core';
 import { createFiles, encodePng } from '@tweedie/files';
 import type { ReferenceInput } from './recipe/recipe.ts';
@@ -29,12 +42,19 @@ type Panel = { readonly pixels: Float32Array; readonly shape: readonly number[] 
 function montage(panels: readonly Panel[], height: number, width: number): { pixels: Float32Array; shape: ImageShape } {
   const total = panels.length * (width + GAP) - GAP;
   const pixels = new Float32Array(height * total * 3).fill(1);
-  for (const [position, { pixels: from, shape: [rows = 1, columns = 1, channels = 1] }] of panels.entries()) {
+  for (const [
+    position,
+    {
+      pixels: from,
+      shape: [rows = 1, columns = 1, channels = 1],
+    },
+  ] of panels.entries()) {
     for (let i = 0; i < height; i++) {
       for (let j = 0; j < width; j++) {
         const place = (Math.floor((i * rows) / height) * columns + Math.floor((j * columns) / width)) * channels;
         const at = (i * total + position * (width + GAP) + j) * 3;
-        for (let colour = 0; colour < 3; colour++) pixels[at + colour] = from[place + (channels === 3 ? colour : 0)] ?? 0;
+        for (let colour = 0; colour < 3; colour++)
+          pixels[at + colour] = from[place + (channels === 3 ? colour : 0)] ?? 0;
       }
     }
   }
@@ -55,15 +75,28 @@ function panelsOf(operator: Operator, x0: Float32Array, imageShape: ImageShape, 
       const next = normal(vector.div(perSample(gain, vector)));
       [vector, gain] = [next, sampleNorm(next)];
     }
-    return [x, operator.forward(x, drawn), normal(x).div(perSample(gain, x))].map((panel) => ({ pixels: Float32Array.from(panel.dataSync()), shape: panel.shape.slice(1) }));
+    return [x, operator.forward(x, drawn), normal(x).div(perSample(gain, x))].map((panel) => ({
+      pixels: Float32Array.from(panel.dataSync()),
+      shape: panel.shape.slice(1),
+    }));
   });
   disposeTree([one, drawn]);
   return panels;
 }
 
 /** Writes a PNG of a picture x, its measurement A(x) without noise, and A^T A(x) / || A ||^2, side by side. */
-export async function operatorPicture({ operator: given, image, out, enlarge = 2, seed = 0, registries = [] }: OperatorPictureOptions): Promise<void> {
-  const container = createContainer({ registry: openRegistry({ folders: [process.cwd()], files: registries }), files: createFiles(process.cwd()) });
+export async function operatorPicture({
+  operator: given,
+  image,
+  out,
+  enlarge = 2,
+  seed = 0,
+  registries = [],
+}: OperatorPictureOptions): Promise<void> {
+  const container = createContainer({
+    registry: openRegistry({ folders: [process.cwd()], files: registries }),
+    files: createFiles(process.cwd()),
+  });
   try {
     const path = resolve(image);
     const [height, width] = await container.files.imageShape(path);
@@ -74,7 +107,9 @@ export async function operatorPicture({ operator: given, image, out, enlarge = 2
     const [, , channels = 0] = operator.measurementShape;
     const drawable = operator.measurementShape.length === 3 && (channels === 1 || channels === 3);
     if (!operator.linear || !drawable) {
-      const why = operator.linear ? `its measurements ${showShape(operator.measurementShape)} are no pictures` : 'it is not linear and has no adjoint';
+      const why = operator.linear
+        ? `its measurements ${showShape(operator.measurementShape)} are no pictures`
+        : 'it is not linear and has no adjoint';
       throw new ConfigError(`operator/${reference.id}`, `cannot be drawn: ${why}.`, 'Choose another operator.');
     }
     const drawing = montage(panelsOf(operator, x0, imageShape, seed), height * enlarge, width * enlarge);

@@ -33,7 +33,13 @@ export type PlanJson = {
   readonly samples: number;
   readonly chunk: number;
   readonly rows: readonly {
-    readonly operator: string; readonly sigmaY: number; readonly method: string; readonly label: string; readonly steps: number; readonly forwards: number; readonly vjps: number;
+    readonly operator: string;
+    readonly sigmaY: number;
+    readonly method: string;
+    readonly label: string;
+    readonly steps: number;
+    readonly forwards: number;
+    readonly vjps: number;
     /** Why the row cannot run; null where it can. */
     readonly impossible: string | null;
     /** Time that the whole row would take on this machine; null where it was not measured. */
@@ -45,27 +51,44 @@ export type PlanJson = {
 const { amount } = plain;
 
 const showDuration = (seconds: number): string =>
-  seconds < 120 ? `${amount(seconds, 2)} s` : seconds < 7200 ? `${amount(seconds / 60, 2)} min` : `${amount(seconds / 3600, 2)} h`;
+  seconds < 120
+    ? `${amount(seconds, 2)} s`
+    : seconds < 7200
+      ? `${amount(seconds / 60, 2)} min`
+      : `${amount(seconds / 3600, 2)} h`;
 
 /** The searches that `tweedie tune` would make, where the recipe says how. */
 const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
   if (tune === undefined) return [];
-  const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) =>
-    [`${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`, ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '), String(count)]);
+  const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) => [
+    `${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`,
+    ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '),
+    String(count),
+  ]);
   return [
     '',
     `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
     '',
-    counts.length === 0 ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.' : textTable(['method and problem', 'options', 'candidates'], counts),
+    counts.length === 0
+      ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.'
+      : textTable(['method and problem', 'options', 'candidates'], counts),
   ];
 };
 
-const render = ({ experiment, model, methods, chunk }: Workbench, rows: readonly PlannedRow[], total: Plan['total']): string => {
+const render = (
+  { experiment, model, methods, chunk }: Workbench,
+  rows: readonly PlannedRow[],
+  total: Plan['total'],
+): string => {
   const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
   const cell = ({ impossible, cost }: PlannedRow): string =>
-    impossible === undefined ? `${amount(cost.forwards)} + ${amount(cost.vjps)}` : `impossible (${notes.indexOf(impossible) + 1})`;
+    impossible === undefined
+      ? `${amount(cost.forwards)} + ${amount(cost.vjps)}`
+      : `impossible (${notes.indexOf(impossible) + 1})`;
   const columns = problemsOf(rows.map((row) => ({ operator: row.operator.reference.label, sigmaY: row.sigmaY, row })));
-  const titles = columns.map(({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`);
+  const titles = columns.map(
+    ({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`,
+  );
   const matrix = methods.map(({ reference: { label }, steps }) => {
     const own = columns.map((column) => column.rows.find(({ row }) => row.method.reference.label === label));
     return [label, String(steps.length), ...own.map((found) => (found ? cell(found.row) : ''))];
@@ -97,13 +120,20 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
     const rows = counted.map((row, i) => ({ ...row, ...(seconds[i] === undefined ? {} : { seconds: seconds[i] }) }));
     const { title, images, samples } = bench.experiment;
     const possible = rows.filter(({ impossible }) => impossible === undefined);
-    const sum = (part: 'forwards' | 'vjps'): number => possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
+    const sum = (part: 'forwards' | 'vjps'): number =>
+      possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
     const total = { forwards: sum('forwards'), vjps: sum('vjps') };
     const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
     const json = {
       ...facts,
       rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds }) => ({
-        operator: operator.reference.label, sigmaY, method: reference.id, label: reference.label, steps: steps.length, ...cost, impossible: impossible ?? null,
+        operator: operator.reference.label,
+        sigmaY,
+        method: reference.id,
+        label: reference.label,
+        steps: steps.length,
+        ...cost,
+        impossible: impossible ?? null,
         seconds: seconds ?? null,
       })),
     };

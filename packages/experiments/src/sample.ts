@@ -1,7 +1,30 @@
 import {
-  conflict, bindGuidance, canonicalJson, ConfigError, createContainer, disposeProblem, drawBatch, makeProblem, openRegistry, resolveOptions, rowsOf, sigmaOf,
-  type Container, type Cost, type Engine, type Guidance, type ImageShape, type Kind, type NoiseLevel, type Operator, type PluginKinds, type Registry, type SampleFailure, type TensorTree,
-  type Scheduler, type ScoreModel,
+  conflict,
+  bindGuidance,
+  canonicalJson,
+  ConfigError,
+  createContainer,
+  disposeProblem,
+  drawBatch,
+  makeProblem,
+  openRegistry,
+  resolveOptions,
+  rowsOf,
+  sigmaOf,
+  type Container,
+  type Cost,
+  type Engine,
+  type Guidance,
+  type ImageShape,
+  type Kind,
+  type NoiseLevel,
+  type Operator,
+  type PluginKinds,
+  type Registry,
+  type SampleFailure,
+  type TensorTree,
+  type Scheduler,
+  type ScoreModel,
 } from '@tweedie/core';
 import { createFiles } from '@tweedie/files';
 import { givenProblem } from './plan/given-problem.ts';
@@ -25,7 +48,13 @@ export type SampleOptions = Watch & {
   /** Engine; default `onnxruntime`. */
   readonly engine?: ReferenceInput | Engine;
   /** A problem, or what makes one from the image shape. */
-  readonly problem: SampleProblem | ((parts: { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container }) => Promise<SampleProblem>);
+  readonly problem:
+    | SampleProblem
+    | ((parts: {
+        readonly model: ScoreModel;
+        readonly operator: Operator;
+        readonly container: Container;
+      }) => Promise<SampleProblem>);
   /** Standard deviation of the measurement noise, in the units of A's output; or Poisson noise. */
   readonly sigmaY: NoiseLevel;
   /** Number of posterior samples; default 1. */
@@ -48,12 +77,17 @@ export type Sampled = {
   readonly seconds: number;
 };
 
-const isReference = (part: ReferenceInput | object): part is ReferenceInput => typeof part === 'string' || 'id' in part && !('compile' in part);
+const isReference = (part: ReferenceInput | object): part is ReferenceInput =>
+  typeof part === 'string' || ('id' in part && !('compile' in part));
 
 const asReference = (reference: ReferenceInput) => (typeof reference === 'string' ? { id: reference } : reference);
 
-const make = async <K extends Kind>(container: Container, kind: K, part: ReferenceInput | PluginKinds[K], extra?: { imageShape: ImageShape }): Promise<PluginKinds[K]> =>
-  isReference(part) ? container.plugin(kind, asReference(part), extra) : part;
+const make = async <K extends Kind>(
+  container: Container,
+  kind: K,
+  part: ReferenceInput | PluginKinds[K],
+  extra?: { imageShape: ImageShape },
+): Promise<PluginKinds[K]> => (isReference(part) ? container.plugin(kind, asReference(part), extra) : part);
 
 /** The name of an operator in a problem's random numbers: its resolved reference, or that it came as an object. */
 const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
@@ -68,12 +102,18 @@ const assemble = async (options: SampleOptions, container: Container, registry: 
   const operator = await make(container, 'operator', options.operator, { imageShape: model.imageShape });
   const guidance = await make(container, 'guidance', options.method);
   const scheduler = await make(container, 'scheduler', options.scheduler ?? 'ddpm');
-  const idOf = (kind: Kind, part: ReferenceInput | object) => (isReference(part) ? registry.find(kind, asReference(part).id) : undefined);
+  const idOf = (kind: Kind, part: ReferenceInput | object) =>
+    isReference(part) ? registry.find(kind, asReference(part).id) : undefined;
   const reason = conflict(
     { model, operator, scheduler, guidance, noise: options.sigmaY },
-    { model: idOf('model', options.model), operator: idOf('operator', options.operator), guidance: idOf('guidance', options.method) },
+    {
+      model: idOf('model', options.model),
+      operator: idOf('operator', options.operator),
+      guidance: idOf('guidance', options.method),
+    },
   );
-  if (reason !== undefined) throw new ConfigError('sample', `the method cannot work here: ${reason}.`, 'Choose another method or operator.');
+  if (reason !== undefined)
+    throw new ConfigError('sample', `the method cannot work here: ${reason}.`, 'Choose another method or operator.');
   const engine = await make(container, 'engine', options.engine ?? 'onnxruntime');
   await model.load?.();
   return { model, operator, guidance, scheduler, engine };
@@ -87,11 +127,21 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
   try {
     const { model, operator, guidance, scheduler, engine } = await assemble(options, container, registry);
     const { imageShape } = model;
-    const given = typeof options.problem === 'function' ? await options.problem({ model, operator, container }) : options.problem;
+    const given =
+      typeof options.problem === 'function' ? await options.problem({ model, operator, container }) : options.problem;
     const key = keyOf(registry, options.operator);
-    const problem = 'x0' in given
-      ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
-      : givenProblem({ name: 'given', y: given.y, imageShape, operator, operatorKey: key, sigmaY: sigmaOf(sigmaY), where: 'sample' });
+    const problem =
+      'x0' in given
+        ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
+        : givenProblem({
+            name: 'given',
+            y: given.y,
+            imageShape,
+            operator,
+            operatorKey: key,
+            sigmaY: sigmaOf(sigmaY),
+            where: 'sample',
+          });
     const size = Math.min(count, chunkFor(imageShape));
     const problems = Array.from({ length: size }, () => problem);
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });
@@ -102,22 +152,35 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
     try {
       while (samples.length < count) {
         const first = samples.length;
-        const drawn = await drawBatch({
-          bound,
-          imageShape,
-          problems,
-          samples: problems.map((_, row) => Math.min(first + row, count - 1)),
-          seed,
-          ...(signal && { signal }),
-          onStep: ({ done, total }) => onProgress?.({ phase: 'sampling', done: first + (size * done) / total, total: count, label: `step ${done} of ${total}` } satisfies Progress),
-        }, ({ x, failures }) => ({ images: rowsOf(x), failures }));
+        const drawn = await drawBatch(
+          {
+            bound,
+            imageShape,
+            problems,
+            samples: problems.map((_, row) => Math.min(first + row, count - 1)),
+            seed,
+            ...(signal && { signal }),
+            onStep: ({ done, total }) =>
+              onProgress?.({
+                phase: 'sampling',
+                done: first + (size * done) / total,
+                total: count,
+                label: `step ${done} of ${total}`,
+              } satisfies Progress),
+          },
+          ({ x, failures }) => ({ images: rowsOf(x), failures }),
+        );
         samples.push(...drawn.images.slice(0, count - first));
         failures.push(...drawn.failures.slice(0, count - first));
         rows += size;
       }
       const total = bound.cost();
       const measurement = { shape: problem.y.shape, data: Float32Array.from(problem.y.dataSync()) };
-      const cost = { forwards: total.forwards / rows, vjps: total.vjps / rows, operatorCalls: total.operatorCalls / rows };
+      const cost = {
+        forwards: total.forwards / rows,
+        vjps: total.vjps / rows,
+        operatorCalls: total.operatorCalls / rows,
+      };
       return { imageShape, samples, failures, measurement, cost, seconds: (performance.now() - started) / 1000 };
     } finally {
       bound.dispose();

@@ -20,17 +20,23 @@ import { tunedRecipe } from './tune/tuned-recipe.ts';
 import { tuneTable } from './tune/table.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 
-export type TuneOptions = Omit<ExperimentSource, 'overrides'> & Watch & {
-  /** The recipe to write; default `<recipe>.tuned.yaml`, beside it. */
-  readonly out?: string;
-  /**
-   * Folder of the samples; default `runs/<name of the recipe>-tune-<hash>` in the working folder, so that the same
-   * command resumes.
-   */
-  readonly run?: string;
-};
+export type TuneOptions = Omit<ExperimentSource, 'overrides'> &
+  Watch & {
+    /** The recipe to write; default `<recipe>.tuned.yaml`, beside it. */
+    readonly out?: string;
+    /**
+     * Folder of the samples; default `runs/<name of the recipe>-tune-<hash>` in the working folder, so that the same
+     * command resumes.
+     */
+    readonly run?: string;
+  };
 
-export type Tuned = { readonly recipe: string; readonly run: string; readonly results: readonly TuneResult[]; readonly table: string };
+export type Tuned = {
+  readonly recipe: string;
+  readonly run: string;
+  readonly results: readonly TuneResult[];
+  readonly table: string;
+};
 
 const scoreOf = (perImage: readonly (number | null)[]): number | null => {
   const sound = perImage.filter((value) => value !== null);
@@ -61,14 +67,29 @@ const refuseShared = async (shown: Workbench, chosenOn: Workbench): Promise<void
   await hashes(chosenOn, (hash, name) => {
     const same = known.get(hash);
     if (same === undefined) return;
-    throw new ConfigError(`${shown.recipe.where} /tune/images`, `the validation image ${JSON.stringify(name)} is the image ${JSON.stringify(same)} that is shown.`, 'Choose others: what is shown must not have been chosen on.');
+    throw new ConfigError(
+      `${shown.recipe.where} /tune/images`,
+      `the validation image ${JSON.stringify(name)} is the image ${JSON.stringify(same)} that is shown.`,
+      'Choose others: what is shown must not have been chosen on.',
+    );
   });
 };
 
-type Parts = { readonly bench: Workbench; readonly engine: Engine; readonly metric: Metric; readonly store: Store; readonly command: string; readonly watch: Watch };
+type Parts = {
+  readonly bench: Workbench;
+  readonly engine: Engine;
+  readonly metric: Metric;
+  readonly store: Store;
+  readonly command: string;
+  readonly watch: Watch;
+};
 
 /** Draws and scores candidates on the first images. */
-const evaluate = async ({ bench, engine, metric, store, command, watch }: Parts, candidates: readonly Candidate[], images: number): Promise<readonly Scored[]> => {
+const evaluate = async (
+  { bench, engine, metric, store, command, watch }: Parts,
+  candidates: readonly Candidate[],
+  images: number,
+): Promise<readonly Scored[]> => {
   const { experiment } = bench;
   const reduced = { ...bench, experiment: { ...experiment, images: { ...experiment.images, count: images } } };
   const rows = candidates.map(({ planned }) => planned);
@@ -95,7 +116,10 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
       return [...candidates].sort((a, b) => better(scoreBefore(a), scoreBefore(b))).slice(0, survivors(count, round));
     });
     const message = `round ${round + 1} of ${sizes.length}: ${left.flat().length} candidates on ${images} images`;
-    const watch = { ...parts.watch, onProgress: parts.watch.onProgress && ((event) => parts.watch.onProgress?.({ message, ...event })) } satisfies Watch;
+    const watch = {
+      ...parts.watch,
+      onProgress: parts.watch.onProgress && ((event) => parts.watch.onProgress?.({ message, ...event })),
+    } satisfies Watch;
     const scored = await evaluate({ ...parts, watch }, left.flat(), images);
     let next = 0;
     for (const [s, candidates] of left.entries()) {
@@ -104,12 +128,15 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
   }
   return searches.map((search, s): TuneResult => {
     const all = [...at(tried, s, 'search').values()];
-    const finalists = all.filter((each): each is TuneResult['chosen'] => each.perImage.length === tune.images.count && each.score !== null);
+    const finalists = all.filter(
+      (each): each is TuneResult['chosen'] => each.perImage.length === tune.images.count && each.score !== null,
+    );
     const [chosen] = finalists.sort((a, b) => better(a.score, b.score));
     const { planned } = search;
     if (chosen === undefined) {
       throw new ConfigError(
-        parts.bench.recipe.where, `every candidate of ${JSON.stringify(planned.method.reference.label)} on ${planned.operator.reference.label} at sigmaY ${planned.sigmaY} failed on some image.`,
+        parts.bench.recipe.where,
+        `every candidate of ${JSON.stringify(planned.method.reference.label)} on ${planned.operator.reference.label} at sigmaY ${planned.sigmaY} failed on some image.`,
         'Give its options in the recipe, or correct the ranges in its manifest.',
       );
     }
@@ -118,7 +145,8 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
   });
 };
 
-const tunedPath = (recipe: string): string => join(dirname(recipe), `${(recipe.split(/[/\\]/).at(-1) ?? '').replace(/(\.tuned)?\.\w+$/, '')}.tuned.yaml`);
+const tunedPath = (recipe: string): string =>
+  join(dirname(recipe), `${(recipe.split(/[/\\]/).at(-1) ?? '').replace(/(\.tuned)?\.\w+$/, '')}.tuned.yaml`);
 
 /**
  * Chooses the options that manifests declare tunable and that the recipe does not give, for each method, operator and
@@ -126,17 +154,38 @@ const tunedPath = (recipe: string): string => join(dirname(recipe), `${(recipe.s
  * has each tuned row under the row as it was. Stopped and started again it goes on where it was, for candidates are
  * rows of an ordinary run.
  */
-export const tune = async ({ recipe: source, out, run: folder, registries = [], ...watch }: TuneOptions): Promise<Tuned> => {
+export const tune = async ({
+  recipe: source,
+  out,
+  run: folder,
+  registries = [],
+  ...watch
+}: TuneOptions): Promise<Tuned> => {
   const bench = await openWorkbench({ recipe: source, registries });
   try {
     const { experiment, recipe, container, model } = bench;
     const settings = experiment.tune;
-    if (settings === undefined) throw new ConfigError(recipe.where, 'does not say how options are to be tuned.', 'Add a key such as "tune: { images: { count: 16 }, budget: 40000 }".');
+    if (settings === undefined)
+      throw new ConfigError(
+        recipe.where,
+        'does not say how options are to be tuned.',
+        'Add a key such as "tune: { images: { count: 16 }, budget: 40000 }".',
+      );
     refuseImpossible(bench, planRows(bench));
     const searches = planSearches(bench, settings);
-    if (searches.length === 0) throw new ConfigError(recipe.where, 'has nothing to tune: its methods declare no tunable options, or the recipe gives all of them.', 'Leave out the options that are to be chosen; tweedie info guidance/dps lists the tunable ones.');
+    if (searches.length === 0)
+      throw new ConfigError(
+        recipe.where,
+        'has nothing to tune: its methods declare no tunable options, or the recipe gives all of them.',
+        'Leave out the options that are to be chosen; tweedie info guidance/dps lists the tunable ones.',
+      );
     const target = out ?? (typeof source === 'string' ? tunedPath(source) : undefined);
-    if (target === undefined) throw new ConfigError(recipe.where, 'is no file, so there is no place beside it.', 'Say with `out` where to write the tuned recipe.');
+    if (target === undefined)
+      throw new ConfigError(
+        recipe.where,
+        'is no file, so there is no place beside it.',
+        'Say with `out` where to write the tuned recipe.',
+      );
     checkPlace(resolve(target), OTHER_FILE);
     const engine = await container.plugin('engine', experiment.engine);
     await model.load?.();
@@ -147,14 +196,36 @@ export const tune = async ({ recipe: source, out, run: folder, registries = [], 
     const [reference] = decides;
     if (reference === undefined) throw new RangeError('the settings name a metric that is there.');
     const metric = await container.plugin('metric', reference);
-    const question = { model: experiment.model, images: settings.images, operators: experiment.operators.map(({ id, options }) => ({ id, options })), engine: experiment.engine, seed: experiment.seed };
-    const store = await openStore(resolve(folder ?? join('runs', `${recipe.name}-tune-${identify(question).slice(0, 8)}`)));
+    const question = {
+      model: experiment.model,
+      images: settings.images,
+      operators: experiment.operators.map(({ id, options }) => ({ id, options })),
+      engine: experiment.engine,
+      seed: experiment.seed,
+    };
+    const store = await openStore(
+      resolve(folder ?? join('runs', `${recipe.name}-tune-${identify(question).slice(0, 8)}`)),
+    );
     try {
       const command = `npx tweedie tune ${quote(recipe.where)}`;
       await store.begin({ command, experiment: recipe.input });
-      const parts = { bench: { ...validation, experiment: { ...validation.experiment, metrics: decides } }, engine, metric, store, command, watch };
+      const parts = {
+        bench: { ...validation, experiment: { ...validation.experiment, metrics: decides } },
+        engine,
+        metric,
+        store,
+        command,
+        watch,
+      };
       const results = await searchAll(parts, searches, settings);
-      writeWhole(resolve(target), tunedRecipe(bench, settings, results, { file: existsSync(recipe.where) ? recipe.where : undefined, target: resolve(target) }), OTHER_FILE);
+      writeWhole(
+        resolve(target),
+        tunedRecipe(bench, settings, results, {
+          file: existsSync(recipe.where) ? recipe.where : undefined,
+          target: resolve(target),
+        }),
+        OTHER_FILE,
+      );
       return { recipe: target, run: store.folder, results, table: tuneTable(experiment, settings, results) };
     } finally {
       store.close();

@@ -5,11 +5,29 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError } from '@tweedie/core';
 import { commandOf } from '../src/plan/command.ts';
-import { compare, openStore, report, type Cell, type Comparison, type CompareOptions, type ExperimentInput } from '../src/index.ts';
+import {
+  compare,
+  openStore,
+  report,
+  type Cell,
+  type Comparison,
+  type CompareOptions,
+  type ExperimentInput,
+} from '../src/index.ts';
 
 const recipe: ExperimentInput = {
   title: 'Two wells',
-  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: {
+    id: 'gmm',
+    options: {
+      shape: [1, 2, 1],
+      means: [
+        [-1, 0],
+        [1, 0],
+      ],
+      variances: [0.1, 0.2],
+    },
+  },
   images: { from: 'prior', count: 5 },
   operators: ['identity', { id: 'inpaint', options: { rate: 0.5 } }],
   sigmaY: 0.2,
@@ -29,12 +47,20 @@ const cellsOf = async (folder: string): Promise<Map<string, Cell>> => {
   }
 };
 /** The table without what a clock or the allocator decides. */
-const numbers = ({ json: { rows, cost, failures } }: Comparison) => ({ rows, failures, cost: cost.map(({ secondsPerSample: _, ...calls }) => calls) });
+const numbers = ({ json: { rows, cost, failures } }: Comparison) => ({
+  rows,
+  failures,
+  cost: cost.map(({ secondsPerSample: _, ...calls }) => calls),
+});
 /** Stops a run after so many steps. */
 const interruptAfter = (steps: number, options: CompareOptions): Promise<Comparison> => {
   const controller = new AbortController();
   let seen = 0;
-  return compare({ ...options, signal: controller.signal, onProgress: ({ phase }) => (phase === 'sampling' && ++seen > steps ? controller.abort() : undefined) });
+  return compare({
+    ...options,
+    signal: controller.signal,
+    onProgress: ({ phase }) => (phase === 'sampling' && ++seen > steps ? controller.abort() : undefined),
+  });
 };
 
 describe('compare', () => {
@@ -50,9 +76,15 @@ describe('compare', () => {
     const { rows, cost, failures, run } = whole.json;
     expect(run).toBe(out);
     expect(rows.map(({ operator, method, metric, n }) => [operator, method, metric, n])).toEqual([
-      ['identity', 'none', 'psnr', 5], ['identity', 'exact', 'psnr', 5], ['inpaint', 'none', 'psnr', 5], ['inpaint', 'exact', 'psnr', 5],
+      ['identity', 'none', 'psnr', 5],
+      ['identity', 'exact', 'psnr', 5],
+      ['inpaint', 'none', 'psnr', 5],
+      ['inpaint', 'exact', 'psnr', 5],
     ]);
-    expect(cost.slice(0, 2).map(({ forwards, vjps }) => [forwards, vjps])).toEqual([[5, 0], [5, 0]]);
+    expect(cost.slice(0, 2).map(({ forwards, vjps }) => [forwards, vjps])).toEqual([
+      [5, 0],
+      [5, 0],
+    ]);
     expect(cost.every(({ secondsPerSample }) => secondsPerSample > 0)).toBe(true);
     expect(failures).toEqual([]);
     expect(rows[1]?.mean).toBeGreaterThan(rows[0]?.mean ?? NaN);
@@ -90,7 +122,13 @@ describe('compare', () => {
   it('gives a sample the same bits whatever else is compared', async () => {
     const folder = newFolder();
     await compare({
-      recipe: { ...recipe, images: { from: 'prior', count: 3 }, methods: ['dps', { id: 'exact', label: 'truth' }], operators: [{ id: 'inpaint', options: { rate: 0.5 } }], samples: 3 },
+      recipe: {
+        ...recipe,
+        images: { from: 'prior', count: 3 },
+        methods: ['dps', { id: 'exact', label: 'truth' }],
+        operators: [{ id: 'inpaint', options: { rate: 0.5 } }],
+        samples: 3,
+      },
       out: folder,
     });
     const others = await cellsOf(folder);
@@ -103,7 +141,9 @@ describe('compare', () => {
     const folder = newFolder();
     let last = 0;
     const { json } = await compare({
-      recipe: { ...recipe, operators: ['identity'], methods: ['exact', { id: 'exact', label: 'the same' }] }, out: folder, onProgress: ({ phase, done, total }) => (phase === 'sampling' ? (last = done / total) : undefined),
+      recipe: { ...recipe, operators: ['identity'], methods: ['exact', { id: 'exact', label: 'the same' }] },
+      out: folder,
+      onProgress: ({ phase, done, total }) => (phase === 'sampling' ? (last = done / total) : undefined),
     });
     expect((await cellsOf(folder)).size).toBe(5 * 2);
     expect(json.rows.map(({ mean }) => mean)).toEqual(Array(2).fill(json.rows[0]?.mean));
@@ -112,7 +152,8 @@ describe('compare', () => {
   });
 
   it('measures how far samples are from their measurement', () => {
-    const of = (name: string): number[] => whole.json.misfit.filter(({ method }) => method === name).map(({ mean }) => mean);
+    const of = (name: string): number[] =>
+      whole.json.misfit.filter(({ method }) => method === name).map(({ mean }) => mean);
     for (const misfit of of('exact')) expect(misfit).toBeLessThan(1.5);
     of('none').forEach((misfit, i) => expect(misfit).toBeGreaterThan(1.5 * (of('exact')[i] ?? NaN)));
   });
@@ -120,20 +161,36 @@ describe('compare', () => {
   it('scores samples that were drawn before a metric was named', async () => {
     const more = await compare({ recipe: { ...recipe, metrics: ['psnr', { id: 'psnr', label: 'again' }] }, out });
     expect(await cellsOf(out)).toEqual(cells);
-    expect(more.json.rows.filter(({ metric }) => metric === 'again').map(({ mean }) => mean)).toEqual(whole.json.rows.map(({ mean }) => mean));
+    expect(more.json.rows.filter(({ metric }) => metric === 'again').map(({ mean }) => mean)).toEqual(
+      whole.json.rows.map(({ mean }) => mean),
+    );
   });
 
   it('shows a pair that cannot work as skipped', async () => {
     const { table, json } = await compare({
-      recipe: { ...recipe, impossible: 'skip', samples: 1, methods: ['exact', { id: 'dps-w', label: 'cached', options: { cache: true } }] }, out: newFolder(),
+      recipe: {
+        ...recipe,
+        impossible: 'skip',
+        samples: 1,
+        methods: ['exact', { id: 'dps-w', label: 'cached', options: { cache: true } }],
+      },
+      out: newFolder(),
     });
     expect(table).toContain('  cached: skipped, the score cache needs');
-    expect(json.rows.map(({ operator, label }) => [operator, label])).toEqual([['identity', 'exact'], ['identity', 'cached'], ['inpaint', 'exact']]);
+    expect(json.rows.map(({ operator, label }) => [operator, label])).toEqual([
+      ['identity', 'exact'],
+      ['identity', 'cached'],
+      ['inpaint', 'exact'],
+    ]);
   });
 
   it('counts samples that fail, and does not score them', async () => {
     const folder = newFolder();
-    const wild: ExperimentInput = { ...recipe, operators: ['identity'], methods: ['exact', { id: 'dps', label: 'wild', options: { scale: 1e30 } }] };
+    const wild: ExperimentInput = {
+      ...recipe,
+      operators: ['identity'],
+      methods: ['exact', { id: 'dps', label: 'wild', options: { scale: 1e30 } }],
+    };
     const { json, table } = await compare({ recipe: wild, out: folder });
     expect(json.failures).toHaveLength(5 * 2);
     expect(json.failures[0]).toMatchObject({ operator: 'identity', label: 'wild', sample: 0 });
@@ -142,7 +199,9 @@ describe('compare', () => {
     expect(table).toContain('failed');
     // One row with scores has nothing to differ from.
     expect(table).not.toContain('unresolved');
-    expect(table).toMatch(/^  wild: 10 of 10 samples failed, the first of prior 0 at step \d+: (diverged|not a number).*/m);
+    expect(table).toMatch(
+      /^  wild: 10 of 10 samples failed, the first of prior 0 at step \d+: (diverged|not a number).*/m,
+    );
     const before = await cellsOf(folder);
     await compare({ recipe: wild, out: folder });
     expect(await cellsOf(folder)).toEqual(before);
@@ -150,20 +209,31 @@ describe('compare', () => {
 
   it('refuses a metric that cannot score these images before it draws a sample', async () => {
     const phases = new Set<string>();
-    const refused = compare({ recipe: { ...recipe, metrics: ['psnr', 'ssim'] }, out: newFolder(), onProgress: ({ phase }) => phases.add(phase) });
+    const refused = compare({
+      recipe: { ...recipe, metrics: ['psnr', 'ssim'] },
+      out: newFolder(),
+      onProgress: ({ phase }) => phases.add(phase),
+    });
     await expect(refused).rejects.toThrow('[metric/ssim] images of 1 by 2 are smaller');
     expect([...phases]).toEqual(['problems']);
   });
 
   it('tells the progress of all scores as one', async () => {
     const seen: string[] = [];
-    await compare({ recipe, out: newFolder(), onProgress: ({ phase, done, total }) => (phase === 'scores' ? seen.push(`${done} of ${total}`) : undefined) });
+    await compare({
+      recipe,
+      out: newFolder(),
+      onProgress: ({ phase, done, total }) => (phase === 'scores' ? seen.push(`${done} of ${total}`) : undefined),
+    });
     expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `${i + 1} of 20`));
   });
 
   it('keeps x0hat on the way', async () => {
     const folder = newFolder();
-    await compare({ recipe: { ...recipe, methods: ['exact'], operators: ['identity'], trace: 3, traceImages: 2 }, out: folder });
+    await compare({
+      recipe: { ...recipe, methods: ['exact'], operators: ['identity'], trace: 3, traceImages: 2 },
+      out: folder,
+    });
     const { readTrace } = await import('../src/run/traces.ts');
     const traces = await Promise.all([...(await cellsOf(folder)).keys()].map((key) => readTrace(folder, key)));
     const kept = traces.filter((trace) => trace !== undefined);
@@ -174,26 +244,44 @@ describe('compare', () => {
 
   it('says how much uncertainty is white', async () => {
     const model = { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } };
-    const pictured = await compare({ recipe: { ...recipe, model, images: { from: 'prior', count: 1 }, methods: ['exact'], operators: ['identity'] }, out: newFolder() });
+    const pictured = await compare({
+      recipe: { ...recipe, model, images: { from: 'prior', count: 1 }, methods: ['exact'], operators: ['identity'] },
+      out: newFolder(),
+    });
     expect(readFileSync(pictured.report, 'utf8')).toMatch(/white is 0\.\d+/);
   });
 });
 
 it('the command that is shown is one that a shell takes', () => {
-  expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe("npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'");
+  expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe(
+    "npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'",
+  );
 });
 
 it('a run folder may hold two recipes: neither is mixed into the other, and the report is of the last', async () => {
   const folder = newFolder();
-  const small: ExperimentInput = { ...recipe, operators: ['identity'], images: { from: 'prior', count: 2 }, samples: 1 };
-  const other: ExperimentInput = { ...small, title: 'Other', methods: [{ id: 'dps', options: { scale: 0.1 } }], sigmaY: 0.5, seed: 3 };
+  const small: ExperimentInput = {
+    ...recipe,
+    operators: ['identity'],
+    images: { from: 'prior', count: 2 },
+    samples: 1,
+  };
+  const other: ExperimentInput = {
+    ...small,
+    title: 'Other',
+    methods: [{ id: 'dps', options: { scale: 0.1 } }],
+    sigmaY: 0.5,
+    seed: 3,
+  };
   const said: string[] = [];
   const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
   try {
     const first = await compare({ recipe: small, out: folder });
     const cells = await cellsOf(folder);
     const second = await compare({ recipe: other, out: folder });
-    expect(said.splice(0)).toEqual([`Warning: [${folder}] is the run folder of "Two wells". Its samples are kept, but the report there is now that of "Other"; with another --out each has its own.\n`]);
+    expect(said.splice(0)).toEqual([
+      `Warning: [${folder}] is the run folder of "Two wells". Its samples are kept, but the report there is now that of "Other"; with another --out each has its own.\n`,
+    ]);
     expect(numbers(second)).toEqual(numbers(await compare({ recipe: other, out: newFolder() })));
     expect((await report(folder)).json).toEqual(second.json);
     const again = await compare({ recipe: small, out: folder });
@@ -207,13 +295,19 @@ it('a run folder may hold two recipes: neither is mixed into the other, and the 
 });
 
 describe('a run folder that cannot be used', () => {
-  const messageOf = async (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)));
+  const messageOf = async (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'no error',
+      (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error)),
+    );
 
   it('is named when it is not writable', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tweedie-compare-')), 'file');
     writeFileSync(file, '');
     const message = await messageOf(compare({ recipe, out: join(file, 'run') }));
-    expect(message).toMatch(/^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out \(of tweedie tune: --run\), and run the same command again: what had finished is kept\.$/);
+    expect(message).toMatch(
+      /^ConfigError: \[.*file\/run\] cannot be written: ENOTDIR.* Make it writable or choose another folder with --out \(of tweedie tune: --run\), and run the same command again: what had finished is kept\.$/,
+    );
   });
 
   it('is refused when its results come from a newer version', async () => {
@@ -224,14 +318,18 @@ describe('a run folder that cannot be used', () => {
     await connection.run("UPDATE meta SET value = '99' WHERE name = 'version'");
     connection.closeSync();
     instance.closeSync();
-    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: \[.*results\.duckdb\] was written by a newer version of Tweedie \(format 99; this one reads up to 1\)/);
+    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(
+      /^ConfigError: \[.*results\.duckdb\] was written by a newer version of Tweedie \(format 99; this one reads up to 1\)/,
+    );
   });
 
   it('is refused when its results are no results', async () => {
     const folder = newFolder();
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'results.duckdb'), 'nothing of the kind, but long enough to look at'.repeat(200));
-    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: \[.*results\.duckdb\] cannot be read as results/);
+    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(
+      /^ConfigError: \[.*results\.duckdb\] cannot be read as results/,
+    );
   });
 
   it('is refused when its index is of a form that is not known', async () => {
@@ -239,7 +337,9 @@ describe('a run folder that cannot be used', () => {
     mkdirSync(folder, { recursive: true });
     for (const text of ['[]', '{"title":"x"}']) {
       writeFileSync(join(folder, 'run.json'), text);
-      expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*run\.json\] is not the index of a run as this version writes it/);
+      expect(await messageOf(report(folder))).toMatch(
+        /^ConfigError: \[.*run\.json\] is not the index of a run as this version writes it/,
+      );
     }
   });
 
@@ -248,7 +348,9 @@ describe('a run folder that cannot be used', () => {
     const before = await compare({ recipe, out: folder });
     const path = join(folder, 'run.json');
     writeFileSync(path, readFileSync(path).subarray(0, 100));
-    expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*run\.json\] cannot be read: .*\. Run the same tweedie compare again, which makes this file anew and keeps what had finished\.$/);
+    expect(await messageOf(report(folder))).toMatch(
+      /^ConfigError: \[.*run\.json\] cannot be read: .*\. Run the same tweedie compare again, which makes this file anew and keeps what had finished\.$/,
+    );
     const cells = await cellsOf(folder);
     expect(numbers(await compare({ recipe, out: folder }))).toEqual(numbers(before));
     expect(await cellsOf(folder)).toEqual(cells);
@@ -258,7 +360,8 @@ describe('a run folder that cannot be used', () => {
     const folder = newFolder();
     let done = 0;
     const stopped = compare({
-      recipe, out: folder,
+      recipe,
+      out: folder,
       onProgress: (event) => {
         if (event.phase !== 'sampling' || event.done < 2 * 4 * 5 || done > 0) return;
         done = event.done;
@@ -266,7 +369,9 @@ describe('a run folder that cannot be used', () => {
         writeFileSync(join(folder, 'samples'), '');
       },
     });
-    expect(await messageOf(stopped)).toMatch(/^ConfigError: .*cannot be written: .* run the same command again: what had finished is kept/);
+    expect(await messageOf(stopped)).toMatch(
+      /^ConfigError: .*cannot be written: .* run the same command again: what had finished is kept/,
+    );
     rmSync(join(folder, 'samples'));
     const resumed = await compare({ recipe, out: folder });
     expect(resumed.json.failures).toEqual([]);
@@ -287,25 +392,35 @@ describe('a run folder that cannot be used', () => {
     const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
     const { table } = await report(folder);
     expect(table).toContain('(unfinished: 38 of 40 samples)');
-    const message = (path: string): string => `Warning: [${path}] is damaged and counts as not drawn: the command of the run draws this sample again.\n`;
+    const message = (path: string): string =>
+      `Warning: [${path}] is damaged and counts as not drawn: the command of the run draws this sample again.\n`;
     expect(said.splice(0).sort()).toEqual([message(emptied), message(cut)].sort());
     const again = await compare({ recipe: traced, out: folder });
     expect(said.sort()).toEqual([message(emptied), message(cut)].sort());
     listen.mockRestore();
     expect(numbers(again)).toEqual(numbers(whole));
     const after = await cellsOf(folder);
-    expect([...after].map(([key, { sampleHash }]) => [key, sampleHash]).sort()).toEqual([...before].map(([key, { sampleHash }]) => [key, sampleHash]).sort());
-    const redrawn = [...after.values()].filter(({ key, started }) => Number(before.get(key)?.started) !== Number(started));
+    expect([...after].map(([key, { sampleHash }]) => [key, sampleHash]).sort()).toEqual(
+      [...before].map(([key, { sampleHash }]) => [key, sampleHash]).sort(),
+    );
+    const redrawn = [...after.values()].filter(
+      ({ key, started }) => Number(before.get(key)?.started) !== Number(started),
+    );
     expect(redrawn.length).toBeLessThanOrEqual(3);
     expect(readFileSync(join(folder, 'traces', film)).length).toBeGreaterThan(0);
   });
 
   it('says that a stored problem is gone, and makes it anew', async () => {
     const folder = newFolder();
-    const pictured = { ...recipe, model: { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } } };
+    const pictured = {
+      ...recipe,
+      model: { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } },
+    };
     const before = await compare({ recipe: pictured, out: folder });
     rmSync(join(folder, 'problems'), { recursive: true });
-    expect(await messageOf(report(folder))).toMatch(/^ConfigError: \[.*\.safetensors\] is gone from the run folder\. Run the command of the run again: it makes what is missing anew\.$/);
+    expect(await messageOf(report(folder))).toMatch(
+      /^ConfigError: \[.*\.safetensors\] is gone from the run folder\. Run the command of the run again: it makes what is missing anew\.$/,
+    );
     expect(numbers(await compare({ recipe: pictured, out: folder }))).toEqual(numbers(before));
     await report(folder);
   });
@@ -319,7 +434,9 @@ describe('a run folder that cannot be used', () => {
       bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
       writeFileSync(path, bytes);
     }
-    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(/^ConfigError: .*has changed since it was written/);
+    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(
+      /^ConfigError: .*has changed since it was written/,
+    );
     expect(existsSync(join(folder, 'results.duckdb'))).toBe(true);
   });
 });

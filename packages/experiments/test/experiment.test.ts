@@ -11,14 +11,25 @@ import { expandSweep } from '../src/recipe/sweep.ts';
 const registry = openRegistry();
 
 const input: ExperimentInput = {
-  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: {
+    id: 'gmm',
+    options: {
+      shape: [1, 2, 1],
+      means: [
+        [-1, 0],
+        [1, 0],
+      ],
+      variances: [0.1, 0.2],
+    },
+  },
   images: { from: 'prior', count: 4 },
   operators: ['identity'],
   sigmaY: 0.1,
   methods: ['exact'],
   engine: 'eager',
 };
-const resolve = (changes: Partial<ExperimentInput> = {}, overrides: Overrides = {}): Experiment => resolveExperiment(readRecipe({ ...input, ...changes }), registry, overrides);
+const resolve = (changes: Partial<ExperimentInput> = {}, overrides: Overrides = {}): Experiment =>
+  resolveExperiment(readRecipe({ ...input, ...changes }), registry, overrides);
 
 /** The message of a recipe that is a file, with the file's name in place of its path. */
 const messageOf = (yaml: string): string => {
@@ -31,7 +42,9 @@ const messageOf = (yaml: string): string => {
   }
   return 'no error';
 };
-const yaml = (lines: string): string => `model: { id: gmm, options: { shape: [1, 2, 1], means: [[0, 0]], variances: [1] } }
+const yaml = (
+  lines: string,
+): string => `model: { id: gmm, options: { shape: [1, 2, 1], means: [[0, 0]], variances: [1] } }
 images: { from: prior, count: 4 }
 ${lines}`;
 
@@ -42,7 +55,14 @@ describe('an experiment', () => {
     const experiment = resolve();
     expect(experiment.scheduler).toMatchObject({ id: 'ddpm' });
     expect(experiment.metrics.map(({ id }) => id)).toEqual(['psnr']);
-    expect(experiment).toMatchObject({ title: 'experiment', seed: 0, samples: 1, impossible: 'error', sigmaY: [0.1], images: { count: 4, offset: 0 } });
+    expect(experiment).toMatchObject({
+      title: 'experiment',
+      seed: 0,
+      samples: 1,
+      impossible: 'error',
+      sigmaY: [0.1],
+      images: { count: 4, offset: 0 },
+    });
     expect(experiment.methods[0]).toMatchObject({ id: 'exact', label: 'exact' });
   });
 
@@ -51,19 +71,32 @@ describe('an experiment', () => {
     expect([operators.map(({ label }) => label), poisson]).toEqual([['identity, Poisson noise of rate 0.5'], 0.5]);
     expect(sigmaY).toEqual([0.125]); // sqrt(2 / (255 * 0.5))
     expect(resolve().poisson).toBeUndefined();
-    expect(messageOf(yaml('operators: [identity]\nsigmaY: { poisson: 0 }\nmethods: [exact]'))).toBe('ConfigError: [bad.yaml:4 /sigmaY/poisson] must be > 0, got 0.');
+    expect(messageOf(yaml('operators: [identity]\nsigmaY: { poisson: 0 }\nmethods: [exact]'))).toBe(
+      'ConfigError: [bad.yaml:4 /sigmaY/poisson] must be > 0, got 0.',
+    );
   });
 
   it('makes a row of each value of a sweep, and says so in the label', () => {
-    const { methods } = resolve({ methods: [{ id: 'dps', label: 'DPS', options: { scale: [0.3, 1], form: ['norm', 'squared'] } }] });
+    const { methods } = resolve({
+      methods: [{ id: 'dps', label: 'DPS', options: { scale: [0.3, 1], form: ['norm', 'squared'] } }],
+    });
     expect(methods.map(({ label }) => label)).toEqual([
-      'DPS scale=0.3 form=norm', 'DPS scale=0.3 form=squared', 'DPS scale=1 form=norm', 'DPS scale=1 form=squared',
+      'DPS scale=0.3 form=norm',
+      'DPS scale=0.3 form=squared',
+      'DPS scale=1 form=norm',
+      'DPS scale=1 form=squared',
     ]);
     expect(methods[3]?.options).toMatchObject({ scale: 1, form: 'squared', clamp: true });
   });
 
   it('takes a list as a value where the option is one', () => {
-    const schema = { properties: { sizes: { type: 'array' }, either: { oneOf: [{ type: 'number' }, { type: 'array' }] }, scale: { type: 'number' } } };
+    const schema = {
+      properties: {
+        sizes: { type: 'array' },
+        either: { oneOf: [{ type: 'number' }, { type: 'array' }] },
+        scale: { type: 'number' },
+      },
+    };
     const rows = expandSweep({ sizes: [1, 2], either: [3, 4], scale: [5, 6] }, schema);
     expect(rows).toEqual([
       { options: { sizes: [1, 2], either: [3, 4], scale: 5 }, swept: { scale: 5 }, suffix: ' scale=5' },
@@ -72,34 +105,75 @@ describe('an experiment', () => {
   });
 
   it('gives each method its own steps and scheduler', () => {
-    const methods: ExperimentInput['methods'] = ['exact', { id: 'dps', steps: 50 }, { id: 'none', scheduler: { id: 'ddim', options: { steps: 10 } } }];
+    const methods: ExperimentInput['methods'] = [
+      'exact',
+      { id: 'dps', steps: 50 },
+      { id: 'none', scheduler: { id: 'ddim', options: { steps: 10 } } },
+    ];
     const scheduler = { id: 'ddpm', options: { steps: 100 } };
-    expect(resolve({ methods, scheduler }).methods.map((method) => [method.scheduler.id, method.scheduler.options['steps']])).toEqual([['ddpm', 100], ['ddpm', 50], ['ddim', 10]]);
-    expect(resolve({ methods, scheduler }, { steps: 7 }).methods.map((method) => method.scheduler.options['steps'])).toEqual([7, 7, 7]);
+    expect(
+      resolve({ methods, scheduler }).methods.map((method) => [method.scheduler.id, method.scheduler.options['steps']]),
+    ).toEqual([
+      ['ddpm', 100],
+      ['ddpm', 50],
+      ['ddim', 10],
+    ]);
+    expect(
+      resolve({ methods, scheduler }, { steps: 7 }).methods.map((method) => method.scheduler.options['steps']),
+    ).toEqual([7, 7, 7]);
   });
 
   it('is changed by the command line', () => {
-    expect(resolve({}, { limit: 2, samples: 3, engine: 'eager' })).toMatchObject({ images: { count: 2 }, samples: 3, engine: { id: 'eager' } });
+    expect(resolve({}, { limit: 2, samples: 3, engine: 'eager' })).toMatchObject({
+      images: { count: 2 },
+      samples: 3,
+      engine: { id: 'eager' },
+    });
     expect(resolve({}, { limit: 9 }).images.count).toBe(4);
   });
 
   it('has options that hold on single problems, over those of the row and its preset', () => {
-    const perProblem = [{ operator: 'identity', sigmaY: 0.1, options: { preset: 'ffhq/inpaint-random', clamp: false } }, { operator: 'half', options: { scale: 2 } }];
-    const { methods } = resolve({ operators: ['identity', { id: 'inpaint', label: 'half' }], sigmaY: [0.1, 0.2], methods: [{ id: 'dps', options: { form: 'squared' }, perProblem }] });
+    const perProblem = [
+      { operator: 'identity', sigmaY: 0.1, options: { preset: 'ffhq/inpaint-random', clamp: false } },
+      { operator: 'half', options: { scale: 2 } },
+    ];
+    const { methods } = resolve({
+      operators: ['identity', { id: 'inpaint', label: 'half' }],
+      sigmaY: [0.1, 0.2],
+      methods: [{ id: 'dps', options: { form: 'squared' }, perProblem }],
+    });
     expect(methods[0]?.options).toMatchObject({ form: 'squared', scale: 1, clamp: true });
     expect(methods[0]?.perProblem.map(({ operator, sigmaY, options }) => [operator, sigmaY, options])).toMatchObject([
-      ['identity', 0.1, { form: 'squared', scale: 0.5, clamp: false }], ['half', undefined, { form: 'squared', scale: 2, clamp: true }],
+      ['identity', 0.1, { form: 'squared', scale: 0.5, clamp: false }],
+      ['half', undefined, { form: 'squared', scale: 2, clamp: true }],
     ]);
-    const sweptToo = () => resolve({ methods: [{ id: 'dps', options: { scale: [0.1, 1] }, perProblem: [{ operator: 'identity', options: { scale: 5 } }] }] });
-    expect(sweptToo).toThrow('[experiment /methods/0/perProblem/0/options/scale] the row has a list for scale, and its rows are named after the values. Leave it out here, or give the row one value.');
-    const refused = (entries: typeof perProblem | readonly { operator: string; options: object }[]) => () => resolve({ methods: [{ id: 'dps', perProblem: entries as typeof perProblem }] });
+    const sweptToo = () =>
+      resolve({
+        methods: [
+          { id: 'dps', options: { scale: [0.1, 1] }, perProblem: [{ operator: 'identity', options: { scale: 5 } }] },
+        ],
+      });
+    expect(sweptToo).toThrow(
+      '[experiment /methods/0/perProblem/0/options/scale] the row has a list for scale, and its rows are named after the values. Leave it out here, or give the row one value.',
+    );
+    const refused = (entries: typeof perProblem | readonly { operator: string; options: object }[]) => () =>
+      resolve({ methods: [{ id: 'dps', perProblem: entries as typeof perProblem }] });
     expect(refused(perProblem)).toThrow('[experiment /methods/0/perProblem/1/operator] no operator is called "half".');
-    expect(refused([{ operator: 'identity', sigmaY: 0.3, options: {} } as never])).toThrow('the experiment has no noise level 0.3, it has 0.1.');
-    expect(refused([{ operator: 'identity', options: {} }, { operator: 'identity', options: {} }])).toThrow('a second entry holds on operator "identity" at sigmaY 0.1.');
+    expect(refused([{ operator: 'identity', sigmaY: 0.3, options: {} } as never])).toThrow(
+      'the experiment has no noise level 0.3, it has 0.1.',
+    );
+    expect(
+      refused([
+        { operator: 'identity', options: {} },
+        { operator: 'identity', options: {} },
+      ]),
+    ).toThrow('a second entry holds on operator "identity" at sigmaY 0.1.');
   });
 
   it('refuses two rows of one name', () => {
-    expect(() => resolve({ methods: ['dps', { id: 'dps', options: { scale: 0.3 } }] })).toThrow('[experiment /methods] two methods are called "dps". Give each a label of its own.');
+    expect(() => resolve({ methods: ['dps', { id: 'dps', options: { scale: 0.3 } }] })).toThrow(
+      '[experiment /methods] two methods are called "dps". Give each a label of its own.',
+    );
   });
 });
 
@@ -114,24 +188,92 @@ describe('recipes that ship', () => {
 describe('a recipe with a mistake', () => {
   const rest = 'operators: [identity]\nsigmaY: 0.1\n';
   it.each([
-    ['a misspelt key', yaml(`${rest}method: [exact]`), 'ConfigError: [bad.yaml:5 /method] "method" is not a known key. Did you mean "methods"?'],
-    ['a wrong type', yaml(`${rest}methods: [exact]\nsamples: many`), 'ConfigError: [bad.yaml:6 /samples] must be integer, got "many".'],
-    ['a negative sigmaY', yaml('operators: [identity]\nsigmaY: -0.1\nmethods: [exact]'), 'ConfigError: [bad.yaml:4 /sigmaY] must be >= 0, got -0.1.'],
-    ['an unknown id', yaml(`${rest}methods:\n  - exact\n  - dsp`), 'ConfigError: [bad.yaml:7 /methods/1] there is no guidance "dsp". Did you mean "dps"'],
-    ['a misspelt option', yaml(`${rest}methods:\n  - id: dps\n    options:\n      scael: 1`), 'ConfigError: [bad.yaml:8 /methods/0/options/scael] "scael" is not a known key. Did you mean "scale"?'],
-    ['an option out of range', yaml(`${rest}methods: [{ id: dps, options: { scale: -1 } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] must be >= 0, got -1.'],
-    ['no images', yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''), 'ConfigError: [bad.yaml:2 /images] needs one of "from: prior", "dataset" and "measurements". Keep one of them.'],
-    ['a sweep over nothing', yaml(`${rest}methods: [{ id: dps, options: { scale: [] } }]`), 'ConfigError: [bad.yaml:5 /methods/0/options/scale] is an empty list, which makes no row. Give at least one value.'],
-    ['a seed that loses digits', yaml(`${rest}methods: [exact]\nseed: 1e30`), 'ConfigError: [bad.yaml:6 /seed] must be <= 9007199254740991, got 1e+30.'],
-    ['more samples than can be kept', yaml(`${rest}methods: [exact]\nsamples: 100000000`), 'ConfigError: [bad.yaml] asks for 400000000 samples in 1 row, a run holds at most 10000000. Lower the number of images, samples or rows.'],
-    ['a chunk that no memory holds', yaml(`${rest}methods: [exact]\nchunk: 100000000000`), 'ConfigError: [bad.yaml:6 /chunk] must be <= 1048576, got 100000000000.'],
-    ['traces of images without their number of levels', yaml(`${rest}methods: [exact]\ntraceImages: 3`), 'ConfigError: [bad.yaml:6 /traceImages] has no effect without trace. Add "trace"'],
-    ['no keys', 'hello', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods". Start from recipes/quickstart.yaml.'],
-    ['nothing in it', '', 'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".'],
+    [
+      'a misspelt key',
+      yaml(`${rest}method: [exact]`),
+      'ConfigError: [bad.yaml:5 /method] "method" is not a known key. Did you mean "methods"?',
+    ],
+    [
+      'a wrong type',
+      yaml(`${rest}methods: [exact]\nsamples: many`),
+      'ConfigError: [bad.yaml:6 /samples] must be integer, got "many".',
+    ],
+    [
+      'a negative sigmaY',
+      yaml('operators: [identity]\nsigmaY: -0.1\nmethods: [exact]'),
+      'ConfigError: [bad.yaml:4 /sigmaY] must be >= 0, got -0.1.',
+    ],
+    [
+      'an unknown id',
+      yaml(`${rest}methods:\n  - exact\n  - dsp`),
+      'ConfigError: [bad.yaml:7 /methods/1] there is no guidance "dsp". Did you mean "dps"',
+    ],
+    [
+      'a misspelt option',
+      yaml(`${rest}methods:\n  - id: dps\n    options:\n      scael: 1`),
+      'ConfigError: [bad.yaml:8 /methods/0/options/scael] "scael" is not a known key. Did you mean "scale"?',
+    ],
+    [
+      'an option out of range',
+      yaml(`${rest}methods: [{ id: dps, options: { scale: -1 } }]`),
+      'ConfigError: [bad.yaml:5 /methods/0/options/scale] must be >= 0, got -1.',
+    ],
+    [
+      'no images',
+      yaml(`${rest}methods: [exact]`).replace('from: prior, ', ''),
+      'ConfigError: [bad.yaml:2 /images] needs one of "from: prior", "dataset" and "measurements". Keep one of them.',
+    ],
+    [
+      'a sweep over nothing',
+      yaml(`${rest}methods: [{ id: dps, options: { scale: [] } }]`),
+      'ConfigError: [bad.yaml:5 /methods/0/options/scale] is an empty list, which makes no row. Give at least one value.',
+    ],
+    [
+      'a seed that loses digits',
+      yaml(`${rest}methods: [exact]\nseed: 1e30`),
+      'ConfigError: [bad.yaml:6 /seed] must be <= 9007199254740991, got 1e+30.',
+    ],
+    [
+      'more samples than can be kept',
+      yaml(`${rest}methods: [exact]\nsamples: 100000000`),
+      'ConfigError: [bad.yaml] asks for 400000000 samples in 1 row, a run holds at most 10000000. Lower the number of images, samples or rows.',
+    ],
+    [
+      'a chunk that no memory holds',
+      yaml(`${rest}methods: [exact]\nchunk: 100000000000`),
+      'ConfigError: [bad.yaml:6 /chunk] must be <= 1048576, got 100000000000.',
+    ],
+    [
+      'traces of images without their number of levels',
+      yaml(`${rest}methods: [exact]\ntraceImages: 3`),
+      'ConfigError: [bad.yaml:6 /traceImages] has no effect without trace. Add "trace"',
+    ],
+    [
+      'no keys',
+      'hello',
+      'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods". Start from recipes/quickstart.yaml.',
+    ],
+    [
+      'nothing in it',
+      '',
+      'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".',
+    ],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
-    ['an alias without an anchor', 'model: *prior', 'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases'],
-    ['a number that is none', yaml('operators: [identity]\nmethods: [dps]\nsigmaY: .inf'), 'ConfigError: [bad.yaml:5 /sigmaY] must be number or array or object, got Infinity.'],
-    ['a blur wider than any kernel', yaml('operators: [{ id: blur, options: { std: 1.0e+99 } }]\nmethods: [dps]\nsigmaY: 0.1'), 'ConfigError: [bad.yaml:3 /operators/0/options/std] must be <= 1023, got 1e+99.'],
+    [
+      'an alias without an anchor',
+      'model: *prior',
+      'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases',
+    ],
+    [
+      'a number that is none',
+      yaml('operators: [identity]\nmethods: [dps]\nsigmaY: .inf'),
+      'ConfigError: [bad.yaml:5 /sigmaY] must be number or array or object, got Infinity.',
+    ],
+    [
+      'a blur wider than any kernel',
+      yaml('operators: [{ id: blur, options: { std: 1.0e+99 } }]\nmethods: [dps]\nsigmaY: 0.1'),
+      'ConfigError: [bad.yaml:3 /operators/0/options/std] must be <= 1023, got 1e+99.',
+    ],
   ])('%s: one message with the line', (_, text, message) => {
     expect(messageOf(text).slice(0, message.length)).toBe(message);
   });

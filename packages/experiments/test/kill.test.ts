@@ -8,7 +8,17 @@ import { keyedRandom } from '@tweedie/core';
 import { compare, openStore, type Cell, type ExperimentInput } from '../src/index.ts';
 
 const recipe: ExperimentInput = {
-  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: {
+    id: 'gmm',
+    options: {
+      shape: [1, 2, 1],
+      means: [
+        [-1, 0],
+        [1, 0],
+      ],
+      variances: [0.1, 0.2],
+    },
+  },
   images: { from: 'prior', count: 6 },
   operators: ['identity'],
   sigmaY: 0.2,
@@ -26,7 +36,9 @@ const child = fileURLToPath(new URL('compare-child.ts', import.meta.url));
 const run = (out: string, events = Infinity): Promise<string> =>
   new Promise((resolve, reject) => {
     const options = ['--conditions=@tweedie/source', '--import', import.meta.resolve('tsx')];
-    const started = spawn(process.execPath, [...options, child, JSON.stringify({ recipe, out })], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const started = spawn(process.execPath, [...options, child, JSON.stringify({ recipe, out })], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     const take = (text: Buffer): void => {
       output += text.toString();
@@ -68,16 +80,18 @@ it('survives kill -9 twice, at random times, and loses nothing', async () => {
   const whole = await compare({ recipe, out: join(folder, 'whole') });
   const resumed = await compare({ recipe, out });
   expect(resumed.json.rows).toEqual(whole.json.rows);
-  expect([...(await cellsOf(join(folder, 'whole'))).values()].map(({ key, sampleHash }) => [key, sampleHash]).sort()).toEqual(
-    [...last.values()].map(({ key, sampleHash }) => [key, sampleHash]).sort(),
-  );
+  expect(
+    [...(await cellsOf(join(folder, 'whole'))).values()].map(({ key, sampleHash }) => [key, sampleHash]).sort(),
+  ).toEqual([...last.values()].map(({ key, sampleHash }) => [key, sampleHash]).sort());
 }, 300_000);
 
 it('lets only one process at a time into a run folder', async () => {
   const out = join(mkdtempSync(join(tmpdir(), 'tweedie-kill-')), 'run');
   const store = await openStore(out);
   try {
-    expect(await run(out)).toMatch(new RegExp(`ConfigError: \\[.*run\\] another process \\(PID ${process.pid}\\) is using this run folder`));
+    expect(await run(out)).toMatch(
+      new RegExp(`ConfigError: \\[.*run\\] another process \\(PID ${process.pid}\\) is using this run folder`),
+    );
   } finally {
     store.close();
   }

@@ -10,8 +10,19 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('draws x, A(x) and A^T A(x) of an operator side by side, the last at the gain of x', async () => {
   const [image, out] = [join(folder, 'x.png'), join(folder, 'out', 'drawing.png')];
-  writeFileSync(image, await encodePng(Float32Array.from({ length: 48 }, (_, k) => (k < 24 ? 0.6 : -0.6)), [4, 4, 3]));
-  await operatorPicture({ operator: { id: 'super-resolution', options: { factor: 2, kernel: 'block' } }, image, out, enlarge: 1 });
+  writeFileSync(
+    image,
+    await encodePng(
+      Float32Array.from({ length: 48 }, (_, k) => (k < 24 ? 0.6 : -0.6)),
+      [4, 4, 3],
+    ),
+  );
+  await operatorPicture({
+    operator: { id: 'super-resolution', options: { factor: 2, kernel: 'block' } },
+    image,
+    out,
+    enlarge: 1,
+  });
   const [height, width] = [4, 3 * 4 + 2 * 8];
   const drawn = await createFiles(folder).readImage(out, { height, width, channels: 3, fit: 'exact' });
   const at = (row: number, column: number): number => drawn[(row * width + column) * 3] ?? NaN;

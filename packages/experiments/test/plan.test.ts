@@ -3,7 +3,17 @@ import { plan, type ExperimentInput } from '../src/index.ts';
 
 const recipe: ExperimentInput = {
   title: 'Planned',
-  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: {
+    id: 'gmm',
+    options: {
+      shape: [1, 2, 1],
+      means: [
+        [-1, 0],
+        [1, 0],
+      ],
+      variances: [0.1, 0.2],
+    },
+  },
   images: { from: 'prior', count: 4 },
   operators: ['identity', { id: 'inpaint', options: { rate: 0.5 } }],
   sigmaY: 0.1,
@@ -13,15 +23,26 @@ const recipe: ExperimentInput = {
   samples: 2,
 };
 /** The score cache needs a reference image that does not change: with A = I, or with what is hidden fixed. */
-const impossible: ExperimentInput = { ...recipe, methods: ['none', { id: 'dps-w', label: 'cached', options: { cache: true } }] };
+const impossible: ExperimentInput = {
+  ...recipe,
+  methods: ['none', { id: 'dps-w', label: 'cached', options: { cache: true } }],
+};
 
 describe('a plan', () => {
   it('counts network calls before anything runs', async () => {
     const { rows, total, table, json, chunk } = await plan({ recipe });
     expect(rows.map(({ operator, method }) => [operator.reference.label, method.reference.label])).toEqual([
-      ['identity', 'none'], ['identity', 'dps'], ['inpaint', 'none'], ['inpaint', 'dps'],
+      ['identity', 'none'],
+      ['identity', 'dps'],
+      ['inpaint', 'none'],
+      ['inpaint', 'dps'],
     ]);
-    expect(rows.map(({ cost }) => [cost.forwards, cost.vjps])).toEqual([[10, 0], [10, 10], [10, 0], [10, 10]]);
+    expect(rows.map(({ cost }) => [cost.forwards, cost.vjps])).toEqual([
+      [10, 0],
+      [10, 10],
+      [10, 0],
+      [10, 10],
+    ]);
     expect(total).toEqual({ forwards: 4 * 10 * 8, vjps: 2 * 10 * 8 });
     expect(chunk).toBe(256);
     expect(json.rows).toHaveLength(4);
@@ -40,7 +61,9 @@ describe('a plan', () => {
   });
 
   it('refuses what cannot work, with the reason', async () => {
-    await expect(plan({ recipe: impossible })).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: [experiment] method "cached" cannot work with operator "inpaint": the score cache needs a reference image that stays the same, and hidden 'x0hat' changes it at every step; set hidden to 'zero' or 'measured', or cache to false. Take the pair out, or say "impossible: skip" to show such rows as skipped.]`);
+    await expect(plan({ recipe: impossible })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ConfigError: [experiment] method "cached" cannot work with operator "inpaint": the score cache needs a reference image that stays the same, and hidden 'x0hat' changes it at every step; set hidden to 'zero' or 'measured', or cache to false. Take the pair out, or say "impossible: skip" to show such rows as skipped.]`,
+    );
   });
 
   it('shows it where the recipe says skip', async () => {
@@ -58,6 +81,8 @@ describe('a plan', () => {
   });
 
   it('asks for no more images than there are, of the right size', async () => {
-    await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(/its images are \[32, 32, 3\], the model's \[1, 2, 1\]/);
+    await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(
+      /its images are \[32, 32, 3\], the model's \[1, 2, 1\]/,
+    );
   });
 });

@@ -8,14 +8,20 @@ const metrics = [
   { id: 'ssim', title: 'SSIM', better: 'higher', key: 'ssim' },
 ] as const;
 
-/** [label, method, options, PSNR and SSIM it loses to the first, spread of that loss, forwards, vjps, operator calls, seconds]. */
+/**
+ * [label, method, options, PSNR and SSIM it loses to the first, spread of that loss, forwards, vjps, operator calls,
+ * seconds].
+ */
 const methods = [
   ['exact', 'exact', '', 0, 0, 0, 100, 0, 0, 0.31],
   ['DPS-w', 'dps-w', 'cached score', 0.3, 0.004, 0.9, 110, 0, 100, 0.42],
   ['DPS 0.3', 'dps', 'scale 0.3', 1.9, 0.031, 1.1, 100, 100, 100, 0.55],
   ['DPS 1.0', 'dps', 'scale 1, norm squared', 4.2, 0.092, 1.6, 100, 100, 100, 0.56],
 ] as const;
-const problems = [{ operator: 'identity', sigmaY: 0.05, base: 31 }, { operator: 'inpaint random 70 %', sigmaY: 0.05, base: 24.5 }] as const;
+const problems = [
+  { operator: 'identity', sigmaY: 0.05, base: 31 },
+  { operator: 'inpaint random 70 %', sigmaY: 0.05, base: 24.5 },
+] as const;
 const reason = 'x0hat is not finite (first seen at sigma 3.2).';
 const levels = [40, 12.6, 5.1, 2.4, 1.2, 0.55, 0.21, 0.05];
 
@@ -61,88 +67,163 @@ async function result(index: number, problem: number, method: number): Promise<R
   const [label] = methods[method] ?? methods[0];
   const level = 0.02 + 0.06 * method + 0.05 * problem;
   const seed = 1000 * index + 100 * problem + 10 * method;
-  const spread = noisy((x, y) => -1 + (0.3 + 0.3 * method) * Math.exp(-60 * (Math.hypot(x - 0.5, y - 0.5) - 0.42) ** 2), 0.05, seed);
+  const spread = noisy(
+    (x, y) => -1 + (0.3 + 0.3 * method) * Math.exp(-60 * (Math.hypot(x - 0.5, y - 0.5) - 0.42) ** 2),
+    0.05,
+    seed,
+  );
   return {
     label,
-    sample: await png(noisy(clean, level, seed)), mean: await png(noisy(clean, level / 3, seed + 1)), std: await png((x, y) => spread(x, y, 0)),
-    ...(index < 2 ? {
-      trace: {
-        levels,
-        frames: await Promise.all(levels.map((_, step) => {
-          const share = step / (levels.length - 1);
-          return png(noisy((x, y, channel) => share * clean(x, y, channel), level + 0.3 * (1 - share), seed + step));
-        })),
-      },
-    } : {}),
+    sample: await png(noisy(clean, level, seed)),
+    mean: await png(noisy(clean, level / 3, seed + 1)),
+    std: await png((x, y) => spread(x, y, 0)),
+    ...(index < 2
+      ? {
+          trace: {
+            levels,
+            frames: await Promise.all(
+              levels.map((_, step) => {
+                const share = step / (levels.length - 1);
+                return png(
+                  noisy((x, y, channel) => share * clean(x, y, channel), level + 0.3 * (1 - share), seed + step),
+                );
+              }),
+            ),
+          },
+        }
+      : {}),
   };
 }
 
 const reportImage = async (index: number): Promise<ReportImage> => ({
-  name: `test ${index + 1}`, truth: await png(face(index)),
-  problems: await Promise.all(problems.map(async ({ operator, sigmaY }, problem) => {
-    const kept = randomFrom(index);
-    const mask = Array.from({ length: size * size }, () => (problem === 0 || kept() > 0.4 ? 1 : 0));
-    const seen = noisy(face(index), 0.05, index);
-    return {
-      operator, sigmaY, stdWhite: 0.4,
-      measurement: await png((x, y, channel) => (mask[Math.round(size * (size * y + x))] ? seen(x, y, channel) : 0)),
-      results: await Promise.all(methods.map((_, method) => result(index, problem, method))),
-    };
-  })),
+  name: `test ${index + 1}`,
+  truth: await png(face(index)),
+  problems: await Promise.all(
+    problems.map(async ({ operator, sigmaY }, problem) => {
+      const kept = randomFrom(index);
+      const mask = Array.from({ length: size * size }, () => (problem === 0 || kept() > 0.4 ? 1 : 0));
+      const seen = noisy(face(index), 0.05, index);
+      return {
+        operator,
+        sigmaY,
+        stdWhite: 0.4,
+        measurement: await png((x, y, channel) => (mask[Math.round(size * (size * y + x))] ? seen(x, y, channel) : 0)),
+        results: await Promise.all(methods.map((_, method) => result(index, problem, method))),
+      };
+    }),
+  ),
 });
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const estimate = (values: readonly number[]) => {
   const mean = meanOf(values);
-  return { n: values.length, mean, ci95: (1.96 * Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2)))) / Math.sqrt(values.length) };
+  return {
+    n: values.length,
+    mean,
+    ci95: (1.96 * Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2)))) / Math.sqrt(values.length),
+  };
 };
 
 function row(problem: number, method: number, imageCount: number): RowSummary {
   const { operator, sigmaY, base } = problems[problem] ?? problems[0];
   const [label, id, options, , , , forwards, vjps, operatorCalls, secondsPerSample] = methods[method] ?? methods[0];
-  const scoresOf = (other: number) => Array.from({ length: imageCount }, (_, image) => {
-    const [, , , loss, loss2, spread] = methods[other] ?? methods[0];
-    const tied = problem === 0 && other === 1;
-    const image01 = randomFrom(image + 50 * problem)();
-    const own = spread * randomFrom(77 * image + 13 * other + problem)();
-    return { psnr: base + 2.5 * image01 - (tied ? 0.2 * loss : loss) + own, ssim: 0.9 + 0.03 * image01 - 0.1 * problem - (tied ? 0.5 * loss2 : loss2) + 0.01 * own };
-  });
+  const scoresOf = (other: number) =>
+    Array.from({ length: imageCount }, (_, image) => {
+      const [, , , loss, loss2, spread] = methods[other] ?? methods[0];
+      const tied = problem === 0 && other === 1;
+      const image01 = randomFrom(image + 50 * problem)();
+      const own = spread * randomFrom(77 * image + 13 * other + problem)();
+      return {
+        psnr: base + 2.5 * image01 - (tied ? 0.2 * loss : loss) + own,
+        ssim: 0.9 + 0.03 * image01 - 0.1 * problem - (tied ? 0.5 * loss2 : loss2) + 0.01 * own,
+      };
+    });
   const scores = scoresOf(method);
   const reference = scoresOf(0);
   return {
-    operator, sigmaY, label, method: id, options, steps: 100, problems: [], cells: [], finished: imageCount,
+    operator,
+    sigmaY,
+    label,
+    method: id,
+    options,
+    steps: 100,
+    problems: [],
+    cells: [],
+    finished: imageCount,
     failed: method === 3 && problem === 1 ? [{ image: 1, sample: 0, step: 37, reason }] : [],
     cost: { forwards, vjps, operatorCalls, secondsPerSample, peakMemory: 0 },
-    metrics: new Map((['psnr', 'ssim'] as const).map((metric): [string, MetricSummary] => {
-      const values = scores.map((score) => score[metric]);
-      const difference = estimate(values.map((value, image) => value - (reference[image]?.[metric] ?? 0)));
-      return [metric, {
-        ...estimate(values), perImage: values, best: method === 0 && problem === 1,
-        ofMean: estimate(values.map((value) => value + (metric === 'psnr' ? 1.4 : 0.02))),
-        ...(method > 0 ? { difference: { to: 'exact', ...difference, pHolm: Math.exp(-9 * Math.abs(difference.mean)), winRate: Math.max(0, 0.4 - 0.1 * method) } } : {}),
-      }];
-    })),
+    metrics: new Map(
+      (['psnr', 'ssim'] as const).map((metric): [string, MetricSummary] => {
+        const values = scores.map((score) => score[metric]);
+        const difference = estimate(values.map((value, image) => value - (reference[image]?.[metric] ?? 0)));
+        return [
+          metric,
+          {
+            ...estimate(values),
+            perImage: values,
+            best: method === 0 && problem === 1,
+            ofMean: estimate(values.map((value) => value + (metric === 'psnr' ? 1.4 : 0.02))),
+            ...(method > 0
+              ? {
+                  difference: {
+                    to: 'exact',
+                    ...difference,
+                    pHolm: Math.exp(-9 * Math.abs(difference.mean)),
+                    winRate: Math.max(0, 0.4 - 0.1 * method),
+                  },
+                }
+              : {}),
+          },
+        ];
+      }),
+    ),
   };
 }
 
-const failure: Failure = { operator: problems[1].operator, sigmaY: 0.05, method: 'dps', label: 'DPS 1.0', image: 'test 2', sample: 0, step: 37, reason };
+const failure: Failure = {
+  operator: problems[1].operator,
+  sigmaY: 0.05,
+  method: 'dps',
+  label: 'DPS 1.0',
+  image: 'test 2',
+  sample: 0,
+  step: 37,
+  reason,
+};
 
 /** A report as `compare` makes it: two problems, four methods and a skipped one, pictures of some images. */
 export async function sampleReport({ imageCount = 16, pictured = 3 } = {}): Promise<ReportData> {
   const imageNames = Array.from({ length: imageCount }, (_, index) => `test ${index + 1}`);
   return {
-    title: 'Quickstart', created: '2025-01-31T09:30:00.000Z', command: 'npx tweedie compare recipes/quickstart.yaml --samples 8',
-    notes: 'Sixteen images drawn from the prior itself, so that the posterior is known and the exact row is the truth to compare with.\n\nOptions were chosen on the validation split.',
+    title: 'Quickstart',
+    created: '2025-01-31T09:30:00.000Z',
+    command: 'npx tweedie compare recipes/quickstart.yaml --samples 8',
+    notes:
+      'Sixteen images drawn from the prior itself, so that the posterior is known and the exact row is the truth to compare with.\n\nOptions were chosen on the validation split.',
     provenance: [
-      { name: 'commit', value: '793e96c0f5d1' }, { name: 'plugins', value: 'guidance/dps 0.1.0, guidance/exact 0.1.0, model/empirical 0.1.0' },
-      { name: 'weights', value: 'sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08' }, { name: 'engine', value: 'onnxruntime 1.30.0, 2 threads' },
+      { name: 'commit', value: '793e96c0f5d1' },
+      { name: 'plugins', value: 'guidance/dps 0.1.0, guidance/exact 0.1.0, model/empirical 0.1.0' },
+      { name: 'weights', value: 'sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08' },
+      { name: 'engine', value: 'onnxruntime 1.30.0, 2 threads' },
     ],
-    imageShape: [size, size, 3], imageNames, metrics,
+    imageShape: [size, size, 3],
+    imageNames,
+    metrics,
     rows: [
       ...problems.flatMap((_, problem) => methods.map((__, method) => row(problem, method, imageCount))),
       {
-        operator: problems[1].operator, sigmaY: 0.05, label: 'DSG', method: 'dsg', options: '', steps: 100, problems: [], cells: [],
-        skipped: 'guidance/dsg needs model.gradient, which this model does not give.', metrics: new Map(), finished: 0, failed: [],
+        operator: problems[1].operator,
+        sigmaY: 0.05,
+        label: 'DSG',
+        method: 'dsg',
+        options: '',
+        steps: 100,
+        problems: [],
+        cells: [],
+        skipped: 'guidance/dsg needs model.gradient, which this model does not give.',
+        metrics: new Map(),
+        finished: 0,
+        failed: [],
       },
     ],
     images: await Promise.all(Array.from({ length: pictured }, (_, index) => reportImage(index))),

@@ -11,10 +11,21 @@ import { sampleReport } from './report-sample.ts';
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const missing = !existsSync(executablePath);
 const mandatory = process.env['CI'] === 'true';
-if (missing && !mandatory) console.warn(`Skipped: the report in Chromium. There is no ${executablePath}; install chromium or set CHROMIUM to its path.`);
+if (missing && !mandatory)
+  console.warn(
+    `Skipped: the report in Chromium. There is no ${executablePath}; install chromium or set CHROMIUM to its path.`,
+  );
 
-const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 describe.skipIf(missing && !mandatory)('the report in Chromium', () => {
   const complaints: string[] = [];
@@ -24,13 +35,18 @@ describe.skipIf(missing && !mandatory)('the report in Chromium', () => {
   let page: Page;
 
   beforeAll(async () => {
-    if (missing) throw new Error(`CI needs Chromium, and there is no ${executablePath}. Install chromium or set CHROMIUM to its path.`);
+    if (missing)
+      throw new Error(
+        `CI needs Chromium, and there is no ${executablePath}. Install chromium or set CHROMIUM to its path.`,
+      );
     folder = await mkdtemp(join(tmpdir(), 'tweedie-report-'));
     const file = join(folder, 'report.html');
     await writeFile(file, renderReport(await sampleReport({ pictured: 2 })));
     browser = await chromium.launch({ executablePath, args: flags });
     page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-    page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()); });
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    });
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('request', (request) => requests.push(request.url()));
     await page.goto(pathToFileURL(file).href);
@@ -61,7 +77,9 @@ describe.skipIf(missing && !mandatory)('the report in Chromium', () => {
   it('shows the scores of a picture that is pointed at', async () => {
     const scored = page.locator('.scored').first();
     await scored.hover();
-    expect(await page.evaluate<string>('getComputedStyle(document.querySelector(".scored figcaption")).opacity')).toBe('1');
+    expect(await page.evaluate<string>('getComputedStyle(document.querySelector(".scored figcaption")).opacity')).toBe(
+      '1',
+    );
   });
 
   it('sorts a table in both directions, by mouse and by keyboard, and keeps skipped rows last', async () => {
@@ -72,14 +90,25 @@ describe.skipIf(missing && !mandatory)('the report in Chromium', () => {
     await header.getByRole('button').click();
     expect([await header.getAttribute('aria-sort'), await labels()]).toEqual(['descending', [...byScore, 'DSG']]);
     await header.getByRole('button').press('Enter');
-    expect([await header.getAttribute('aria-sort'), await labels()]).toEqual(['ascending', [...byScore.toReversed(), 'DSG']]);
+    expect([await header.getAttribute('aria-sort'), await labels()]).toEqual([
+      'ascending',
+      [...byScore.toReversed(), 'DSG'],
+    ]);
     await table.locator('th[data-column="0"]').getByRole('button').click();
-    expect([await header.getAttribute('aria-sort'), await labels()]).toEqual([null, ['DPS 0.3', 'DPS 1.0', 'DPS-w', 'DSG', 'exact']]);
+    expect([await header.getAttribute('aria-sort'), await labels()]).toEqual([
+      null,
+      ['DPS 0.3', 'DPS 1.0', 'DPS-w', 'DSG', 'exact'],
+    ]);
   });
 
   it('moves the frames of all methods with one slider', async () => {
     const frames = () => page.$$eval('.now img', (images) => images.map((image) => String(image.src)));
-    const chosen = (index: number) => page.$$eval('.frames', (strips, index) => strips.map((strip) => strip.querySelectorAll('img')[index]!.src), index);
+    const chosen = (index: number) =>
+      page.$$eval(
+        '.frames',
+        (strips, index) => strips.map((strip) => strip.querySelectorAll('img')[index]!.src),
+        index,
+      );
     const before = await frames();
     expect(before).toEqual(await chosen(7));
     await page.locator('#step').fill('2');

@@ -6,9 +6,26 @@ import { tf, type Image, type Operator } from '@tweedie/core';
 import { createFiles, encodePng } from '@tweedie/files';
 import { restore, sample, type SampleOptions } from '../src/index.ts';
 
-const wells = { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.05, 0.05] } };
+const wells = {
+  id: 'gmm',
+  options: {
+    shape: [1, 2, 1],
+    means: [
+      [-1, 0],
+      [1, 0],
+    ],
+    variances: [0.05, 0.05],
+  },
+};
 const options: SampleOptions = {
-  model: wells, operator: 'identity', method: 'exact', scheduler: { id: 'ddpm', options: { steps: 20 } }, engine: 'eager', problem: { x0: Float32Array.of(1, 0) }, sigmaY: 0.1, samples: 3,
+  model: wells,
+  operator: 'identity',
+  method: 'exact',
+  scheduler: { id: 'ddpm', options: { steps: 20 } },
+  engine: 'eager',
+  problem: { x0: Float32Array.of(1, 0) },
+  sigmaY: 0.1,
+  samples: 3,
 };
 
 describe('sample', () => {
@@ -26,18 +43,35 @@ describe('sample', () => {
     const { samples, measurement } = await sample({ ...options, problem: { y: Float32Array.of(-1, 0.1) } });
     expect([...measurement.data]).toEqual([-1, Math.fround(0.1)]);
     for (const [x = NaN] of samples) expect(x).toBeLessThan(-0.5);
-    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow("the measurement has 1 number, the operator's measurements [1, 2, 1] have 2.");
+    await expect(sample({ ...options, problem: { y: Float32Array.of(1) } })).rejects.toThrow(
+      "the measurement has 1 number, the operator's measurements [1, 2, 1] have 2.",
+    );
   });
 
   it('takes an object of your own for any part', async () => {
-    const half: Operator = { linear: true, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x: Image) => tf.mul(x, 0.5) };
-    const { cost, samples } = await sample({ ...options, operator: half, method: { id: 'dps', options: { scale: 0.5 } } });
+    const half: Operator = {
+      linear: true,
+      measurementShape: [1, 2, 1],
+      draw: () => ({}),
+      forward: (x: Image) => tf.mul(x, 0.5),
+    };
+    const { cost, samples } = await sample({
+      ...options,
+      operator: half,
+      method: { id: 'dps', options: { scale: 0.5 } },
+    });
     expect(cost).toMatchObject({ forwards: 20, vjps: 20 });
     expect(samples).toHaveLength(3);
   });
 
   it('refuses what cannot work', async () => {
-    await expect(sample({ ...options, method: 'dps-w', operator: { linear: true, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x: Image) => x } })).rejects.toThrow(
+    await expect(
+      sample({
+        ...options,
+        method: 'dps-w',
+        operator: { linear: true, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x: Image) => x },
+      }),
+    ).rejects.toThrow(
       '[sample] the method cannot work here: it needs operator.reference; the operator has no reference.',
     );
   });
@@ -48,18 +82,32 @@ describe('restore', () => {
   const shape = [4, 4, 1] as const;
   const pixels = (value: number): number[] => Array.from({ length: 16 }, (_, i) => (i % 4 < 2 ? value : -value));
   const model = { id: 'gmm', options: { shape, means: [pixels(0.8), pixels(-0.8)], variances: [0.01, 0.01] } };
-  const common = { model, method: 'exact', scheduler: { id: 'ddpm', options: { steps: 30 } }, engine: 'eager', sigmaY: 0.05 };
+  const common = {
+    model,
+    method: 'exact',
+    scheduler: { id: 'ddpm', options: { steps: 30 } },
+    engine: 'eager',
+    sigmaY: 0.05,
+  };
   const write = async (name: string, values: readonly number[]): Promise<string> => {
     const path = join(folder, name);
     writeFileSync(path, await encodePng(Float32Array.from(values), [...shape]));
     return path;
   };
-  const read = (path: string): Promise<Float32Array> => createFiles(folder).readImage(path, { height: 4, width: 4, channels: 1, fit: 'exact' });
-  const distance = (a: ArrayLike<number>, b: readonly number[]): number => Math.max(...b.map((value, i) => Math.abs(value - (a[i] ?? NaN))));
+  const read = (path: string): Promise<Float32Array> =>
+    createFiles(folder).readImage(path, { height: 4, width: 4, channels: 1, fit: 'exact' });
+  const distance = (a: ArrayLike<number>, b: readonly number[]): number =>
+    Math.max(...b.map((value, i) => Math.abs(value - (a[i] ?? NaN))));
 
   it('restores a degraded picture with a mask', async () => {
-    const mask = await write('mask.png', Array.from({ length: 16 }, (_, i) => (i < 8 ? 1 : -1)));
-    const image = await write('degraded.png', pixels(0.8).map((value, i) => (i < 8 ? value : 0.3)));
+    const mask = await write(
+      'mask.png',
+      Array.from({ length: 16 }, (_, i) => (i < 8 ? 1 : -1)),
+    );
+    const image = await write(
+      'degraded.png',
+      pixels(0.8).map((value, i) => (i < 8 ? value : 0.3)),
+    );
     const { written } = await restore({ ...common, image, operator: 'inpaint', mask, samples: 2 });
     expect(written).toEqual([join(folder, 'degraded.restored.png'), join(folder, 'degraded.restored-2.png')]);
     for (const path of written) expect(distance(await read(path), pixels(0.8))).toBeLessThan(0.5);
@@ -68,7 +116,13 @@ describe('restore', () => {
   it('degrades a clean picture first', async () => {
     const image = await write('clean.png', pixels(-0.8));
     const out = join(folder, 'out', 'again.png');
-    const { written } = await restore({ ...common, image, operator: { id: 'inpaint', options: { rate: 0.5 } }, degrade: true, out });
+    const { written } = await restore({
+      ...common,
+      image,
+      operator: { id: 'inpaint', options: { rate: 0.5 } },
+      degrade: true,
+      out,
+    });
     expect(written).toEqual([out, join(folder, 'out', 'again.measurement.png')]);
     expect(distance(await read(out), pixels(-0.8))).toBeLessThan(0.5);
     expect(distance(await read(written[1] ?? ''), pixels(-0.8))).toBeGreaterThan(0.7);
@@ -81,28 +135,42 @@ describe('restore', () => {
     const operator = (kernel: string) => ({ id: 'super-resolution', options: { factor: 2, kernel } });
     const { written } = await restore({ ...common, image, operator: operator('block') });
     expect(distance(await read(written[0] ?? ''), pixels(0.8))).toBeLessThan(0.5);
-    await expect(restore({ ...common, image: await write('high.png', pixels(0.8)), operator: operator('bicubic') })).rejects.toThrow(
+    await expect(
+      restore({ ...common, image: await write('high.png', pixels(0.8)), operator: operator('bicubic') }),
+    ).rejects.toThrow(
       'the picture is 4 high and 4 wide, wanted 2 by 2. Operator "super-resolution" makes pictures of that size from the model\'s [4, 4, 1]: change its options, the picture or --model.',
     );
   });
 
   it('refuses a measurement by parameters that were drawn', async () => {
     const image = await write('blurred.png', pixels(0.8));
-    await expect(restore({ ...common, image, operator: { id: 'blur', options: { kernel: 'motion', size: 3 } } })).rejects.toThrow(
+    await expect(
+      restore({ ...common, image, operator: { id: 'blur', options: { kernel: 'motion', size: 3 } } }),
+    ).rejects.toThrow(
       'the operator draws its parameters at random, and those that the measurement was made with are not known. Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.',
     );
   });
 
   it('says what is wrong with the picture', async () => {
-    await expect(restore({ ...common, image: join(folder, 'none.png'), operator: 'identity' })).rejects.toThrow('does not exist');
+    await expect(restore({ ...common, image: join(folder, 'none.png'), operator: 'identity' })).rejects.toThrow(
+      'does not exist',
+    );
     const image = await write('small.png', pixels(0.8));
     const large = { ...model, options: { shape: [8, 8, 1], means: [new Array<number>(64).fill(0)], variances: [1] } };
-    await expect(restore({ ...common, model: large, image, operator: 'identity' })).rejects.toThrow('the picture is 4 high and 4 wide, wanted 8 by 8. Give a picture of the size that the model knows, or another --model.');
-    await expect(restore({ ...common, image, operator: 'inpaint' })).rejects.toThrow('which pixels of the picture are missing is not said. Give --mask');
-    await expect(restore({ ...common, image, operator: 'identity', mask: 'm.png' })).rejects.toThrow('a mask belongs to operator "inpaint"');
+    await expect(restore({ ...common, model: large, image, operator: 'identity' })).rejects.toThrow(
+      'the picture is 4 high and 4 wide, wanted 8 by 8. Give a picture of the size that the model knows, or another --model.',
+    );
+    await expect(restore({ ...common, image, operator: 'inpaint' })).rejects.toThrow(
+      'which pixels of the picture are missing is not said. Give --mask',
+    );
+    await expect(restore({ ...common, image, operator: 'identity', mask: 'm.png' })).rejects.toThrow(
+      'a mask belongs to operator "inpaint"',
+    );
     expect(existsSync(join(folder, 'small.restored.png'))).toBe(false);
     const onProgress = vi.fn();
-    await expect(restore({ ...common, image, operator: 'identity', out: join(image, 'out.png'), onProgress })).rejects.toThrow(/cannot be written: E\w+: .*\. Choose another file with --out\.$/);
+    await expect(
+      restore({ ...common, image, operator: 'identity', out: join(image, 'out.png'), onProgress }),
+    ).rejects.toThrow(/cannot be written: E\w+: .*\. Choose another file with --out\.$/);
     expect(onProgress).not.toHaveBeenCalled();
   });
 });

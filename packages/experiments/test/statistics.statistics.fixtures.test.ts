@@ -3,18 +3,53 @@ import { keyedRandom } from '@tweedie/core';
 import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { kolmogorovSmirnov } from '../src/statistics/kolmogorov.ts';
 import {
-  bonferroni, bootstrapInterval, cohensD, holm, mean, mseRatio, pairedDifference, pairedTTest, pearson, resampledInterval, signTest, summarise, tInterval,
-  wins, type Summary,
+  bonferroni,
+  bootstrapInterval,
+  cohensD,
+  holm,
+  mean,
+  mseRatio,
+  pairedDifference,
+  pairedTTest,
+  pearson,
+  resampledInterval,
+  signTest,
+  summarise,
+  tInterval,
+  wins,
+  type Summary,
 } from '../src/statistics/statistics.ts';
 import { wilcoxon } from '../src/statistics/wilcoxon.ts';
 
-type StoredSummary = { n: number; mean: number; std: number; standard_error: number; half_width_95: number; ci95: [number, number]; t_ci95: [number, number] };
+type StoredSummary = {
+  n: number;
+  mean: number;
+  std: number;
+  standard_error: number;
+  half_width_95: number;
+  ci95: [number, number];
+  t_ci95: [number, number];
+};
 type Paired = {
-  name: string; a: number[]; b: number[]; a_summary: StoredSummary; b_summary: StoredSummary; difference: StoredSummary;
+  name: string;
+  a: number[];
+  b: number[];
+  a_summary: StoredSummary;
+  b_summary: StoredSummary;
+  difference: StoredSummary;
   paired_t: { t: number; df: number; p: number };
   wilcoxon: {
-    statistic: number; p_default: number; n_nonzero: number; rank_sum_plus: number; rank_sum_minus: number; ties: boolean; zeros: number;
-    p_asymptotic: number; p_asymptotic_continuity_corrected: number; p_exact: number | null; default_is: string;
+    statistic: number;
+    p_default: number;
+    n_nonzero: number;
+    rank_sum_plus: number;
+    rank_sum_minus: number;
+    ties: boolean;
+    zeros: number;
+    p_asymptotic: number;
+    p_asymptotic_continuity_corrected: number;
+    p_exact: number | null;
+    default_is: string;
   };
   wins: { a_greater: number; equal: number; b_greater: number };
   pearson: { r: number; p: number };
@@ -24,19 +59,41 @@ type Paired = {
   bootstrap_given_resamples?: { indices: number[][]; bounds: [number, number] };
 };
 type NormalTest = {
-  name: string; loc: number; scale: number; statistic: number; p_exact: number; p_asymptotic: number; p_series_sqrt_n: number; p_series_stephens: number; x: number[];
+  name: string;
+  loc: number;
+  scale: number;
+  statistic: number;
+  p_exact: number;
+  p_asymptotic: number;
+  p_series_sqrt_n: number;
+  p_series_stephens: number;
+  x: number[];
 };
-type Ratio = { name: string; problems: number; samples: number; dim: number; mse_per_problem: number[]; mmse_per_problem: number[]; ratio_of_sums: number };
+type Ratio = {
+  name: string;
+  problems: number;
+  samples: number;
+  dim: number;
+  mse_per_problem: number[];
+  mmse_per_problem: number[];
+  ratio_of_sums: number;
+};
 
 const near = (actual: number | undefined, expected: number, relative: number): void => {
   expect(actual).toBeDefined();
-  expect(Math.abs((actual ?? NaN) - expected), `${actual} for ${expected}`).toBeLessThanOrEqual(relative * Math.abs(expected) + 1e-300);
+  expect(Math.abs((actual ?? NaN) - expected), `${actual} for ${expected}`).toBeLessThanOrEqual(
+    relative * Math.abs(expected) + 1e-300,
+  );
 };
 const VALUE = 1e-9;
 const P = 1e-6;
 
 const report = fixtureReport('statistics', 'statistics');
-const eachCase = <T extends { readonly name: string }>(file: string, cases: readonly T[], run: (item: T) => void): void => {
+const eachCase = <T extends { readonly name: string }>(
+  file: string,
+  cases: readonly T[],
+  run: (item: T) => void,
+): void => {
   for (const item of cases) report.case(`${file} ${item.name}`, () => run(item));
 };
 const read = <T>(file: string): T => readFixtureJson<T>('statistics', file);
@@ -64,9 +121,22 @@ describe.runIf(hasFixture('statistics', 'statistics.json'))('paired scores', () 
     near(t.p, stored.paired_t.p, P);
 
     const w = wilcoxon(a, b);
-    expect({ statistic: w.statistic, plus: w.rankSumPlus, minus: w.rankSumMinus, n: w.nonzero, zeros: w.zeros, ties: w.ties, form: w.form }).toEqual({
-      statistic: stored.wilcoxon.statistic, plus: stored.wilcoxon.rank_sum_plus, minus: stored.wilcoxon.rank_sum_minus, n: stored.wilcoxon.n_nonzero,
-      zeros: stored.wilcoxon.zeros, ties: stored.wilcoxon.ties, form: stored.wilcoxon.default_is,
+    expect({
+      statistic: w.statistic,
+      plus: w.rankSumPlus,
+      minus: w.rankSumMinus,
+      n: w.nonzero,
+      zeros: w.zeros,
+      ties: w.ties,
+      form: w.form,
+    }).toEqual({
+      statistic: stored.wilcoxon.statistic,
+      plus: stored.wilcoxon.rank_sum_plus,
+      minus: stored.wilcoxon.rank_sum_minus,
+      n: stored.wilcoxon.n_nonzero,
+      zeros: stored.wilcoxon.zeros,
+      ties: stored.wilcoxon.ties,
+      form: stored.wilcoxon.default_is,
     });
     near(w.p, stored.wilcoxon.p_default, P);
     near(w.pAsymptotic, stored.wilcoxon.p_asymptotic, P);
@@ -74,7 +144,11 @@ describe.runIf(hasFixture('statistics', 'statistics.json'))('paired scores', () 
     if (stored.wilcoxon.p_exact !== null) near(w.pExact, stored.wilcoxon.p_exact, P);
 
     near(signTest(a, b), stored.sign_test_p, P);
-    expect(wins(a, b)).toEqual({ aGreater: stored.wins.a_greater, equal: stored.wins.equal, bGreater: stored.wins.b_greater });
+    expect(wins(a, b)).toEqual({
+      aGreater: stored.wins.a_greater,
+      equal: stored.wins.equal,
+      bGreater: stored.wins.b_greater,
+    });
     const { r, p } = pearson(a, b);
     near(r, stored.pearson.r, VALUE);
     near(p, stored.pearson.p, P);
@@ -91,11 +165,15 @@ describe.runIf(hasFixture('statistics', 'statistics.json'))('paired scores', () 
 
 describe.runIf(hasFixture('statistics', 'multiple-tests.json'))('many tests at once', () => {
   const { sets } = read<{ sets: { p: number[]; holm: number[]; bonferroni: number[] }[] }>('multiple-tests.json');
-  eachCase('multiple-tests', sets.map((set, i) => ({ name: `set ${i}`, ...set })), (set) => {
-    holm(set.p).forEach((value, i) => near(value, set.holm[i] ?? NaN, 1e-12));
-    bonferroni(set.p).forEach((value, i) => near(value, set.bonferroni[i] ?? NaN, 1e-12));
-    expect([holm(set.p).length, bonferroni(set.p).length]).toEqual([set.p.length, set.p.length]);
-  });
+  eachCase(
+    'multiple-tests',
+    sets.map((set, i) => ({ name: `set ${i}`, ...set })),
+    (set) => {
+      holm(set.p).forEach((value, i) => near(value, set.holm[i] ?? NaN, 1e-12));
+      bonferroni(set.p).forEach((value, i) => near(value, set.bonferroni[i] ?? NaN, 1e-12));
+      expect([holm(set.p).length, bonferroni(set.p).length]).toEqual([set.p.length, set.p.length]);
+    },
+  );
 });
 
 describe.runIf(hasFixture('statistics', 'normality.json'))('Kolmogorov-Smirnov', () => {
@@ -114,11 +192,14 @@ describe.runIf(hasFixture('statistics', 'mse-mmse.json'))('MSE over MMSE', () =>
   const floats = (name: string): number[] => Array.from(arrays.get(name)?.data ?? [], Number);
   eachCase('mse-mmse', read<{ cases: Ratio[] }>('mse-mmse.json').cases, (stored) => {
     const { problems, samples: drawn, dim } = stored;
-      const k = drawn - 1;
+    const k = drawn - 1;
     const truth = floats(`${stored.name}.truth`);
     const samples = floats(`${stored.name}.samples`);
     const error = (problem: number, value: (i: number) => number): number =>
-      Array.from({ length: dim }, (_, i) => (value(i) - (truth[problem * dim + i] ?? NaN)) ** 2).reduce((sum, x) => sum + x, 0) / dim;
+      Array.from({ length: dim }, (_, i) => (value(i) - (truth[problem * dim + i] ?? NaN)) ** 2).reduce(
+        (sum, x) => sum + x,
+        0,
+      ) / dim;
     const sample = (problem: number, s: number, i: number): number => samples[(problem * (k + 1) + s) * dim + i] ?? NaN;
     const each = Array.from({ length: problems }, (_, p) => ({
       mse: error(p, (i) => sample(p, 0, i)),
@@ -128,11 +209,21 @@ describe.runIf(hasFixture('statistics', 'mse-mmse.json'))('MSE over MMSE', () =>
       near(mse, stored.mse_per_problem[p] ?? NaN, VALUE);
       near(mmse, stored.mmse_per_problem[p] ?? NaN, VALUE);
     });
-    near(mseRatio(each.map(({ mse }) => mse), each.map(({ mmse }) => mmse)), stored.ratio_of_sums, VALUE);
+    near(
+      mseRatio(
+        each.map(({ mse }) => mse),
+        each.map(({ mmse }) => mmse),
+      ),
+      stored.ratio_of_sums,
+      VALUE,
+    );
   });
 });
 
 for (const subject of ['sliced-wasserstein', 'coverage']) {
   if (!hasFixture('statistics', `${subject}.json`)) continue;
-  report.awaits(`metric/${subject}`, read<{ cases: { name: string }[] }>(`${subject}.json`).cases.map(({ name }) => `${subject} ${name}`));
+  report.awaits(
+    `metric/${subject}`,
+    read<{ cases: { name: string }[] }>(`${subject}.json`).cases.map(({ name }) => `${subject} ${name}`),
+  );
 }

@@ -20,7 +20,10 @@ describe('rows of one table', () => {
   });
 
   it('marks none where one interval crosses zero', () => {
-    const rows = compareRows([row('a', plus([1, 1.1, 0.9, 1, 1.2, 0.8])), row('b', plus([2, -1, 1, 0.5, 2, 0])), row('c', base)], 'higher');
+    const rows = compareRows(
+      [row('a', plus([1, 1.1, 0.9, 1, 1.2, 0.8])), row('b', plus([2, -1, 1, 0.5, 2, 0])), row('c', base)],
+      'higher',
+    );
     expect(rows.map((summary) => summary?.best)).toEqual([false, false, false]);
   });
 
@@ -31,7 +34,10 @@ describe('rows of one table', () => {
   });
 
   it('adjusts p values over the other rows', () => {
-    const [, b, c] = compareRows([row('a', plus([3, 3.2, 2.8, 3, 3.1, 3])), row('b', plus([2, -1, 1, 0.5, 2, 0])), row('c', base)], 'higher');
+    const [, b, c] = compareRows(
+      [row('a', plus([3, 3.2, 2.8, 3, 3.1, 3])), row('b', plus([2, -1, 1, 0.5, 2, 0])), row('c', base)],
+      'higher',
+    );
     const alone = compareRows([row('a', plus([3, 3.2, 2.8, 3, 3.1, 3])), row('c', base)], 'higher')[1];
     expect(c?.difference?.pHolm).toBeCloseTo(2 * (alone?.difference?.pHolm ?? NaN), 12);
     expect(b?.difference?.pHolm).toBeGreaterThan(c?.difference?.pHolm ?? NaN);
@@ -50,7 +56,10 @@ describe('rows of one table', () => {
     expect(equal.map((summary) => summary?.best)).toEqual([false, false]);
     expect(equal[1]?.difference).toMatchObject({ mean: 0, ci95: 0, pHolm: 1, winRate: 0.5 });
     const single = compareRows([row('a', [20]), row('b', [10])], 'higher');
-    expect(single.map((summary) => [summary?.best, summary?.ci95])).toEqual([[false, null], [false, null]]);
+    expect(single.map((summary) => [summary?.best, summary?.ci95])).toEqual([
+      [false, null],
+      [false, null],
+    ]);
     expect(single[1]?.difference).toMatchObject({ mean: -10, ci95: null });
   });
 
@@ -62,14 +71,48 @@ describe('rows of one table', () => {
 it('takes a row of more samples than a call has arguments', async () => {
   const keys = Array.from({ length: 200_000 }, (_, i) => String(i));
   const cell: Cell = {
-    key: '', problem: '', image: 'a', operator: 'identity', sigmaY: 1, label: 'none', method: 'none', sample: 0, started: new Date(0), finished: new Date(0), seconds: 1,
-    cost: { forwards: 1, vjps: 0, operatorCalls: 0 }, compileSeconds: 0, chunk: 1, peakMemory: 5,
+    key: '',
+    problem: '',
+    image: 'a',
+    operator: 'identity',
+    sigmaY: 1,
+    label: 'none',
+    method: 'none',
+    sample: 0,
+    started: new Date(0),
+    finished: new Date(0),
+    seconds: 1,
+    cost: { forwards: 1, vjps: 0, operatorCalls: 0 },
+    compileSeconds: 0,
+    chunk: 1,
+    peakMemory: 5,
   };
   const index: RunIndex = {
-    title: '', command: '', imageShape: [1, 1, 1], images: ['a'], samples: keys.length, metrics: [], traced: 0, provenance: [],
-    rows: [{ operator: 'identity', sigmaY: 1, label: 'none', method: 'none', options: '', steps: 1, problems: ['p'], cells: [keys] }],
+    title: '',
+    command: '',
+    imageShape: [1, 1, 1],
+    images: ['a'],
+    samples: keys.length,
+    metrics: [],
+    traced: 0,
+    provenance: [],
+    rows: [
+      {
+        operator: 'identity',
+        sigmaY: 1,
+        label: 'none',
+        method: 'none',
+        options: '',
+        steps: 1,
+        problems: ['p'],
+        cells: [keys],
+      },
+    ],
   };
-  const store: Pick<Store, 'cells' | 'scores'> = { cells: async () => new Map(keys.map((key) => [key, cell])), scores: async () => new Map() };
+  const store: Pick<Store, 'cells' | 'scores'> = {
+    cells: async () => new Map(keys.map((key) => [key, cell])),
+    scores: async () => new Map(),
+  };
   const [summary] = await summariseRun(index, store);
   expect(summary).toMatchObject({ finished: keys.length, cost: { peakMemory: 5 } });
 });

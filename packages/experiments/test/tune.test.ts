@@ -5,7 +5,16 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError } from '@tweedie/core';
 import { parse } from 'yaml';
 import { encodePng } from '@tweedie/files';
-import { compare, openStore, plan, readRecipe, tune, type ExperimentInput, type Tuned, type TuneOptions } from '../src/index.ts';
+import {
+  compare,
+  openStore,
+  plan,
+  readRecipe,
+  tune,
+  type ExperimentInput,
+  type Tuned,
+  type TuneOptions,
+} from '../src/index.ts';
 import { candidateValues, evenPoints } from '../src/tune/candidates.ts';
 import { byScore, candidatesFor, roundSizes, samplesFor, survivors } from '../src/tune/rounds.ts';
 
@@ -13,7 +22,11 @@ const newFolder = (): string => mkdtempSync(join(tmpdir(), 'tweedie-tune-'));
 
 describe('the search', () => {
   it('doubles the images and halves the candidates', () => {
-    expect([roundSizes(16), roundSizes(6), roundSizes(2)]).toEqual([[4, 8, 16], [2, 3, 6], [1, 2]]);
+    expect([roundSizes(16), roundSizes(6), roundSizes(2)]).toEqual([
+      [4, 8, 16],
+      [2, 3, 6],
+      [1, 2],
+    ]);
     expect([0, 1, 2].map((round) => survivors(9, round))).toEqual([9, 5, 3]);
     expect(samplesFor(9, 16)).toBe(9 * 4 + 5 * 4 + 3 * 8);
   });
@@ -45,7 +58,10 @@ describe('the search', () => {
   });
 
   it('starts at the values that a row has, stays in the ranges, and rounds whole numbers', () => {
-    const ranges = [{ option: 'scale', from: 0.01, to: 10, scale: 'log', whole: false }, { option: 'inner', from: 1, to: 9, scale: 'linear', whole: true }] as const;
+    const ranges = [
+      { option: 'scale', from: 0.01, to: 10, scale: 'log', whole: false },
+      { option: 'inner', from: 1, to: 9, scale: 'linear', whole: true },
+    ] as const;
     const [first, ...others] = candidateValues(ranges, { scale: 1, inner: 3 }, [0.2, 0.7], 12);
     expect(first).toEqual({ scale: 1, inner: 3 });
     expect(others).toHaveLength(11);
@@ -60,7 +76,17 @@ describe('the search', () => {
 
 const recipe: ExperimentInput = {
   title: 'Two wells',
-  model: { id: 'gmm', options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } },
+  model: {
+    id: 'gmm',
+    options: {
+      shape: [1, 2, 1],
+      means: [
+        [-1, 0],
+        [1, 0],
+      ],
+      variances: [0.1, 0.2],
+    },
+  },
   images: { from: 'prior', count: 3 },
   tune: { images: { count: 4 }, budget: 200 },
   operators: ['identity', { id: 'inpaint', label: 'half', options: { rate: 0.5 } }],
@@ -71,7 +97,10 @@ const recipe: ExperimentInput = {
 };
 const text = `# What the file says stays.
 title: Two wells
-${JSON.stringify({ ...recipe, title: undefined }).slice(1, -1).replaceAll(/,"(images|tune|operators|sigmaY|methods|scheduler|engine)":/g, '\n"$1": ').replace('"model":', '"model": ')}
+${JSON.stringify({ ...recipe, title: undefined })
+  .slice(1, -1)
+  .replaceAll(/,"(images|tune|operators|sigmaY|methods|scheduler|engine)":/g, '\n"$1": ')
+  .replace('"model":', '"model": ')}
 `;
 
 describe('tune', () => {
@@ -98,12 +127,20 @@ describe('tune', () => {
     const written = readFileSync(tuned.recipe, 'utf8');
     expect(written).toContain('# What the file says stays.');
     const { methods, tune: settings } = parse(written) as ExperimentInput;
-    expect(methods.map((method) => (typeof method === 'string' ? method : method.label))).toEqual(['DPS', 'DPS tuned', 'fixed', 'exact']);
+    expect(methods.map((method) => (typeof method === 'string' ? method : method.label))).toEqual([
+      'DPS',
+      'DPS tuned',
+      'fixed',
+      'exact',
+    ]);
     expect(settings?.images).toEqual({ count: 4, offset: 3 });
   });
 
   it('keeps to the budget, and chooses the best of what has seen every image', () => {
-    expect(tuned.results.map(({ planned: { operator, sigmaY } }) => [operator.reference.label, sigmaY])).toEqual([['identity', 0.2], ['half', 0.2]]);
+    expect(tuned.results.map(({ planned: { operator, sigmaY } }) => [operator.reference.label, sigmaY])).toEqual([
+      ['identity', 0.2],
+      ['half', 0.2],
+    ]);
     for (const { tried, chosen, spent, count } of tuned.results) {
       expect(spent).toBeLessThanOrEqual(200);
       expect(spent).toBe(15 * tried.reduce((sum, { perImage }) => sum + perImage.length, 0));
@@ -134,7 +171,13 @@ describe('tune', () => {
     const options: TuneOptions = { recipe: file, run: join(folder, 'stopped'), out: join(folder, 'stopped.yaml') };
     const controller = new AbortController();
     let seen = 0;
-    await expect(tune({ ...options, signal: controller.signal, onProgress: ({ phase }) => (phase === 'sampling' && ++seen > 30 ? controller.abort() : undefined) })).rejects.toBeInstanceOf(CancelledError);
+    await expect(
+      tune({
+        ...options,
+        signal: controller.signal,
+        onProgress: ({ phase }) => (phase === 'sampling' && ++seen > 30 ? controller.abort() : undefined),
+      }),
+    ).rejects.toBeInstanceOf(CancelledError);
     const kept = await cellKeys(join(folder, 'stopped'));
     expect(kept.length).toBeGreaterThan(0);
     const resumed = await tune(options);
@@ -144,7 +187,9 @@ describe('tune', () => {
 
   it('is shown by compare beside the untuned row, with the options of each problem and how they were found', async () => {
     const { json, report } = await compare({ recipe: tuned.recipe, out: join(folder, 'compared') });
-    expect(json.rows.filter(({ operator, sigmaY }) => operator === 'half' && sigmaY === 0.2).map(({ label }) => label)).toEqual(['DPS', 'DPS tuned', 'fixed', 'exact']);
+    expect(
+      json.rows.filter(({ operator, sigmaY }) => operator === 'half' && sigmaY === 0.2).map(({ label }) => label),
+    ).toEqual(['DPS', 'DPS tuned', 'fixed', 'exact']);
     const page = readFileSync(report, 'utf8');
     for (const { chosen } of tuned.results) expect(page).toContain(`dps, scale ${chosen.values['scale']}, 5 steps`);
     expect(page).toContain('Sensitivity to tuned options');
@@ -154,27 +199,38 @@ describe('tune', () => {
     const copy = join(folder, 'again.tuned.yaml');
     writeFileSync(copy, readFileSync(tuned.recipe));
     await tune({ recipe: copy, run });
-    expect((parse(readFileSync(copy, 'utf8')) as ExperimentInput).methods).toEqual((parse(readFileSync(tuned.recipe, 'utf8')) as ExperimentInput).methods);
+    expect((parse(readFileSync(copy, 'utf8')) as ExperimentInput).methods).toEqual(
+      (parse(readFileSync(tuned.recipe, 'utf8')) as ExperimentInput).methods,
+    );
   });
 
   it('refuses a tuned row on a problem that it was not tuned for', async () => {
     const changed = join(folder, 'changed.yaml');
     writeFileSync(changed, readFileSync(tuned.recipe, 'utf8').replace('"sigmaY": 0.2', 'sigmaY: [0.2, 0.7]'));
-    await expect(plan({ recipe: changed })).rejects.toThrow('method "DPS tuned" has tuned options, but none for operator "identity" at sigmaY 0.7.');
+    await expect(plan({ recipe: changed })).rejects.toThrow(
+      'method "DPS tuned" has tuned options, but none for operator "identity" at sigmaY 0.7.',
+    );
   });
 
   const refusal = async (changes: Partial<ExperimentInput>): Promise<string> =>
-    tune({ recipe: { ...recipe, ...changes }, out: join(folder, 'never.yaml'), run: join(folder, 'never') }).then(() => 'no error', (error: Error) => `${error.name}: ${error.message}`);
+    tune({ recipe: { ...recipe, ...changes }, out: join(folder, 'never.yaml'), run: join(folder, 'never') }).then(
+      () => 'no error',
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
 
   it('refuses places that cannot be written before anything is drawn, and names the option', async () => {
     const elsewhere = newFolder();
     const file = join(elsewhere, 'file');
     writeFileSync(file, '');
     for (const out of [elsewhere, join(file, 'tuned.yaml')]) {
-      await expect(tune({ recipe, out, run: join(elsewhere, 'run') })).rejects.toThrow(/^\[.*\] cannot be written: .*\. Choose another file with --out\.$/);
+      await expect(tune({ recipe, out, run: join(elsewhere, 'run') })).rejects.toThrow(
+        /^\[.*\] cannot be written: .*\. Choose another file with --out\.$/,
+      );
     }
     expect(existsSync(join(elsewhere, 'run'))).toBe(false);
-    await expect(tune({ recipe, out: join(elsewhere, 'new/tuned.yaml'), run: file })).rejects.toThrow(/^\[.*file\] cannot be written: .* \(of tweedie tune: --run\)/);
+    await expect(tune({ recipe, out: join(elsewhere, 'new/tuned.yaml'), run: file })).rejects.toThrow(
+      /^\[.*file\] cannot be written: .* \(of tweedie tune: --run\)/,
+    );
   });
 
   it('says what is wrong', async () => {
@@ -184,9 +240,13 @@ describe('tune', () => {
     expect(await refusal({ tune: { images: { count: 8 }, budget: 200 } })).toBe(
       'ConfigError: [experiment /tune/budget] 200 network forwards are too few for "DPS" on identity at sigmaY 0.2: a sample costs 15, and 4 candidates on 8 images need 240. Raise the budget to that, or lower the number of images or steps.',
     );
-    expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, metric: 'pnsr' } })).toContain('the experiment has no metric "pnsr"');
+    expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, metric: 'pnsr' } })).toContain(
+      'the experiment has no metric "pnsr"',
+    );
     expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, bugdet: 3 } as never })).toContain('bugdet');
-    expect(await refusal({ methods: ['exact', { id: 'dps', options: { scale: 1 } }] })).toContain('has nothing to tune');
+    expect(await refusal({ methods: ['exact', { id: 'dps', options: { scale: 1 } }] })).toContain(
+      'has nothing to tune',
+    );
     const { tune: _, ...without } = recipe;
     await expect(tune({ recipe: without })).rejects.toThrow('does not say how options are to be tuned.');
   });
@@ -197,13 +257,22 @@ describe('tune', () => {
     for (const [i, path] of folders.entries()) {
       mkdirSync(path);
       writeFileSync(join(path, 'a.png'), await encodePng(pixels, [4, 4, 1]));
-      writeFileSync(join(path, 'b.png'), await encodePng(pixels.map((value) => (i === 0 ? -value : value / 2)), [4, 4, 1]));
+      writeFileSync(
+        join(path, 'b.png'),
+        await encodePng(
+          pixels.map((value) => (i === 0 ? -value : value / 2)),
+          [4, 4, 1],
+        ),
+      );
     }
     const dataset = (path: string) => ({ id: 'folder', options: { path, height: 4, width: 4, channels: 1 } });
     const [shown = '', others = ''] = folders;
-    expect(await refusal({
-      model: { id: 'gmm', options: { shape: [4, 4, 1], means: [Array.from({ length: 16 }, () => 0)], variances: 1 } },
-      images: { dataset: dataset(shown), count: 2 }, tune: { images: { dataset: dataset(others), count: 2, offset: 0 }, budget: 9000 },
-    })).toContain('that is shown. Choose others: what is shown must not have been chosen on.');
+    expect(
+      await refusal({
+        model: { id: 'gmm', options: { shape: [4, 4, 1], means: [Array.from({ length: 16 }, () => 0)], variances: 1 } },
+        images: { dataset: dataset(shown), count: 2 },
+        tune: { images: { dataset: dataset(others), count: 2, offset: 0 }, budget: 9000 },
+      }),
+    ).toContain('that is shown. Choose others: what is shown must not have been chosen on.');
   });
 });

@@ -39,7 +39,9 @@ export function createFiles(baseFolder: string): Files {
       try {
         const entries = await readdir(absolute, { withFileTypes: true });
         const names = entries.map(async (entry) => {
-          const isFolder = entry.isSymbolicLink() ? await leadsToFolder(join(absolute, entry.name)) : entry.isDirectory();
+          const isFolder = entry.isSymbolicLink()
+            ? await leadsToFolder(join(absolute, entry.name))
+            : entry.isDirectory();
           return isFolder ? `${entry.name}/` : entry.name;
         });
         return (await Promise.all(names)).sort();
@@ -59,7 +61,7 @@ async function readRange(path: string, begin: number, end: number): Promise<Uint
   try {
     const bytes = new Uint8Array(end - begin);
     // One read gives at most 2 GiB.
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, largestRead), begin + done);
       if (bytesRead === 0) throw new Error(`it ends at byte ${begin + done}, ${end} were expected`);
       done += bytesRead;

@@ -12,9 +12,15 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
     const picture = await open(bytes);
     const [storedHeight, storedWidth] = shapeOf(await picture.metadata());
     const refuse = (remedy: string) =>
-      new ConfigError(source, `the picture is ${storedHeight} high and ${storedWidth} wide, wanted ${height} by ${width}.`, remedy);
-    if (fit === 'exact' && (storedHeight !== height || storedWidth !== width)) throw refuse('Give a picture of that size.');
-    if (fit === 'crop' && (storedHeight < height || storedWidth < width)) throw refuse('A crop cannot be larger than the picture.');
+      new ConfigError(
+        source,
+        `the picture is ${storedHeight} high and ${storedWidth} wide, wanted ${height} by ${width}.`,
+        remedy,
+      );
+    if (fit === 'exact' && (storedHeight !== height || storedWidth !== width))
+      throw refuse('Give a picture of that size.');
+    if (fit === 'crop' && (storedHeight < height || storedWidth < width))
+      throw refuse('A crop cannot be larger than the picture.');
     const scale = fit === 'cover' ? Math.max(height / storedHeight, width / storedWidth) : 1;
     const scaledHeight = fit === 'stretch' ? height : Math.max(height, Math.round(storedHeight * scale));
     const scaledWidth = fit === 'stretch' ? width : Math.max(width, Math.round(storedWidth * scale));
@@ -31,7 +37,8 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    if (info.channels !== channels) throw new Error(`${info.channels} channels came out of the decoder, wanted ${channels}`);
+    if (info.channels !== channels)
+      throw new Error(`${info.channels} channels came out of the decoder, wanted ${channels}`);
     // A loop, for Float32Array.from with a function takes seconds on large pictures.
     const pixels = new Float32Array(data.length);
     for (let k = 0; k < data.length; k++) pixels[k] = (data[k] ?? 0) / 127.5 - 1;
@@ -54,12 +61,18 @@ export async function imageShapeOf(bytes: Uint8Array, source: string): Promise<I
 export async function encodePng(pixels: Float32Array, shape: ImageShape): Promise<Uint8Array> {
   const [height, width, channels] = shape;
   if ((channels !== 1 && channels !== 3) || pixels.length !== height * width * channels) {
-    throw new ConfigError('png', `${pixels.length} numbers of shape ${showShape(shape)} are no grey or colour picture.`, '');
+    throw new ConfigError(
+      'png',
+      `${pixels.length} numbers of shape ${showShape(shape)} are no grey or colour picture.`,
+      '',
+    );
   }
   const { default: sharp } = await import('sharp');
   // A clamped array rounds, and clips at 0 and 255.
   const bytes = Uint8ClampedArray.from(pixels, (value) => (value + 1) * 127.5);
-  return sharp(bytes, { raw: { height, width, channels } }).png({ compressionLevel: 9, adaptiveFiltering: true }).toBuffer();
+  return sharp(bytes, { raw: { height, width, channels } })
+    .png({ compressionLevel: 9, adaptiveFiltering: true })
+    .toBuffer();
 }
 
 async function open(bytes: Uint8Array): Promise<Sharp> {
@@ -70,4 +83,9 @@ async function open(bytes: Uint8Array): Promise<Sharp> {
 const shapeOf = ({ autoOrient, channels }: Metadata): ImageShape => [autoOrient.height, autoOrient.width, channels];
 
 const unreadable = (source: string, cause: unknown): ConfigError =>
-  new ConfigError(source, `cannot be read as a picture (${messageOf(cause)}).`, 'Give a sound PNG, JPEG or WebP file.', { cause });
+  new ConfigError(
+    source,
+    `cannot be read as a picture (${messageOf(cause)}).`,
+    'Give a sound PNG, JPEG or WebP file.',
+    { cause },
+  );

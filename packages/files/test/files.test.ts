@@ -15,7 +15,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** Top row red, green; bottom row blue, white. */
 const four = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255);
 const fourPixels = [1, -1, -1, -1, 1, -1, -1, -1, 1, 1, 1, 1];
-const raw = (data: Uint8Array | Uint16Array, height: number, width: number, channels: 1 | 2 | 3 | 4) => sharp(data, { raw: { height, width, channels } });
+const raw = (data: Uint8Array | Uint16Array, height: number, width: number, channels: 1 | 2 | 3 | 4) =>
+  sharp(data, { raw: { height, width, channels } });
 const save = async (name: string, picture: Promise<Buffer> | Buffer) => {
   await writeFile(join(folder, name), await picture);
   return createFiles(folder).readImage;
@@ -26,7 +27,12 @@ describe('paths and bytes', () => {
   it('resolves relative, absolute and file: paths', async () => {
     const files = createFiles(folder);
     await writeFile(join(folder, 'note.txt'), 'grün');
-    for (const path of ['note.txt', './note.txt', join(folder, 'note.txt'), pathToFileURL(join(folder, 'note.txt')).href]) {
+    for (const path of [
+      'note.txt',
+      './note.txt',
+      join(folder, 'note.txt'),
+      pathToFileURL(join(folder, 'note.txt')).href,
+    ]) {
       expect(files.resolve(path)).toBe(join(folder, 'note.txt'));
       expect(await files.readText(path)).toBe('grün');
     }
@@ -38,16 +44,30 @@ describe('paths and bytes', () => {
     for (const name of ['b.png', 'B.png', 'ä.png', 'a10.png', 'a2.png']) await writeFile(join(inner, name), '');
     await symlink(join(inner, 'sub'), join(inner, 'link'));
     await symlink(join(inner, 'nowhere'), join(inner, 'broken'));
-    expect(await createFiles(folder).list('inner')).toEqual(['B.png', 'a10.png', 'a2.png', 'b.png', 'broken', 'link/', 'sub/', 'ä.png']);
+    expect(await createFiles(folder).list('inner')).toEqual([
+      'B.png',
+      'a10.png',
+      'a2.png',
+      'b.png',
+      'broken',
+      'link/',
+      'sub/',
+      'ä.png',
+    ]);
   });
 
   it('reads a file in parts', async () => {
     const files = createFiles(folder);
-    await writeFile(join(folder, 'ten'), Uint8Array.from({ length: 10 }, (_, k) => k));
+    await writeFile(
+      join(folder, 'ten'),
+      Uint8Array.from({ length: 10 }, (_, k) => k),
+    );
     expect(await files.size('ten')).toBe(10);
     expect([...(await files.readRange('ten', 3, 6))]).toEqual([3, 4, 5]);
     expect([...(await files.readRange('ten', 4, 4))]).toEqual([]);
-    await expect(files.readRange('ten', 8, 12)).rejects.toThrow(`[${join(folder, 'ten')}] cannot be read (it ends at byte 10, 12 were expected).`);
+    await expect(files.readRange('ten', 8, 12)).rejects.toThrow(
+      `[${join(folder, 'ten')}] cannot be read (it ends at byte 10, 12 were expected).`,
+    );
     await expect(files.readRange('gone', 0, 1)).rejects.toThrow(`[${join(folder, 'gone')}] does not exist.`);
     await expect(files.size('gone')).rejects.toThrow(`[${join(folder, 'gone')}] does not exist.`);
   });
@@ -55,7 +75,9 @@ describe('paths and bytes', () => {
   it('says in one line what is wrong with a path', async () => {
     const files = createFiles(folder);
     await writeFile(join(folder, 'file'), '');
-    await expect(files.readBytes('gone')).rejects.toThrow(`[${join(folder, 'gone')}] does not exist. Check the path; relative paths start at the folder of the experiment.`);
+    await expect(files.readBytes('gone')).rejects.toThrow(
+      `[${join(folder, 'gone')}] does not exist. Check the path; relative paths start at the folder of the experiment.`,
+    );
     await expect(files.readBytes('.')).rejects.toThrow(`[${folder}] is a folder, a file is wanted.`);
     await expect(files.list('file')).rejects.toThrow(`[${join(folder, 'file')}] is not a folder.`);
     await expect(files.list('gone')).rejects.toMatchObject({ name: 'ConfigError' });
@@ -74,7 +96,8 @@ describe('pictures', () => {
   it('reads JPEG', async () => {
     const grey = new Uint8Array(16 * 16 * 3).fill(200);
     const read = await save('flat.jpg', raw(grey, 16, 16, 3).jpeg({ quality: 100 }).toBuffer());
-    for (const value of bits(await read('flat.jpg', { height: 8, width: 8, channels: 3 }))) expect(value).toBeCloseTo(200, 4);
+    for (const value of bits(await read('flat.jpg', { height: 8, width: 8, channels: 3 })))
+      expect(value).toBeCloseTo(200, 4);
   });
 
   it('applies the EXIF orientation', async () => {
@@ -95,11 +118,23 @@ describe('pictures', () => {
   });
 
   it('turns grey into three channels and colour into one', async () => {
-    const read = await save('grey.png', raw(Uint8Array.of(0, 51, 102, 255), 2, 2, 1).toColourspace('b-w').png().toBuffer());
+    const read = await save(
+      'grey.png',
+      raw(Uint8Array.of(0, 51, 102, 255), 2, 2, 1)
+        .toColourspace('b-w')
+        .png()
+        .toBuffer(),
+    );
     expect((await createFiles(folder).imageShape('grey.png'))[2]).toBe(1);
     expect(bits(await read('grey.png', two))).toEqual([0, 0, 0, 51, 51, 51, 102, 102, 102, 255, 255, 255]);
     expect(bits(await read('grey.png', { ...two, channels: 1 }))).toEqual([0, 51, 102, 255]);
-    const greyAlpha = await save('grey-alpha.png', raw(Uint8Array.of(0, 255, 0, 0), 1, 2, 2).toColourspace('b-w').png().toBuffer());
+    const greyAlpha = await save(
+      'grey-alpha.png',
+      raw(Uint8Array.of(0, 255, 0, 0), 1, 2, 2)
+        .toColourspace('b-w')
+        .png()
+        .toBuffer(),
+    );
     expect(bits(await greyAlpha('grey-alpha.png', { height: 1, width: 2, channels: 1 }))).toEqual([0, 128]);
     await save('four.png', raw(four, 2, 2, 3).png().toBuffer());
     const [red, green, blue, white] = bits(await read('four.png', { ...two, channels: 1 }));
@@ -131,7 +166,9 @@ describe('pictures', () => {
     const [left = 0, right = 0] = bits(await read('bands.png', { height: 1, width: 2, channels: 1 }));
     expect(left).toBeLessThan(60);
     expect(right).toBeGreaterThan(120);
-    expect(bits(await read('bands.png', { height: 1, width: 1, channels: 1, fit: 'crop', offset: [1, 1] }))).toEqual([180]);
+    expect(bits(await read('bands.png', { height: 1, width: 1, channels: 1, fit: 'crop', offset: [1, 1] }))).toEqual([
+      180,
+    ]);
     expect((await read('bands.png', { height: 5, width: 3, channels: 1, fit: 'stretch' })).length).toBe(15);
     expect((await read('bands.png', { height: 31, width: 7, channels: 3 })).length).toBe(31 * 7 * 3);
   });
@@ -139,8 +176,12 @@ describe('pictures', () => {
   it('refuses sizes it may not change', async () => {
     const read = await save('four.png', raw(four, 2, 2, 3).png().toBuffer());
     const wanted = { height: 3, width: 2, channels: 3 } as const;
-    await expect(read('four.png', { ...wanted, fit: 'exact' })).rejects.toThrow('the picture is 2 high and 2 wide, wanted 3 by 2.');
-    await expect(read('four.png', { ...wanted, fit: 'crop' })).rejects.toThrow('A crop cannot be larger than the picture.');
+    await expect(read('four.png', { ...wanted, fit: 'exact' })).rejects.toThrow(
+      'the picture is 2 high and 2 wide, wanted 3 by 2.',
+    );
+    await expect(read('four.png', { ...wanted, fit: 'crop' })).rejects.toThrow(
+      'A crop cannot be larger than the picture.',
+    );
   });
 
   it('names a file that is no picture or is cut off', async () => {
@@ -158,7 +199,15 @@ describe('pictures', () => {
   });
 
   it('writes PNG that reads back, clipped to [-1, 1]', async () => {
-    const read = await save('out.png', Buffer.from(await encodePng(Float32Array.from(fourPixels, (value) => 2 * value), [2, 2, 3])));
+    const read = await save(
+      'out.png',
+      Buffer.from(
+        await encodePng(
+          Float32Array.from(fourPixels, (value) => 2 * value),
+          [2, 2, 3],
+        ),
+      ),
+    );
     expect([...(await read('out.png', two))]).toEqual(fourPixels);
     const grey = Float32Array.of(-1, 0, 1);
     await save('grey-out.png', Buffer.from(await encodePng(grey, [1, 3, 1])));

@@ -40,7 +40,10 @@ const BETWEEN = 'between operations';
 
 type Sum = { source: string; op: string; nodes: number; flops: number; milliseconds: number };
 
-export function explanationOf(outputs: readonly Value[], { operations, milliseconds, peakBytes }: Profile): Explanation {
+export function explanationOf(
+  outputs: readonly Value[],
+  { operations, milliseconds, peakBytes }: Profile,
+): Explanation {
   const values = operationsOf(outputs);
   const sums = new Map<string, Sum>();
   const sumOf = (source: string, op: string): Sum => {
@@ -68,7 +71,9 @@ export function explanationOf(outputs: readonly Value[], { operations, milliseco
     movedBytes: values.reduce((sum, value) => sum + bytesMoved(value), 0),
     peakBytes,
     milliseconds: total,
-    rows: [...sums.values()].map((sum) => ({ ...sum, share: sum.milliseconds / total })).sort((a, b) => b.milliseconds - a.milliseconds),
+    rows: [...sums.values()]
+      .map((sum) => ({ ...sum, share: sum.milliseconds / total }))
+      .sort((a, b) => b.milliseconds - a.milliseconds),
   };
 }
 
@@ -76,14 +81,38 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB
 const billions = (n: number): string => (n / 1e9).toFixed(3);
 
 /** An explanation as text: a line of totals and the rows that take longest. */
-export function show({ nodes, flops: work, constantBytes: constants, movedBytes, peakBytes, milliseconds, rows }: Explanation, most = 20): string {
+export function show(
+  { nodes, flops: work, constantBytes: constants, movedBytes, peakBytes, milliseconds, rows }: Explanation,
+  most = 20,
+): string {
   const peak = peakBytes === undefined ? '' : `, ${megabytes(peakBytes)} at once`;
   const head = `${nodes} operations, ${billions(work)} GFLOP, ${megabytes(constants)} of constants; intermediate results ${megabytes(movedBytes)} read and written${peak}; ${milliseconds.toFixed(2)} ms a call`;
-  const cells = rows.slice(0, most).map((row) => [row.milliseconds.toFixed(2), `${(100 * row.share).toFixed(1)} %`, billions(row.flops), String(row.nodes), row.op, row.source]);
+  const cells = rows
+    .slice(0, most)
+    .map((row) => [
+      row.milliseconds.toFixed(2),
+      `${(100 * row.share).toFixed(1)} %`,
+      billions(row.flops),
+      String(row.nodes),
+      row.op,
+      row.source,
+    ]);
   const rest = rows.slice(most).reduce((sum, row) => sum + row.milliseconds, 0);
-  if (rows.length > most) cells.push([rest.toFixed(2), `${((100 * rest) / milliseconds).toFixed(1)} %`, '', '', `${rows.length - most} more`, '']);
+  if (rows.length > most)
+    cells.push([
+      rest.toFixed(2),
+      `${((100 * rest) / milliseconds).toFixed(1)} %`,
+      '',
+      '',
+      `${rows.length - most} more`,
+      '',
+    ]);
   const table = [['ms', 'share', 'GFLOP', 'nodes', 'operation', 'line'], ...cells];
   const widths = table[0]?.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0))) ?? [];
-  const line = (row: readonly string[]): string => row.map((cell, i) => (i < 4 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ').trimEnd();
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => (i < 4 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd();
   return [head, '', ...table.map(line)].join('\n');
 }

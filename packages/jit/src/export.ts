@@ -12,7 +12,8 @@ export type TensorShape = { readonly shape: readonly number[]; readonly dtype?: 
  * An argument given by its shape: a list of numbers is the shape of a float32 tensor, a number stands for any number.
  * The same holds inside of lists and objects of arguments.
  */
-export type Shapes = number | readonly number[] | TensorShape | Tensor | readonly Shapes[] | { readonly [key: string]: Shapes };
+export type Shapes =
+  number | readonly number[] | TensorShape | Tensor | readonly Shapes[] | { readonly [key: string]: Shapes };
 
 /**
  * The files, of which `weights` has to stay beside `path`, and the names in the order of the leaves of the arguments
@@ -35,18 +36,30 @@ export interface ExportOptions {
  *
  * @throws ConfigError when the file cannot be written.
  */
-export function exportOnnx(fn: (...args: never) => TensorTree, shapes: readonly Shapes[], path: string, { names: given }: ExportOptions = {}): ExportedModel {
+export function exportOnnx(
+  fn: (...args: never) => TensorTree,
+  shapes: readonly Shapes[],
+  path: string,
+  { names: given }: ExportOptions = {},
+): ExportedModel {
   refuseWhileTracing();
   checkPath(path);
   const args = shapes.map(example);
   try {
     const parameters = given ?? parametersOf(fn, args.length);
     const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? `argument${i}`));
-    const { inputs, outputs, result } = trace(fn, args, { activations: 'standard', names: (index) => at(inputNames, index, 'input name') });
+    const { inputs, outputs, result } = trace(fn, args, {
+      activations: 'standard',
+      names: (index) => at(inputNames, index, 'input name'),
+    });
     const taken = new Set(inputNames);
     const free = (name: string): string => (taken.has(name) ? free(`result.${name}`) : name);
     const names = pathsOf(result, typeof result === 'number' || Array.isArray(result) ? 'result' : '').map(free);
-    return { ...written(path, () => writeModel({ inputs, outputs, names }, dirname(path), basename(path, EXTENSION))), inputs: inputNames, outputs: names };
+    return {
+      ...written(path, () => writeModel({ inputs, outputs, names }, dirname(path), basename(path, EXTENSION))),
+      inputs: inputNames,
+      outputs: names,
+    };
   } finally {
     disposeTree(args);
   }
@@ -56,21 +69,34 @@ const EXTENSION = '.onnx';
 const where = 'exportOnnx';
 
 function checkPath(path: string): void {
-  if (!path.endsWith(EXTENSION) || basename(path) === EXTENSION) throw new ConfigError(where, `the file must have a name that ends in ${EXTENSION}, got "${path}".`, 'Weights go beside it.');
+  if (!path.endsWith(EXTENSION) || basename(path) === EXTENSION)
+    throw new ConfigError(
+      where,
+      `the file must have a name that ends in ${EXTENSION}, got "${path}".`,
+      'Weights go beside it.',
+    );
   const folder = statSync(dirname(path), { throwIfNoEntry: false });
-  if (folder?.isDirectory() !== true) throw new ConfigError(where, `there is no folder ${dirname(path)}.`, 'Make it, or choose another path.');
+  if (folder?.isDirectory() !== true)
+    throw new ConfigError(where, `there is no folder ${dirname(path)}.`, 'Make it, or choose another path.');
 }
 
 function written<T>(path: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    throw new ConfigError(where, `${path} cannot be written: ${messageOf(cause)}.`, 'Choose a folder that is yours and has room.', { cause });
+    throw new ConfigError(
+      where,
+      `${path} cannot be written: ${messageOf(cause)}.`,
+      'Choose a folder that is yours and has room.',
+      { cause },
+    );
   }
 }
 
-const isShape = (shapes: Shapes): shapes is readonly number[] => Array.isArray(shapes) && shapes.every((n) => typeof n === 'number');
-const isTensorShape = (shapes: object): shapes is TensorShape => 'shape' in shapes && Array.isArray(shapes.shape) && shapes.shape.every((n) => typeof n === 'number');
+const isShape = (shapes: Shapes): shapes is readonly number[] =>
+  Array.isArray(shapes) && shapes.every((n) => typeof n === 'number');
+const isTensorShape = (shapes: object): shapes is TensorShape =>
+  'shape' in shapes && Array.isArray(shapes.shape) && shapes.shape.every((n) => typeof n === 'number');
 
 /** Tensors of these shapes, of which only the shapes matter. */
 function example(shapes: Shapes): TensorTree {

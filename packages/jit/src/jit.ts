@@ -1,10 +1,26 @@
-import { addCosts, type Compiled, leavesOf, mapTree, noCost, signatureOf, tf, type Tensor, type TensorTree } from '@tweedie/core';
+import {
+  addCosts,
+  type Compiled,
+  leavesOf,
+  mapTree,
+  noCost,
+  signatureOf,
+  tf,
+  type Tensor,
+  type TensorTree,
+} from '@tweedie/core';
 import { operationsOf } from './session/encode.ts';
 import { type Explanation, explanationOf } from './explain.ts';
 import { inArrayOf, type Value } from './graph/graph.ts';
 import { withModel } from './session/model-file.ts';
 import { profiled } from './session/profile.ts';
-import { createSession, type Feeds, type PlainTensor, type SessionOptions, type SessionSettings } from './session/session.ts';
+import {
+  createSession,
+  type Feeds,
+  type PlainTensor,
+  type SessionOptions,
+  type SessionSettings,
+} from './session/session.ts';
 import type { SessionPool } from './session/session-pool.ts';
 import { inputName, refuseWhileTracing, SCALARS, trace } from './tracing/trace.ts';
 import { bytesWritten, largestWork, PLANNED_BELOW, SHARED_FROM } from './graph/work.ts';
@@ -33,7 +49,11 @@ export interface Jitted<A extends readonly unknown[], R> extends Compiled<A, R> 
   explain(...args: Parameters<Compiled<A, R>>): Promise<Explanation>;
 }
 
-type Program = { readonly operations: number; readonly run: (feeds: Feeds) => Promise<TensorTree>; readonly dispose: () => void };
+type Program = {
+  readonly operations: number;
+  readonly run: (feeds: Feeds) => Promise<TensorTree>;
+  readonly dispose: () => void;
+};
 
 /**
  * Compiles a pure function of tensors, gradients taken in it included, to an ONNX Runtime session: `fn` runs once, on
@@ -46,7 +66,10 @@ type Program = { readonly operations: number; readonly run: (feeds: Feeds) => Pr
  * @throws Error at the first call with new shapes, when `fn` uses an operation without a lowering (the message says
  * where to add one), reads the numbers of a tensor, or is not synchronous.
  */
-export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R, { pool, sharedFrom = SHARED_FROM, ...options }: JitOptions = {}): Jitted<A, R> {
+export function jit<A extends readonly TensorTree[], R extends TensorTree>(
+  fn: (...args: A) => R,
+  { pool, sharedFrom = SHARED_FROM, ...options }: JitOptions = {},
+): Jitted<A, R> {
   const programs = new Map<string, Promise<Program>>();
   let cost = noCost;
   let compilations = 0;
@@ -104,7 +127,10 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     refuseWhileTracing();
     const feeds = feedsOf(args);
     const { inputs, outputs } = trace(fn, args, { sources: true });
-    return explanationOf(outputs, await withModel({ inputs, outputs }, (model) => profiled(model, settings(outputs), feeds)));
+    return explanationOf(
+      outputs,
+      await withModel({ inputs, outputs }, (model) => profiled(model, settings(outputs), feeds)),
+    );
   }
 
   const compiled: unknown = Object.defineProperties(call, {
@@ -115,7 +141,11 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(fn: (
     dispose: {
       value() {
         disposed = true;
-        for (const program of programs.values()) program.then((it) => it.dispose(), () => undefined);
+        for (const program of programs.values())
+          program.then(
+            (it) => it.dispose(),
+            () => undefined,
+          );
         programs.clear();
       },
     },
@@ -131,7 +161,8 @@ function feedsOf(args: readonly TensorTree[]): Feeds {
     if (typeof leaf === 'number') scalars.push(leaf);
     else feeds[inputName(index)] = arrayOf(leaf);
   });
-  if (scalars.length > 0) feeds[SCALARS] = { data: Float32Array.from(scalars), shape: [scalars.length], dtype: 'float32' };
+  if (scalars.length > 0)
+    feeds[SCALARS] = { data: Float32Array.from(scalars), shape: [scalars.length], dtype: 'float32' };
   return feeds;
 }
 const arrayOf = (tensor: Tensor): PlainTensor => {

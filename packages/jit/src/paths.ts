@@ -14,6 +14,7 @@ export function pathsOf(tree: TensorTree, name: string): string[] {
 export function parametersOf(fn: (...args: never) => unknown, count: number): string[] {
   const [, list, single] = /^(?:function\b[^(]*)?\(([^)]*)\)|^([\w$]+)\s*=>/.exec(fn.toString()) ?? [];
   const written = (list ?? single ?? '').split(',').map((name) => name.trim());
-  const isPlain = written.length >= count && written.every((name) => /^[\w$]*$/.test(name)) && !written.slice(0, count).includes('');
+  const isPlain =
+    written.length >= count && written.every((name) => /^[\w$]*$/.test(name)) && !written.slice(0, count).includes('');
   return Array.from({ length: count }, (_, i) => (isPlain ? at(written, i, 'parameter') : `argument${i}`));
 }

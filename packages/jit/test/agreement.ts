@@ -13,15 +13,28 @@ export function seeded(seed: number): () => number {
   };
 }
 
-
 /** Random tensors from one seed. */
 export function draws(seed: number) {
   const random = seeded(seed);
   const between = (low: number, high: number): number => low + (high - low) * random();
   const integer = (low: number, high: number): number => Math.floor(between(low, high + 1));
-  const tensor = (shape: readonly number[], low = -2, high = 2): Tensor => tf.tensor(Float32Array.from({ length: sizeOf(shape) }, () => between(low, high)), [...shape]);
-  const integers = (shape: readonly number[], low: number, high: number): Tensor => tf.tensor(Int32Array.from({ length: sizeOf(shape) }, () => integer(low, high)), [...shape], 'int32');
-  const bools = (shape: readonly number[]): Tensor => tf.tensor(Uint8Array.from({ length: sizeOf(shape) }, () => integer(0, 1)), [...shape], 'bool');
+  const tensor = (shape: readonly number[], low = -2, high = 2): Tensor =>
+    tf.tensor(
+      Float32Array.from({ length: sizeOf(shape) }, () => between(low, high)),
+      [...shape],
+    );
+  const integers = (shape: readonly number[], low: number, high: number): Tensor =>
+    tf.tensor(
+      Int32Array.from({ length: sizeOf(shape) }, () => integer(low, high)),
+      [...shape],
+      'int32',
+    );
+  const bools = (shape: readonly number[]): Tensor =>
+    tf.tensor(
+      Uint8Array.from({ length: sizeOf(shape) }, () => integer(0, 1)),
+      [...shape],
+      'bool',
+    );
   const shape = (): number[] => Array.from({ length: integer(1, 4) }, () => integer(1, 5));
   /** All different, a step apart, in random order. */
   const distinct = (of: readonly number[], step = 0.1): Tensor => {
@@ -36,12 +49,23 @@ export function draws(seed: number) {
   /** Value and, against every argument, gradient along a random direction, compiled and on the cpu backend. */
   async function withGradients(fn: (...xs: Tensor[]) => Tensor, args: Tensor[], tolerance = 1e-5): Promise<void> {
     const weights = tensor([...tf.tidy(() => fn(...args)).shape]);
-    await expectAgreement((...xs: Tensor[]) => ({ value: fn(...xs), gradients: tf.grads((...ys: Tensor[]) => fn(...ys).mul(weights).sum())(xs) }), args, tolerance);
+    await expectAgreement(
+      (...xs: Tensor[]) => ({
+        value: fn(...xs),
+        gradients: tf.grads((...ys: Tensor[]) =>
+          fn(...ys)
+            .mul(weights)
+            .sum(),
+        )(xs),
+      }),
+      args,
+      tolerance,
+    );
   }
 
   /**
-   * Value as on the cpu backend, and the gradient along a random direction as differences of values say: for functions that are linear
-   * between kinks, and whose gradient TensorFlow.js has wrong.
+   * Value as on the cpu backend, and the gradient along a random direction as differences of values say: for functions
+   * that are linear between kinks, and whose gradient TensorFlow.js has wrong.
    */
   async function withTrueGradient(fn: (x: Tensor) => Tensor, x: Tensor, step: number, tolerance = 2e-4): Promise<void> {
     await expectAgreement(fn, [x]);
@@ -51,15 +75,32 @@ export function draws(seed: number) {
     compiled.dispose();
     expect(actual.shape).toEqual(x.shape);
     const at = x.dataSync();
-    const along = (i: number, sign: number): Tensor => tf.tensor(Float32Array.from(at, (value, j) => value + (i === j ? sign * step : 0)), x.shape);
-    const expected = Array.from(at, (_, i) => tf.tidy(() => fn(along(i, 1)).sub(fn(along(i, -1))).mul(dy).sum().div(2 * step).dataSync()[0]!));
+    const along = (i: number, sign: number): Tensor =>
+      tf.tensor(
+        Float32Array.from(at, (value, j) => value + (i === j ? sign * step : 0)),
+        x.shape,
+      );
+    const expected = Array.from(at, (_, i) =>
+      tf.tidy(
+        () =>
+          fn(along(i, 1))
+            .sub(fn(along(i, -1)))
+            .mul(dy)
+            .sum()
+            .div(2 * step)
+            .dataSync()[0]!,
+      ),
+    );
     expect(relativeError(actual.dataSync(), expected)).toBeLessThan(tolerance);
   }
 
   return { between, integer, tensor, integers, bools, shape, distinct, withGradients, withTrueGradient };
 }
 
-/** Largest difference of two lists of numbers, relative to the size of the entry or, for small entries, of the typical one. */
+/**
+ * Largest difference of two lists of numbers, relative to the size of the entry or, for small entries, of the typical
+ * one.
+ */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   const list = Array.from(expected);
   const finite = list.filter(Number.isFinite);
@@ -69,19 +110,27 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     ...list.map((x, i) => {
       const y = actual[i] ?? Number.NaN;
       if (Object.is(x, y) || x === y) return 0;
-      return Number.isFinite(x) && Number.isFinite(y) ? Math.abs(x - y) / Math.max(Math.abs(x), typical * 0.1, 1e-30) : Number.POSITIVE_INFINITY;
+      return Number.isFinite(x) && Number.isFinite(y)
+        ? Math.abs(x - y) / Math.max(Math.abs(x), typical * 0.1, 1e-30)
+        : Number.POSITIVE_INFINITY;
     }),
   );
 }
 
 /** Runs a function compiled and on the plain `cpu` backend, and expects the same types, shapes and numbers. */
-export async function expectAgreement(fn: (...args: never[]) => TensorTree, args: readonly TensorTree[], tolerance = 1e-5): Promise<void> {
+export async function expectAgreement(
+  fn: (...args: never[]) => TensorTree,
+  args: readonly TensorTree[],
+  tolerance = 1e-5,
+): Promise<void> {
   const compiled = jit(fn as (...args: readonly TensorTree[]) => TensorTree);
   const plain = eagerEngine().compile(fn as (...args: readonly TensorTree[]) => TensorTree);
   const actual = leavesOf(await compiled(...args)) as Tensor[];
   const expected = leavesOf(await plain(...args)) as Tensor[];
   compiled.dispose();
   expect(actual.map((x) => [x.dtype, x.shape])).toEqual(expected.map((x) => [x.dtype, x.shape]));
-  actual.forEach((x, i) => expect(relativeError(x.dataSync(), expected[i]!.dataSync()), `result ${i}`).toBeLessThan(tolerance));
+  actual.forEach((x, i) =>
+    expect(relativeError(x.dataSync(), expected[i]!.dataSync()), `result ${i}`).toBeLessThan(tolerance),
+  );
   tf.dispose([actual, expected]);
 }

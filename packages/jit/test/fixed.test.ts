@@ -29,7 +29,8 @@ const moves: { readonly [name: string]: (seed: number) => Move } = {
     return [slice(g, x, begin, end, steps), t.stridedSlice(begin, end, steps)];
   },
   reshape: (seed) => (g, x, t) => {
-    const shape = seed % 2 === 0 ? [...t.shape.slice(0, 1), 1, ...t.shape.slice(1)] : [t.shape[0], sizeOf(t.shape.slice(1))];
+    const shape =
+      seed % 2 === 0 ? [...t.shape.slice(0, 1), 1, ...t.shape.slice(1)] : [t.shape[0], sizeOf(t.shape.slice(1))];
     return shape.length > 5 ? [x, t] : [reshape(g, x, shape), t.reshape(shape)];
   },
 };
@@ -38,19 +39,28 @@ describe('views of constants', () => {
   it('hold the numbers that TensorFlow.js computes', () => {
     const steps = fc.array(fc.tuple(fc.constantFrom(...Object.keys(moves)), fc.nat(30)), { maxLength: 6 });
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }), fc.constantFrom('float32' as const, 'int32' as const), steps, (shape, dtype, list) => {
-        const g = createGraph();
-        const numbers = Array.from({ length: sizeOf(shape) }, (_, i) => i + 1);
-        let [value, tensor]: readonly [Value, Tensor] = [table(g, numbers, dtype, shape), tf.tensor(numbers, shape, dtype)];
-        for (const [name, seed] of list) {
-          const [moved, expected] = moves[name]!(seed)(g, value, tensor);
-          // A view that cannot be given as strides is computed by the session.
-          if (!isFixed(moved)) continue;
-          [value, tensor] = [moved, expected];
-        }
-        expect(value.shape).toEqual(tensor.shape);
-        for (const fleeting of [true, false]) expect(Array.from(fixedElements(value, fleeting) as Float32Array)).toEqual(Array.from(tensor.dataSync()));
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('float32' as const, 'int32' as const),
+        steps,
+        (shape, dtype, list) => {
+          const g = createGraph();
+          const numbers = Array.from({ length: sizeOf(shape) }, (_, i) => i + 1);
+          let [value, tensor]: readonly [Value, Tensor] = [
+            table(g, numbers, dtype, shape),
+            tf.tensor(numbers, shape, dtype),
+          ];
+          for (const [name, seed] of list) {
+            const [moved, expected] = moves[name]!(seed)(g, value, tensor);
+            // A view that cannot be given as strides is computed by the session.
+            if (!isFixed(moved)) continue;
+            [value, tensor] = [moved, expected];
+          }
+          expect(value.shape).toEqual(tensor.shape);
+          for (const fleeting of [true, false])
+            expect(Array.from(fixedElements(value, fleeting) as Float32Array)).toEqual(Array.from(tensor.dataSync()));
+        },
+      ),
       { numRuns: 500, seed: 5 },
     );
     tf.disposeVariables();

@@ -12,7 +12,10 @@ afterEach(() => {
 
 describe('jit', () => {
   it('takes and gives trees, numbers among the arguments being scalars that may change', async () => {
-    const f = jit((x: Tensor, step: { a: Scalar; inner: readonly [Scalar, Tensor] }) => ({ sum: x.mul(step.a).add(step.inner[0]), parts: [step.inner[1], x] as const }));
+    const f = jit((x: Tensor, step: { a: Scalar; inner: readonly [Scalar, Tensor] }) => ({
+      sum: x.mul(step.a).add(step.inner[0]),
+      parts: [step.inner[1], x] as const,
+    }));
     const x = tf.tensor1d([1, 2]);
     const first = await f(x, { a: 3, inner: [0.5, tf.tensor1d([7])] });
     const second = await f(x, { a: 4, inner: [0.25, tf.tensor1d([8])] });
@@ -54,7 +57,10 @@ describe('jit', () => {
   });
 
   it('makes a constant of what it captures, and leaves it where it is', async () => {
-    const weights = tf.tensor2d([[1, 2], [3, 4]]);
+    const weights = tf.tensor2d([
+      [1, 2],
+      [3, 4],
+    ]);
     const f = jit((x: Tensor) => x.matMul(weights).add(tf.scalar(1)));
     expect(numbers(await f(tf.tensor2d([[1, 1]])))).toEqual([5, 7]);
     expect(numbers(weights)).toEqual([1, 2, 3, 4]);
@@ -72,8 +78,15 @@ describe('jit', () => {
     tf.dispose(await f(x));
     const before = tf.memory().numTensors;
     for (let i = 0; i < 50; i++) tf.dispose(await f(x));
-    const broken = jit((v: Tensor) => tf.grad((z) => tf.linalg.bandPart(z.square() as tf.Tensor2D, 1, 1).sum())(v.add(1)));
-    const stopped = jit((v: Tensor) => tf.grad((z) => { z.square().exp(); throw new Error('stop'); })(v));
+    const broken = jit((v: Tensor) =>
+      tf.grad((z) => tf.linalg.bandPart(z.square() as tf.Tensor2D, 1, 1).sum())(v.add(1)),
+    );
+    const stopped = jit((v: Tensor) =>
+      tf.grad((z) => {
+        z.square().exp();
+        throw new Error('stop');
+      })(v),
+    );
     await expect(stopped(x)).rejects.toThrow('stop');
     await broken(x).catch(() => undefined);
     expect(tf.memory().numTensors).toBe(before);
@@ -82,8 +95,20 @@ describe('jit', () => {
 
   it('keeps concurrent calls apart, also the first two', async () => {
     const f = jit((x: Tensor, s: Scalar) => x.mul(s));
-    const results = await Promise.all([1, 2, 3, 4].map((s) => { const x = tf.tensor1d([s, 1]); const result = f(x, s); x.dispose(); return result; }));
-    expect(results.map(numbers)).toEqual([[1, 1], [4, 2], [9, 3], [16, 4]]);
+    const results = await Promise.all(
+      [1, 2, 3, 4].map((s) => {
+        const x = tf.tensor1d([s, 1]);
+        const result = f(x, s);
+        x.dispose();
+        return result;
+      }),
+    );
+    expect(results.map(numbers)).toEqual([
+      [1, 1],
+      [4, 2],
+      [9, 3],
+      [16, 4],
+    ]);
     expect(f.compilations).toBe(1);
   });
 
@@ -95,17 +120,28 @@ describe('jit', () => {
   });
 
   it('says what is wrong with a function that is not pure', async () => {
-    await expect(jit((x: Tensor) => x.mul(x.dataSync()[0]!))(tf.scalar(2))).rejects.toThrow('are not known while the function is traced');
+    await expect(jit((x: Tensor) => x.mul(x.dataSync()[0]!))(tf.scalar(2))).rejects.toThrow(
+      'are not known while the function is traced',
+    );
     let leaked: Tensor | undefined;
-    await jit((x: Tensor) => { leaked = tf.keep(x.mul(2)); return x; })(tf.scalar(2));
+    await jit((x: Tensor) => {
+      leaked = tf.keep(x.mul(2));
+      return x;
+    })(tf.scalar(2));
     expect(() => leaked!.dataSync()).toThrow('stands for a value inside a compiled function');
-    await expect(jit((x: Tensor) => x.add(leaked!))(tf.scalar(2))).rejects.toThrow('stands for a value inside a compiled function');
+    await expect(jit((x: Tensor) => x.add(leaked!))(tf.scalar(2))).rejects.toThrow(
+      'stands for a value inside a compiled function',
+    );
     expect(() => tf.add(leaked!, 1)).toThrow('stands for a value inside a compiled function');
     leaked!.dispose();
     await expect(jit((async (x: Tensor) => x) as never)(tf.scalar(1) as never)).rejects.toThrow('must be synchronous');
     const inner = jit((x: Tensor) => x);
     let nested: Promise<unknown> = Promise.resolve();
-    await jit((x: Tensor) => { nested = inner(x); nested.catch(() => undefined); return x; })(tf.scalar(1));
+    await jit((x: Tensor) => {
+      nested = inner(x);
+      nested.catch(() => undefined);
+      return x;
+    })(tf.scalar(1));
     await expect(nested).rejects.toThrow('inside another one');
   });
 
@@ -133,7 +169,11 @@ describe('the cost ledger', () => {
   });
 
   it('counts a network whose prediction is used, whatever else vanishes', async () => {
-    const f = jit((x: Tensor) => mark(x.reshape([4]), 'operator').reshape([4, 1]).mul(1));
+    const f = jit((x: Tensor) =>
+      mark(x.reshape([4]), 'operator')
+        .reshape([4, 1])
+        .mul(1),
+    );
     expect(numbers(await f(tf.ones([4, 1])))).toEqual([1, 1, 1, 1]);
     expect(f.cost).toEqual({ forwards: 0, vjps: 0, operatorCalls: 4 });
   });

@@ -3,11 +3,15 @@ import { families } from '../src/lowering/index.ts';
 import { unlowered } from '../src/lowering/unlowered.ts';
 
 /** Every kernel name of tfjs-core: its constants that hold their own name. */
-export const kernelNames = (): string[] => Object.entries(tf).flatMap(([name, value]) => (value === name ? [name] : [])).sort();
+export const kernelNames = (): string[] =>
+  Object.entries(tf)
+    .flatMap(([name, value]) => (value === name ? [name] : []))
+    .sort();
 
 /** The page docs/jit-kernels.md. */
 export function kernelTable(): string {
-  const familyOf = (kernel: string): string | undefined => Object.entries(families).find(([, family]) => family[kernel] !== undefined)?.[0];
+  const familyOf = (kernel: string): string | undefined =>
+    Object.entries(families).find(([, family]) => family[kernel] !== undefined)?.[0];
   const names = kernelNames();
   const lowered = names.filter((name) => familyOf(name) !== undefined);
   const rows = names.map((name) => {

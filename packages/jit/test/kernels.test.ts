@@ -10,7 +10,10 @@ describe('the kernels of TensorFlow.js', () => {
   it('are lowered, or have a reason not to be, and only one of the two', () => {
     expect(names.filter((name) => lowerings[name] === undefined && unlowered[name] === undefined)).toEqual([]);
     expect(Object.keys(unlowered).filter((name) => lowerings[name] !== undefined || !names.includes(name))).toEqual([]);
-    const ours = tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName).filter((name) => name.startsWith('Tweedie'));
+    const ours = tf
+      .getKernelsForBackend('cpu')
+      .map(({ kernelName }) => kernelName)
+      .filter((name) => name.startsWith('Tweedie'));
     expect(Object.keys(lowerings).filter((name) => !names.includes(name))).toEqual(ours);
   });
 

@@ -16,8 +16,20 @@ const residentMemory = (): number => {
 it('holds no memory from call 100 to call 1000, in turn with several shapes', { timeout: 120_000 }, async () => {
   const weights = tf.randomNormal([3, 3, 8, 8], 0, 0.1, 'float32', 1) as tf.Tensor4D;
   const network = (x: Tensor): Tensor => tf.conv2d(x as tf.Tensor4D, weights, 1, 'same').relu();
-  const f = jit((x: Tensor, s: Scalar) => [tf.grad((z) => network(network(z)).square().sum())(x).mul(s), network(x)] as const);
-  const inputs = [[1, 16, 16, 8], [2, 16, 16, 8], [1, 24, 16, 8]].map((shape) => tf.randomNormal(shape, 0, 1, 'float32', 2));
+  const f = jit(
+    (x: Tensor, s: Scalar) =>
+      [
+        tf
+          .grad((z) => network(network(z)).square().sum())(x)
+          .mul(s),
+        network(x),
+      ] as const,
+  );
+  const inputs = [
+    [1, 16, 16, 8],
+    [2, 16, 16, 8],
+    [1, 24, 16, 8],
+  ].map((shape) => tf.randomNormal(shape, 0, 1, 'float32', 2));
   const call = async (i: number): Promise<void> => disposeTree(await f(inputs[i % 3]!, i));
   for (let i = 0; i < 100; i++) await call(i);
   const [tensors, memory] = [tf.memory().numTensors, residentMemory()];

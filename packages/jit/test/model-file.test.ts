@@ -25,23 +25,53 @@ const temporary = (): string[] => readdirSync(tmpdir()).filter((name) => name.st
 function large() {
   const g = createGraph();
   const input = g.input('in0', { shape: [2 ** 21], dtype: 'float32' });
-  return { inputs: [input], outputs: [add(g, input, table(g, Array.from({ length: 2 ** 21 }, (_, i) => i), 'float32'))] };
+  return {
+    inputs: [input],
+    outputs: [
+      add(
+        g,
+        input,
+        table(
+          g,
+          Array.from({ length: 2 ** 21 }, (_, i) => i),
+          'float32',
+        ),
+      ),
+    ],
+  };
 }
 
 describe('a model of more than 4 MB of constants', () => {
   it('computes what a small one does, from files that are gone by then', async () => {
-    const [weights, x] = [tf.randomNormal([1200, 1000], 0, 1, 'float32', 3), tf.randomNormal([2, 1200], 0, 1, 'float32', 4)];
+    const [weights, x] = [
+      tf.randomNormal([1200, 1000], 0, 1, 'float32', 3),
+      tf.randomNormal([2, 1200], 0, 1, 'float32', 4),
+    ];
     const compiled = jit((v: Tensor) => v.matMul(weights).matMul(weights.transpose()));
     const result = await compiled(x);
     expect(temporary()).toEqual([]);
-    expect(relativeError(result.dataSync(), x.matMul(weights).matMul(weights.transpose()).dataSync())).toBeLessThan(1e-3);
+    expect(relativeError(result.dataSync(), x.matMul(weights).matMul(weights.transpose()).dataSync())).toBeLessThan(
+      1e-3,
+    );
     expect(relativeError((await compiled(x)).dataSync(), result.dataSync())).toBe(0);
     compiled.dispose();
   });
 
   it('keeps small constants that are turned around apart from each other and from large ones', async () => {
-    const [filter, weights] = [tf.randomNormal([3, 3, 4, 4], 0, 1, 'float32', 3) as tf.Tensor4D, tf.randomNormal([256, 5000], 0, 1, 'float32', 4)];
-    const fn = (v: Tensor): Tensor => tf.conv2d(tf.conv2d(v as tf.Tensor4D, filter, 1, 'same'), filter.transpose([1, 0, 3, 2]) as tf.Tensor4D, 1, 'same').reshape([1, 256]).matMul(weights);
+    const [filter, weights] = [
+      tf.randomNormal([3, 3, 4, 4], 0, 1, 'float32', 3) as tf.Tensor4D,
+      tf.randomNormal([256, 5000], 0, 1, 'float32', 4),
+    ];
+    const fn = (v: Tensor): Tensor =>
+      tf
+        .conv2d(
+          tf.conv2d(v as tf.Tensor4D, filter, 1, 'same'),
+          filter.transpose([1, 0, 3, 2]) as tf.Tensor4D,
+          1,
+          'same',
+        )
+        .reshape([1, 256])
+        .matMul(weights);
     const compiled = jit(fn);
     const x = tf.randomNormal([1, 8, 8, 4], 0, 1, 'float32', 5);
     expect(relativeError((await compiled(x)).dataSync(), fn(x).dataSync())).toBeLessThan(1e-3);
@@ -65,6 +95,8 @@ describe('a model of more than 4 MB of constants', () => {
 
   it('says where it could not be written', async () => {
     vi.stubEnv('TMPDIR', '/nowhere');
-    await expect(withModel(large(), async () => undefined)).rejects.toThrow(/^jit: the compiled model could not be written to \/nowhere: .*Make room there, or name another folder in TMPDIR\.$/);
+    await expect(withModel(large(), async () => undefined)).rejects.toThrow(
+      /^jit: the compiled model could not be written to \/nowhere: .*Make room there, or name another folder in TMPDIR\.$/,
+    );
   });
 });

@@ -5,9 +5,11 @@ import { trace } from '../src/tracing/trace.ts';
 type Traceable = (...args: never[]) => TensorTree;
 
 /** The values of a traced and finished function, in order. */
-export const tracedValues = (fn: Traceable, ...args: TensorTree[]): readonly Value[] => reachable(trace(fn, args).outputs);
+export const tracedValues = (fn: Traceable, ...args: TensorTree[]): readonly Value[] =>
+  reachable(trace(fn, args).outputs);
 
-const namesOf = (values: readonly Value[]): string[] => values.flatMap(({ source }) => (source.kind === 'operation' ? [source.op] : []));
+const namesOf = (values: readonly Value[]): string[] =>
+  values.flatMap(({ source }) => (source.kind === 'operation' ? [source.op] : []));
 
 /** The operations of a traced function, in order. */
 export const operations = (fn: Traceable, ...args: TensorTree[]): string[] => namesOf(tracedValues(fn, ...args));

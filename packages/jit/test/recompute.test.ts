@@ -9,21 +9,34 @@ import { createSession } from '../src/session/session.ts';
 
 const [rows, columns, layers] = [64, 64, 12];
 
-/** Large results that are used both near where they are made and far below: kept from the forward to the reverse pass. */
+/**
+ * Large results that are used both near where they are made and far below: kept from the forward to the reverse pass.
+ */
 function kept(values: readonly Value[]): Value[] {
   const depths = depthsOf(values);
   const distances = new Map<Value, number[]>();
   for (const value of values) {
     if (value.source.kind !== 'operation') continue;
-    for (const input of value.source.inputs) distances.set(input, [...(distances.get(input) ?? []), depths.get(value)! - depths.get(input)!]);
+    for (const input of value.source.inputs)
+      distances.set(input, [...(distances.get(input) ?? []), depths.get(value)! - depths.get(input)!]);
   }
   const isKept = (list: readonly number[]): boolean => list.some((n) => n <= 24) && list.some((n) => n > 24);
-  return [...distances].flatMap(([value, list]) => (value.source.kind === 'operation' && sizeOf(value.shape) >= 4096 && isKept(list) ? [value] : []));
+  return [...distances].flatMap(([value, list]) =>
+    value.source.kind === 'operation' && sizeOf(value.shape) >= 4096 && isKept(list) ? [value] : [],
+  );
 }
 
-/** Layers of h = W scale(h), the scale a hyperbolic tangent, and the way back, which needs it; `reuse` needs what it was made of too. */
+/**
+ * Layers of h = W scale(h), the scale a hyperbolic tangent, and the way back, which needs it; `reuse` needs what it was
+ * made of too.
+ */
 function network(g: Graph, reuse: boolean): Value {
-  const weights = table(g, Array.from({ length: columns * columns }, (_, i) => Math.sin(i)), 'float32', [columns, columns]);
+  const weights = table(
+    g,
+    Array.from({ length: columns * columns }, (_, i) => Math.sin(i)),
+    'float32',
+    [columns, columns],
+  );
   const input = g.input('in0', { shape: [rows, columns], dtype: 'float32' });
   const passes: { h: Value; scaled: Value }[] = [];
   let h = matmul(g, input, weights);
@@ -44,7 +57,8 @@ describe('recomputation', () => {
     const outputs = [network(g, true)];
     const before = kept(reachable(outputs));
     const after = kept(reachable(rematerialized(createGraph(), outputs, 0)));
-    const tangents = (values: Value[]): number => values.filter(({ source }) => source.kind === 'operation' && source.op === 'Tanh').length;
+    const tangents = (values: Value[]): number =>
+      values.filter(({ source }) => source.kind === 'operation' && source.op === 'Tanh').length;
     expect(tangents(before)).toBeGreaterThan(layers / 3);
     expect(tangents(after)).toBe(0);
     expect(after.length).toBeLessThan(before.length * 0.6);
@@ -60,7 +74,11 @@ describe('recomputation', () => {
 
   it('is done with quickly where every value is used twice on the way', () => {
     const g = createGraph();
-    const input = matmul(g, g.input('in0', { shape: [64, 64], dtype: 'float32' }), g.input('in1', { shape: [64, 64], dtype: 'float32' }));
+    const input = matmul(
+      g,
+      g.input('in0', { shape: [64, 64], dtype: 'float32' }),
+      g.input('in1', { shape: [64, 64], dtype: 'float32' }),
+    );
     let value = input;
     for (let i = 0; i < 60; i++) value = add(g, unary(g, 'Tanh', value), value);
     let deep = value;
@@ -74,8 +92,18 @@ describe('recomputation', () => {
     const inputs = reachable(outputs).filter(({ source }) => source.kind === 'input');
     const again = rematerialized(createGraph(), outputs, 0);
     expect(again).not.toEqual(outputs);
-    const feeds = { in0: { data: Float32Array.from({ length: rows * columns }, (_, i) => Math.cos(i)), shape: [rows, columns], dtype: 'float32' as const } };
-    const [kept, repeated] = await Promise.all([outputs, again].map(async (made) => (await createSession(encode({ inputs, outputs: made }), { threads: 1 })).run(feeds)));
+    const feeds = {
+      in0: {
+        data: Float32Array.from({ length: rows * columns }, (_, i) => Math.cos(i)),
+        shape: [rows, columns],
+        dtype: 'float32' as const,
+      },
+    };
+    const [kept, repeated] = await Promise.all(
+      [outputs, again].map(async (made) =>
+        (await createSession(encode({ inputs, outputs: made }), { threads: 1 })).run(feeds),
+      ),
+    );
     expect(repeated).toEqual(kept);
   });
 

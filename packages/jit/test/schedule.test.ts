@@ -18,7 +18,9 @@ describe('the order of operations', () => {
   });
 
   it('has every operand before its use', () => {
-    for (const value of order) if (value.source.kind === 'operation') for (const operand of value.source.inputs) expect(order.indexOf(operand)).toBeLessThan(order.indexOf(value));
+    for (const value of order)
+      if (value.source.kind === 'operation')
+        for (const operand of value.source.inputs) expect(order.indexOf(operand)).toBeLessThan(order.indexOf(value));
   });
 
   it('ends at leaves', () => {

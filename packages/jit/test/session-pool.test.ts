@@ -13,7 +13,8 @@ const scaled = (pool: ReturnType<typeof sessionPool>, scale: number, power = 2) 
 
 describe('a pool of sessions', () => {
   const x = tf.tensor2d([[1, 0]]);
-  const sumOf = (power: number): number => Array.from({ length: 1024 }, (_, i) => i ** power).reduce((a, b) => a + b, 0);
+  const sumOf = (power: number): number =>
+    Array.from({ length: 1024 }, (_, i) => i ** power).reduce((a, b) => a + b, 0);
 
   it('makes one for functions that differ in numbers among their arguments alone', async () => {
     const pool = sessionPool();
@@ -48,7 +49,12 @@ describe('a pool of sessions', () => {
     expect((await cube.run(x))[0]).toBeCloseTo(sumOf(3), -7);
     await dispose(cube);
     const batch = scaled(pool, 1, 3);
-    await batch.run(tf.tensor2d([[1, 0], [1, 0]]));
+    await batch.run(
+      tf.tensor2d([
+        [1, 0],
+        [1, 0],
+      ]),
+    );
     expect(pool.made).toBe(3);
     await dispose(batch);
     // What was compiled before something else is gone.
@@ -58,11 +64,15 @@ describe('a pool of sessions', () => {
 
   it('knows an operator that treats rows and columns one after the other', async () => {
     const pool = sessionPool();
-    const shorter = axisMatrix(16, 64, (output) => [[4 * output, 0.5], [4 * output + 1, 0.5]]);
+    const shorter = axisMatrix(16, 64, (output) => [
+      [4 * output, 0.5],
+      [4 * output + 1, 0.5],
+    ]);
     const { forward, solve, pseudoInverse } = separable(shorter, shorter, 1);
     for (const ridge of [1, 2]) {
       const compiled = jit((x: Image, by: Scalar) => pseudoInverse(solve(forward(x, {}), by, {}), {}).sum(), { pool });
-      // Half the pixel rows and columns of ones are seen: y is 1, its solution 1 / (1 / 4 + ridge), and the sum of its pseudo-inverse 32^2 times as much.
+      // Half the pixel rows and columns of ones are seen: y is 1, its solution 1 / (1 / 4 + ridge), and the sum of its
+      // pseudo-inverse 32^2 times as much.
       expect(numbers(await compiled(tf.ones([1, 64, 64, 1]), ridge))[0]).toBeCloseTo(32 ** 2 / (1 / 4 + ridge), 1);
       compiled.dispose();
       await new Promise(setImmediate);
@@ -74,7 +84,12 @@ describe('a pool of sessions', () => {
   it('keeps nothing once it was disposed of, though a function may give its session back later', async () => {
     const pool = sessionPool();
     let released = 0;
-    const take = (name: string) => pool.take({ inputs: [], outputs: [], names: [name] }, {}, async () => ({ run: async () => [], endProfiling: () => undefined, dispose: () => void released++ }));
+    const take = (name: string) =>
+      pool.take({ inputs: [], outputs: [], names: [name] }, {}, async () => ({
+        run: async () => [],
+        endProfiling: () => undefined,
+        dispose: () => void released++,
+      }));
     const [idle, used] = [await take('idle'), await take('used')];
     idle.dispose();
     expect(released).toBe(0);

@@ -16,7 +16,10 @@ describe('x * sigmoid(x)', () => {
 
   it('and its slope are off by 2.5e-6 at most (the cpu backend by 1.5e-6), for x from -60 to 60', async () => {
     const slope = (v: number): number => (1 + v / (1 + Math.exp(v))) / (1 + Math.exp(-v));
-    const truths: [(v: Tensor) => Tensor, (v: number) => number][] = [[swish, (v) => v / (1 + Math.exp(-v))], [(v) => gradient(v, tf.scalar(2)).div(2), slope]];
+    const truths: [(v: Tensor) => Tensor, (v: number) => number][] = [
+      [swish, (v) => v / (1 + Math.exp(-v))],
+      [(v) => gradient(v, tf.scalar(2)).div(2), slope],
+    ];
     for (const [fn, truth] of truths) {
       const compiled = jit(fn);
       const actual = (await compiled(x)).dataSync();

@@ -6,14 +6,34 @@ const x = tf.ones([4, 3]);
 
 describe('what a trace leaves out', () => {
   it('neutral operations', () => {
-    expect(operations((v: Tensor) => v.mul(1).add(0).sub(tf.zeros([4, 3])).div(tf.ones([4, 3])).pow(1).neg().neg(), x)).toEqual([]);
+    expect(
+      operations(
+        (v: Tensor) =>
+          v
+            .mul(1)
+            .add(0)
+            .sub(tf.zeros([4, 3]))
+            .div(tf.ones([4, 3]))
+            .pow(1)
+            .neg()
+            .neg(),
+        x,
+      ),
+    ).toEqual([]);
     expect(operations((v: Tensor) => v.reshape([12]).reshape([2, 6]).reshape([4, 3]), x)).toEqual([]);
-    expect(operations((v: Tensor) => v.transpose().transpose().cast('float32').slice([0, 0]).tile([1, 1]), x)).toEqual([]);
+    expect(operations((v: Tensor) => v.transpose().transpose().cast('float32').slice([0, 0]).tile([1, 1]), x)).toEqual(
+      [],
+    );
     expect(operations((v: Tensor) => v.expandDims(1).transpose([1, 0, 2]).squeeze(), x)).toEqual([]);
   });
 
   it('what is not used', () => {
-    expect(operations((v: Tensor) => { v.exp().sum(); return v.neg(); }, x)).toEqual(['Neg']);
+    expect(
+      operations((v: Tensor) => {
+        v.exp().sum();
+        return v.neg();
+      }, x),
+    ).toEqual(['Neg']);
   });
 
   it('what was computed before', () => {
@@ -23,12 +43,22 @@ describe('what a trace leaves out', () => {
   it('broadcasts that an operation can do itself', () => {
     expect(operations((v: Tensor, s: Tensor) => v.mul(tf.broadcastTo(s, [4, 3])), x, tf.ones([3]))).toEqual(['Mul']);
     expect(operations((v: Tensor) => tf.grad((z) => z.sum())(v), x)).toEqual([]);
-    expect(operations((v: Tensor, s: Tensor) => tf.broadcastTo(s, [4, 3]).exp().mul(v), x, tf.ones([3]))).toEqual(['Exp', 'Mul']);
+    expect(operations((v: Tensor, s: Tensor) => tf.broadcastTo(s, [4, 3]).exp().mul(v), x, tf.ones([3]))).toEqual([
+      'Exp',
+      'Mul',
+    ]);
   });
 
   it('axes of length 1 of large tensors, around a chain of elementwise operations; leading ones stay', () => {
     const fn = (v: Tensor, s: Tensor) => v.mul(s).exp().add(v);
-    expect(operations(fn, tf.ones([4000, 1, 1, 3]), tf.ones([1, 1, 3]))).toEqual(['Reshape', 'Reshape', 'Mul', 'Exp', 'Add', 'Reshape']);
+    expect(operations(fn, tf.ones([4000, 1, 1, 3]), tf.ones([1, 1, 3]))).toEqual([
+      'Reshape',
+      'Reshape',
+      'Mul',
+      'Exp',
+      'Add',
+      'Reshape',
+    ]);
     expect(operations(fn, tf.ones([1, 4, 4, 3]), tf.ones([1, 1, 3]))).toEqual(['Mul', 'Exp', 'Add']);
   });
 
@@ -47,7 +77,18 @@ describe('what a trace leaves out', () => {
 
   it('in the gradient of a norm: one reverse operation for each forward one', () => {
     const fn = (v: Tensor, s: Scalar) => valueAndGrad((z: Tensor) => [sampleNorm(z.mul(s)), []], v).gradient;
-    expect(operations(fn, x, 2).filter((op) => op !== 'Reshape')).toEqual(['Mul', 'Mul', 'MatMul', 'Add', 'Sqrt', 'Mul', 'Div', 'Mul', 'Mul', 'Mul']);
+    expect(operations(fn, x, 2).filter((op) => op !== 'Reshape')).toEqual([
+      'Mul',
+      'Mul',
+      'MatMul',
+      'Add',
+      'Sqrt',
+      'Mul',
+      'Div',
+      'Mul',
+      'Mul',
+      'Mul',
+    ]);
   });
 
   it('reads only the numbers that are used', () => {

@@ -9,21 +9,44 @@ import { operations, tracedValues } from './operations.ts';
 
 const random = seeded(5);
 const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-const numbers = (shape: number[], scale = 1): tf.Tensor4D => tf.tensor4d(Float32Array.from({ length: sizeOf(shape) }, () => scale * normal()), shape as [number, number, number, number]);
-const filterOf = (inputs: number, outputs: number, size = 3): tf.Tensor4D => numbers([size, size, inputs, outputs], 1 / Math.sqrt(9 * inputs));
-type Options = { readonly filter?: tf.Tensor4D; readonly strides?: number; readonly pad?: number | 'valid'; readonly dilations?: number };
+const numbers = (shape: number[], scale = 1): tf.Tensor4D =>
+  tf.tensor4d(
+    Float32Array.from({ length: sizeOf(shape) }, () => scale * normal()),
+    shape as [number, number, number, number],
+  );
+const filterOf = (inputs: number, outputs: number, size = 3): tf.Tensor4D =>
+  numbers([size, size, inputs, outputs], 1 / Math.sqrt(9 * inputs));
+type Options = {
+  readonly filter?: tf.Tensor4D;
+  readonly strides?: number;
+  readonly pad?: number | 'valid';
+  readonly dilations?: number;
+};
 const wide = filterOf(160, 160);
-const conv = ({ filter = wide, strides = 1, pad = 1, dilations = 1 }: Options = {}) => (x: Tensor): Tensor => tf.conv2d(x as tf.Tensor4D, filter, strides, pad, 'NHWC', dilations);
+const conv =
+  ({ filter = wide, strides = 1, pad = 1, dilations = 1 }: Options = {}) =>
+  (x: Tensor): Tensor =>
+    tf.conv2d(x as tf.Tensor4D, filter, strides, pad, 'NHWC', dilations);
 const image = (size: number, channels = 160, batch = 1): tf.Tensor4D => numbers([batch, size, size, channels]);
 
 /** What is computed in a call; a reshape is not. */
 const computed = (fn: (x: Tensor) => TensorTree, x: Tensor): string[] =>
-  tracedValues(fn, x).flatMap((value) => (value.source.kind === 'operation' && !isFixed(value) && value.source.op !== 'Reshape' ? [value.source.op] : []));
+  tracedValues(fn, x).flatMap((value) =>
+    value.source.kind === 'operation' && !isFixed(value) && value.source.op !== 'Reshape' ? [value.source.op] : [],
+  );
 const isWinograd = (fn: (x: Tensor) => TensorTree, x: Tensor): boolean => operations(fn, x).includes('WinogradFilter');
 
 describe('wide 3 x 3 convolutions', () => {
   it('become matrix products over tiles', () => {
-    expect(computed(conv(), image(32))).toEqual(['Transpose', 'Conv', 'Transpose', 'MatMul', 'MatMul', 'DepthToSpace', 'Transpose']);
+    expect(computed(conv(), image(32))).toEqual([
+      'Transpose',
+      'Conv',
+      'Transpose',
+      'MatMul',
+      'MatMul',
+      'DepthToSpace',
+      'Transpose',
+    ]);
   });
 
   it('are taken in strips where the image is large', () => {
@@ -48,7 +71,10 @@ describe('wide 3 x 3 convolutions', () => {
     const two = (x: Tensor): Tensor => conv({ filter: other })(conv({ filter: one })(x));
     expect(operations(two, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
     const parts = numbers([3, 3, 160, 320]);
-    const halves = (x: Tensor): Tensor => conv({ filter: parts.slice([0, 0, 0, 160]) as tf.Tensor4D })(conv({ filter: parts.slice([0, 0, 0, 0], [3, 3, 160, 160]) as tf.Tensor4D })(x));
+    const halves = (x: Tensor): Tensor =>
+      conv({ filter: parts.slice([0, 0, 0, 160]) as tf.Tensor4D })(
+        conv({ filter: parts.slice([0, 0, 0, 0], [3, 3, 160, 160]) as tf.Tensor4D })(x),
+      );
     expect(operations(halves, image(32)).filter((op) => op === 'WinogradFilter')).toHaveLength(2);
   });
 
@@ -66,7 +92,9 @@ describe('wide 3 x 3 convolutions', () => {
   });
 
   it('nor where the filter is an argument, or in a file for other runtimes', () => {
-    expect(operations((x: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(x, filter, 1, 1), image(32), wide)).not.toContain('WinogradFilter');
+    expect(
+      operations((x: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(x, filter, 1, 1), image(32), wide),
+    ).not.toContain('WinogradFilter');
     const { outputs } = trace(conv(), [image(32)], { activations: 'standard' });
     expect(outputs[0]?.source).toMatchObject({ op: 'Transpose', inputs: [{ source: { op: 'Conv' } }] });
   });
@@ -75,8 +103,15 @@ describe('wide 3 x 3 convolutions', () => {
 describe('their numbers', () => {
   // The backend of TensorFlow.js needs minutes for these; a filter that is an argument is convolved as ever.
   const plain = jit((x: Tensor, filter: Tensor, dy: Tensor) => valueAndGradient(x, filter, dy));
-  const valueAndGradient = (x: Tensor, filter: Tensor, dy: Tensor, pad: number | 'valid' = 1) =>
-    ({ ...tf.valueAndGrad((z) => tf.conv2d(z as tf.Tensor4D, filter as tf.Tensor4D, 1, pad).mul(dy).sum())(x), image: tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, pad) });
+  const valueAndGradient = (x: Tensor, filter: Tensor, dy: Tensor, pad: number | 'valid' = 1) => ({
+    ...tf.valueAndGrad((z) =>
+      tf
+        .conv2d(z as tf.Tensor4D, filter as tf.Tensor4D, 1, pad)
+        .mul(dy)
+        .sum(),
+    )(x),
+    image: tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, pad),
+  });
   afterAll(() => plain.dispose());
 
   const cases: [string, batch: number, size: number, inputs: number, outputs: number][] = [
@@ -84,17 +119,25 @@ describe('their numbers', () => {
     ['three images', 3, 32, 160, 192],
     ['strips', 1, 128, 160, 160],
   ];
-  it.each(cases)('are those of the convolution, and of its gradient, to 5e-6 of the largest: %s', async (_, batch, size, inputs, outputs) => {
-    const [x, filter, dy] = [image(size, inputs, batch), filterOf(inputs, outputs), image(size, outputs, batch)];
-    const fast = jit((z: Tensor, w: Tensor) => valueAndGradient(z, filter, w));
-    const [actual, expected] = [await fast(x, dy), await plain(x, filter, dy)];
-    fast.dispose();
-    for (const name of ['image', 'grad'] as const) {
-      const error = actual[name].sub(expected[name]).abs().max().div(expected[name].abs().max()).dataSync()[0] as number;
-      expect(error).toBeGreaterThan(0);
-      expect(error).toBeLessThan(5e-6);
-    }
-  });
+  it.each(cases)(
+    'are those of the convolution, and of its gradient, to 5e-6 of the largest: %s',
+    async (_, batch, size, inputs, outputs) => {
+      const [x, filter, dy] = [image(size, inputs, batch), filterOf(inputs, outputs), image(size, outputs, batch)];
+      const fast = jit((z: Tensor, w: Tensor) => valueAndGradient(z, filter, w));
+      const [actual, expected] = [await fast(x, dy), await plain(x, filter, dy)];
+      fast.dispose();
+      for (const name of ['image', 'grad'] as const) {
+        const error = actual[name]
+          .sub(expected[name])
+          .abs()
+          .max()
+          .div(expected[name].abs().max())
+          .dataSync()[0] as number;
+        expect(error).toBeGreaterThan(0);
+        expect(error).toBeLessThan(5e-6);
+      }
+    },
+  );
 
   it.each([1, 2])('of an image do not depend on its place in the batch, with %i threads', async (threads) => {
     const x = image(32);

@@ -4,15 +4,20 @@ import { mixtureInputs, mixtureStep } from './mixture.ts';
 import { trace } from '../src/tracing/trace.ts';
 import { largestWork, SHARED_FROM } from '../src/graph/work.ts';
 
-const largest = (fn: (x: Tensor) => Tensor, shape: number[]): number => largestWork(trace(fn, [tf.zeros(shape)]).outputs);
+const largest = (fn: (x: Tensor) => Tensor, shape: number[]): number =>
+  largestWork(trace(fn, [tf.zeros(shape)]).outputs);
 
 describe('the largest operation of a graph', () => {
   it('counts multiply-adds', () => {
     const matrix = tf.randomNormal([64, 32]);
     const filter = tf.randomNormal([3, 3, 4, 8]) as tf.Tensor4D;
     expect(largest((x) => x.matMul(matrix).neg(), [100, 64])).toBe(100 * 64 * 32);
-    expect(largest((x) => tf.conv2d(x as tf.Tensor4D, filter, 1, 'same'), [2, 16, 16, 4])).toBe(2 * 16 * 16 * 9 * 4 * 8);
-    expect(largest((x) => tf.conv2dTranspose(x as tf.Tensor4D, filter, [2, 16, 16, 4], 2, 'same'), [2, 8, 8, 8])).toBe(2 * 8 * 8 * 9 * 4 * 8);
+    expect(largest((x) => tf.conv2d(x as tf.Tensor4D, filter, 1, 'same'), [2, 16, 16, 4])).toBe(
+      2 * 16 * 16 * 9 * 4 * 8,
+    );
+    expect(largest((x) => tf.conv2dTranspose(x as tf.Tensor4D, filter, [2, 16, 16, 4], 2, 'same'), [2, 8, 8, 8])).toBe(
+      2 * 8 * 8 * 9 * 4 * 8,
+    );
   });
 
   it('is too small for threads in a step on a thousand points, and is not for ten thousand', () => {

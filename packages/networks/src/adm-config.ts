@@ -31,10 +31,32 @@ export type AdmConfig = {
 };
 
 export type Resampling = 'none' | 'down' | 'up';
-type Convolution = { readonly kind: 'convolution'; readonly name: string; readonly inputs: number; readonly outputs: number };
-export type ResBlock = { readonly kind: 'residual'; readonly name: string; readonly inputs: number; readonly outputs: number; readonly resample: Resampling };
-type Attention = { readonly kind: 'attention'; readonly name: string; readonly channels: number; readonly heads: number };
-type Resample = { readonly kind: 'resample'; readonly name: string; readonly channels: number; readonly to: 'down' | 'up'; readonly convolve: boolean };
+type Convolution = {
+  readonly kind: 'convolution';
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+};
+export type ResBlock = {
+  readonly kind: 'residual';
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly resample: Resampling;
+};
+type Attention = {
+  readonly kind: 'attention';
+  readonly name: string;
+  readonly channels: number;
+  readonly heads: number;
+};
+type Resample = {
+  readonly kind: 'resample';
+  readonly name: string;
+  readonly channels: number;
+  readonly to: 'down' | 'up';
+  readonly convolve: boolean;
+};
 export type Layer = Convolution | ResBlock | Attention | Resample;
 /**
  * A block of layers that run one after the other. Each block of the way down leaves its state for a block of the way
@@ -59,7 +81,12 @@ export type AdmPlan = {
 };
 
 export const normGroups = 32;
-const usualMultipliers: Readonly<Record<number, string>> = { 512: '0.5,1,1,2,2,4,4', 256: '1,1,2,2,4,4', 128: '1,1,2,3,4', 64: '1,2,3,4' };
+const usualMultipliers: Readonly<Record<number, string>> = {
+  512: '0.5,1,1,2,2,4,4',
+  256: '1,1,2,2,4,4',
+  128: '1,1,2,3,4',
+  64: '1,2,3,4',
+};
 const where = 'adm-unet';
 
 /** The blocks of a configuration (docs/methods.md 7.2). Throws ConfigError where it makes no network. */
@@ -67,37 +94,78 @@ export function admPlan(config: AdmConfig): AdmPlan {
   const { image_size: imageSize, num_channels: width, num_res_blocks: depth, in_channels: inChannels = 3 } = config;
   const { num_heads: heads = 4, num_head_channels: headChannels = -1, num_heads_upsample: headsUp = -1 } = config;
   const { learn_sigma: learnSigma = false, resblock_updown: inBlocks = false, conv_resample: convolve = true } = config;
-  for (const [name, value] of Object.entries({ image_size: imageSize, num_channels: width, num_res_blocks: depth, in_channels: inChannels, num_heads: heads })) {
-    if (!Number.isInteger(value) || value < 1) throw new ConfigError(where, `${name} is ${value}, not a whole number above 0.`, 'Copy it from the configuration that the network was trained with.');
+  for (const [name, value] of Object.entries({
+    image_size: imageSize,
+    num_channels: width,
+    num_res_blocks: depth,
+    in_channels: inChannels,
+    num_heads: heads,
+  })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new ConfigError(
+        where,
+        `${name} is ${value}, not a whole number above 0.`,
+        'Copy it from the configuration that the network was trained with.',
+      );
   }
   const levels = multipliers(config).map((multiplier) => Math.trunc(multiplier * width));
-  const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) => Math.floor(imageSize / pixels));
+  const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
+    Math.floor(imageSize / pixels),
+  );
   if (imageSize % 2 ** (levels.length - 1) !== 0) {
-    throw new ConfigError(where, `image_size ${imageSize} cannot be halved ${levels.length - 1} times.`, `Give an image size for the ${levels.length} levels of channel_mult, or fewer levels.`);
+    throw new ConfigError(
+      where,
+      `image_size ${imageSize} cannot be halved ${levels.length - 1} times.`,
+      `Give an image size for the ${levels.length} levels of channel_mult, or fewer levels.`,
+    );
   }
   for (const channels of levels) {
-    if (channels < 1 || channels % normGroups !== 0) throw new ConfigError(where, `a level has ${channels} channels, which ${normGroups} norm groups do not divide.`, 'Choose num_channels and channel_mult accordingly.');
+    if (channels < 1 || channels % normGroups !== 0)
+      throw new ConfigError(
+        where,
+        `a level has ${channels} channels, which ${normGroups} norm groups do not divide.`,
+        'Choose num_channels and channel_mult accordingly.',
+      );
   }
 
-  const residual = (name: string, inputs: number, outputs: number, resample: Resampling = 'none'): ResBlock => ({ kind: 'residual', name, inputs, outputs, resample });
+  const residual = (name: string, inputs: number, outputs: number, resample: Resampling = 'none'): ResBlock => ({
+    kind: 'residual',
+    name,
+    inputs,
+    outputs,
+    resample,
+  });
   const attention = (name: string, channels: number, count: number): Attention => {
     const own = headChannels === -1 ? count : channels / headChannels;
     if (!Number.isInteger(own) || own < 1 || channels % own !== 0) {
-      throw new ConfigError(where, `${name} has ${channels} channels, which ${headChannels === -1 ? `${count} heads` : `heads of ${headChannels}`} do not divide.`, 'Correct num_heads or num_head_channels.');
+      throw new ConfigError(
+        where,
+        `${name} has ${channels} channels, which ${headChannels === -1 ? `${count} heads` : `heads of ${headChannels}`} do not divide.`,
+        'Correct num_heads or num_head_channels.',
+      );
     }
     return { kind: 'attention', name, channels, heads: own };
   };
-  const resample = (name: string, channels: number, to: 'down' | 'up'): Layer => (inBlocks ? residual(name, channels, channels, to) : { kind: 'resample', name, channels, to, convolve });
+  const resample = (name: string, channels: number, to: 'down' | 'up'): Layer =>
+    inBlocks ? residual(name, channels, channels, to) : { kind: 'resample', name, channels, to, convolve };
 
   let channels = levels[0] ?? width;
   let downsampling = 1;
-  const down: Block[] = [{ name: 'input_blocks.0', layers: [{ kind: 'convolution', name: 'input_blocks.0.0', inputs: inChannels, outputs: channels }] }];
+  const down: Block[] = [
+    {
+      name: 'input_blocks.0',
+      layers: [{ kind: 'convolution', name: 'input_blocks.0.0', inputs: inChannels, outputs: channels }],
+    },
+  ];
   const skips = [channels];
   levels.forEach((outputs, level) => {
     for (let i = 0; i < depth; i++) {
       const name = `input_blocks.${down.length}`;
       const first = residual(`${name}.0`, channels, outputs);
-      down.push({ name, layers: attentionAt.includes(downsampling) ? [first, attention(`${name}.1`, outputs, heads)] : [first] });
+      down.push({
+        name,
+        layers: attentionAt.includes(downsampling) ? [first, attention(`${name}.1`, outputs, heads)] : [first],
+      });
       channels = outputs;
       skips.push(channels);
     }
@@ -108,15 +176,22 @@ export function admPlan(config: AdmConfig): AdmPlan {
     downsampling *= 2;
   });
 
-  const layers = [residual('middle_block.0', channels, channels), attention('middle_block.1', channels, heads), residual('middle_block.2', channels, channels)];
+  const layers = [
+    residual('middle_block.0', channels, channels),
+    attention('middle_block.1', channels, heads),
+    residual('middle_block.2', channels, channels),
+  ];
   const middle = layers.map((layer) => ({ name: layer.name, layers: [layer] }));
 
   const up: Block[] = [];
   for (const [level, outputs] of [...levels.entries()].reverse()) {
     for (let i = 0; i <= depth; i++) {
       const name = `output_blocks.${up.length}`;
-      const own: Layer[] = [residual(`${name}.0`, channels + at(skips.splice(-1), 0, 'state of the way down'), outputs)];
-      if (attentionAt.includes(downsampling)) own.push(attention(`${name}.1`, outputs, headsUp === -1 ? heads : headsUp));
+      const own: Layer[] = [
+        residual(`${name}.0`, channels + at(skips.splice(-1), 0, 'state of the way down'), outputs),
+      ];
+      if (attentionAt.includes(downsampling))
+        own.push(attention(`${name}.1`, outputs, headsUp === -1 ? heads : headsUp));
       if (level > 0 && i === depth) {
         own.push(resample(`${name}.${own.length}`, outputs, 'up'));
         downsampling /= 2;
@@ -142,13 +217,18 @@ export function admPlan(config: AdmConfig): AdmPlan {
 function multipliers({ image_size: imageSize, channel_mult: list = '' }: AdmConfig): readonly number[] {
   const text = list === '' ? usualMultipliers[imageSize] : list;
   if (text === undefined) {
-    throw new ConfigError(where, `there is no usual channel_mult for image_size ${imageSize}, only for ${Object.keys(usualMultipliers).join(', ')}.`, "Give channel_mult, as '1,2,2'.");
+    throw new ConfigError(
+      where,
+      `there is no usual channel_mult for image_size ${imageSize}, only for ${Object.keys(usualMultipliers).join(', ')}.`,
+      "Give channel_mult, as '1,2,2'.",
+    );
   }
   return numbers('channel_mult', text);
 }
 
 function numbers(name: string, text: string): readonly number[] {
   const list = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
-  if (!list.every((value) => value > 0 && Number.isFinite(value))) throw new ConfigError(where, `${name} '${text}' is not a list of numbers above 0.`, "Write it as '1,2,2'.");
+  if (!list.every((value) => value > 0 && Number.isFinite(value)))
+    throw new ConfigError(where, `${name} '${text}' is not a list of numbers above 0.`, "Write it as '1,2,2'.");
   return list;
 }

@@ -1,4 +1,12 @@
-import { type Context, fromEpsilonNetwork, type Image, noiseProcess, type ScoreModel, tf, veProcess } from '@tweedie/core';
+import {
+  type Context,
+  fromEpsilonNetwork,
+  type Image,
+  noiseProcess,
+  type ScoreModel,
+  tf,
+  veProcess,
+} from '@tweedie/core';
 import { type AdmConfig, admPlan } from './adm-config.ts';
 import { type AdmUnet, admUnet } from './adm-unet.ts';
 import { admWeights } from './adm-weights.ts';
@@ -24,8 +32,14 @@ export type AdmModelOptions = Required<AdmConfig> &
     readonly use_fp16: boolean;
   };
 
-/** What the output of the network says: epsilon and, in its second half where that is learned, v, the fraction (v + 1) / 2 of the log variance. */
-export function admPrediction(output: Image, learned: boolean): { readonly epsilon: Image; readonly varianceFraction?: Image } {
+/**
+ * What the output of the network says: epsilon and, in its second half where that is learned, v, the fraction (v + 1) /
+ * 2 of the log variance.
+ */
+export function admPrediction(
+  output: Image,
+  learned: boolean,
+): { readonly epsilon: Image; readonly varianceFraction?: Image } {
   if (!learned) return { epsilon: output };
   const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
   return { epsilon, varianceFraction: v.add(1).div(2) };
@@ -39,8 +53,17 @@ export function admPrediction(output: Image, learned: boolean): { readonly epsil
  * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming
  * the tensor).
  */
-export function admModel(options: AdmConfig & AdmTraining, { files }: Pick<Context, 'files'>, kind: 'vp' | 've'): ScoreModel {
-  const { weights: path, diffusion_steps: trainingSteps, noise_schedule: schedule, rescale_timesteps: rescale } = options;
+export function admModel(
+  options: AdmConfig & AdmTraining,
+  { files }: Pick<Context, 'files'>,
+  kind: 'vp' | 've',
+): ScoreModel {
+  const {
+    weights: path,
+    diffusion_steps: trainingSteps,
+    noise_schedule: schedule,
+    rescale_timesteps: rescale,
+  } = options;
   const { imageSize, inChannels, outChannels } = admPlan(options);
   const trained = noiseProcess({ schedule, trainingSteps });
   const learned = outChannels > inChannels;
@@ -63,7 +86,11 @@ export function admModel(options: AdmConfig & AdmTraining, { files }: Pick<Conte
     async load() {
       if (loaded !== undefined) return;
       const tensors = await admWeights(options, await openCheckpoint(path, files));
-      loaded = { unet: admUnet(options, tensors), hash: await fileHash(path, files), dispose: () => tf.dispose([...tensors.values()]) };
+      loaded = {
+        unet: admUnet(options, tensors),
+        hash: await fileHash(path, files),
+        dispose: () => tf.dispose([...tensors.values()]),
+      };
     },
     dispose() {
       loaded?.dispose();

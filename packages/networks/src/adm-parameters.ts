@@ -25,7 +25,11 @@ export function admParameters(config: AdmConfig): readonly AdmParameter[] {
   ];
 }
 
-const weightAndBias = (name: string, shape: readonly number[], extra: Omit<AdmParameter, 'name' | 'shape'> = {}): AdmParameter[] => [
+const weightAndBias = (
+  name: string,
+  shape: readonly number[],
+  extra: Omit<AdmParameter, 'name' | 'shape'> = {},
+): AdmParameter[] => [
   { name: `${name}.weight`, shape, ...extra },
   { name: `${name}.bias`, shape: shape.slice(0, 1), ...extra },
 ];
@@ -36,11 +40,17 @@ function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): 
     case 'convolution':
       return weightAndBias(name, [layer.outputs, layer.inputs, 3, 3]);
     case 'resample':
-      return layer.convolve ? weightAndBias(`${name}.${layer.to === 'down' ? 'op' : 'conv'}`, [layer.channels, layer.channels, 3, 3]) : [];
+      return layer.convolve
+        ? weightAndBias(`${name}.${layer.to === 'down' ? 'op' : 'conv'}`, [layer.channels, layer.channels, 3, 3])
+        : [];
     case 'attention':
       return [
         ...weightAndBias(`${name}.norm`, [layer.channels]),
-        ...weightAndBias(`${name}.qkv`, [3 * layer.channels, layer.channels, 1], headByHead ? { headByHead: layer.heads } : {}),
+        ...weightAndBias(
+          `${name}.qkv`,
+          [3 * layer.channels, layer.channels, 1],
+          headByHead ? { headByHead: layer.heads } : {},
+        ),
         ...weightAndBias(`${name}.proj_out`, [layer.channels, layer.channels, 1]),
       ];
     case 'residual':
@@ -50,7 +60,9 @@ function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): 
         ...weightAndBias(`${name}.emb_layers.1`, [scaleShift ? 2 * layer.outputs : layer.outputs, 4 * timeWidth]),
         ...weightAndBias(`${name}.out_layers.0`, [layer.outputs]),
         ...weightAndBias(`${name}.out_layers.3`, [layer.outputs, layer.outputs, 3, 3]),
-        ...(layer.inputs === layer.outputs ? [] : weightAndBias(`${name}.skip_connection`, [layer.outputs, layer.inputs, 1, 1])),
+        ...(layer.inputs === layer.outputs
+          ? []
+          : weightAndBias(`${name}.skip_connection`, [layer.outputs, layer.inputs, 1, 1])),
       ];
   }
 }

@@ -1,5 +1,13 @@
 import { ConfigError, type Image, showShape, type Tensor, tf } from '@tweedie/core';
-import { type AdmConfig, type AdmPlan, admPlan, type Block, type Layer, type ResBlock, type Resampling } from './adm-config.ts';
+import {
+  type AdmConfig,
+  type AdmPlan,
+  admPlan,
+  type Block,
+  type Layer,
+  type ResBlock,
+  type Resampling,
+} from './adm-config.ts';
 import type { AdmWeights } from './adm-weights.ts';
 import { attend, linear } from './attention.ts';
 import { type Affine, groupNorm } from './group-norm.ts';
@@ -21,12 +29,19 @@ export type AdmUnet = (x: Image, t: Tensor) => Image;
  * Every block of the way down is remembered, the stem included, and joined behind the state on the way up.
  * `watch` sees the embedding and what every block gives, by its name in the state dict.
  */
-export function admUnet(config: AdmConfig, weights: AdmWeights, watch?: (name: string, value: Tensor) => void): AdmUnet {
+export function admUnet(
+  config: AdmConfig,
+  weights: AdmWeights,
+  watch?: (name: string, value: Tensor) => void,
+): AdmUnet {
   const plan = admPlan(config);
   const affine = affineIn(weights);
   return (x, t) => {
     checkInput(x, plan);
-    const embedding = linear(silu(linear(timeEmbedding(t, plan.timeWidth), affine('time_embed.0'))), affine('time_embed.2'));
+    const embedding = linear(
+      silu(linear(timeEmbedding(t, plan.timeWidth), affine('time_embed.0'))),
+      affine('time_embed.2'),
+    );
     watch?.('time_embed', embedding);
     const emb = silu(embedding);
     const run = (state: Image, { name, layers }: Block): Image => {
@@ -49,7 +64,12 @@ type AffineByName = (name: string) => Affine;
 const affineIn = (weights: AdmWeights): AffineByName => {
   const tensor = (name: string): Tensor => {
     const found = weights.get(name);
-    if (found === undefined) throw new ConfigError('adm-unet', `there is no weight "${name}".`, 'Make weights and network from one configuration.');
+    if (found === undefined)
+      throw new ConfigError(
+        'adm-unet',
+        `there is no weight "${name}".`,
+        'Make weights and network from one configuration.',
+      );
     return found;
   };
   return (name) => ({ weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) });
@@ -58,7 +78,11 @@ const affineIn = (weights: AdmWeights): AffineByName => {
 function checkInput(x: Image, { imageSize, inChannels }: AdmPlan): void {
   const [, height, width, channels] = x.shape;
   if (height === imageSize && width === imageSize && channels === inChannels) return;
-  throw new ConfigError('adm-unet', `the image is ${showShape([height, width, channels])}, the network takes ${showShape([imageSize, imageSize, inChannels])}.`, 'Bring the images to the size of the model.');
+  throw new ConfigError(
+    'adm-unet',
+    `the image is ${showShape([height, width, channels])}, the network takes ${showShape([imageSize, imageSize, inChannels])}.`,
+    'Bring the images to the size of the model.',
+  );
 }
 
 function apply(layer: Layer, x: Image, emb: Tensor, plan: AdmPlan, affine: AffineByName): Image {
@@ -78,11 +102,22 @@ function apply(layer: Layer, x: Image, emb: Tensor, plan: AdmPlan, affine: Affin
   }
 }
 
-function residual({ name, inputs, outputs, resample: to }: ResBlock, x: Image, emb: Tensor, { scaleShift }: AdmPlan, affine: AffineByName): Image {
-  const first = convolve(resample[to](silu(groupNorm(x, affine(`${name}.in_layers.0`)))), affine(`${name}.in_layers.2`));
+function residual(
+  { name, inputs, outputs, resample: to }: ResBlock,
+  x: Image,
+  emb: Tensor,
+  { scaleShift }: AdmPlan,
+  affine: AffineByName,
+): Image {
+  const first = convolve(
+    resample[to](silu(groupNorm(x, affine(`${name}.in_layers.0`)))),
+    affine(`${name}.in_layers.2`),
+  );
   const time = linear(emb, affine(`${name}.emb_layers.1`));
   const norm = affine(`${name}.out_layers.0`);
-  const normed = scaleShift ? groupNorm(first, norm, halves(time)) : groupNorm(first.add(time.reshape([-1, 1, 1, outputs])), norm);
+  const normed = scaleShift
+    ? groupNorm(first, norm, halves(time))
+    : groupNorm(first.add(time.reshape([-1, 1, 1, outputs])), norm);
   const second = convolve(silu(normed), affine(`${name}.out_layers.3`));
   const kept = resample[to](x);
   return (inputs === outputs ? kept : convolve(kept, affine(`${name}.skip_connection`))).add(second);

@@ -17,7 +17,8 @@ export async function admWeights(config: AdmConfig, checkpoint: Checkpoint): Pro
   const parameters = admParameters(config);
   checkFit(parameters, checkpoint);
   const weights = new Map<string, Tensor>();
-  for (const parameter of parameters) weights.set(parameter.name, toTensor(parameter, await checkpoint.read(parameter.name)));
+  for (const parameter of parameters)
+    weights.set(parameter.name, toTensor(parameter, await checkpoint.read(parameter.name)));
   return weights;
 }
 
@@ -27,19 +28,26 @@ function checkFit(parameters: readonly AdmParameter[], { source, shapes }: Check
     ...parameters.flatMap(({ name, shape }) => {
       const found = shapes.get(name);
       if (found === undefined) return [`tensor "${name}" is missing.`];
-      return showShape(found) === showShape(shape) ? [] : [`tensor "${name}" has shape ${showShape(found)}, the configuration needs ${showShape(shape)}.`];
+      return showShape(found) === showShape(shape)
+        ? []
+        : [`tensor "${name}" has shape ${showShape(found)}, the configuration needs ${showShape(shape)}.`];
     }),
     ...[...shapes.keys()].filter((name) => !known.has(name)).map((name) => `tensor "${name}" is not of this network.`),
   ];
   if (faults.length === 0) return;
   const more = faults.length > 3 ? ` And ${faults.length - 3} more.` : '';
-  throw new ConfigError(source, `the weights do not fit the configuration: ${faults.slice(0, 3).join(' ')}${more}`, 'Give the configuration that the network was trained with.');
+  throw new ConfigError(
+    source,
+    `the weights do not fit the configuration: ${faults.slice(0, 3).join(' ')}${more}`,
+    'Give the configuration that the network was trained with.',
+  );
 }
 
 function toTensor({ shape, headByHead }: AdmParameter, data: Float32Array): Tensor {
   const [outputs = 1, inputs = 1, ...kernel] = shape;
   const rows = headByHead === undefined ? undefined : rowsByRole(outputs, headByHead);
-  if (shape.length === 1) return tf.tensor1d(rows === undefined ? data : Float32Array.from(rows, (row) => data[row] ?? 0));
+  if (shape.length === 1)
+    return tf.tensor1d(rows === undefined ? data : Float32Array.from(rows, (row) => data[row] ?? 0));
   const taps = sizeOf(kernel);
   const moved = new Float32Array(data.length);
   for (let output = 0; output < outputs; output++) {
@@ -102,4 +110,5 @@ function uniform(seed: number): (into: Float32Array, centre: number, spread: num
  * TensorFlow's shape of a map with these filter sizes: a convolution's, or a linear one's where there is at most one
  * tap.
  */
-const ofKernel = (kernel: readonly number[], inputs: number, outputs: number): number[] => (kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs]);
+const ofKernel = (kernel: readonly number[], inputs: number, outputs: number): number[] =>
+  kernel.length === 2 ? [...kernel, inputs, outputs] : [inputs, outputs];

@@ -22,7 +22,11 @@ export async function openCheckpoint(path: string, files: Files): Promise<Checkp
       const { dtype, data } = await read(name);
       if (data instanceof Float32Array) return data;
       if (data instanceof Float64Array) return Float32Array.from(data);
-      throw new ConfigError(path, `tensor "${name}" holds ${dtype}, not floating-point numbers.`, 'Store weights as F32, F16, BF16 or F64.');
+      throw new ConfigError(
+        path,
+        `tensor "${name}" holds ${dtype}, not floating-point numbers.`,
+        'Store weights as F32, F16, BF16 or F64.',
+      );
     },
   };
 }
@@ -33,6 +37,7 @@ const bytesAtOnce = 1 << 26;
 export async function fileHash(path: string, files: Files): Promise<string> {
   const hash = createHash('sha256');
   const size = await files.size(path);
-  for (let begin = 0; begin < size; begin += bytesAtOnce) hash.update(await files.readRange(path, begin, Math.min(size, begin + bytesAtOnce)));
+  for (let begin = 0; begin < size; begin += bytesAtOnce)
+    hash.update(await files.readRange(path, begin, Math.min(size, begin + bytesAtOnce)));
   return hash.digest('hex');
 }

@@ -8,7 +8,11 @@ export type Affine = { readonly weight: Tensor; readonly bias: Tensor };
 /**
  * Group norm with 32 groups, then y (1 + scale) + shift where they are given. x [B, H, W, C]; scale, shift [B or 1, C].
  */
-export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { readonly scale: Tensor; readonly shift: Tensor }): Image {
+export function groupNorm(
+  x: Image,
+  { weight, bias }: Affine,
+  modulation?: { readonly scale: Tensor; readonly shift: Tensor },
+): Image {
   const perChannel = (parameter: Tensor): Tensor => parameter.reshape([1, -1]);
   if (modulation === undefined) return normalise(x, perChannel(weight), perChannel(bias));
   const gain = modulation.scale.add(1);
@@ -25,20 +29,32 @@ export function groupNorm(x: Image, { weight, bias }: Affine, modulation?: { rea
  *   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
  *   dgain = (T - mean S) / std,   doffset = S
  */
-const normalise = tf.customGrad((x, gain, offset, save) => normalised(x as Image, gain as Tensor, offset as Tensor, save as tf.GradSaveFunc));
+const normalise = tf.customGrad((x, gain, offset, save) =>
+  normalised(x as Image, gain as Tensor, offset as Tensor, save as tf.GradSaveFunc),
+);
 
-function normalised(x: Image, gain: Tensor, offset: Tensor, save: tf.GradSaveFunc): { value: Image; gradFunc: (dy: Tensor, saved: Tensor[]) => Tensor[] } {
+function normalised(
+  x: Image,
+  gain: Tensor,
+  offset: Tensor,
+  save: tf.GradSaveFunc,
+): { value: Image; gradFunc: (dy: Tensor, saved: Tensor[]) => Tensor[] } {
   const [batch, height, width, channels] = x.shape;
   const perGroup = channels / normGroups;
   const count = height * width * perGroup;
   /** The sum over the channels of each group times `factor`: [B, 32, C / 32] becomes [B, 32, 1]. */
-  const overGroup = (perChannel: Tensor, factor: number): Tensor => perChannel.matMul(tf.fill([1, perGroup, 1], factor));
+  const overGroup = (perChannel: Tensor, factor: number): Tensor =>
+    perChannel.matMul(tf.fill([1, perGroup, 1], factor));
   const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, normGroups, perGroup]);
   const channelSums = (image: Tensor): Tensor => grouped(image.sum([1, 2]));
   const perImage = (value: Tensor): Image => value.reshape([-1, 1, 1, channels]);
 
   const mean = overGroup(channelSums(x), 1 / count);
-  const inverse = overGroup(channelSums(x.square()), 1 / count).sub(mean.square()).relu().add(epsilon).rsqrt();
+  const inverse = overGroup(channelSums(x.square()), 1 / count)
+    .sub(mean.square())
+    .relu()
+    .add(epsilon)
+    .rsqrt();
   const a = grouped(gain).mul(inverse);
   const b = grouped(offset).sub(mean.mul(a));
   save([x, mean, inverse, a]);
@@ -49,12 +65,19 @@ function normalised(x: Image, gain: Tensor, offset: Tensor, save: tf.GradSaveFun
       const [x, mean, inverse, a] = saved as [Image, Tensor, Tensor, Tensor];
       const [s, t] = [channelSums(dy), channelSums(dy.mul(x))];
       const shared = overGroup(a.mul(s), 1 / count);
-      const p = mean.mul(shared).sub(overGroup(a.mul(t), 1 / count)).mul(inverse.square());
+      const p = mean
+        .mul(shared)
+        .sub(overGroup(a.mul(t), 1 / count))
+        .mul(inverse.square());
       const q = shared.add(mean.mul(p)).neg();
       const spread = (perGroupValue: Tensor): Image => perImage(perGroupValue.tile([1, 1, perGroup]));
-      const ofParameter = (value: Tensor, { shape: [rows] }: Tensor): Tensor => (rows === batch ? value.reshape([batch, channels]) : value.reshape([batch, channels]).sum(0, true));
+      const ofParameter = (value: Tensor, { shape: [rows] }: Tensor): Tensor =>
+        rows === batch ? value.reshape([batch, channels]) : value.reshape([batch, channels]).sum(0, true);
       return [
-        dy.mul(perImage(a)).add(x.mul(spread(p))).add(spread(q)),
+        dy
+          .mul(perImage(a))
+          .add(x.mul(spread(p)))
+          .add(spread(q)),
         ofParameter(t.sub(mean.mul(s)).mul(inverse), gain),
         ofParameter(s, offset),
       ];

@@ -1,13 +1,22 @@
 /** The state after every block, and the time embedding: where two implementations part. */
 import { type Tensor, tf } from '@tweedie/core';
-import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
+import {
+  fixtureImage,
+  fixtureReport,
+  hasFixture,
+  readFixtureJson,
+  readFixtureTensors,
+} from '@tweedie/testing/fixtures';
 import { beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admUnet, admWeights, timeEmbedding, timeFrequencies } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
 
 const report = fixtureReport('network', 'adm-blocks');
 
-const { models } = readFixtureJson<{ models: Readonly<Record<string, { readonly config: AdmConfig }>> }>('network', 'index.json');
+const { models } = readFixtureJson<{ models: Readonly<Record<string, { readonly config: AdmConfig }>> }>(
+  'network',
+  'index.json',
+);
 for (const [model, { config }] of Object.entries(models)) {
   if (!hasFixture('network', `${model}.blocks.safetensors`)) continue;
   describe(model, () => {
@@ -17,15 +26,23 @@ for (const [model, { config }] of Object.entries(models)) {
       const io = readFixtureTensors('network', `${model}.io.safetensors`);
       const weights = await admWeights(config, checkpointOf(readFixtureTensors('network', `${model}.safetensors`)));
       const unet = admUnet(config, weights, (name, value) => seen.set(name, value));
-      unet(tf.slice(fixtureImage(io.get('x')!), [0, 0, 0, 0], [1, -1, -1, -1]), tf.tensor1d([Number(io.get('t_int')!.data[0])]));
+      unet(
+        tf.slice(fixtureImage(io.get('x')!), [0, 0, 0, 0], [1, -1, -1, -1]),
+        tf.tensor1d([Number(io.get('t_int')!.data[0])]),
+      );
     });
     for (const [name, entry] of blocks) {
       report.case(`${model}/${name}`, () => {
         const got = seen.get(name)!;
-        const expected = entry.shape.length === 4 ? fixtureImage(entry) : tf.tensor(Float32Array.from(entry.data, Number), [...entry.shape]);
+        const expected =
+          entry.shape.length === 4
+            ? fixtureImage(entry)
+            : tf.tensor(Float32Array.from(entry.data, Number), [...entry.shape]);
         // Of the larger blocks only the first channels are stored.
         const shared = got.rank === 4 ? tf.slice(got, [0, 0, 0, 0], [-1, -1, -1, expected.shape[3] ?? -1]) : got;
-        expect(shared.sub(expected).abs().max().dataSync()[0]! / expected.abs().max().dataSync()[0]!).toBeLessThan(2e-5);
+        expect(shared.sub(expected).abs().max().dataSync()[0]! / expected.abs().max().dataSync()[0]!).toBeLessThan(
+          2e-5,
+        );
       });
     }
     report.case(`${model}, no other block`, () => {
@@ -34,7 +51,11 @@ for (const [model, { config }] of Object.entries(models)) {
   });
 }
 
-type Embeddings = { readonly dims: Readonly<Record<string, { readonly t: readonly number[]; readonly f64: readonly (readonly number[])[] }>> };
+type Embeddings = {
+  readonly dims: Readonly<
+    Record<string, { readonly t: readonly number[]; readonly f64: readonly (readonly number[])[] }>
+  >;
+};
 const { dims } = readFixtureJson<Embeddings>('network', 'timestep-embedding.json');
 for (const [width, { t, f64 }] of Object.entries(dims)) {
   report.case(`timestep embedding ${width}`, () => {
@@ -44,8 +65,14 @@ for (const [width, { t, f64 }] of Object.entries(dims)) {
     const values = got.dataSync();
     f64.flat().forEach((value, i) => expect(Math.abs(values[i]! - value)).toBeLessThan(5e-5));
     // The frequencies are float64: so are the sinusoids made from them.
-    const exact = t.map((each) => timeFrequencies(half).flatMap((frequency) => [Math.cos(each * frequency), Math.sin(each * frequency)]));
-    exact.forEach((row, i) => row.forEach((value, k) => expect(Math.abs(value - f64[i]![(k % 2) * half + Math.floor(k / 2)]!)).toBeLessThan(1e-11)));
+    const exact = t.map((each) =>
+      timeFrequencies(half).flatMap((frequency) => [Math.cos(each * frequency), Math.sin(each * frequency)]),
+    );
+    exact.forEach((row, i) =>
+      row.forEach((value, k) =>
+        expect(Math.abs(value - f64[i]![(k % 2) * half + Math.floor(k / 2)]!)).toBeLessThan(1e-11),
+      ),
+    );
     // One t for the whole batch is one row.
     expect(timeEmbedding(tf.scalar(t[0]!), Number(width)).shape).toEqual([1, Number(width)]);
   });

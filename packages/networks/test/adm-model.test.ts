@@ -10,17 +10,28 @@ import { smallest } from './configurations.ts';
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-networks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const context = testContext(folder);
-const trained = { weights: 'net.safetensors', diffusion_steps: 1000, noise_schedule: 'linear', rescale_timesteps: false } as const;
+const trained = {
+  weights: 'net.safetensors',
+  diffusion_steps: 1000,
+  noise_schedule: 'linear',
+  rescale_timesteps: false,
+} as const;
 const options = { ...smallest, ...trained };
 
 /** Weights that change from entry to entry, norms near one. */
 const tensors = (): Map<string, SafetensorsInput> =>
-  new Map(admParameters(smallest).map(({ name, shape }, k) => {
-    const size = sizeOf(shape);
-    const data = Float32Array.from({ length: size }, (_, i) => Math.sin(1 + k + 0.7 * i) / Math.sqrt(size / shape[0]!));
-    return [name, { dtype: 'F32', shape, data }];
-  }));
-const write = (name: string, content: Map<string, SafetensorsInput>) => writeFileSync(join(folder, name), encodeSafetensors(content));
+  new Map(
+    admParameters(smallest).map(({ name, shape }, k) => {
+      const size = sizeOf(shape);
+      const data = Float32Array.from(
+        { length: size },
+        (_, i) => Math.sin(1 + k + 0.7 * i) / Math.sqrt(size / shape[0]!),
+      );
+      return [name, { dtype: 'F32', shape, data }];
+    }),
+  );
+const write = (name: string, content: Map<string, SafetensorsInput>) =>
+  writeFileSync(join(folder, name), encodeSafetensors(content));
 beforeAll(() => write('net.safetensors', tensors()));
 
 const x: Image = tf.randomNormal([2, 4, 4, 3], 0, 1, 'float32', 1);
@@ -33,7 +44,9 @@ describe('a network as a model', () => {
     expect(model.process.table.length).toBe(1000);
     expect(() => model.weightsHash()).toThrow('load() has not been called');
     await expect(model.load?.()).rejects.toThrow(`[${join(folder, 'gone.safetensors')}] does not exist.`);
-    expect(() => admModel({ ...options, num_channels: 48 }, context, 'vp')).toThrow('[adm-unet] a level has 48 channels');
+    expect(() => admModel({ ...options, num_channels: 48 }, context, 'vp')).toThrow(
+      '[adm-unet] a level has 48 channels',
+    );
   });
 
   it('is known by the SHA-256 of its file, and leaves no tensor behind', async () => {
@@ -51,7 +64,9 @@ describe('a network as a model', () => {
     fewer.delete('middle_block.1.proj_out.bias');
     write('fewer.safetensors', fewer);
     const model = admModel({ ...options, weights: 'fewer.safetensors' }, context, 'vp');
-    await expect(model.load?.()).rejects.toThrow('[fewer.safetensors] the weights do not fit the configuration: tensor "middle_block.1.proj_out.bias" is missing.');
+    await expect(model.load?.()).rejects.toThrow(
+      '[fewer.safetensors] the weights do not fit the configuration: tensor "middle_block.1.proj_out.bias" is missing.',
+    );
 
     const whole = tensors();
     whole.set('time_embed.0.bias', { dtype: 'I32', shape: [128], data: new Int32Array(128) });
@@ -90,13 +105,21 @@ describe('a network as a model', () => {
   });
 
   it('is shown rescaled timesteps where it was trained so', async () => {
-    const [plain, rescaled] = [false, true].map((rescale_timesteps) => admModel({ ...options, diffusion_steps: 250, rescale_timesteps }, context, 'vp'));
+    const [plain, rescaled] = [false, true].map((rescale_timesteps) =>
+      admModel({ ...options, diffusion_steps: 250, rescale_timesteps }, context, 'vp'),
+    );
     await Promise.all([plain!.load?.(), rescaled!.load?.()]);
     const level = plain!.process.table[30]!;
     expect(plain!.process.table.length).toBe(250);
     const { epsilon } = rescaled!.predict(x, traced(level));
     const same = plain!.predict(x, traced({ ...level, t: 120 }));
     expect(epsilon.sub(same.epsilon).abs().max().dataSync()[0]).toBeLessThan(1e-6);
-    expect(epsilon.sub(plain!.predict(x, traced(level)).epsilon).abs().max().dataSync()[0]).toBeGreaterThan(1e-4);
+    expect(
+      epsilon
+        .sub(plain!.predict(x, traced(level)).epsilon)
+        .abs()
+        .max()
+        .dataSync()[0],
+    ).toBeGreaterThan(1e-4);
   });
 });

@@ -1,7 +1,16 @@
-/** Outputs and input gradients of the fixture networks against the float64 run of the reference program, eager and compiled. */
+/**
+ * Outputs and input gradients of the fixture networks against the float64 run of the reference program, eager and
+ * compiled.
+ */
 import { eagerEngine, type Image, type SafetensorsEntry, type Tensor, tf, sizeOf } from '@tweedie/core';
 import { jit } from '@tweedie/jit';
-import { fixtureImage, fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
+import {
+  fixtureImage,
+  fixtureReport,
+  hasFixture,
+  readFixtureJson,
+  readFixtureTensors,
+} from '@tweedie/testing/fixtures';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
@@ -33,19 +42,30 @@ const engines = {
 };
 
 /** Of the mistakes that the fixtures measured, those that can be made from outside. */
-const mistakes: Readonly<Record<string, { readonly changes?: (config: AdmConfig) => Partial<AdmConfig>; readonly t?: (t: number) => number }>> = {
-  'other attention order': { changes: ({ use_new_attention_order: order = false }) => ({ use_new_attention_order: !order }) },
+const mistakes: Readonly<
+  Record<string, { readonly changes?: (config: AdmConfig) => Partial<AdmConfig>; readonly t?: (t: number) => number }>
+> = {
+  'other attention order': {
+    changes: ({ use_new_attention_order: order = false }) => ({ use_new_attention_order: !order }),
+  },
   'fractional t rounded': { t: Math.round },
 };
 
-for (const [name, { config, parameters, tensors, io, output_change_for_common_mistakes: changes = {} }] of Object.entries(models)) {
+for (const [
+  name,
+  { config, parameters, tensors, io, output_change_for_common_mistakes: changes = {} },
+] of Object.entries(models)) {
   report.case(`${name}/count`, () => {
     const all = admParameters(config);
     expect(all.length).toBe(tensors);
     expect(all.reduce((sum, { shape }) => sum + sizeOf(shape), 0)).toBe(parameters);
   });
   if (!hasFixture('network', `${name}.safetensors`)) {
-    if (Object.keys(io).length > 0) report.missing('reader of .pt files', Object.keys(io).map((key) => `${name}/${key}`));
+    if (Object.keys(io).length > 0)
+      report.missing(
+        'reader of .pt files',
+        Object.keys(io).map((key) => `${name}/${key}`),
+      );
     continue;
   }
   describe(name, () => {

@@ -14,7 +14,13 @@ describe('the network', () => {
     const each = unet(x, tf.tensor1d(t));
     t.forEach((value, row) => {
       const alone = unet(tf.slice(x, [row, 0, 0, 0], [1, -1, -1, -1]), tf.scalar(value));
-      expect(alone.sub(tf.slice(each, [row, 0, 0, 0], [1, -1, -1, -1])).abs().max().dataSync()[0]).toBeLessThan(2e-5);
+      expect(
+        alone
+          .sub(tf.slice(each, [row, 0, 0, 0], [1, -1, -1, -1]))
+          .abs()
+          .max()
+          .dataSync()[0],
+      ).toBeLessThan(2e-5);
     });
   });
 
@@ -23,10 +29,16 @@ describe('the network', () => {
       const { value, grad } = tf.valueAndGrad((image: Tensor) => unet(image as Image, tf.scalar(300.5)))(x, cotangent);
       return [value, grad];
     });
-    const [x, cotangent]: [Image, Image] = [tf.randomNormal([3, 4, 4, 3], 0, 1, 'float32', 4), tf.randomNormal([3, 4, 4, 6], 0, 1, 'float32', 5)];
+    const [x, cotangent]: [Image, Image] = [
+      tf.randomNormal([3, 4, 4, 3], 0, 1, 'float32', 4),
+      tf.randomNormal([3, 4, 4, 6], 0, 1, 'float32', 5),
+    ];
     const call = async (order: number[]) => (await run(tf.gather(x, order), tf.gather(cotangent, order))).map(rowsOf);
     const reference = await call([0, 1, 2]);
-    for (const order of [[2, 0, 1], [1, 1, 0]]) {
+    for (const order of [
+      [2, 0, 1],
+      [1, 1, 0],
+    ]) {
       const moved = await call(order);
       order.forEach((from, to) => moved.forEach((rows, which) => expect(rows[to]).toEqual(reference[which]![from])));
     }
@@ -35,8 +47,12 @@ describe('the network', () => {
   });
 
   it('refuses images of another size, and weights that lack a tensor', () => {
-    expect(() => unet(tf.zeros([1, 8, 8, 3]), tf.scalar(1))).toThrow('[adm-unet] the image is [8, 8, 3], the network takes [4, 4, 3]. Bring the images to the size of the model.');
+    expect(() => unet(tf.zeros([1, 8, 8, 3]), tf.scalar(1))).toThrow(
+      '[adm-unet] the image is [8, 8, 3], the network takes [4, 4, 3]. Bring the images to the size of the model.',
+    );
     const fewer = new Map([...weights].filter(([name]) => name !== 'out.0.bias'));
-    expect(() => admUnet(smallest, fewer)(tf.zeros([1, 4, 4, 3]), tf.scalar(1))).toThrow('there is no weight "out.0.bias"');
+    expect(() => admUnet(smallest, fewer)(tf.zeros([1, 4, 4, 3]), tf.scalar(1))).toThrow(
+      'there is no weight "out.0.bias"',
+    );
   });
 });

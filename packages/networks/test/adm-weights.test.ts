@@ -7,10 +7,12 @@ import { smallest } from './configurations.ts';
 /** Every number of every tensor tells where it stood in the file. */
 const stored = (config: AdmConfig) => {
   let next = 0;
-  return new Map(admParameters(config).map(({ name, shape }) => {
-    const data = Float32Array.from({ length: sizeOf(shape) }, () => next++ / 1000);
-    return [name, { shape: [...shape], data }] as const;
-  }));
+  return new Map(
+    admParameters(config).map(({ name, shape }) => {
+      const data = Float32Array.from({ length: sizeOf(shape) }, () => next++ / 1000);
+      return [name, { shape: [...shape], data }] as const;
+    }),
+  );
 };
 
 describe('weights of a checkpoint', () => {
@@ -18,7 +20,14 @@ describe('weights of a checkpoint', () => {
     const tensors = stored(smallest);
     const weights = await admWeights(smallest, checkpointOf(tensors));
     const entry = (name: string, index: number) => tensors.get(name)!.data[index]!;
-    const got = (name: string, ...at: number[]) => weights.get(name)!.slice(at, at.map(() => 1)).dataSync()[0];
+    const got = (name: string, ...at: number[]) =>
+      weights
+        .get(name)!
+        .slice(
+          at,
+          at.map(() => 1),
+        )
+        .dataSync()[0];
     expect(weights.get('input_blocks.0.0.weight')!.shape).toEqual([3, 3, 3, 32]);
     // [out 5, in 2, row 1, column 0]
     expect(got('input_blocks.0.0.weight', 1, 0, 2, 5)).toBe(entry('input_blocks.0.0.weight', 5 * 27 + 2 * 9 + 3));
@@ -41,11 +50,20 @@ describe('weights of a checkpoint', () => {
   });
 
   it.each<[string, (tensors: ReturnType<typeof stored>) => void, string]>([
-    ['lacks', (tensors) => tensors.delete('middle_block.1.proj_out.bias'), 'tensor "middle_block.1.proj_out.bias" is missing.'],
-    ['has more', (tensors) => tensors.set('label_emb.weight', { shape: [2], data: new Float32Array(2) }), 'tensor "label_emb.weight" is not of this network.'],
+    [
+      'lacks',
+      (tensors) => tensors.delete('middle_block.1.proj_out.bias'),
+      'tensor "middle_block.1.proj_out.bias" is missing.',
+    ],
+    [
+      'has more',
+      (tensors) => tensors.set('label_emb.weight', { shape: [2], data: new Float32Array(2) }),
+      'tensor "label_emb.weight" is not of this network.',
+    ],
     [
       'has another shape of',
-      (tensors) => tensors.set('input_blocks.1.0.emb_layers.1.weight', { shape: [32, 128], data: new Float32Array(32 * 128) }),
+      (tensors) =>
+        tensors.set('input_blocks.1.0.emb_layers.1.weight', { shape: [32, 128], data: new Float32Array(32 * 128) }),
       'tensor "input_blocks.1.0.emb_layers.1.weight" has shape [32, 128], the configuration needs [64, 128].',
     ],
   ])('are refused where the file %s a tensor', async (_, change, message) => {
@@ -60,7 +78,9 @@ describe('weights of a checkpoint', () => {
 
   it('of another network are refused with the first names', async () => {
     const wider = admWeights({ ...smallest, num_channels: 64 }, checkpointOf(stored(smallest)));
-    await expect(wider).rejects.toThrow(/tensor "time_embed\.0\.weight" has shape \[128, 32\], the configuration needs \[256, 64\]\. .* And \d+ more\./);
+    await expect(wider).rejects.toThrow(
+      /tensor "time_embed\.0\.weight" has shape \[128, 32\], the configuration needs \[256, 64\]\. .* And \d+ more\./,
+    );
   });
 });
 

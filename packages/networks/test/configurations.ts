@@ -17,4 +17,12 @@ export const ffhq: AdmConfig = {
 export const imagenet: AdmConfig = { ...ffhq, num_channels: 256, num_res_blocks: 2, attention_resolutions: '32,16,8' };
 
 /** The smallest that has everything: two levels, attention, resampling both ways. */
-export const smallest: AdmConfig = { image_size: 4, num_channels: 32, num_res_blocks: 1, channel_mult: '1,2', attention_resolutions: '2', num_heads: 4, learn_sigma: true };
+export const smallest: AdmConfig = {
+  image_size: 4,
+  num_channels: 32,
+  num_res_blocks: 1,
+  channel_mult: '1,2',
+  attention_resolutions: '2',
+  num_heads: 4,
+  learn_sigma: true,
+};

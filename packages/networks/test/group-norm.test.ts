@@ -14,14 +14,33 @@ function plainNorm(x: Image, weight: Tensor, bias: Tensor, scale: Tensor, shift:
 }
 
 describe('group norm', () => {
-  it.each([[1, 1], [3, 3], [3, 1]])('has the value and all gradients of its definition: batch %i, modulation of %i', (batch, rows) => {
+  it.each([
+    [1, 1],
+    [3, 3],
+    [3, 1],
+  ])('has the value and all gradients of its definition: batch %i, modulation of %i', (batch, rows) => {
     const random = (shape: number[], seed: number): Tensor => tf.randomNormal(shape, 0.3, 1, 'float32', seed);
-    const args = [random([batch, 4, 6, 64], 1), random([64], 2), random([64], 3), random([rows, 64], 4), random([rows, 64], 5)];
+    const args = [
+      random([batch, 4, 6, 64], 1),
+      random([64], 2),
+      random([64], 3),
+      random([rows, 64], 4),
+      random([rows, 64], 5),
+    ];
     const cotangent = random([batch, 4, 6, 64], 6);
     const results = [
-      (x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) => groupNorm(x as Image, { weight, bias }, { scale, shift }),
-      (x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) => plainNorm(x as Image, weight, bias, scale, shift),
-    ].map((norm) => [norm(...(args as [Tensor, Tensor, Tensor, Tensor, Tensor])), ...tf.grads((...xs: Tensor[]) => norm(...(xs as [Tensor, Tensor, Tensor, Tensor, Tensor])).mul(cotangent).sum())(args)]);
+      (x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) =>
+        groupNorm(x as Image, { weight, bias }, { scale, shift }),
+      (x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor) =>
+        plainNorm(x as Image, weight, bias, scale, shift),
+    ].map((norm) => [
+      norm(...(args as [Tensor, Tensor, Tensor, Tensor, Tensor])),
+      ...tf.grads((...xs: Tensor[]) =>
+        norm(...(xs as [Tensor, Tensor, Tensor, Tensor, Tensor]))
+          .mul(cotangent)
+          .sum(),
+      )(args),
+    ]);
     results[0]!.forEach((actual, i) => {
       expect(actual.shape).toEqual(results[1]![i]!.shape);
       expect(relativeDifference(actual.dataSync(), results[1]![i]!.dataSync()), `result ${i}`).toBeLessThan(1e-5);

@@ -24,7 +24,11 @@ export function blindOperator(imageShape: ImageShape): Operator {
       measurementToSpectral: (y) => nothing(y).reshape([-1, entries]),
     }),
     denoisingReference: (y) => ({
-      reference: nothing(y), mask: tf.zeros([1, 1, 1, 1]), entriesPerObserved: tf.ones([y.shape[0] ?? 1]), factor: 1, sharesGradient: true,
+      reference: nothing(y),
+      mask: tf.zeros([1, 1, 1, 1]),
+      entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
+      factor: 1,
+      sharesGradient: true,
     }),
   };
 }

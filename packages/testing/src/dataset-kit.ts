@@ -17,7 +17,8 @@ const indices = ({ size }: Dataset, count = MOST): readonly number[] => {
   const few = Math.min(size, count);
   return Array.from({ length: few }, (_, i) => Math.floor((i * size) / few));
 };
-const same = (a: Float32Array, b: Float32Array): boolean => a.length === b.length && a.every((value, i) => value === b[i]);
+const same = (a: Float32Array, b: Float32Array): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
 
 export const datasetChecks: readonly Check<DatasetSubject>[] = [
   {
@@ -28,9 +29,16 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
       const entries = sizeOf(imageShape);
       for (const index of indices(dataset)) {
         const { name, x0 } = await dataset.item(index);
-        ensure(x0 instanceof Float32Array && x0.length === entries, () => `image ${index} (${name}) has ${x0.length} numbers, and ${entries} float32 ones are wanted for the shape ${showShape(imageShape)}.`);
+        ensure(
+          x0 instanceof Float32Array && x0.length === entries,
+          () =>
+            `image ${index} (${name}) has ${x0.length} numbers, and ${entries} float32 ones are wanted for the shape ${showShape(imageShape)}.`,
+        );
         const wrong = x0.find((value) => !(Math.abs(value) <= 1));
-        ensure(wrong === undefined, () => `image ${index} (${name}) holds ${wrong}, outside [-1, 1]: 0..255 becomes value / 127.5 - 1.`);
+        ensure(
+          wrong === undefined,
+          () => `image ${index} (${name}) holds ${wrong}, outside [-1, 1]: 0..255 becomes value / 127.5 - 1.`,
+        );
       }
     },
   },
@@ -41,7 +49,10 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
       for (const index of indices(dataset)) {
         const { name } = await dataset.item(index);
         const other = places.get(name);
-        ensure(other === undefined, () => `images ${other} and ${index} are both called "${name}": names key problems and results.`);
+        ensure(
+          other === undefined,
+          () => `images ${other} and ${index} are both called "${name}": names key problems and results.`,
+        );
         ensure(name.trim() !== '', () => `image ${index} has no name.`);
         places.set(name, index);
       }
@@ -54,7 +65,11 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
       ensure(other.size === dataset.size, () => `it has ${dataset.size} images and, made again, ${other.size}.`);
       for (const index of indices(dataset, 10).toReversed()) {
         const [first, second] = [await dataset.item(index), await other.item(index)];
-        ensure(first.name === second.name && same(first.x0, second.x0), () => `image ${index} is "${first.name}" and, made again, "${second.name}"${first.name === second.name ? ' with other numbers' : ''}: order and content must not depend on anything but the options.`);
+        ensure(
+          first.name === second.name && same(first.x0, second.x0),
+          () =>
+            `image ${index} is "${first.name}" and, made again, "${second.name}"${first.name === second.name ? ' with other numbers' : ''}: order and content must not depend on anything but the options.`,
+        );
       }
     },
   },
@@ -65,16 +80,26 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
       const before = x0.slice();
       x0.fill(0.5);
       const { x0: after } = await dataset.item(0);
-      ensure(same(before, after), () => `image 0 changed (its first number from ${short(before[0] ?? NaN)} to ${short(after[0] ?? NaN)}) when a caller wrote into what it was given: give copies.`);
+      ensure(
+        same(before, after),
+        () =>
+          `image 0 changed (its first number from ${short(before[0] ?? NaN)} to ${short(after[0] ?? NaN)}) when a caller wrote into what it was given: give copies.`,
+      );
     },
   },
   {
     name: 'an image that is not there is refused',
     async run({ dataset, name }) {
       for (const index of [dataset.size, -1, 0.5]) {
-        const error = await dataset.item(index).then(() => undefined, (reason: unknown) => reason);
-        ensure(error instanceof ConfigError && error.message.startsWith(`[${name}]`), () =>
-          `item(${index}) of ${dataset.size} images ${error === undefined ? 'gives an image' : `says "${String(error)}"`}; a ConfigError that starts with [${name}] is wanted.`);
+        const error = await dataset.item(index).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        ensure(
+          error instanceof ConfigError && error.message.startsWith(`[${name}]`),
+          () =>
+            `item(${index}) of ${dataset.size} images ${error === undefined ? 'gives an image' : `says "${String(error)}"`}; a ConfigError that starts with [${name}] is wanted.`,
+        );
       }
     },
   },
@@ -86,13 +111,19 @@ export function describeDataset(url: string, settings: KitOptions = {}): void {
     url,
     'dataset',
     settings,
-    ({ container, manifest, name }, options) => [{
-      title: titleOf(options),
-      async make() {
-        const reference = { id: manifest.id, options };
-        return { name, dataset: await container.plugin('dataset', reference), again: () => pluginAt(url, 'dataset', settings.folder).container.plugin('dataset', reference) };
+    ({ container, manifest, name }, options) => [
+      {
+        title: titleOf(options),
+        async make() {
+          const reference = { id: manifest.id, options };
+          return {
+            name,
+            dataset: await container.plugin('dataset', reference),
+            again: () => pluginAt(url, 'dataset', settings.folder).container.plugin('dataset', reference),
+          };
+        },
       },
-    }],
+    ],
     datasetChecks,
   );
 }

@@ -1,24 +1,48 @@
-import { type Denoise, epsilonFromX0, type NoiseProcess, reverseStep, type Scheduler, type Step, tf, traced } from '@tweedie/core';
+import {
+  type Denoise,
+  epsilonFromX0,
+  type NoiseProcess,
+  reverseStep,
+  type Scheduler,
+  type Step,
+  tf,
+  traced,
+} from '@tweedie/core';
 
 export type GaussianPrior = { readonly mean: number; readonly variance: number };
 export type Law = { readonly mean: number; readonly variance: number };
 
 /** E[x0 | xt] of the prior N(mean, variance) for every number of an image by itself. */
-export const gaussianDenoiser = ({ mean, variance }: GaussianPrior): Denoise => (xt, level) => {
-  const noise = level.sigma.square();
-  const x0hat = xt.div(level.signal).mul(variance).add(noise.mul(mean)).div(noise.add(variance));
-  // At sigma 0 both halves of epsilon vanish.
-  return { x0hat, epsilon: epsilonFromX0(xt, x0hat, { ...level, noise: level.noise.maximum(1e-20) }), varianceFraction: tf.fill(xt.shape, 0.5) };
-};
+export const gaussianDenoiser =
+  ({ mean, variance }: GaussianPrior): Denoise =>
+  (xt, level) => {
+    const noise = level.sigma.square();
+    const x0hat = xt.div(level.signal).mul(variance).add(noise.mul(mean)).div(noise.add(variance));
+    // At sigma 0 both halves of epsilon vanish.
+    return {
+      x0hat,
+      epsilon: epsilonFromX0(xt, x0hat, { ...level, noise: level.noise.maximum(1e-20) }),
+      varianceFraction: tf.fill(xt.shape, 0.5),
+    };
+  };
 
 /** The law of a state at a level: N(signal mean, signal^2 variance + noise^2). */
-export const lawAt = ({ mean, variance }: GaussianPrior, { signal, noise }: Step['level']): Law => ({ mean: signal * mean, variance: signal ** 2 * variance + noise ** 2 });
+export const lawAt = ({ mean, variance }: GaussianPrior, { signal, noise }: Step['level']): Law => ({
+  mean: signal * mean,
+  variance: signal ** 2 * variance + noise ** 2,
+});
 
 /**
- * Mean and variance of what a scheduler gives after its last step, for the prior N(mean, variance) of one number: the denoiser is affine, so
- * each step maps a Gaussian to a Gaussian, and no sampling is needed. What is left is the discretisation error. `onStep` sees every step's law.
+ * Mean and variance of what a scheduler gives after its last step, for the prior N(mean, variance) of one number: the
+ * denoiser is affine, so each step maps a Gaussian to a Gaussian, and no sampling is needed. What is left is the
+ * discretisation error. `onStep` sees every step's law.
  */
-export function gaussianLaw(scheduler: Scheduler, process: NoiseProcess, prior: GaussianPrior, onStep: (step: Step, law: Law) => void = () => undefined): Law {
+export function gaussianLaw(
+  scheduler: Scheduler,
+  process: NoiseProcess,
+  prior: GaussianPrior,
+  onStep: (step: Step, law: Law) => void = () => undefined,
+): Law {
   const steps = scheduler.levels(process);
   const [first] = steps;
   if (first === undefined) throw new Error('gaussianLaw: the schedule has no steps.');

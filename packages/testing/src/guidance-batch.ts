@@ -1,25 +1,50 @@
-import { batchRandom, initialNoise, type Problem, stackProblems, tensorsOf, disposeTree, type StepRandom, type TensorTree } from '@tweedie/core';
+import {
+  batchRandom,
+  initialNoise,
+  type Problem,
+  stackProblems,
+  tensorsOf,
+  disposeTree,
+  type StepRandom,
+  type TensorTree,
+} from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import type { GuidanceSubject } from './guidance-subject.ts';
 import { bind, relativeDifference, type Run, sampleRows } from './sampling.ts';
 
 /** All numbers of one row of the state after one step from the method's own start. */
-async function oneStep({ bound: { sampler, steps }, imageShape }: Run, problems: readonly Problem[], row: number, position: number): Promise<number[]> {
+async function oneStep(
+  { bound: { sampler, steps }, imageShape }: Run,
+  problems: readonly Problem[],
+  row: number,
+  position: number,
+): Promise<number[]> {
   const [first, step] = [steps[0], steps[position]];
-  if (first === undefined || step === undefined) throw new Error(`the schedule has ${steps.length} steps, and none at position ${position}.`);
+  if (first === undefined || step === undefined)
+    throw new Error(`the schedule has ${steps.length} steps, and none at position ${position}.`);
   const measured = stackProblems(problems);
   const random = batchRandom(problems.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })));
-  const state = sampler.start ? await sampler.start(measured, first, random(steps.length)) : initialNoise(problems.length, imageShape, first.level, random(steps.length));
+  const state = sampler.start
+    ? await sampler.start(measured, first, random(steps.length))
+    : initialNoise(problems.length, imageShape, first.level, random(steps.length));
   const stepped = await sampler.step(state, step, measured, random(step.index));
   const numbers = tensorsOf(stepped.state).flatMap((leaf) => {
     const each = leaf.size / problems.length;
     return Array.from(leaf.dataSync().slice(row * each, (row + 1) * each));
   });
-  disposeTree([state, stepped.state, stepped.x0hat ?? [], stepped.scalars ?? {}, measured.y, measured.drawn] as TensorTree);
+  disposeTree([
+    state,
+    stepped.state,
+    stepped.x0hat ?? [],
+    stepped.scalars ?? {},
+    measured.y,
+    measured.drawn,
+  ] as TensorTree);
   return numbers;
 }
 
-const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
+const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean =>
+  a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
 
 /** Checks that a sample depends on nothing but its problem, its seed and its number. */
 export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
@@ -33,11 +58,17 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
       const { rows: repeated } = await sampleRows(bound, few);
       const { rows: rebound } = await sampleRows(again, few);
       again.bound.dispose();
-      for (const [when, rows] of [['a second time', repeated], ['after binding again', rebound]] as const) {
+      for (const [when, rows] of [
+        ['a second time', repeated],
+        ['after binding again', rebound],
+      ] as const) {
         const row = rows.findIndex((values, i) => !same(values, expected[i] ?? []));
-        ensure(row < 0, () =>
-          `sample ${row} came out ${short(relativeDifference(rows[row] ?? [], expected[row] ?? []))} (relative) away ${when} with the same seed: random numbers are probably drawn elsewhere than from ` +
-          "`random` (tf.randomNormal, Math.random), or the method keeps state between runs.");
+        ensure(
+          row < 0,
+          () =>
+            `sample ${row} came out ${short(relativeDifference(rows[row] ?? [], expected[row] ?? []))} (relative) away ${when} with the same seed: random numbers are probably drawn elsewhere than from ` +
+            '`random` (tf.randomNormal, Math.random), or the method keeps state between runs.',
+        );
       }
     },
   },
@@ -50,9 +81,12 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
         const alone = await oneStep(bound, problems.slice(3, 4), 0, position);
         const together = await oneStep(bound, problems.slice(0, 7), 3, position);
         const moved = relativeDifference(together, alone);
-        ensure(moved < 1e-5, () =>
-          `sample 3 moved by ${short(moved)} (relative) in the step at position ${position} when six batch mates were added: a norm, a mean or a maximum is probably ` +
-          'taken over the batch. Take it per sample: sampleNorm, sampleSum, sampleDot, perSample.');
+        ensure(
+          moved < 1e-5,
+          () =>
+            `sample 3 moved by ${short(moved)} (relative) in the step at position ${position} when six batch mates were added: a norm, a mean or a maximum is probably ` +
+            'taken over the batch. Take it per sample: sampleNorm, sampleSum, sampleDot, perSample.',
+        );
       }
     },
   },
@@ -63,15 +97,27 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
       const bound = await run();
       const first = await sampleRows(bound, [mine, ...others.slice(0, 7)]);
       const last = await sampleRows(bound, [...others.slice(20, 27), mine]);
-      const among = await sampleRows(bound, [...others.slice(30, 33), mine, mine, mine, ...others.slice(40, 42)], [0, 0, 0, 5, 0, 6, 0, 0]);
+      const among = await sampleRows(
+        bound,
+        [...others.slice(30, 33), mine, mine, mine, ...others.slice(40, 42)],
+        [0, 0, 0, 5, 0, 6, 0, 0],
+      );
       const expected = first.rows[0] ?? [];
-      for (const [place, row] of [['last of the batch', last.rows[7]], ['beside other samples of its problem', among.rows[4]]] as const) {
-        ensure(same(row ?? [], expected), () => `a sample changed by ${short(relativeDifference(row ?? [], expected))} (relative) when it was ${place}: its numbers depend on its place or its neighbours.`);
+      for (const [place, row] of [
+        ['last of the batch', last.rows[7]],
+        ['beside other samples of its problem', among.rows[4]],
+      ] as const) {
+        ensure(
+          same(row ?? [], expected),
+          () =>
+            `a sample changed by ${short(relativeDifference(row ?? [], expected))} (relative) when it was ${place}: its numbers depend on its place or its neighbours.`,
+        );
       }
       ensure(deterministic !== !same(among.rows[3] ?? [], expected), () =>
         deterministic
           ? 'samples 0 and 5 of one problem differ, but the test says that the method is deterministic.'
-          : 'samples 0 and 5 of one problem are equal: the method does not draw from `random`, or draws before it knows the sample. A reconstruction is declared with `deterministic: true`.');
+          : 'samples 0 and 5 of one problem are equal: the method does not draw from `random`, or draws before it knows the sample. A reconstruction is declared with `deterministic: true`.',
+      );
     },
   },
   {
@@ -82,29 +128,48 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
       const before = bound.bound.compilations();
       for (let from = 5; from < problems.length; from += 5) await sampleRows(bound, problems.slice(from, from + 5));
       const more = bound.bound.compilations() - before;
-      ensure(more === 0, () =>
-        `${problems.length - 5} more problems took ${more} more compilations: engine.compile is called in \`start\` or \`step\`, or shapes differ from problem to problem. ` +
-        'Compile in `bind`, and pass y, drawn parameters and numbers as arguments.');
+      ensure(
+        more === 0,
+        () =>
+          `${problems.length - 5} more problems took ${more} more compilations: engine.compile is called in \`start\` or \`step\`, or shapes differ from problem to problem. ` +
+          'Compile in `bind`, and pass y, drawn parameters and numbers as arguments.',
+      );
     },
   },
   {
     name: 'a step draws every purpose once',
     async run({ run, problems }) {
-      const { bound: { sampler, steps }, imageShape } = await run();
+      const {
+        bound: { sampler, steps },
+        imageShape,
+      } = await run();
       const [first] = steps;
       const measured = stackProblems(problems.slice(0, 2));
       if (first === undefined) throw new Error('the schedule has no steps.');
       const random = batchRandom(problems.slice(0, 2).map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })));
-      const state = sampler.start ? await sampler.start(measured, first, random(steps.length)) : initialNoise(2, imageShape, first.level, random(steps.length));
+      const state = sampler.start
+        ? await sampler.start(measured, first, random(steps.length))
+        : initialNoise(2, imageShape, first.level, random(steps.length));
       const seen: string[] = [];
       const { normal, uniform } = random(first.index);
       const stepped = await sampler.step(state, first, measured, {
         normal: ((purpose, shape) => (seen.push(purpose), normal(purpose, shape))) as StepRandom['normal'],
         uniform: (purpose, shape) => (seen.push(purpose), uniform(purpose, shape)),
       });
-      disposeTree([state, stepped.state, stepped.x0hat ?? [], stepped.scalars ?? {}, measured.y, measured.drawn] as TensorTree);
+      disposeTree([
+        state,
+        stepped.state,
+        stepped.x0hat ?? [],
+        stepped.scalars ?? {},
+        measured.y,
+        measured.drawn,
+      ] as TensorTree);
       const twice = seen.find((purpose, i) => seen.indexOf(purpose) !== i);
-      ensure(twice === undefined, () => `the purpose "${twice}" is drawn ${seen.filter((purpose) => purpose === twice).length} times in one step and gives the same numbers each time. Name every draw of a step apart.`);
+      ensure(
+        twice === undefined,
+        () =>
+          `the purpose "${twice}" is drawn ${seen.filter((purpose) => purpose === twice).length} times in one step and gives the same numbers each time. Name every draw of a step apart.`,
+      );
     },
   },
 ];

@@ -14,15 +14,24 @@ async function runOnce(guidance: Guidance<TensorTree>, parts: Parts, { problems 
 }
 
 /** Whether a call shows that a capability is used: none does for a linear A, or for the law of the noise. */
-const observable = (capability: Capability): boolean => capability !== 'operator.linear' && capability !== 'noise.gaussian';
+const observable = (capability: Capability): boolean =>
+  capability !== 'operator.linear' && capability !== 'noise.gaussian';
 
 /**
  * The fewest capabilities beyond the manifest's with which a run works: all, less every one that can go, tried in the
  * order of the table. None where no run works.
  */
 async function missingNeeds(subject: GuidanceSubject): Promise<readonly Capability[]> {
-  const { guidance, parts, manifest: { needs } } = subject;
-  const works = (added: readonly Capability[]) => runOnce(guidance, barestParts(parts, [...needs, ...added]), subject).then(() => true, () => false);
+  const {
+    guidance,
+    parts,
+    manifest: { needs },
+  } = subject;
+  const works = (added: readonly Capability[]) =>
+    runOnce(guidance, barestParts(parts, [...needs, ...added]), subject).then(
+      () => true,
+      () => false,
+    );
   let missing = capabilities.filter((capability) => observable(capability) && !needs.includes(capability));
   if (!(await works(missing))) return [];
   for (const capability of missing) {
@@ -32,7 +41,8 @@ async function missingNeeds(subject: GuidanceSubject): Promise<readonly Capabili
   return missing;
 }
 
-const perStep = (value: number, steps: number): string => (steps === 0 ? '0' : Number((value / steps).toFixed(2)).toString());
+const perStep = (value: number, steps: number): string =>
+  steps === 0 ? '0' : Number((value / steps).toFixed(2)).toString();
 
 /** Checks that what the manifest says of needs and costs is what happens. */
 export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
@@ -42,7 +52,11 @@ export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
       const { parts, used } = recordedParts(subject.parts);
       await runOnce(subject.guidance, parts, subject);
       const idle = subject.manifest.needs.filter((capability) => observable(capability) && !used.has(capability));
-      ensure(idle.length === 0, () => `the manifest needs ${idle.join(', ')}, which no step of a run used: operators and models without it are refused for nothing. Remove it from "needs".`);
+      ensure(
+        idle.length === 0,
+        () =>
+          `the manifest needs ${idle.join(', ')}, which no step of a run used: operators and models without it are refused for nothing. Remove it from "needs".`,
+      );
     },
   },
   {
@@ -56,7 +70,10 @@ export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
         if (error instanceof ConfigError) return;
         const claimed = subject.manifest.needs.join(', ') || 'nothing';
         const missing = (await missingNeeds(subject)).join(', ') || 'what it lacks';
-        throw new Error(`the manifest needs ${claimed}, and with nothing more than that a run fails: ${error instanceof Error ? error.message : String(error)}. Name ${missing} in "needs", or say no in \`refuses\`.`, { cause: error });
+        throw new Error(
+          `the manifest needs ${claimed}, and with nothing more than that a run fails: ${error instanceof Error ? error.message : String(error)}. Name ${missing} in "needs", or say no in \`refuses\`.`,
+          { cause: error },
+        );
       }
     },
   },
@@ -72,9 +89,12 @@ export const guidanceClaimChecks: readonly Check<GuidanceSubject>[] = [
       const claimed = own ?? { forwards: forwards * steps.length, vjps: vjps * steps.length };
       for (const part of ['forwards', 'vjps'] as const) {
         const counted = cost[part] / few.length;
-        ensure(counted === claimed[part], () =>
-          `${own ? 'cost() says' : 'the manifest says'} ${claimed[part]} ${part} for a sample of ${steps.length} steps, and ${counted} were counted ` +
-          `(${perStep(claimed[part], steps.length)} and ${perStep(counted, steps.length)} a step). Correct ${own ? '`cost`' : '"costPerStep", or give the method a `cost` where it depends on options'}.`);
+        ensure(
+          counted === claimed[part],
+          () =>
+            `${own ? 'cost() says' : 'the manifest says'} ${claimed[part]} ${part} for a sample of ${steps.length} steps, and ${counted} were counted ` +
+            `(${perStep(claimed[part], steps.length)} and ${perStep(counted, steps.length)} a step). Correct ${own ? '`cost`' : '"costPerStep", or give the method a `cost` where it depends on options'}.`,
+        );
       }
     },
   },

@@ -6,19 +6,42 @@ import { guidanceResultChecks } from './guidance-results.ts';
 import { guidanceSubject, type GuidanceSettings, type GuidanceSubject } from './guidance-subject.ts';
 import { describePlugin, type KitOptions, type Options, type PluginUnderTest, titleOf } from './plugin-under-test.ts';
 
-export const guidanceChecks: readonly Check<GuidanceSubject>[] = [...guidanceResultChecks, ...guidanceBatchChecks, ...guidanceLimitChecks, ...guidanceClaimChecks];
+export const guidanceChecks: readonly Check<GuidanceSubject>[] = [
+  ...guidanceResultChecks,
+  ...guidanceBatchChecks,
+  ...guidanceLimitChecks,
+  ...guidanceClaimChecks,
+];
 
 /** Tests everything that a guidance method must hold, as the README lists; a plugin's test calls it once. */
 export function describeGuidance(url: string, settings: KitOptions & GuidanceSettings = {}): void {
-  describePlugin(url, 'guidance', settings, (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }], guidanceChecks);
+  describePlugin(
+    url,
+    'guidance',
+    settings,
+    (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }],
+    guidanceChecks,
+  );
 }
 
-async function subjectOf(plugin: PluginUnderTest, options: Options, settings: GuidanceSettings): Promise<GuidanceSubject> {
+async function subjectOf(
+  plugin: PluginUnderTest,
+  options: Options,
+  settings: GuidanceSettings,
+): Promise<GuidanceSubject> {
   const { container, manifest } = plugin;
   const method = (given: Options) => container.plugin('guidance', { id: manifest.id, options: given });
   const off = settings.off ?? switchOf(manifest.options);
   const resolved = container.resolved('guidance', { id: manifest.id, options });
-  return guidanceSubject(plugin, { guidance: await method(options), ...(off && { off: await method({ ...options, ...off }) }), clamp: resolved['clamp'] }, settings);
+  return guidanceSubject(
+    plugin,
+    {
+      guidance: await method(options),
+      ...(off && { off: await method({ ...options, ...off }) }),
+      clamp: resolved['clamp'],
+    },
+    settings,
+  );
 }
 
 /** The options that switch a method off: `scale` 0, where there is such an option, since a scale is a strength. */

@@ -8,7 +8,12 @@ import { bind, randomProblems, relativeDifference, sampleRows } from './sampling
 const HUGE_SIGMA = 1e6;
 
 /** The largest relative difference between the samples of two methods on the same problems. */
-async function gap({ engine, parts }: GuidanceSubject, methods: readonly [Guidance<TensorTree>, Guidance<TensorTree>], operator: Operator, problems: readonly Problem[]): Promise<number> {
+async function gap(
+  { engine, parts }: GuidanceSubject,
+  methods: readonly [Guidance<TensorTree>, Guidance<TensorTree>],
+  operator: Operator,
+  problems: readonly Problem[],
+): Promise<number> {
   const rows: (readonly Float32Array[])[] = [];
   for (const method of methods) {
     const run = await bind(method, { engine, ...parts, operator });
@@ -19,13 +24,20 @@ async function gap({ engine, parts }: GuidanceSubject, methods: readonly [Guidan
   return Math.max(...guided.map((row, i) => relativeDifference(row, expected[i] ?? [])));
 }
 
-const priorCheck = (limit: PriorLimit, parts: (subject: GuidanceSubject) => { readonly operator: Operator; readonly problems: readonly Problem[] }): Check<GuidanceSubject> => ({
+const priorCheck = (
+  limit: PriorLimit,
+  parts: (subject: GuidanceSubject) => { readonly operator: Operator; readonly problems: readonly Problem[] },
+): Check<GuidanceSubject> => ({
   name: `${limit} gives the prior`,
   applies: ({ priorAt = [] }) => priorAt.includes(limit),
   async run(subject) {
     const { operator, problems } = parts(subject);
     const moved = await gap(subject, [subject.guidance, subject.unguided], operator, problems);
-    ensure(moved < 1e-4, () => `with ${limit} the measurement says nothing, but samples differ by ${short(moved)} (relative) from those of guidance/none: the likelihood term does not vanish.`);
+    ensure(
+      moved < 1e-4,
+      () =>
+        `with ${limit} the measurement says nothing, but samples differ by ${short(moved)} (relative) from those of guidance/none: the likelihood term does not vanish.`,
+    );
   },
 });
 
@@ -38,14 +50,20 @@ export const guidanceLimitChecks: readonly Check<GuidanceSubject>[] = [
       const { off, unguided, parts, problems } = subject;
       if (off === undefined) return;
       const moved = await gap(subject, [off, unguided], parts.operator, problems.slice(0, 4));
-      ensure(moved < 1e-4, () =>
-        `switched off, samples differ by ${short(moved)} (relative) from those of guidance/none: a term does not vanish, or the noise of the step has another purpose than "step". ` +
-        'If no option switches the guidance off, say `off: false`.');
+      ensure(
+        moved < 1e-4,
+        () =>
+          `switched off, samples differ by ${short(moved)} (relative) from those of guidance/none: a term does not vanish, or the noise of the step has another purpose than "step". ` +
+          'If no option switches the guidance off, say `off: false`.',
+      );
     },
   }),
   priorCheck('A = 0', ({ imageShape }) => {
     const operator = blindOperator(imageShape);
     return { operator, problems: randomProblems(operator, imageShape, 4, 0.1) };
   }),
-  priorCheck('sigmaY to infinity', ({ parts: { operator }, imageShape }) => ({ operator, problems: randomProblems(operator, imageShape, 4, HUGE_SIGMA) })),
+  priorCheck('sigmaY to infinity', ({ parts: { operator }, imageShape }) => ({
+    operator,
+    problems: randomProblems(operator, imageShape, 4, HUGE_SIGMA),
+  })),
 ];

@@ -1,10 +1,24 @@
-import { type BoundGuidance, disposeTree, type Problem, sampleBatch, signatureOf, stackProblems, showShape, tf, type Tensor } from '@tweedie/core';
+import {
+  type BoundGuidance,
+  disposeTree,
+  type Problem,
+  sampleBatch,
+  signatureOf,
+  stackProblems,
+  showShape,
+  tf,
+  type Tensor,
+} from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { type GuidanceSubject, onBothProcesses } from './guidance-subject.ts';
 import { bind, type Run, sampleRows } from './sampling.ts';
 
 /** The mean of || y - A(x) ||^2 over a batch of samples. */
-async function misfit(run: Run, problems: readonly Problem[], { parts: { operator }, imageShape }: GuidanceSubject): Promise<number> {
+async function misfit(
+  run: Run,
+  problems: readonly Problem[],
+  { parts: { operator }, imageShape }: GuidanceSubject,
+): Promise<number> {
   const { rows } = await sampleRows(run, problems);
   const { y, drawn } = stackProblems(problems);
   const value = tf.tidy(() => {
@@ -23,9 +37,12 @@ const keepingShapes = (bound: BoundGuidance): BoundGuidance => ({
     async step(state, step, problem, random) {
       const stepped = await bound.sampler.step(state, step, problem, random);
       const [given, returned] = [signatureOf(state), signatureOf(stepped.state)];
-      ensure(given === returned, () =>
-        `step ${step.index} got the state ${given} and returned ${returned}: the state of the next step has the same shapes and the same names. ` +
-        'A state that is more than the image is made in `start`, and `result` names its image.');
+      ensure(
+        given === returned,
+        () =>
+          `step ${step.index} got the state ${given} and returned ${returned}: the state of the next step has the same shapes and the same names. ` +
+          'A state that is more than the image is made in `start`, and `result` names its image.',
+      );
       return stepped;
     },
   },
@@ -41,18 +58,31 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
       const problem = stackProblems(few);
       const expectShape = (what: string, tensor: Tensor, wanted: readonly number[], step: number) => {
         const got = showShape(tensor.shape);
-        ensure(got === showShape(wanted), () => `${what} has the shape ${got} in step ${step}, and ${showShape(wanted)} is wanted: three samples of images ${showShape(imageShape)}.`);
-        ensure(tensor.dataSync().every(Number.isFinite), () => `${what} holds a number that is not finite in step ${step} of ${bound.steps.length}.`);
+        ensure(
+          got === showShape(wanted),
+          () =>
+            `${what} has the shape ${got} in step ${step}, and ${showShape(wanted)} is wanted: three samples of images ${showShape(imageShape)}.`,
+        );
+        ensure(
+          tensor.dataSync().every(Number.isFinite),
+          () => `${what} holds a number that is not finite in step ${step} of ${bound.steps.length}.`,
+        );
       };
       const { x, failures } = await sampleBatch({
-        bound: keepingShapes(bound), imageShape, problem, keys: few.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })),
+        bound: keepingShapes(bound),
+        imageShape,
+        problem,
+        keys: few.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })),
         onStep({ step, x0hat, scalars = {} }) {
           if (x0hat) expectShape('x0hat', x0hat, [3, ...imageShape], step.index);
           for (const [name, values] of Object.entries(scalars)) expectShape(`scalars.${name}`, values, [3], step.index);
         },
       });
       const failure = failures.find((each) => each !== undefined);
-      ensure(failure === undefined, () => `a sample failed in step ${failure?.step} of ${bound.steps.length}: ${failure?.reason}.`);
+      ensure(
+        failure === undefined,
+        () => `a sample failed in step ${failure?.step} of ${bound.steps.length}: ${failure?.reason}.`,
+      );
       expectShape('the result', x, [3, ...imageShape], 0);
       disposeTree([x, problem.y, problem.drawn]);
     },
@@ -61,10 +91,16 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
     name: 'a measurement without noise gives finite samples, or is refused',
     async run({ guidance, parts, run, problems }) {
       if (guidance.refuses?.(parts, 0) !== undefined) return;
-      const { failures } = await sampleRows(await run(), problems.slice(0, 3).map((problem) => ({ ...problem, sigmaY: 0 })));
+      const { failures } = await sampleRows(
+        await run(),
+        problems.slice(0, 3).map((problem) => ({ ...problem, sigmaY: 0 })),
+      );
       const failure = failures.find((each) => each !== undefined);
-      ensure(failure === undefined, () =>
-        `at sigmaY 0 a sample failed in step ${failure?.step}: ${failure?.reason}. Something is divided by sigmaY: write it so that it has a limit, or say no in \`refuses\`.`);
+      ensure(
+        failure === undefined,
+        () =>
+          `at sigmaY 0 a sample failed in step ${failure?.step}: ${failure?.reason}. Something is divided by sigmaY: write it so that it has a limit, or say no in \`refuses\`.`,
+      );
     },
   },
   ...onBothProcesses({
@@ -76,8 +112,11 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
       const few = problems.slice(0, 8);
       const [guided, without] = [await misfit(await run(), few, subject), await misfit(free, few, subject)];
       free.bound.dispose();
-      ensure(guided < without, () =>
-        `the misfit || y - A(x) ||^2 is ${short(guided)} with guidance and ${short(without)} without, the mean of ${few.length} samples: the step probably has the wrong sign, is too long or vanishes.`);
+      ensure(
+        guided < without,
+        () =>
+          `the misfit || y - A(x) ||^2 is ${short(guided)} with guidance and ${short(without)} without, the mean of ${few.length} samples: the step probably has the wrong sign, is too long or vanishes.`,
+      );
     },
   }),
   {
@@ -89,10 +128,18 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
       const before = tf.memory().numTensors;
       await sampleRows(run, problems.slice(2, 4));
       const left = tf.memory().numTensors - before;
-      ensure(left === 0, () => `a run of ${run.bound.steps.length} steps leaves ${left} tensors behind: something is kept (tf.keep, a variable, a cache). State goes in the returned \`state\`.`);
+      ensure(
+        left === 0,
+        () =>
+          `a run of ${run.bound.steps.length} steps leaves ${left} tensors behind: something is kept (tf.keep, a variable, a cache). State goes in the returned \`state\`.`,
+      );
       run.bound.dispose();
       const held = tf.memory().numTensors - atFirst;
-      ensure(held === 0, () => `${held} tensors remain after \`dispose\`: what \`bind\` or a step made and holds is disposed in the sampler's \`dispose\`.`);
+      ensure(
+        held === 0,
+        () =>
+          `${held} tensors remain after \`dispose\`: what \`bind\` or a step made and holds is disposed in the sampler's \`dispose\`.`,
+      );
     },
   },
 ];

@@ -1,4 +1,13 @@
-import { conflict, type Engine, type Guidance, type ImageShape, type Manifest, type PluginReference, type Problem, type TensorTree } from '@tweedie/core';
+import {
+  conflict,
+  type Engine,
+  type Guidance,
+  type ImageShape,
+  type Manifest,
+  type PluginReference,
+  type Problem,
+  type TensorTree,
+} from '@tweedie/core';
 import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
 import type { Options, PluginUnderTest } from './plugin-under-test.ts';
@@ -19,8 +28,8 @@ export type GuidanceSettings = {
   /** The shape of the images; default: [6, 5, 3]. */
   readonly imageShape?: ImageShape;
   /**
-   * Options that switch the guidance off, so that the method is `guidance/none`. Default: `{ scale: 0 }` where the manifest has an option
-   * `scale` that may be 0; false: no option does that.
+   * Options that switch the guidance off, so that the method is `guidance/none`. Default: `{ scale: 0 }` where the
+   * manifest has an option `scale` that may be 0; false: no option does that.
    */
   readonly off?: Options | false;
   /** The limits in which theory gives the prior; default: none. */
@@ -35,21 +44,22 @@ export type GuidanceSettings = {
 type Situation = { readonly parts: Parts; readonly run: () => Promise<Run> };
 
 /** What the guidance checks look at. */
-export type GuidanceSubject = Situation & Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' | 'deterministic'> & {
-  readonly name: string;
-  readonly manifest: Pick<Manifest, 'needs' | 'costPerStep'>;
-  readonly guidance: Guidance<TensorTree>;
-  /** The method with its guidance switched off, where an option does that. */
-  readonly off?: Guidance<TensorTree>;
-  /** The scheduler alone, with the method's own clamp option. */
-  readonly unguided: Guidance<TensorTree>;
-  /** The situation with the same prior on a variance-exploding process, unless the method refuses that. */
-  readonly exploding?: Situation;
-  readonly engine: Engine;
-  readonly imageShape: ImageShape;
-  /** Fifty problems, each with an image and drawn parameters of its own. */
-  readonly problems: readonly Problem[];
-};
+export type GuidanceSubject = Situation &
+  Pick<GuidanceSettings, 'priorAt' | 'lowersMisfit' | 'deterministic'> & {
+    readonly name: string;
+    readonly manifest: Pick<Manifest, 'needs' | 'costPerStep'>;
+    readonly guidance: Guidance<TensorTree>;
+    /** The method with its guidance switched off, where an option does that. */
+    readonly off?: Guidance<TensorTree>;
+    /** The scheduler alone, with the method's own clamp option. */
+    readonly unguided: Guidance<TensorTree>;
+    /** The situation with the same prior on a variance-exploding process, unless the method refuses that. */
+    readonly exploding?: Situation;
+    readonly engine: Engine;
+    readonly imageShape: ImageShape;
+    /** Fifty problems, each with an image and drawn parameters of its own. */
+    readonly problems: readonly Problem[];
+  };
 
 export const SIGMA_Y = 0.1;
 
@@ -79,7 +89,12 @@ export async function guidanceSubject(
   settings: GuidanceSettings,
 ): Promise<GuidanceSubject> {
   const { container } = plugin;
-  const { imageShape = [6, 5, 3], operators = [{ id: 'inpaint', options: { pattern: 'random', rate: 0.5 } }, { id: 'identity' }], off: _, ...expected } = settings;
+  const {
+    imageShape = [6, 5, 3],
+    operators = [{ id: 'inpaint', options: { pattern: 'random', rate: 0.5 } }, { id: 'identity' }],
+    off: _,
+    ...expected
+  } = settings;
   const prior = { imageShape, components: 20, variances: 0.04 };
   const model = await mixturePrior(prior);
   const scheduler = await container.plugin('scheduler', settings.scheduler ?? { id: 'ddpm', options: { steps: 20 } });
@@ -103,10 +118,20 @@ export async function guidanceSubject(
     };
     const exploding = { ...parts, model: await mixturePrior({ ...prior, process: { kind: 've' } }) };
     return {
-      ...expected, ...situation(parts), name: plugin.name, manifest: plugin.manifest, guidance, ...(off && { off }), unguided, engine, imageShape,
+      ...expected,
+      ...situation(parts),
+      name: plugin.name,
+      manifest: plugin.manifest,
+      guidance,
+      ...(off && { off }),
+      unguided,
+      engine,
+      imageShape,
       problems: randomProblems(operator, imageShape, 50, SIGMA_Y),
       ...(guidance.refuses?.(exploding, SIGMA_Y) === undefined && { exploding: situation(exploding) }),
     };
   }
-  throw new Error(`[${plugin.name}] works with no operator of its test (${refusals.join('; ')}). Name one with which it does in \`operators\`.`);
+  throw new Error(
+    `[${plugin.name}] works with no operator of its test (${refusals.join('; ')}). Name one with which it does in \`operators\`.`,
+  );
 }

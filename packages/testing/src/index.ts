@@ -14,7 +14,15 @@ export { modelSubject, type ModelSettings, type ModelSubject } from './model-sub
 export { describeOperator, operatorChecks } from './operator-kit.ts';
 export type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
 export type { KitOptions, Options } from './plugin-under-test.ts';
-export { bind, largestGap, mixturePrior, randomProblems, relativeDifference, type Run, sampleRows } from './sampling.ts';
+export {
+  bind,
+  largestGap,
+  mixturePrior,
+  randomProblems,
+  relativeDifference,
+  type Run,
+  sampleRows,
+} from './sampling.ts';
 export { describeScheduler, schedulerChecks } from './scheduler-kit.ts';
 export type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts';
 export { lawOfStep, namedImages, stepOnce } from './step-once.ts';

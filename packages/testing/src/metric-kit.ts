@@ -28,7 +28,12 @@ export type MetricSubject = Required<MetricSettings> & { readonly name: string; 
 const CLOSE = 1e-6;
 
 const picture = (purpose: string, [height, width, channels]: ImageShape, scale: number): Image =>
-  tf.tensor4d(keyedRandom('metric kit').normal(purpose, height * width * channels).map((value) => Math.tanh(value * scale)), [1, height, width, channels]);
+  tf.tensor4d(
+    keyedRandom('metric kit')
+      .normal(purpose, height * width * channels)
+      .map((value) => Math.tanh(value * scale)),
+    [1, height, width, channels],
+  );
 const filled = (shape: ImageShape, value: number | readonly number[]): Image =>
   typeof value === 'number' ? tf.fill([1, ...shape], value) : tf.tensor4d([...value], [1, ...shape]);
 
@@ -42,8 +47,14 @@ async function comparing<T>(images: readonly Image[], run: (...images: readonly 
 }
 
 /** The scores of pairs that are given one by one or together. */
-async function scoresOf({ metric }: MetricSubject, pairs: readonly (readonly [x: Image, reference: Image])[]): Promise<readonly number[]> {
-  const [xs, references] = [0, 1].map((side) => tf.concat(pairs.map((pair) => pair[side] ?? pair[0]))) as [Image, Image];
+async function scoresOf(
+  { metric }: MetricSubject,
+  pairs: readonly (readonly [x: Image, reference: Image])[],
+): Promise<readonly number[]> {
+  const [xs, references] = [0, 1].map((side) => tf.concat(pairs.map((pair) => pair[side] ?? pair[0]))) as [
+    Image,
+    Image,
+  ];
   return comparing([xs, references], () => metric.compare(xs, references));
 }
 
@@ -55,11 +66,19 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
       const images = ['a', 'b', 'c', 'd'].map((purpose) => picture(purpose, imageShape, 0.5));
       await comparing(images, async (a, b, c, d) => {
         if (!a || !b || !c || !d) return;
-        const together = await scoresOf(subject, [[a, b], [c, d], [d, a]]);
+        const together = await scoresOf(subject, [
+          [a, b],
+          [c, d],
+          [d, a],
+        ]);
         ensure(together.length === 3, () => `three pairs of images gave ${together.length} numbers.`);
         const alone = await scoresOf(subject, [[c, d]]);
         const gap = Math.abs((alone[0] ?? NaN) - (together[1] ?? NaN));
-        ensure(gap <= CLOSE * Math.max(1, Math.abs(alone[0] ?? NaN)), () => `a pair scores ${alone[0]} alone and ${together[1]} beside two others: something is taken over the batch.`);
+        ensure(
+          gap <= CLOSE * Math.max(1, Math.abs(alone[0] ?? NaN)),
+          () =>
+            `a pair scores ${alone[0]} alone and ${together[1]} beside two others: something is taken over the batch.`,
+        );
       });
     },
   },
@@ -70,7 +89,10 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
       await comparing([picture('a', imageShape, 0.5)], async (a) => {
         if (!a) return;
         const [score = NaN] = await scoresOf(subject, [[a, a]]);
-        ensure(Math.abs(score - best) <= CLOSE * Math.max(1, Math.abs(best)), () => `equal images score ${score}, and ${best} is the best value.`);
+        ensure(
+          Math.abs(score - best) <= CLOSE * Math.max(1, Math.abs(best)),
+          () => `equal images score ${score}, and ${best} is the best value.`,
+        );
       });
     },
   },
@@ -82,9 +104,21 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
         if (!a || !noise) return;
         const levels = [0.02, 0.1, 0.3, 0.8];
         const noisy = levels.map((level) => tf.tidy(() => tf.clipByValue(a.add(noise.mul(level)), -1, 1)));
-        const scores = await comparing(noisy, () => scoresOf(subject, noisy.map((image) => [image, a] as const)));
-        const wrong = scores.findIndex((score, i) => i > 0 && !(metric.better === 'higher' ? score < (scores[i - 1] ?? NaN) : score > (scores[i - 1] ?? NaN)));
-        ensure(wrong < 0, () => `\`better\` is '${metric.better}', but noise of ${levels[wrong - 1]} scores ${short(scores[wrong - 1] ?? NaN)} and noise of ${levels[wrong]} scores ${short(scores[wrong] ?? NaN)}.`);
+        const scores = await comparing(noisy, () =>
+          scoresOf(
+            subject,
+            noisy.map((image) => [image, a] as const),
+          ),
+        );
+        const wrong = scores.findIndex(
+          (score, i) =>
+            i > 0 && !(metric.better === 'higher' ? score < (scores[i - 1] ?? NaN) : score > (scores[i - 1] ?? NaN)),
+        );
+        ensure(
+          wrong < 0,
+          () =>
+            `\`better\` is '${metric.better}', but noise of ${levels[wrong - 1]} scores ${short(scores[wrong - 1] ?? NaN)} and noise of ${levels[wrong]} scores ${short(scores[wrong] ?? NaN)}.`,
+        );
       });
     },
   },
@@ -95,8 +129,15 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
       const { imageShape } = subject;
       await comparing([picture('a', imageShape, 0.5), picture('b', imageShape, 0.3)], async (a, b) => {
         if (!a || !b) return;
-        const [there = NaN, back = NaN] = await scoresOf(subject, [[a, b], [b, a]]);
-        ensure(Math.abs(there - back) <= CLOSE * Math.max(1, Math.abs(there)), () => `x against reference scores ${there}, the other way round ${back}, and the test says that the metric is symmetric.`);
+        const [there = NaN, back = NaN] = await scoresOf(subject, [
+          [a, b],
+          [b, a],
+        ]);
+        ensure(
+          Math.abs(there - back) <= CLOSE * Math.max(1, Math.abs(there)),
+          () =>
+            `x against reference scores ${there}, the other way round ${back}, and the test says that the metric is symmetric.`,
+        );
       });
     },
   },
@@ -108,7 +149,11 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
         await comparing([filled(shape, x), filled(shape, reference)], async (a, b) => {
           if (!a || !b) return;
           const [score = NaN] = await scoresOf(subject, [[a, b]]);
-          ensure(Math.abs(score - value) <= tolerance, () => `${JSON.stringify(x)} against ${JSON.stringify(reference)} scores ${score}, and ${value} is the value computed by hand.`);
+          ensure(
+            Math.abs(score - value) <= tolerance,
+            () =>
+              `${JSON.stringify(x)} against ${JSON.stringify(reference)} scores ${score}, and ${value} is the value computed by hand.`,
+          );
         });
       }
     },
@@ -119,18 +164,31 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
       await comparing([filled(subject.imageShape, NaN), picture('a', subject.imageShape, 0.5)], async (broken, a) => {
         if (!broken || !a) return;
         const [score = 0] = await scoresOf(subject, [[broken, a]]);
-        ensure(!Number.isFinite(score), () => `an image of NaN scores ${score}: clipping or a maximum hides what is broken.`);
+        ensure(
+          !Number.isFinite(score),
+          () => `an image of NaN scores ${score}: clipping or a maximum hides what is broken.`,
+        );
       });
     },
   },
   {
     name: 'images of different shapes are refused',
     async run({ metric, name, imageShape: [height, width, channels] }) {
-      await comparing([tf.zeros([1, height, width, channels]), tf.zeros([2, height, width, channels])], async (one, two) => {
-        if (!one || !two) return;
-        const error = await metric.compare(one, two).then(() => undefined, (reason: unknown) => reason);
-        ensure(error instanceof ConfigError && error.message.startsWith(`[${name}]`), () => `one image against two is ${error === undefined ? 'accepted' : `"${String(error)}"`}; a ConfigError that starts with [${name}] is wanted.`);
-      });
+      await comparing(
+        [tf.zeros([1, height, width, channels]), tf.zeros([2, height, width, channels])],
+        async (one, two) => {
+          if (!one || !two) return;
+          const error = await metric.compare(one, two).then(
+            () => undefined,
+            (reason: unknown) => reason,
+          );
+          ensure(
+            error instanceof ConfigError && error.message.startsWith(`[${name}]`),
+            () =>
+              `one image against two is ${error === undefined ? 'accepted' : `"${String(error)}"`}; a ConfigError that starts with [${name}] is wanted.`,
+          );
+        },
+      );
     },
   },
   {
@@ -156,7 +214,17 @@ export function describeMetric(url: string, settings: KitOptions & MetricSetting
     'metric',
     settings,
     ({ container, manifest, name }, options) => [
-      { title: titleOf(options), make: async () => ({ name, imageShape, worked, best, symmetric, metric: await container.plugin('metric', { id: manifest.id, options }) }) },
+      {
+        title: titleOf(options),
+        make: async () => ({
+          name,
+          imageShape,
+          worked,
+          best,
+          symmetric,
+          metric: await container.plugin('metric', { id: manifest.id, options }),
+        }),
+      },
     ],
     metricChecks,
   );

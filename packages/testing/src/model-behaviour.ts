@@ -10,11 +10,21 @@ export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
     async run({ make, model }) {
       const fresh = await make();
       for (const fact of ['imageShape', 'range', 'predictsVariance'] as const) {
-        ensure(JSON.stringify(fresh[fact]) === JSON.stringify(model[fact]), () => `${fact} is ${JSON.stringify(fresh[fact])} before \`load\` and ${JSON.stringify(model[fact])} after: the plan is made before.`);
+        ensure(
+          JSON.stringify(fresh[fact]) === JSON.stringify(model[fact]),
+          () =>
+            `${fact} is ${JSON.stringify(fresh[fact])} before \`load\` and ${JSON.stringify(model[fact])} after: the plan is made before.`,
+        );
       }
       const { range } = model;
-      ensure(range === undefined || range[0] < range[1], () => `range is [${range?.join(', ')}]: the lower end comes first.`);
-      ensure(model.imageShape.length === 3 && model.imageShape.every((size) => Number.isInteger(size) && size > 0), () => `imageShape is [${model.imageShape.join(', ')}]: height, width and channels are wanted.`);
+      ensure(
+        range === undefined || range[0] < range[1],
+        () => `range is [${range?.join(', ')}]: the lower end comes first.`,
+      );
+      ensure(
+        model.imageShape.length === 3 && model.imageShape.every((size) => Number.isInteger(size) && size > 0),
+        () => `imageShape is [${model.imageShape.join(', ')}]: height, width and channels are wanted.`,
+      );
       fresh.dispose?.();
     },
   },
@@ -22,7 +32,11 @@ export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
     name: 'it provides what its manifest says',
     run({ model, manifest: { provides } }) {
       const claimed = provides.includes('model.mixture');
-      ensure(claimed === (model.mixture !== undefined), () => (claimed ? 'its manifest provides model.mixture, and the model has no `mixture`.' : 'it has a `mixture`, which "provides" in its manifest does not name.'));
+      ensure(claimed === (model.mixture !== undefined), () =>
+        claimed
+          ? 'its manifest provides model.mixture, and the model has no `mixture`.'
+          : 'it has a `mixture`, which "provides" in its manifest does not name.',
+      );
     },
   },
   {
@@ -34,7 +48,11 @@ export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
       await other.load?.();
       const again = other.weightsHash();
       other.dispose?.();
-      ensure(again === hash, () => `weightsHash is ${hash.slice(0, 12)} and, made again with the same options, ${again.slice(0, 12)}: runs could not be resumed.`);
+      ensure(
+        again === hash,
+        () =>
+          `weightsHash is ${hash.slice(0, 12)} and, made again with the same options, ${again.slice(0, 12)}: runs could not be resumed.`,
+      );
     },
   },
   {
@@ -45,14 +63,27 @@ export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
         if (level === undefined) throw new Error('the process has no levels.');
         const xt = tf.tidy(() => tf.slice(statesAt(model, level), [0, 0, 0, 0], [1, -1, -1, -1]));
         const { x0hat, ...rest } = await predict(xt, level);
-        const [expected, again] = [0, 1].map(() => tf.tidy(() => model.predict(xt, traced(level)).x0hat.dataSync())) as [Float32Array, Float32Array];
+        const [expected, again] = [0, 1].map(() =>
+          tf.tidy(() => model.predict(xt, traced(level)).x0hat.dataSync()),
+        ) as [Float32Array, Float32Array];
         const gap = relativeDifference(x0hat.dataSync(), expected);
         tf.dispose([xt, x0hat, ...Object.values(rest)]);
-        ensure(expected.join() === again.join(), () => `x0hat differs by ${short(relativeDifference(again, expected))} (relative) between two calls at sigma ${short(level.sigma)}: dropout, or other random numbers.`);
-        ensure(gap < 1e-4 * Math.max(1, level.sigma), () => `compiled, x0hat at sigma ${short(level.sigma)} differs by ${short(gap)} (relative) from plain TensorFlow.js: a JavaScript \`if\` on the level is decided once, when the function is traced.`);
+        ensure(
+          expected.join() === again.join(),
+          () =>
+            `x0hat differs by ${short(relativeDifference(again, expected))} (relative) between two calls at sigma ${short(level.sigma)}: dropout, or other random numbers.`,
+        );
+        ensure(
+          gap < 1e-4 * Math.max(1, level.sigma),
+          () =>
+            `compiled, x0hat at sigma ${short(level.sigma)} differs by ${short(gap)} (relative) from plain TensorFlow.js: a JavaScript \`if\` on the level is decided once, when the function is traced.`,
+        );
       }
       // One row, and the batch of the other checks.
-      ensure(predict.compilations <= 2, () => `${predict.compilations} compilations for levels of one process and batches of two sizes.`);
+      ensure(
+        predict.compilations <= 2,
+        () => `${predict.compilations} compilations for levels of one process and batches of two sizes.`,
+      );
     },
   },
   {
@@ -70,7 +101,10 @@ export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
       ensure(kept === 0, () => `${kept} tensors remain after a prediction in a scope: something is kept.`);
       model.dispose?.();
       const left = tf.memory().numTensors - before;
-      ensure(left === 0, () => `${left} tensors remain after \`dispose\` (loaded twice): weights are disposed there, and read once.`);
+      ensure(
+        left === 0,
+        () => `${left} tensors remain after \`dispose\` (loaded twice): weights are disposed there, and read once.`,
+      );
     },
   },
 ];

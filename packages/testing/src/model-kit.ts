@@ -14,10 +14,16 @@ export function describeModel(url: string, settings: KitOptions & ModelSettings 
     url,
     'model',
     settings,
-    ({ container, manifest, name }, options) => [{
-      title: titleOf(options),
-      make: async () => modelSubject({ name, manifest, tolerance, make: () => container.plugin('model', { id: manifest.id, options }) }, await compilingEngine(container)),
-    }],
+    ({ container, manifest, name }, options) => [
+      {
+        title: titleOf(options),
+        make: async () =>
+          modelSubject(
+            { name, manifest, tolerance, make: () => container.plugin('model', { id: manifest.id, options }) },
+            await compilingEngine(container),
+          ),
+      },
+    ],
     modelChecks,
   );
 }

@@ -1,4 +1,18 @@
-import { type Compiled, type Engine, type Image, keyedRandom, type Level, type LevelTensors, type Manifest, type Prediction, sampleSum, type ScoreModel, type Tensor, tf, valueAndGrad } from '@tweedie/core';
+import {
+  type Compiled,
+  type Engine,
+  type Image,
+  keyedRandom,
+  type Level,
+  type LevelTensors,
+  type Manifest,
+  type Prediction,
+  sampleSum,
+  type ScoreModel,
+  type Tensor,
+  tf,
+  valueAndGrad,
+} from '@tweedie/core';
 
 export type ModelSettings = {
   /** Largest relative difference between the two sides of an equation; default 1e-5. Deep networks may need more. */
@@ -16,7 +30,10 @@ export type ModelSubject = {
   readonly tolerance: number;
   readonly predict: Compiled<[xt: Image, level: LevelTensors], Prediction>;
   /** The product < x0hat, cotangent > of each sample, and its gradient. */
-  readonly project: Compiled<[xt: Image, level: LevelTensors, cotangent: Image], { readonly value: Tensor; readonly gradient: Image }>;
+  readonly project: Compiled<
+    [xt: Image, level: LevelTensors, cotangent: Image],
+    { readonly value: Tensor; readonly gradient: Image }
+  >;
 };
 
 export async function modelSubject(
@@ -31,7 +48,10 @@ export async function modelSubject(
     model,
     predict: engine.compile((xt: Image, level: LevelTensors) => model.predict(xt, level)),
     project: engine.compile((xt: Image, level: LevelTensors, cotangent: Image) => {
-      const { value, gradient } = valueAndGrad((x) => [sampleSum(model.predict(x, level).x0hat.mul(cotangent)), []], xt);
+      const { value, gradient } = valueAndGrad(
+        (x) => [sampleSum(model.predict(x, level).x0hat.mul(cotangent)), []],
+        xt,
+      );
       return { value, gradient };
     }),
   };

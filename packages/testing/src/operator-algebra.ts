@@ -1,4 +1,15 @@
-import { adjointOf, type Image, type Measurement, sampleDot, sampleNorm, sampleSum, type Tensor, tf, type TensorTree, vjp } from '@tweedie/core';
+import {
+  adjointOf,
+  type Image,
+  type Measurement,
+  sampleDot,
+  sampleNorm,
+  sampleSum,
+  type Tensor,
+  tf,
+  type TensorTree,
+  vjp,
+} from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { drawnRows, images, measurements, type OperatorSubject, relativeGap } from './operator-subject.ts';
 
@@ -11,12 +22,13 @@ const equation = (
 ): Check<OperatorSubject> => ({
   name,
   applies: ({ operator }) => applies(operator),
-  run: (subject) => tf.tidy(() => {
-    for (const [left, right] of sides(subject, drawnRows(subject))) {
-      const gap = relativeGap(left, right);
-      ensure(gap < subject.tolerance, () => `the two sides differ by ${short(gap)} (relative): ${cause}`);
-    }
-  }),
+  run: (subject) =>
+    tf.tidy(() => {
+      for (const [left, right] of sides(subject, drawnRows(subject))) {
+        const gap = relativeGap(left, right);
+        ensure(gap < subject.tolerance, () => `the two sides differ by ${short(gap)} (relative): ${cause}`);
+      }
+    }),
 });
 
 /** The gradient of a sum of squares at x. */
@@ -37,17 +49,21 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
   {
     name: '< A x, v > = < x, A^T v >',
     applies: ({ operator: { adjoint } }) => adjoint !== undefined,
-    run: (subject) => tf.tidy(() => {
-      const { operator } = subject;
-      const [x, v, drawn] = [images('x', subject), measurements('v', subject), drawnRows(subject)];
-      const forward = operator.forward(x, drawn);
-      const adjoint = operator.adjoint?.(v, drawn) ?? x;
-      const scale = sampleNorm(forward).mul(sampleNorm(v));
-      const gaps = sampleDot(forward, v).sub(sampleDot(x, adjoint)).div(scale).abs().dataSync();
-      const gap = Math.max(...gaps);
-      ensure(gap < subject.tolerance, () =>
-        `the adjoint gap | < A x, v > - < x, A^T v > | / (|| A x || || v ||) is ${short(gap)}: \`adjoint\` is not the transpose of \`forward\` (a flip, a border, a factor such as 1 / f^2).`);
-    }),
+    run: (subject) =>
+      tf.tidy(() => {
+        const { operator } = subject;
+        const [x, v, drawn] = [images('x', subject), measurements('v', subject), drawnRows(subject)];
+        const forward = operator.forward(x, drawn);
+        const adjoint = operator.adjoint?.(v, drawn) ?? x;
+        const scale = sampleNorm(forward).mul(sampleNorm(v));
+        const gaps = sampleDot(forward, v).sub(sampleDot(x, adjoint)).div(scale).abs().dataSync();
+        const gap = Math.max(...gaps);
+        ensure(
+          gap < subject.tolerance,
+          () =>
+            `the adjoint gap | < A x, v > - < x, A^T v > | / (|| A x || || v ||) is ${short(gap)}: \`adjoint\` is not the transpose of \`forward\` (a flip, a border, a factor such as 1 / f^2).`,
+        );
+      }),
   },
   equation(
     'the adjoint is the gradient of < A x, v >',
@@ -63,7 +79,8 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
     'A A^+ A = A and A^+ A A^+ = A^+',
     ({ linear, pseudoInverse }) => linear && pseudoInverse !== undefined,
     ({ operator, ...subject }, drawn) => {
-      const inverse = (y: Measurement): Image => operator.pseudoInverse?.(y, drawn) ?? images('x', { operator, ...subject });
+      const inverse = (y: Measurement): Image =>
+        operator.pseudoInverse?.(y, drawn) ?? images('x', { operator, ...subject });
       const measured = operator.forward(images('x', { operator, ...subject }), drawn);
       const image = inverse(measurements('y', { operator, ...subject }));
       const reflexive = [inverse(operator.forward(image, drawn)), image] as const;
@@ -79,15 +96,22 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
       const adjoint = adjointOf(operator, subject.imageShape);
       return [0.01, 1].flatMap((ridge) => {
         const solution = operator.solve?.(y, tf.scalar(ridge), drawn);
-        return solution ? [[operator.forward(adjoint(solution, drawn), drawn).add(solution.mul(ridge)), y] as const] : [];
+        return solution
+          ? [[operator.forward(adjoint(solution, drawn), drawn).add(solution.mul(ridge)), y] as const]
+          : [];
       });
     },
     '`solve` is not the inverse of A A^T + ridge I. Without the member, conjugate gradients do it.',
   ),
-  equation('A = I where it says `identity`', ({ identity }) => identity === true, (subject, drawn) => {
-    const x = images('x', subject);
-    return [[subject.operator.forward(x, drawn), x]];
-  }, 'methods rely on it to call the denoiser at the combined point. Leave `identity` out.'),
+  equation(
+    'A = I where it says `identity`',
+    ({ identity }) => identity === true,
+    (subject, drawn) => {
+      const x = images('x', subject);
+      return [[subject.operator.forward(x, drawn), x]];
+    },
+    'methods rely on it to call the denoiser at the combined point. Leave `identity` out.',
+  ),
   equation(
     '|| y - A(x) ||^2 and || P (reference - x) ||^2 have one gradient where it says `sharesGradient`',
     ({ denoisingReference }) => denoisingReference !== undefined,
@@ -98,25 +122,36 @@ export const operatorAlgebraChecks: readonly Check<OperatorSubject>[] = [
       const y = operator.forward(images('truth', subject), drawn).add(operator.shapeNoise?.(noise, drawn) ?? noise);
       const task = operator.denoisingReference?.(y, drawn);
       if (task?.sharesGradient !== true) return [];
-      return [[gradientAt(x, (at) => sampleSum(task.reference.sub(at).mul(task.mask).square())), gradientAt(x, (at) => sampleSum(y.sub(operator.forward(at, drawn)).square()))]];
+      return [
+        [
+          gradientAt(x, (at) => sampleSum(task.reference.sub(at).mul(task.mask).square())),
+          gradientAt(x, (at) => sampleSum(y.sub(operator.forward(at, drawn)).square())),
+        ],
+      ];
     },
     'DPS-w would fit its weight on another direction than it moves along. Say `sharesGradient: false`.',
   ),
   {
     name: 'the denoising reference has unit gain',
     applies: ({ operator: { denoisingReference } }) => denoisingReference !== undefined,
-    run: (subject) => tf.tidy(() => {
-      const { operator } = subject;
-      const drawn = drawnRows(subject);
-      const grey = images('x', subject).onesLike();
-      const task = operator.denoisingReference?.(operator.forward(grey, drawn), drawn);
-      if (task === undefined) return;
-      const mask = task.mask.add(grey.zerosLike()).dataSync();
-      const seen = Array.from(task.reference.dataSync()).filter((_, i) => (mask[i] ?? 0) > 0).sort((a, b) => a - b);
-      const median = seen[seen.length >> 1] ?? 1;
-      ensure(Math.abs(median - 1) < 0.1, () =>
-        `an image of ones measured without noise has a reference whose median is ${short(median)} where the mask is 1: y is not brought to the image space with unit gain (the adjoint of an average by f x f is 1 / f^2 too dark).`);
-    }),
+    run: (subject) =>
+      tf.tidy(() => {
+        const { operator } = subject;
+        const drawn = drawnRows(subject);
+        const grey = images('x', subject).onesLike();
+        const task = operator.denoisingReference?.(operator.forward(grey, drawn), drawn);
+        if (task === undefined) return;
+        const mask = task.mask.add(grey.zerosLike()).dataSync();
+        const seen = Array.from(task.reference.dataSync())
+          .filter((_, i) => (mask[i] ?? 0) > 0)
+          .sort((a, b) => a - b);
+        const median = seen[seen.length >> 1] ?? 1;
+        ensure(
+          Math.abs(median - 1) < 0.1,
+          () =>
+            `an image of ones measured without noise has a reference whose median is ${short(median)} where the mask is 1: y is not brought to the image space with unit gain (the adjoint of an average by f x f is 1 / f^2 too dark).`,
+        );
+      }),
   },
   equation(
     'measurement noise stays noise: shapeNoise(2 n) = 2 shapeNoise(n)',

@@ -8,9 +8,16 @@ import { operatorSpectralChecks } from './operator-spectral.ts';
 import type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
 import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
 
-export const operatorChecks: readonly Check<OperatorSubject>[] = [...operatorBehaviourChecks, ...operatorAlgebraChecks, ...operatorSpectralChecks];
+export const operatorChecks: readonly Check<OperatorSubject>[] = [
+  ...operatorBehaviourChecks,
+  ...operatorAlgebraChecks,
+  ...operatorSpectralChecks,
+];
 
-const SHAPES: readonly ImageShape[] = [[8, 8, 3], [1, 16, 1]];
+const SHAPES: readonly ImageShape[] = [
+  [8, 8, 3],
+  [1, 16, 1],
+];
 
 /** Tests everything that an operator must hold, as the README lists; a plugin's test calls it once. */
 export function describeOperator(url: string, settings: KitOptions & OperatorSettings = {}): void {
@@ -23,9 +30,20 @@ export function describeOperator(url: string, settings: KitOptions & OperatorSet
       imageShapes.map((imageShape) => ({
         title: `${titleOf(options)}, images ${showShape(imageShape)}`,
         async make() {
-          const make = (given = options) => container.plugin('operator', { id: manifest.id, options: given }, { imageShape });
+          const make = (given = options) =>
+            container.plugin('operator', { id: manifest.id, options: given }, { imageShape });
           const siblings = await Promise.all(sets.map(make));
-          return { name, manifest, imageShape, tolerance, truncates, operator: await make(), make: () => make(), siblings, engine: () => compilingEngine(container) };
+          return {
+            name,
+            manifest,
+            imageShape,
+            tolerance,
+            truncates,
+            operator: await make(),
+            make: () => make(),
+            siblings,
+            engine: () => compilingEngine(container),
+          };
         },
       })),
     operatorChecks,

@@ -1,18 +1,34 @@
 import { adjointOf, type SpectralForm, tf, type Tensor, type TensorTree } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import { coefficients, drawnRows, images, measurements, type OperatorSubject, relativeGap } from './operator-subject.ts';
+import {
+  coefficients,
+  drawnRows,
+  images,
+  measurements,
+  type OperatorSubject,
+  relativeGap,
+} from './operator-subject.ts';
 
-const spectral = (name: string, run: (subject: OperatorSubject, form: SpectralForm, drawn: TensorTree) => void): Check<OperatorSubject> => ({
+const spectral = (
+  name: string,
+  run: (subject: OperatorSubject, form: SpectralForm, drawn: TensorTree) => void,
+): Check<OperatorSubject> => ({
   name,
   applies: ({ operator: { svd } }) => svd !== undefined,
-  run: (subject) => tf.tidy(() => {
-    const drawn = drawnRows(subject);
-    const form = subject.operator.svd?.(drawn);
-    if (form) run(subject, form, drawn);
-  }),
+  run: (subject) =>
+    tf.tidy(() => {
+      const drawn = drawnRows(subject);
+      const form = subject.operator.svd?.(drawn);
+      if (form) run(subject, form, drawn);
+    }),
 });
 
-const ensureEqual = ({ tolerance }: OperatorSubject, left: Tensor, right: Tensor, message: (gap: string) => string): void => {
+const ensureEqual = (
+  { tolerance }: OperatorSubject,
+  left: Tensor,
+  right: Tensor,
+  message: (gap: string) => string,
+): void => {
   const gap = relativeGap(left, right);
   ensure(gap < tolerance, () => message(short(gap)));
 };
@@ -21,10 +37,33 @@ const ensureEqual = ({ tolerance }: OperatorSubject, left: Tensor, right: Tensor
 export const operatorSpectralChecks: readonly Check<OperatorSubject>[] = [
   spectral('V is orthonormal', (subject, { toSpectral, fromSpectral, pixels }) => {
     const [x, c] = [images('x', subject), coefficients('c', subject)];
-    ensureEqual(subject, fromSpectral(toSpectral(x)), x, (gap) => `fromSpectral(toSpectral(x)) differs from x by ${gap} (relative): V V^T is not I.`);
-    ensureEqual(subject, toSpectral(fromSpectral(c)), c, (gap) => `toSpectral(fromSpectral(c)) differs from c by ${gap} (relative): V^T V is not I. V is square: directions that A does not see belong to it.`);
-    ensureEqual(subject, toSpectral(x).square().sum(), x.square().sum(), (gap) => `toSpectral changes squared norms by ${gap} (relative): it lacks a factor, as an unnormalised Fourier transform does.`);
-    if (pixels) ensureEqual(subject, toSpectral(x), x.flatten().reshape(c.shape), (gap) => `\`pixels\` says that V is the identity, but toSpectral moves x by ${gap} (relative).`);
+    ensureEqual(
+      subject,
+      fromSpectral(toSpectral(x)),
+      x,
+      (gap) => `fromSpectral(toSpectral(x)) differs from x by ${gap} (relative): V V^T is not I.`,
+    );
+    ensureEqual(
+      subject,
+      toSpectral(fromSpectral(c)),
+      c,
+      (gap) =>
+        `toSpectral(fromSpectral(c)) differs from c by ${gap} (relative): V^T V is not I. V is square: directions that A does not see belong to it.`,
+    );
+    ensureEqual(
+      subject,
+      toSpectral(x).square().sum(),
+      x.square().sum(),
+      (gap) =>
+        `toSpectral changes squared norms by ${gap} (relative): it lacks a factor, as an unnormalised Fourier transform does.`,
+    );
+    if (pixels)
+      ensureEqual(
+        subject,
+        toSpectral(x),
+        x.flatten().reshape(c.shape),
+        (gap) => `\`pixels\` says that V is the identity, but toSpectral moves x by ${gap} (relative).`,
+      );
   }),
   spectral('singular values are not negative', (_subject, { singularValues }) => {
     const least = singularValues.min().dataSync()[0] ?? NaN;
@@ -32,18 +71,30 @@ export const operatorSpectralChecks: readonly Check<OperatorSubject>[] = [
   }),
   spectral('A V = U diag(q)', (subject, { toSpectral, measurementToSpectral, singularValues }, drawn) => {
     const x = images('x', subject);
-    ensureEqual(subject, measurementToSpectral(subject.operator.forward(x, drawn)), toSpectral(x).mul(singularValues), (gap) =>
-      `measurementToSpectral(A(x)) differs from q toSpectral(x) by ${gap} (relative): U, q and V do not belong together, or q belongs to another draw.`);
+    ensureEqual(
+      subject,
+      measurementToSpectral(subject.operator.forward(x, drawn)),
+      toSpectral(x).mul(singularValues),
+      (gap) =>
+        `measurementToSpectral(A(x)) differs from q toSpectral(x) by ${gap} (relative): U, q and V do not belong together, or q belongs to another draw.`,
+    );
   }),
   spectral('A^T = V diag(q) U^T', (subject, { fromSpectral, measurementToSpectral, singularValues }, drawn) => {
     const y = measurements('y', subject);
-    ensureEqual(subject, fromSpectral(measurementToSpectral(y).mul(singularValues)), adjointOf(subject.operator, subject.imageShape)(y, drawn), (gap) =>
-      `V (q U^T y) differs from A^T y by ${gap} (relative): U^T is probably not orthonormal.`);
+    ensureEqual(
+      subject,
+      fromSpectral(measurementToSpectral(y).mul(singularValues)),
+      adjointOf(subject.operator, subject.imageShape)(y, drawn),
+      (gap) => `V (q U^T y) differs from A^T y by ${gap} (relative): U^T is probably not orthonormal.`,
+    );
   }),
   spectral('U^T y is zero where A sees nothing', (subject, { measurementToSpectral, singularValues }) => {
     const c = measurementToSpectral(measurements('y', subject));
     const blind = singularValues.equal(0).cast('float32');
     const most = c.mul(blind).abs().max().dataSync()[0] ?? NaN;
-    ensure(most === 0, () => `measurementToSpectral gives ${short(most)} on a coordinate whose singular value is 0; it must be 0 there.`);
+    ensure(
+      most === 0,
+      () => `measurementToSpectral gives ${short(most)} on a coordinate whose singular value is 0; it must be 0 there.`,
+    );
   }),
 ];

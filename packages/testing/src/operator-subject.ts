@@ -1,9 +1,26 @@
-import { type Engine, type Image, type ImageShape, keyedRandom, type Manifest, type Measurement, type Operator, type SpectralForm, stackTrees, type Tensor, tf, type TensorTree, sizeOf } from '@tweedie/core';
+import {
+  type Engine,
+  type Image,
+  type ImageShape,
+  keyedRandom,
+  type Manifest,
+  type Measurement,
+  type Operator,
+  type SpectralForm,
+  stackTrees,
+  type Tensor,
+  tf,
+  type TensorTree,
+  sizeOf,
+} from '@tweedie/core';
 
 export type OperatorSettings = {
   /** Images to try, a block each; default: [8, 8, 3] and the one-dimensional signal [1, 16, 1]. */
   readonly imageShapes?: readonly ImageShape[];
-  /** Largest relative difference between the two sides of an equation; default 1e-5. Iterative pseudo-inverses and solves may need more. */
+  /**
+   * Largest relative difference between the two sides of an equation; default 1e-5. Iterative pseudo-inverses and
+   * solves may need more.
+   */
   readonly tolerance?: number;
   /** The pseudo-inverse counts small singular values as zero: A^+ A A^+ = A^+ is asked of it, A A^+ A = A is not. */
   readonly truncates?: boolean;
@@ -33,9 +50,12 @@ function noise(purpose: string, shape: readonly number[]): Tensor {
   return tf.tensor(keyedRandom('operator kit').normal(purpose, count), [...shape]);
 }
 
-export const images = (purpose: string, { imageShape }: OperatorSubject): Image => noise(purpose, [ROWS, ...imageShape]).as4D(ROWS, ...imageShape);
-export const measurements = (purpose: string, { operator }: OperatorSubject): Measurement => noise(purpose, [ROWS, ...operator.measurementShape]);
-export const coefficients = (purpose: string, { imageShape: [height, width, channels] }: OperatorSubject): Tensor => noise(purpose, [ROWS, height * width * channels]);
+export const images = (purpose: string, { imageShape }: OperatorSubject): Image =>
+  noise(purpose, [ROWS, ...imageShape]).as4D(ROWS, ...imageShape);
+export const measurements = (purpose: string, { operator }: OperatorSubject): Measurement =>
+  noise(purpose, [ROWS, ...operator.measurementShape]);
+export const coefficients = (purpose: string, { imageShape: [height, width, channels] }: OperatorSubject): Tensor =>
+  noise(purpose, [ROWS, height * width * channels]);
 
 /** What the operator draws for each of three problems, stacked. */
 export const drawnRows = ({ operator }: Pick<OperatorSubject, 'operator'>): TensorTree =>
@@ -54,16 +74,27 @@ export function outputsOf(operator: Operator, x: Image, y: Measurement, c: Tenso
     ...(pseudoInverse && { pseudoInverse: pseudoInverse(y, drawn) }),
     ...(solve && { solve: solve(y, tf.scalar(0.1), drawn) }),
     ...(form && {
-      'svd.toSpectral': form.toSpectral(x), 'svd.fromSpectral': form.fromSpectral(c),
-      'svd.measurementToSpectral': form.measurementToSpectral(y), 'svd.singularValues': form.singularValues,
+      'svd.toSpectral': form.toSpectral(x),
+      'svd.fromSpectral': form.fromSpectral(c),
+      'svd.measurementToSpectral': form.measurementToSpectral(y),
+      'svd.singularValues': form.singularValues,
     }),
-    ...(task && { 'denoisingReference.reference': task.reference, 'denoisingReference.mask': task.mask, 'denoisingReference.entriesPerObserved': task.entriesPerObserved }),
+    ...(task && {
+      'denoisingReference.reference': task.reference,
+      'denoisingReference.mask': task.mask,
+      'denoisingReference.entriesPerObserved': task.entriesPerObserved,
+    }),
     ...(shapeNoise && { shapeNoise: shapeNoise(y, drawn) }),
   };
 }
 
 /** The relative difference || a - b || / || b || of two tensors as a whole. */
 export const relativeGap = (a: Tensor, b: Tensor): number => {
-  const [gap = NaN, norm = NaN] = tf.tidy(() => tf.stack([a.sub(b).square().sum(), b.square().sum()]).sqrt().dataSync());
+  const [gap = NaN, norm = NaN] = tf.tidy(() =>
+    tf
+      .stack([a.sub(b).square().sum(), b.square().sum()])
+      .sqrt()
+      .dataSync(),
+  );
   return norm === 0 ? gap : gap / norm;
 };

@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Container, createContainer, type Kind, type Manifest, openRegistry, readManifest, resolveOptions } from '@tweedie/core';
+import {
+  type Container,
+  createContainer,
+  type Kind,
+  type Manifest,
+  openRegistry,
+  readManifest,
+  resolveOptions,
+} from '@tweedie/core';
 import { createFiles } from '@tweedie/files';
 import { afterAll, describe } from 'vitest';
 import { type Check, describeChecks } from './check.ts';
@@ -26,17 +34,28 @@ export type PluginUnderTest = {
 };
 
 /**
- * The plugin whose folder, or one of its parents, holds the file at `url` (a test's `import.meta.url`): the nearest `plugin.json` above it. No
- * registry needs to name it. The other plugins are those of Tweedie, of the working folder's `registry.json` and of the plugin's own.
+ * The plugin whose folder, or one of its parents, holds the file at `url` (a test's `import.meta.url`): the nearest
+ * `plugin.json` above it. No registry needs to name it. The other plugins are those of Tweedie, of the working folder's
+ * `registry.json` and of the plugin's own.
  */
 export function pluginAt(url: string, kind: Kind, filesFolder?: string): PluginUnderTest {
   const folder = folderWithManifest(dirname(fileURLToPath(url)));
-  if (folder === undefined) throw new Error(`there is no plugin.json above ${fileURLToPath(url)}: call the kit from a test inside the plugin's folder.`);
+  if (folder === undefined)
+    throw new Error(
+      `there is no plugin.json above ${fileURLToPath(url)}: call the kit from a test inside the plugin's folder.`,
+    );
   const manifest = readManifest(folder);
   const name = `${manifest.kind}/${manifest.id}`;
-  if (manifest.kind !== kind) throw new Error(`the kit is for plugins of kind ${kind}, and ${join(folder, 'plugin.json')} is the manifest of ${name}.`);
+  if (manifest.kind !== kind)
+    throw new Error(
+      `the kit is for plugins of kind ${kind}, and ${join(folder, 'plugin.json')} is the manifest of ${name}.`,
+    );
   const registry = openRegistry({ folders: [process.cwd(), folder], plugins: [folder] });
-  return { manifest, name, container: createContainer({ registry, files: createFiles(filesFolder ?? folder), warn: () => undefined }) };
+  return {
+    manifest,
+    name,
+    container: createContainer({ registry, files: createFiles(filesFolder ?? folder), warn: () => undefined }),
+  };
 }
 
 const folderWithManifest = (folder: string): string | undefined => {
@@ -46,7 +65,9 @@ const folderWithManifest = (folder: string): string | undefined => {
 
 /** The title of an option set: `defaults`, `preset enhanced`, `scale 0.3, clamp false`. */
 export const titleOf = (options: Options): string =>
-  Object.entries(options).map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ') || 'defaults';
+  Object.entries(options)
+    .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join(', ') || 'defaults';
 
 /** One block of checks: what its title says beside the options, and what the checks get. */
 export type Block<S> = { readonly title: string; readonly make: () => S | Promise<S> };

@@ -34,11 +34,15 @@ export async function mixturePrior(options: {
     imageShape,
     process: noiseProcess(process),
     mixture: () => ({
-      weights: random.uniform('weights', components).map((u) => 0.5 + u).map((w, _, all) => w / all.reduce((a, b) => a + b, 0)),
+      weights: random
+        .uniform('weights', components)
+        .map((u) => 0.5 + u)
+        .map((w, _, all) => w / all.reduce((a, b) => a + b, 0)),
       means: Float64Array.from(random.normal('means', components * d), (value) => value / 2),
       covariance: {
         kind: 'isotropic',
-        variances: typeof variances === 'number' ? new Float64Array(components).fill(variances) : Float64Array.from(variances),
+        variances:
+          typeof variances === 'number' ? new Float64Array(components).fill(variances) : Float64Array.from(variances),
       },
     }),
   });
@@ -49,7 +53,9 @@ export async function mixturePrior(options: {
 /** Problems with images and masks of their own, from uniform random pictures. */
 export const randomProblems = (operator: Operator, imageShape: ImageShape, count: number, sigmaY: number): Problem[] =>
   Array.from({ length: count }, (_, index) => {
-    const x0 = keyedRandom(`picture ${index}`).normal('x0', sizeOf(imageShape)).map((value) => value / 2);
+    const x0 = keyedRandom(`picture ${index}`)
+      .normal('x0', sizeOf(imageShape))
+      .map((value) => value / 2);
     return makeProblem({ name: `picture-${index}`, x0, imageShape, operator, operatorKey: 'test', sigmaY, seed: 0 });
   });
 
@@ -62,8 +68,16 @@ export const bind = async (guidance: Guidance<TensorTree>, setting: Setting): Pr
 });
 
 /** Samples one row per problem; `samples` are the sample numbers, 0 by default. Gives [rows][entries]. */
-export async function sampleRows({ bound, imageShape }: Run, problems: readonly Problem[], samples: readonly number[] = problems.map(() => 0)) {
-  return drawBatch({ bound, imageShape, problems, samples, seed: 0 }, ({ x, failures, cost }) => ({ rows: rowsOf(x), failures, cost }));
+export async function sampleRows(
+  { bound, imageShape }: Run,
+  problems: readonly Problem[],
+  samples: readonly number[] = problems.map(() => 0),
+) {
+  return drawBatch({ bound, imageShape, problems, samples, seed: 0 }, ({ x, failures, cost }) => ({
+    rows: rowsOf(x),
+    failures,
+    cost,
+  }));
 }
 
 /** The largest | a - b | of two tensors, which may broadcast. */

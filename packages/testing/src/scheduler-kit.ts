@@ -7,7 +7,11 @@ import { schedulerLevelChecks } from './scheduler-levels.ts';
 import { schedulerStepChecks } from './scheduler-steps.ts';
 import type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts';
 
-export const schedulerChecks: readonly Check<SchedulerSubject>[] = [...schedulerLevelChecks, ...schedulerStepChecks, ...schedulerLawChecks];
+export const schedulerChecks: readonly Check<SchedulerSubject>[] = [
+  ...schedulerLevelChecks,
+  ...schedulerStepChecks,
+  ...schedulerLawChecks,
+];
 
 /** Tests everything that a scheduler must hold, as the README lists; a plugin's test calls it once. */
 export function describeScheduler(url: string, settings: KitOptions & SchedulerSettings = {}): void {
@@ -20,10 +24,17 @@ export function describeScheduler(url: string, settings: KitOptions & SchedulerS
       processes.map((kind) => ({
         title: `${titleOf(options)}, on a ${kind} process`,
         async make() {
-          const make = (given: object = {}) => container.plugin('scheduler', { id: manifest.id, options: { ...options, ...given } });
+          const make = (given: object = {}) =>
+            container.plugin('scheduler', { id: manifest.id, options: { ...options, ...given } });
           return {
-            name, process: noiseProcess({ kind }), marginalTolerance, lastSigma, ...(order !== undefined && { order }),
-            scheduler: await make(), withSteps: (steps) => make({ steps }), engine: () => compilingEngine(container),
+            name,
+            process: noiseProcess({ kind }),
+            marginalTolerance,
+            lastSigma,
+            ...(order !== undefined && { order }),
+            scheduler: await make(),
+            withSteps: (steps) => make({ steps }),
+            engine: () => compilingEngine(container),
           };
         },
       })),

@@ -17,9 +17,12 @@ export const schedulerLawChecks: readonly Check<SchedulerSubject>[] = [
         const [std, exactStd] = [Math.sqrt(law.variance), Math.sqrt(exact.variance)];
         const shift = Math.abs(law.mean - exact.mean) / exactStd;
         const stretch = Math.abs(std / exactStd - 1);
-        ensure(shift < marginalTolerance && stretch < marginalTolerance, () =>
-          `after step ${index} the law is N(${short(law.mean)}, ${short(std)}^2) and should be N(${short(exact.mean)}, ${short(exactStd)}^2): mean off by ${short(shift)} and standard deviation by ${short(stretch)} of it, ` +
-          `with ${short(marginalTolerance)} allowed. Too much noise is added or removed, or too few steps are tested.`);
+        ensure(
+          shift < marginalTolerance && stretch < marginalTolerance,
+          () =>
+            `after step ${index} the law is N(${short(law.mean)}, ${short(std)}^2) and should be N(${short(exact.mean)}, ${short(exactStd)}^2): mean off by ${short(shift)} and standard deviation by ${short(stretch)} of it, ` +
+            `with ${short(marginalTolerance)} allowed. Too much noise is added or removed, or too few steps are tested.`,
+        );
       });
     },
   },
@@ -27,10 +30,15 @@ export const schedulerLawChecks: readonly Check<SchedulerSubject>[] = [
     name: 'its error has the order claimed',
     applies: ({ order }) => order !== undefined,
     async run({ process, withSteps, order = 0 }) {
-      const errorWith = async (steps: number) => Math.abs(gaussianLaw(await withSteps(steps), process, PRIOR).variance / PRIOR.variance - 1);
+      const errorWith = async (steps: number) =>
+        Math.abs(gaussianLaw(await withSteps(steps), process, PRIOR).variance / PRIOR.variance - 1);
       const [coarse, fine] = [await errorWith(STEPS), await errorWith(2 * STEPS)];
       const measured = Math.log2(coarse / fine);
-      ensure(measured > order - ORDER_SLACK, () => `the error of the variance is ${short(coarse)} with ${STEPS} steps and ${short(fine)} with ${2 * STEPS}: order ${short(measured)}, and ${order} is claimed.`);
+      ensure(
+        measured > order - ORDER_SLACK,
+        () =>
+          `the error of the variance is ${short(coarse)} with ${STEPS} steps and ${short(fine)} with ${2 * STEPS}: order ${short(measured)}, and ${order} is claimed.`,
+      );
     },
   },
 ];

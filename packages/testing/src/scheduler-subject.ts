@@ -3,9 +3,15 @@ import type { Engine, NoiseProcess, Scheduler } from '@tweedie/core';
 export type SchedulerSettings = {
   /** Processes to try, a block each; default: both. */
   readonly processes?: readonly ('vp' | 've')[];
-  /** Largest error of the marginals of a Gaussian prior of standard deviation 0.3, as a share of their standard deviation; default 0.1. */
+  /**
+   * Largest error of the marginals of a Gaussian prior of standard deviation 0.3, as a share of their standard
+   * deviation; default 0.1.
+   */
   readonly marginalTolerance?: number;
-  /** Order of the error in the number of steps: halving the step divides it by 2^order. Needs an option `steps`; default: not checked. */
+  /**
+   * Order of the error in the number of steps: halving the step divides it by 2^order. Needs an option `steps`;
+   * default: not checked.
+   */
   readonly order?: number;
   /** Where the last step ends; default 0. */
   readonly lastSigma?: number;

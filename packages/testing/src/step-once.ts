@@ -20,7 +20,10 @@ export const namedImages =
   (imageShape: ImageShape, rows = 1) =>
   (name: string, scale = 1): Image => {
     const numbers = keyedRandom(name).normal('x', rows * sizeOf(imageShape));
-    return tf.tensor4d(numbers.map((value) => value * scale), [rows, ...imageShape]);
+    return tf.tensor4d(
+      numbers.map((value) => value * scale),
+      [rows, ...imageShape],
+    );
   };
 
 /** What a bound method is given for one step. */
@@ -54,14 +57,23 @@ export async function stepOnce(bound: BoundGuidance, given: StepGiven): Promise<
   const random: StepRandom = { normal: (purpose: string) => noise(purpose), uniform: () => tf.zeros([1]) };
   const xt = given.xt(at);
   const start = await sampler.start?.(problem, at, random);
-  const { state, x0hat, scalars } = await sampler.step(start === undefined ? xt : { ...(start as object), xt }, at, problem, random);
+  const { state, x0hat, scalars } = await sampler.step(
+    start === undefined ? xt : { ...(start as object), xt },
+    at,
+    problem,
+    random,
+  );
   const xNext = (await sampler.result?.(state, problem)) ?? state;
-  if (!isImage(xNext)) throw new Error('the method gives no image: its state has more in it, and there is no `result`.');
+  if (!isImage(xNext))
+    throw new Error('the method gives no image: its state has more in it, and there is no `result`.');
   return { at, xt, xNext, x0hat, scalars, cost: cost() };
 }
 
 /** The mean and the standard deviation, number by number, that a scheduler gives a step with the method's x0hat. */
-export function lawOfStep({ model, scheduler }: Pick<Setting, 'model' | 'scheduler'>, { at, xt, x0hat }: OneStep): { mean: Image; std: Image } {
+export function lawOfStep(
+  { model, scheduler }: Pick<Setting, 'model' | 'scheduler'>,
+  { at, xt, x0hat }: OneStep,
+): { mean: Image; std: Image } {
   const now = traced(at);
   const prediction = model.predict(xt, now.level);
   const { mean, std } = scheduler.transition(xt, { ...prediction, ...(x0hat && { x0hat }) }, now);

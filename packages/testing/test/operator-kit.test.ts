@@ -5,12 +5,24 @@ import { failuresOf, operatorChecks, testContainer } from '../src/index.ts';
 
 const imageShape = [4, 6, 1] as const;
 const container = testContainer();
-const everything: readonly Capability[] = ['operator.linear', 'operator.adjoint', 'operator.pseudoInverse', 'operator.svd', 'operator.reference', 'operator.gradient'];
+const everything: readonly Capability[] = [
+  'operator.linear',
+  'operator.adjoint',
+  'operator.pseudoInverse',
+  'operator.svd',
+  'operator.reference',
+  'operator.gradient',
+];
 
 /** y = g * mean of the two pixels of each pair, with a gain g that is drawn: A A^T = g^2 / 2. */
-const pairs = (change: (operator: Operator<{ readonly gain: Tensor }>) => Partial<Operator<{ readonly gain: Tensor }>> = () => ({})): Operator => {
+const pairs = (
+  change: (operator: Operator<{ readonly gain: Tensor }>) => Partial<Operator<{ readonly gain: Tensor }>> = () => ({}),
+): Operator => {
   const mean = (x: Tensor): Tensor => tf.avgPool(x as Image, [1, 2], [1, 2], 'valid');
-  const half = (x: Tensor): Tensor => tf.sub(x.reshape([-1, 12, 2]).slice([0, 0, 0], [-1, -1, 1]), x.reshape([-1, 12, 2]).slice([0, 0, 1], [-1, -1, 1])).reshape([-1, 12]);
+  const half = (x: Tensor): Tensor =>
+    tf
+      .sub(x.reshape([-1, 12, 2]).slice([0, 0, 0], [-1, -1, 1]), x.reshape([-1, 12, 2]).slice([0, 0, 1], [-1, -1, 1]))
+      .reshape([-1, 12]);
   const spread = (y: Tensor): Image => tf.image.resizeNearestNeighbor(y as Image, [4, 6]);
   const root = Math.SQRT2;
   const shaped = (gain: Tensor): Tensor => gain.reshape([-1, 1, 1, 1]);
@@ -34,16 +46,32 @@ const pairs = (change: (operator: Operator<{ readonly gain: Tensor }>) => Partia
     pseudoInverse: (y, { gain }) => spread(y).div(shaped(gain)),
     solve: (y, ridge, { gain }) => y.div(shaped(gain).square().div(2).add(ridge)),
     svd: form,
-    denoisingReference: (y) => ({ reference: spread(y), mask: tf.ones([1, 1, 1, 1]), entriesPerObserved: tf.ones([y.shape[0] ?? 1]), factor: 2, sharesGradient: false }),
+    denoisingReference: (y) => ({
+      reference: spread(y),
+      mask: tf.ones([1, 1, 1, 1]),
+      entriesPerObserved: tf.ones([y.shape[0] ?? 1]),
+      factor: 2,
+      sharesGradient: false,
+    }),
   };
-  return { ...operator, draw: (random) => tf.tidy(() => operator.draw(random) as { gain: Tensor }), ...change(operator) } as Operator;
+  return {
+    ...operator,
+    draw: (random) => tf.tidy(() => operator.draw(random) as { gain: Tensor }),
+    ...change(operator),
+  } as Operator;
 };
 
 const failing = async (make: () => Operator, provides: readonly Capability[] = everything) => {
   const operator = make();
   return failuresOf(operatorChecks, {
-    name: 'operator/mine', manifest: { provides }, operator, siblings: [operator], imageShape, tolerance: 1e-5,
-    make: async () => make(), engine: () => container.plugin('engine', { id: 'onnxruntime' }),
+    name: 'operator/mine',
+    manifest: { provides },
+    operator,
+    siblings: [operator],
+    imageShape,
+    tolerance: 1e-5,
+    make: async () => make(),
+    engine: () => container.plugin('engine', { id: 'onnxruntime' }),
   });
 };
 
@@ -56,10 +84,16 @@ const GRADIENT = 'the adjoint is the gradient of < A x, v >';
 const SVD = 'A^T = V diag(q) U^T';
 
 /** All checks that must fail, the telling one first, and what that one says. */
-const cases: readonly { readonly fault: string; readonly make: () => Operator; readonly fails: readonly string[]; readonly says: RegExp }[] = [
+const cases: readonly {
+  readonly fault: string;
+  readonly make: () => Operator;
+  readonly fails: readonly string[];
+  readonly says: RegExp;
+}[] = [
   {
     fault: 'an adjoint without its factor',
-    make: () => pairs(({ adjoint }) => ({ adjoint: (v, drawn) => adjoint?.(v, drawn).mul(2) ?? tf.zeros([1, 4, 6, 1]) })),
+    make: () =>
+      pairs(({ adjoint }) => ({ adjoint: (v, drawn) => adjoint?.(v, drawn).mul(2) ?? tf.zeros([1, 4, 6, 1]) })),
     fails: [DOT, GRADIENT, SVD, '(A A^T + ridge I) solve(y) = y'],
     says: /^the adjoint gap .* is 0\.\d+: `adjoint` is not the transpose of `forward`/,
   },
@@ -71,10 +105,19 @@ const cases: readonly { readonly fault: string; readonly make: () => Operator; r
   },
   {
     fault: 'noise in forward',
-    make: () => pairs(({ forward }) => ({ forward: (x, drawn) => forward(x, drawn).add(tf.randomNormal([1, 4, 3, 1]).mul(1e-3)) })),
+    make: () =>
+      pairs(({ forward }) => ({
+        forward: (x, drawn) => forward(x, drawn).add(tf.randomNormal([1, 4, 3, 1]).mul(1e-3)),
+      })),
     fails: [
-      'the same input gives the same bits', 'a row is what it is alone, whatever was drawn for its batch mates', 'compiled it computes what it computes step by step',
-      'A(2 x - 3 z) = 2 A(x) - 3 A(z)', DOT, 'A A^+ A = A and A^+ A A^+ = A^+', '(A A^T + ridge I) solve(y) = y', 'A V = U diag(q)',
+      'the same input gives the same bits',
+      'a row is what it is alone, whatever was drawn for its batch mates',
+      'compiled it computes what it computes step by step',
+      'A(2 x - 3 z) = 2 A(x) - 3 A(z)',
+      DOT,
+      'A A^+ A = A and A^+ A A^+ = A^+',
+      '(A A^T + ridge I) solve(y) = y',
+      'A V = U diag(q)',
     ],
     says: /^forward gives other numbers for the same input/,
   },
@@ -87,7 +130,14 @@ const cases: readonly { readonly fault: string; readonly make: () => Operator; r
   {
     fault: 'the gain of the first row for all',
     make: () => pairs(({ forward }) => ({ forward: (x, { gain }) => forward(x, { gain: gain.slice([0], [1]) }) })),
-    fails: ['a row is what it is alone, whatever was drawn for its batch mates', DOT, GRADIENT, 'A A^+ A = A and A^+ A A^+ = A^+', '(A A^T + ridge I) solve(y) = y', 'A V = U diag(q)'],
+    fails: [
+      'a row is what it is alone, whatever was drawn for its batch mates',
+      DOT,
+      GRADIENT,
+      'A A^+ A = A and A^+ A A^+ = A^+',
+      '(A A^T + ridge I) solve(y) = y',
+      'A V = U diag(q)',
+    ],
     says: /^row 1 of forward moved by [\d.e-]+ \(relative\) when batch mates were added: .*parameters of another row/,
   },
   {
@@ -110,27 +160,38 @@ const cases: readonly { readonly fault: string; readonly make: () => Operator; r
   },
   {
     fault: 'a reference too dark',
-    make: () => pairs(({ adjoint, denoisingReference }) => ({
-      denoisingReference: (y, drawn) => ({ ...(denoisingReference?.(y, drawn) ?? { mask: y, entriesPerObserved: y, factor: 1, sharesGradient: false }), reference: adjoint?.(y, drawn) ?? (y as Image) }),
-    })),
+    make: () =>
+      pairs(({ adjoint, denoisingReference }) => ({
+        denoisingReference: (y, drawn) => ({
+          ...(denoisingReference?.(y, drawn) ?? { mask: y, entriesPerObserved: y, factor: 1, sharesGradient: false }),
+          reference: adjoint?.(y, drawn) ?? (y as Image),
+        }),
+      })),
     fails: ['the denoising reference has unit gain'],
     says: /^an image of ones .* has a reference whose median is 0\.5\d* where/,
   },
   {
     fault: 'a shared gradient that is not',
-    make: () => pairs(({ denoisingReference }) => ({ denoisingReference: (y, drawn) => ({ ...(denoisingReference?.(y, drawn) ?? { reference: y as Image, mask: y, entriesPerObserved: y, factor: 1 }), sharesGradient: true }) })),
+    make: () =>
+      pairs(({ denoisingReference }) => ({
+        denoisingReference: (y, drawn) => ({
+          ...(denoisingReference?.(y, drawn) ?? { reference: y as Image, mask: y, entriesPerObserved: y, factor: 1 }),
+          sharesGradient: true,
+        }),
+      })),
     fails: ['|| y - A(x) ||^2 and || P (reference - x) ||^2 have one gradient where it says `sharesGradient`'],
     says: /^the two sides differ by [\d.]+ \(relative\): DPS-w would fit its weight on another direction/,
   },
   {
     fault: 'singular values without their root',
-    make: () => pairs(({ svd }) => ({
-      svd: (drawn) => {
-        const form = svd?.(drawn);
-        if (form === undefined) throw new Error('no form');
-        return { ...form, singularValues: form.singularValues.square() };
-      },
-    })),
+    make: () =>
+      pairs(({ svd }) => ({
+        svd: (drawn) => {
+          const form = svd?.(drawn);
+          if (form === undefined) throw new Error('no form');
+          return { ...form, singularValues: form.singularValues.square() };
+        },
+      })),
     fails: ['A V = U diag(q)', SVD],
     says: /^measurementToSpectral\(A\(x\)\) differs from q toSpectral\(x\) by 0\.\d+ \(relative\): U, q and V do not belong together/,
   },
@@ -145,21 +206,37 @@ describe('the kit catches', () => {
   });
 
   it('a root of what may be negative, and says what the images are', async () => {
-    const [first] = await failing(() => pairs(({ forward }) => ({ linear: false, forward: (x, drawn) => forward(x, drawn).sqrt() })));
-    expect(first?.message).toMatch(/^forward gives numbers that are not finite. .* standard normal numbers: methods leave the range -1 to 1 too, so clip/);
+    const [first] = await failing(() =>
+      pairs(({ forward }) => ({ linear: false, forward: (x, drawn) => forward(x, drawn).sqrt() })),
+    );
+    expect(first?.message).toMatch(
+      /^forward gives numbers that are not finite. .* standard normal numbers: methods leave the range -1 to 1 too, so clip/,
+    );
   });
 
   it('a capability that the manifest does not name, and one that is not there', async () => {
     const name = 'it provides what its manifest says, and no more';
-    expect(await failing(() => pairs(), everything.filter((each) => each !== 'operator.svd'))).toEqual([
-      { name, message: 'it has operator.svd, which "provides" in its manifest does not name: listings would not show it.' },
+    expect(
+      await failing(
+        () => pairs(),
+        everything.filter((each) => each !== 'operator.svd'),
+      ),
+    ).toEqual([
+      {
+        name,
+        message: 'it has operator.svd, which "provides" in its manifest does not name: listings would not show it.',
+      },
     ]);
     const withoutForm = (): Operator => {
       const { svd: _, ...rest } = pairs();
       return rest;
     };
     expect(await failing(withoutForm)).toEqual([
-      { name, message: 'its manifest provides operator.svd, and no option set of this test has it. Remove it from "provides", or test options that have it.' },
+      {
+        name,
+        message:
+          'its manifest provides operator.svd, and no option set of this test has it. Remove it from "provides", or test options that have it.',
+      },
     ]);
   });
 });

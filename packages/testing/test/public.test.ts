@@ -21,7 +21,10 @@ function reachable(file: string, seen = new Set<string>()): ReadonlySet<string> 
 /** The names that a package index lists; it holds nothing else. */
 const namesOf = (index: string): readonly string[] =>
   [...readFileSync(index, 'utf8').matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, list = '']) =>
-    list.split(',').map((name) => name.replace(/^\s*type /, '').trim()).filter((name) => name !== ''),
+    list
+      .split(',')
+      .map((name) => name.replace(/^\s*type /, '').trim())
+      .filter((name) => name !== ''),
   );
 
 describe('@tweedie/testing', () => {

@@ -26,13 +26,30 @@ describe('families', () => {
   });
 
   it('keep different emoji apart', () => {
-    const codes = ['1F9D1', '1F9D2', '1F9D1-200D-2695-FE0F', '1F9D1-200D-1F393', '1F3C3', '1F1F3-1F1F4', '1F1E9-1F1EA', '1F44D'];
+    const codes = [
+      '1F9D1',
+      '1F9D2',
+      '1F9D1-200D-2695-FE0F',
+      '1F9D1-200D-1F393',
+      '1F3C3',
+      '1F1F3-1F1F4',
+      '1F1E9-1F1EA',
+      '1F44D',
+    ];
     expect(new Set(codes.map(person)).size).toBe(codes.length);
     expect(familyOf({ unified: '1F46B', subcategory: 'family' })).toBe(person('1F46A'));
   });
 
   it('have a split that is fixed', () => {
-    expect(['1F44D', '1F9D1', 'families', '1F1E9-1F1EA', '1F600', '1F601', '1F9D1-200D-2695'].map(splitOf)).toEqual(['train', 'test', 'train', 'train', 'train', 'validation', 'train']);
+    expect(['1F44D', '1F9D1', 'families', '1F1E9-1F1EA', '1F600', '1F601', '1F9D1-200D-2695'].map(splitOf)).toEqual([
+      'train',
+      'test',
+      'train',
+      'train',
+      'train',
+      'validation',
+      'train',
+    ]);
   });
 });
 
@@ -44,7 +61,12 @@ describe('dataset/emoji', () => {
     const sides = new Map(parts.flatMap((part, side) => part.map(({ name }) => [name, splits[side]] as const)));
     expect(sides.size).toBe(3786);
     for (const [name, side] of sides) expect(sides.get(name.replace(/(-1f3f[b-f])+$/, '')), name).toBe(side);
-    for (const [a, b] of [['male-doctor', 'health_worker'], ['man-running', 'runner'], ['prince', 'princess'], ['couplekiss', 'family']] as const) {
+    for (const [a, b] of [
+      ['male-doctor', 'health_worker'],
+      ['man-running', 'runner'],
+      ['prince', 'princess'],
+      ['couplekiss', 'family'],
+    ] as const) {
       expect(sides.get(a), a).toBeDefined();
       expect(sides.get(a), `${a} and ${b}`).toBe(sides.get(b));
     }
@@ -59,16 +81,28 @@ describe('dataset/emoji', () => {
 
   it('keeps its order', async () => {
     const names = (await itemsOf({ split: 'test' })).slice(0, 5).map(({ name }) => name);
-    expect(names).toEqual(['hamster', 'pinched_fingers-1f3fe', 'female_vampire-1f3fe', 'point_down-1f3fc', 'stopwatch']);
+    expect(names).toEqual([
+      'hamster',
+      'pinched_fingers-1f3fe',
+      'female_vampire-1f3fe',
+      'point_down-1f3fc',
+      'stopwatch',
+    ]);
   });
 
   it.each([32, 64] as const)('gives the pictures of the package, %i pixels', async (size) => {
     const pictures = new Map((await itemsOf({ size, split: 'all' })).map(({ name, x0 }) => [name, x0]));
-    for (const [name, file] of [['wave', '1f44b'], ['wave-1f3fd', '1f44b-1f3fd'], ['rose', '1f339'], ['de', '1f1e9-1f1ea']] as const) {
+    for (const [name, file] of [
+      ['wave', '1f44b'],
+      ['wave-1f3fd', '1f44b-1f3fd'],
+      ['rose', '1f339'],
+      ['de', '1f1e9-1f1ea'],
+    ] as const) {
       const url = import.meta.resolve(`emoji-datasource-google/img/google/64/${file}.png`);
       const expected = await context.files.readImage(url, { height: size, width: size, channels: 3 });
       const picture = pictures.get(name) ?? new Float32Array(0);
-      const gap = expected.reduce((sum, value, pixel) => sum + Math.abs(value - (picture[pixel] ?? NaN)), 0) / expected.length;
+      const gap =
+        expected.reduce((sum, value, pixel) => sum + Math.abs(value - (picture[pixel] ?? NaN)), 0) / expected.length;
       // At 64 the sheet holds the same pixels; at 32 the package shrank them with a filter of its own.
       expect(gap, name).toBeLessThan(size === 64 ? 1e-6 : 0.03);
     }
@@ -88,6 +122,8 @@ describe('dataset/emoji', () => {
 
   it('names an image that is not there', async () => {
     const set = await load({ split: 'test' });
-    await expect(set.item(set.size)).rejects.toThrow(`[dataset/emoji] there is no image ${set.size}, the test split has ${set.size}.`);
+    await expect(set.item(set.size)).rejects.toThrow(
+      `[dataset/emoji] there is no image ${set.size}, the test split has ${set.size}.`,
+    );
   });
 });

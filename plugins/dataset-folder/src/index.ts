@@ -8,7 +8,10 @@ export type FolderOptions = {
   readonly height?: number;
   readonly width?: number;
   readonly channels: 1 | 3;
-  /** `centre`: scaled so that the short side fits, then the middle. `random`: a place drawn from seed and name, not scaled. */
+  /**
+   * `centre`: scaled so that the short side fits, then the middle. `random`: a place drawn from seed and name, not
+   * scaled.
+   */
   readonly crop: 'centre' | 'random';
   readonly cropsPerImage?: number;
   readonly seed: number;
@@ -23,18 +26,20 @@ const where = 'dataset/folder';
 const lanes = 4;
 
 /**
- * The PNG, JPEG and WebP files of a folder, in the order of their names. EXIF orientation is applied, what is transparent stands on mid-grey,
- * grey pictures become three equal channels (or colour ones grey, for one channel).
+ * The PNG, JPEG and WebP files of a folder, in the order of their names. EXIF orientation is applied, what is
+ * transparent stands on mid-grey, grey pictures become three equal channels (or colour ones grey, for one channel).
  *
- * Every file is decoded once when the data set is made (some milliseconds each), so that damaged ones are known, all of them, before a run
- * starts: by default they are an error, or they are left out with a warning that names them. With random crops a picture smaller than the crop
- * counts as one. Throws ConfigError too where no picture is left.
+ * Every file is decoded once when the data set is made (some milliseconds each), so that damaged ones are known, all of
+ * them, before a run starts: by default they are an error, or they are left out with a warning that names them. With
+ * random crops a picture smaller than the crop counts as one. Throws ConfigError too where no picture is left.
  */
 export const folder: DatasetFactory<FolderOptions> = async (options, { files, warn }) => {
   const { path, channels, crop, seed, unreadable, recursive, limit = Infinity } = options;
   const { height = options.size, width = options.size } = options;
-  if (height === undefined || width === undefined) throw new ConfigError(where, 'the size of the images is missing.', 'Give size, or height and width.');
-  if (crop === 'centre' && options.cropsPerImage !== undefined) throw new ConfigError(where, 'cropsPerImage belongs to crop random.', 'Set crop: random.');
+  if (height === undefined || width === undefined)
+    throw new ConfigError(where, 'the size of the images is missing.', 'Give size, or height and width.');
+  if (crop === 'centre' && options.cropsPerImage !== undefined)
+    throw new ConfigError(where, 'cropsPerImage belongs to crop random.', 'Set crop: random.');
   const cropsPerImage = options.cropsPerImage ?? 1;
 
   const names = (await pictureNames(path, recursive, files)).slice(0, limit);
@@ -60,7 +65,11 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
   const unusable = names.flatMap((name) => complaints.get(name) ?? []);
   if (unusable.length > 0 && (unreadable === 'error' || good.length === 0)) {
     const remedy = unreadable === 'error' ? 'Repair or remove them, or set unreadable: skip.' : 'Repair them.';
-    throw new ConfigError(where, `${unusable.length} of ${names.length} pictures cannot be used:\n${unusable.map((line) => `  ${line}\n`).join('')}`, remedy);
+    throw new ConfigError(
+      where,
+      `${unusable.length} of ${names.length} pictures cannot be used:\n${unusable.map((line) => `  ${line}\n`).join('')}`,
+      remedy,
+    );
   }
   for (const complaint of unusable) warn(`[${where}] left out: ${complaint}`);
 
@@ -70,7 +79,12 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
     item: async (index) => {
       const copy = index % cropsPerImage;
       const name = Number.isInteger(index) ? good[Math.floor(index / cropsPerImage)] : undefined;
-      if (name === undefined) throw new ConfigError(where, `there is no image ${index}, ${files.resolve(path)} gives ${good.length * cropsPerImage}.`, 'Ask for fewer images or a smaller offset.');
+      if (name === undefined)
+        throw new ConfigError(
+          where,
+          `there is no image ${index}, ${files.resolve(path)} gives ${good.length * cropsPerImage}.`,
+          'Ask for fewer images or a smaller offset.',
+        );
       return { name: cropsPerImage === 1 ? name : `${name}#${copy}`, x0: await read(name, copy) };
     },
   };

@@ -11,4 +11,10 @@ for (const name of ['b', 'a', 'c']) {
   await writeFile(join(folder, `${name}.png`), await encodePng(ramp, [12, 10, 3]));
 }
 
-describeDataset(import.meta.url, { folder, options: [{ path: '.', size: 8 }, { path: '.', size: 4, channels: 1, crop: 'random', cropsPerImage: 3 }] });
+describeDataset(import.meta.url, {
+  folder,
+  options: [
+    { path: '.', size: 8 },
+    { path: '.', size: 4, channels: 1, crop: 'random', cropsPerImage: 3 },
+  ],
+});

@@ -14,7 +14,10 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 /** A grey picture whose value grows from left to right, or from a function. */
 const picture = (height: number, width: number, value = (_row: number, column: number) => column / (width - 1)) =>
-  encodePng(Float32Array.from({ length: height * width }, (_, k) => 2 * value(Math.floor(k / width), k % width) - 1), [height, width, 1]);
+  encodePng(
+    Float32Array.from({ length: height * width }, (_, k) => 2 * value(Math.floor(k / width), k % width) - 1),
+    [height, width, 1],
+  );
 const save = async (name: string, content: Uint8Array | string) => {
   const path = join(base, name);
   await mkdir(join(path, '..'), { recursive: true });
@@ -22,7 +25,11 @@ const save = async (name: string, content: Uint8Array | string) => {
 };
 const defaults = { channels: 3, crop: 'centre', seed: 0, unreadable: 'error', recursive: false } as const;
 type Given = Partial<FolderOptions> & Pick<FolderOptions, 'path'>;
-const load = async (options: Given) => folder({ ...defaults, ...options }, testContext(base, (message) => warnings.push(message)));
+const load = async (options: Given) =>
+  folder(
+    { ...defaults, ...options },
+    testContext(base, (message) => warnings.push(message)),
+  );
 const namesOf = async (options: Given) => {
   const set = await load(options);
   return Promise.all(Array.from({ length: set.size }, async (_, k) => (await set.item(k)).name));
@@ -30,20 +37,36 @@ const namesOf = async (options: Given) => {
 
 describe('dataset/folder', () => {
   it('takes the pictures of a folder by name, and those of its folders if asked', async () => {
-    for (const name of ['b.png', 'a.png', 'C.PNG', '.hidden.png', 'deep/a.png']) await save(`names/${name}`, await picture(4, 4));
+    for (const name of ['b.png', 'a.png', 'C.PNG', '.hidden.png', 'deep/a.png'])
+      await save(`names/${name}`, await picture(4, 4));
     await save('names/notes.txt', 'not a picture');
     expect(await namesOf({ path: 'names', size: 4 })).toEqual(['C.PNG', 'a.png', 'b.png']);
-    expect(await namesOf({ path: join(base, 'names'), size: 4, recursive: true })).toEqual(['C.PNG', 'a.png', 'b.png', 'deep/a.png']);
+    expect(await namesOf({ path: join(base, 'names'), size: 4, recursive: true })).toEqual([
+      'C.PNG',
+      'a.png',
+      'b.png',
+      'deep/a.png',
+    ]);
     expect(await namesOf({ path: 'names', size: 4, limit: 2 })).toEqual(['C.PNG', 'a.png']);
   });
 
   it('visits a folder once, however many links lead to it', async () => {
     for (const name of ['a.png', 'deep/b.png', 'deep/deeper/c.png']) await save(`links/${name}`, await picture(4, 4));
     await save('apart/d.png', await picture(4, 4));
-    for (const [target, link] of [['links', 'links/deep/up'], ['links/deep', 'links/deep/deeper/again'], ['apart', 'links/deep/apart'], ['links/deep', 'apart/back']] as const) {
+    for (const [target, link] of [
+      ['links', 'links/deep/up'],
+      ['links/deep', 'links/deep/deeper/again'],
+      ['apart', 'links/deep/apart'],
+      ['links/deep', 'apart/back'],
+    ] as const) {
       await symlink(join(base, target), join(base, link), 'junction');
     }
-    expect(await namesOf({ path: 'links', size: 4, recursive: true })).toEqual(['a.png', 'deep/apart/d.png', 'deep/b.png', 'deep/deeper/c.png']);
+    expect(await namesOf({ path: 'links', size: 4, recursive: true })).toEqual([
+      'a.png',
+      'deep/apart/d.png',
+      'deep/b.png',
+      'deep/deeper/c.png',
+    ]);
   });
 
   it('gives images in [-1, 1] of the shape asked for', async () => {
@@ -76,11 +99,15 @@ describe('dataset/folder', () => {
       const bytes = [...x0].map((value) => Math.round((value + 1) * 127.5));
       const corner = bytes[0] ?? NaN;
       // Unscaled: the codes of a 4 x 4 block at that corner.
-      expect(bytes).toEqual(Array.from({ length: 16 }, (_, pixel) => corner + Math.floor(pixel / 4) * 16 + (pixel % 4)));
+      expect(bytes).toEqual(
+        Array.from({ length: 16 }, (_, pixel) => corner + Math.floor(pixel / 4) * 16 + (pixel % 4)),
+      );
       corners.add(corner);
     }
     expect(corners.size).toBeGreaterThan(15);
-    const crop = async (index: number, seed: number, limit = 3) => [...(await (await load({ ...options, seed, limit })).item(index)).x0];
+    const crop = async (index: number, seed: number, limit = 3) => [
+      ...(await (await load({ ...options, seed, limit })).item(index)).x0,
+    ];
     const first = [...(await set.item(3)).x0];
     expect(await crop(3, 0, 1)).toEqual(first);
     expect(await crop(3, 1)).not.toEqual(first);
@@ -103,13 +130,17 @@ describe('dataset/folder', () => {
     expect([set.size, (await set.item(0)).name]).toEqual([1, 'good.png']);
     expect(warnings.splice(0)).toEqual([expect.stringContaining('cut.png'), expect.stringContaining('text.jpg')]);
     await rm(join(base, 'damaged/good.png'));
-    await expect(load({ path: 'damaged', size: 8, unreadable: 'skip' })).rejects.toThrow('2 of 2 pictures cannot be used');
+    await expect(load({ path: 'damaged', size: 8, unreadable: 'skip' })).rejects.toThrow(
+      '2 of 2 pictures cannot be used',
+    );
   });
 
   it('counts a picture smaller than a random crop as one that cannot be used', async () => {
     await save('small/small.png', await picture(4, 4));
     await save('small/large.png', await picture(9, 9));
-    await expect(load({ path: 'small', size: 8, crop: 'random' })).rejects.toThrow('the picture is 4 high and 4 wide, wanted 8 by 8.');
+    await expect(load({ path: 'small', size: 8, crop: 'random' })).rejects.toThrow(
+      'the picture is 4 high and 4 wide, wanted 8 by 8.',
+    );
     expect(await namesOf({ path: 'small', size: 8, crop: 'random', unreadable: 'skip' })).toEqual(['large.png']);
   });
 
@@ -121,8 +152,12 @@ describe('dataset/folder', () => {
     );
     await expect(load({ path: 'gone', size: 4 })).rejects.toThrow('does not exist');
     await expect(load({ path: 'file', size: 4 })).rejects.toThrow('is not a folder');
-    await expect(load({ path: 'empty', height: 4 })).rejects.toThrow('[dataset/folder] the size of the images is missing. Give size, or height and width.');
-    await expect(load({ path: 'empty', size: 4, cropsPerImage: 2 })).rejects.toThrow('cropsPerImage belongs to crop random');
+    await expect(load({ path: 'empty', height: 4 })).rejects.toThrow(
+      '[dataset/folder] the size of the images is missing. Give size, or height and width.',
+    );
+    await expect(load({ path: 'empty', size: 4, cropsPerImage: 2 })).rejects.toThrow(
+      'cropsPerImage belongs to crop random',
+    );
     await save('one/a.png', await picture(4, 4));
     await expect((await load({ path: 'one', size: 4 })).item(1)).rejects.toThrow('there is no image 1');
   });

@@ -9,8 +9,9 @@ export interface OnnxRuntimeOptions {
 }
 
 /**
- * The default engine: functions are traced to ONNX graphs and run by ONNX Runtime. What is compiled again with other numeric options
- * takes over the session of the function before it, if that was disposed of; until something else is compiled its memory stays in use.
+ * The default engine: functions are traced to ONNX graphs and run by ONNX Runtime. What is compiled again with other
+ * numeric options takes over the session of the function before it, if that was disposed of; until something else is
+ * compiled its memory stays in use.
  *
  * @throws ConfigError when the device cannot be used on this machine, with what to do about it.
  */
@@ -21,7 +22,8 @@ export const onnxruntime: EngineFactory<OnnxRuntimeOptions> = async ({ threads =
   return {
     id: 'onnxruntime',
     facts: { onnxruntime: version, device, threads },
-    compile: <A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R> => jit(fn, { threads, device, pool }),
+    compile: <A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R> =>
+      jit(fn, { threads, device, pool }),
     dispose: pool.dispose,
   };
 };

@@ -13,12 +13,18 @@ describe('engine/onnxruntime', () => {
 
   it('agrees with the eager engine, gradients and cost included', async () => {
     const fn = (x: Tensor, { a }: { a: Scalar }) => {
-      const { value, gradient } = valueAndGrad((z: Tensor) => [z.mul(a).tanh().square().sum([1]), []], tf.engine().runKernel('TweedieMark', { x }, { kind: 'forward' }) as Tensor);
+      const { value, gradient } = valueAndGrad(
+        (z: Tensor) => [z.mul(a).tanh().square().sum([1]), []],
+        tf.engine().runKernel('TweedieMark', { x }, { kind: 'forward' }) as Tensor,
+      );
       return { value, gradient };
     };
     const engine = await onnxruntime({ device: 'cpu' }, testContext());
     const [compiled, plain] = [engine.compile(fn), eagerEngine().compile(fn)];
-    const x = tf.tensor2d([[0.1, -0.2, 0.3], [1, 2, -3]]);
+    const x = tf.tensor2d([
+      [0.1, -0.2, 0.3],
+      [1, 2, -3],
+    ]);
     const [actual, expected] = [await compiled(x, { a: 0.7 }), await plain(x, { a: 0.7 })];
     for (const key of ['value', 'gradient'] as const) {
       actual[key].dataSync().forEach((n: number, i: number) => expect(n).toBeCloseTo(expected[key].dataSync()[i]!, 6));
@@ -29,9 +35,17 @@ describe('engine/onnxruntime', () => {
 
   it('says what to do where a device cannot be used', async () => {
     // On a machine with the driver and the files it works, and the facts say so.
-    const outcome = await Promise.resolve(onnxruntime({ device: 'cuda' }, testContext())).then((engine) => engine.facts['device'], (error: Error) => error);
+    const outcome = await Promise.resolve(onnxruntime({ device: 'cuda' }, testContext())).then(
+      (engine) => engine.facts['device'],
+      (error: Error) => error,
+    );
     if (outcome === 'cuda') return;
-    expect(outcome).toMatchObject({ name: 'ConfigError', message: expect.stringContaining('[engine/onnxruntime] device cuda cannot be used here') });
-    expect((outcome as unknown as Error).message).toContain('ONNXRUNTIME_NODE_INSTALL=cuda12 npm explore onnxruntime-node -- node script/install.js');
+    expect(outcome).toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringContaining('[engine/onnxruntime] device cuda cannot be used here'),
+    });
+    expect((outcome as unknown as Error).message).toContain(
+      'ONNXRUNTIME_NODE_INSTALL=cuda12 npm explore onnxruntime-node -- node script/install.js',
+    );
   });
 });

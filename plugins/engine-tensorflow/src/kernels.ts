@@ -1,4 +1,7 @@
-/** Makes up for what tfjs-node 4.22 cannot do, so that a function that runs on core's own backend runs here too, or says what stops it. */
+/**
+ * Makes up for what tfjs-node 4.22 cannot do, so that a function that runs on core's own backend runs here too, or says
+ * what stops it.
+ */
 import { MARK, messageOf, registerMark, tf } from '@tweedie/core';
 
 /** The name under which tfjs-node registers itself. */
@@ -7,7 +10,8 @@ export const BACKEND = 'tensorflow';
 type Call = Parameters<tf.KernelFunc>[0];
 type Repair = (call: Call, native: tf.KernelFunc) => ReturnType<tf.KernelFunc>;
 
-const run = (kernel: string, x: tf.TensorInfo | undefined, attrs: tf.NamedAttrMap): tf.TensorInfo => tf.engine().runKernel(kernel, { x: x as tf.Tensor }, attrs) as tf.Tensor;
+const run = (kernel: string, x: tf.TensorInfo | undefined, attrs: tf.NamedAttrMap): tf.TensorInfo =>
+  tf.engine().runKernel(kernel, { x: x as tf.Tensor }, attrs) as tf.Tensor;
 
 /**
  * The padding of a convolution, where it is given in pixels, which tfjs-node refuses; undefined where it needs no
@@ -31,7 +35,15 @@ const readsImage: Repair = (call, native) => {
   const pad = pixels(call);
   if (pad === undefined) return native(call);
   if (keepsSize(call, pad)) return native(withPad(call, 'same'));
-  const x = run('PadV2', call.inputs['x'], { paddings: [[0, 0], [pad, pad], [pad, pad], [0, 0]], constantValue: 0 });
+  const x = run('PadV2', call.inputs['x'], {
+    paddings: [
+      [0, 0],
+      [pad, pad],
+      [pad, pad],
+      [0, 0],
+    ],
+    constantValue: 0,
+  });
   return native({ ...withPad(call, 'valid'), inputs: { ...call.inputs, x } });
 };
 
@@ -43,7 +55,10 @@ const givesImage: Repair = (call, native) => {
   const size = call.attrs?.['inputShape'] as [number, number, number, number];
   const [batch, height, width, channels] = size;
   const { attrs, ...valid } = withPad(call, 'valid');
-  const image = native({ ...valid, attrs: { ...attrs, inputShape: [batch, height + 2 * pad, width + 2 * pad, channels] } });
+  const image = native({
+    ...valid,
+    attrs: { ...attrs, inputShape: [batch, height + 2 * pad, width + 2 * pad, channels] },
+  });
   return run('Slice', image as tf.TensorInfo, { begin: [0, pad, pad, 0], size });
 };
 
@@ -74,18 +89,23 @@ function named(kernelName: string, cause: unknown): Error {
   const text = messageOf(cause);
   if (cause instanceof Error && text.startsWith('[engine/tensorflow]')) return cause;
   const [reason = ''] = text.replace(/^Invalid TF_Status: \d+\s+Message: /, '').split('\n');
-  return new Error(`[engine/tensorflow] operation ${kernelName}: ${reason.replace(/\.?\s*$/, '')}. Run with --engine onnxruntime, or --engine eager.`, { cause });
+  return new Error(
+    `[engine/tensorflow] operation ${kernelName}: ${reason.replace(/\.?\s*$/, '')}. Run with --engine onnxruntime, or --engine eager.`,
+    { cause },
+  );
 }
 
 /**
- * The cpu backend casts int32 and bool to float32 by changing the type's name and leaving the numbers in place. TensorFlow looks at what it
- * was given, so such inputs are cast in earnest.
+ * The cpu backend casts int32 and bool to float32 by changing the type's name and leaving the numbers in place.
+ * TensorFlow looks at what it was given, so such inputs are cast in earnest.
  */
 function inEarnest(inputs: tf.NamedTensorInfoMap): tf.NamedTensorInfoMap {
   const { tensorInfo } = tf.engine().state;
   const casts = Object.entries(inputs).flatMap(([name, x]) => {
     const stored = x && tensorInfo.get(x.dataId)?.dtype;
-    return x === undefined || stored === undefined || stored === x.dtype ? [] : [[name, run('Cast', { ...x, dtype: stored }, { dtype: x.dtype })] as const];
+    return x === undefined || stored === undefined || stored === x.dtype
+      ? []
+      : [[name, run('Cast', { ...x, dtype: stored }, { dtype: x.dtype })] as const];
   });
   if (casts.length === 0) return inputs;
   return Object.assign(Array.isArray(inputs) ? [...inputs] : { ...inputs }, Object.fromEntries(casts));

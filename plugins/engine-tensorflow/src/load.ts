@@ -9,10 +9,14 @@ import { BACKEND, repairBackend } from './kernels.ts';
 const packages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
 const require = createRequire(import.meta.url);
-const refusal = (what: string, remedy: string, cause?: unknown): ConfigError => new ConfigError('engine/tensorflow', what, remedy, { cause });
+const refusal = (what: string, remedy: string, cause?: unknown): ConfigError =>
+  new ConfigError('engine/tensorflow', what, remedy, { cause });
 
 /** The backend of tfjs-node, with what it has beside the members that TensorFlow.js declares. */
-type NativeBackend = tf.KernelBackend & { readonly binding: { readonly TF_Version: string }; readonly isUsingGpuDevice: boolean };
+type NativeBackend = tf.KernelBackend & {
+  readonly binding: { readonly TF_Version: string };
+  readonly isUsingGpuDevice: boolean;
+};
 
 let loading: Promise<Engine['facts']> | undefined;
 /** The facts of the engine. The native library is loaded at the first call, once for the process. */
@@ -33,7 +37,11 @@ async function load(): Promise<Engine['facts']> {
   try {
     require(name);
   } catch (cause) {
-    throw refusal(`${name} ${version} is installed, but its native library does not load: ${firstLine(messageOf(cause))}.`, `Install it again. ${howToInstall()}`, cause);
+    throw refusal(
+      `${name} ${version} is installed, but its native library does not load: ${firstLine(messageOf(cause))}.`,
+      `Install it again. ${howToInstall()}`,
+      cause,
+    );
   } finally {
     // The library makes itself the active backend, which only compiled functions shall use, and registers the gradients
     // that core has corrected anew.
@@ -42,7 +50,11 @@ async function load(): Promise<Engine['facts']> {
   }
   repairBackend();
   const backend = tf.findBackend(BACKEND) as NativeBackend;
-  return { [name.slice('@tensorflow/'.length)]: version, tensorflow: backend.binding.TF_Version, device: backend.isUsingGpuDevice ? 'gpu' : 'cpu' };
+  return {
+    [name.slice('@tensorflow/'.length)]: version,
+    tensorflow: backend.binding.TF_Version,
+    device: backend.isUsingGpuDevice ? 'gpu' : 'cpu',
+  };
 }
 
 function installed(): { readonly name: string; readonly manifest: string } {

@@ -64,7 +64,10 @@ const conventions: Record<DapsOptions['variant'], Convention> = {
   },
 };
 
-/** Steps of a chain in one compiled call: what calls cost is then small beside the arithmetic, and compiling takes no longer than a second. */
+/**
+ * Steps of a chain in one compiled call: what calls cost is then small beside the arithmetic, and compiling takes no
+ * longer than a second.
+ */
 const STEPS_PER_CALL = 10;
 
 /** The state of a chain; `velocity` moves with HMC only and is 0 otherwise. */
@@ -82,7 +85,10 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
   }),
   hmc({ x, velocity: before }, { noise }, target) {
     const { eta, momentum } = target;
-    const velocity = before.mul(momentum).add(downhill(x, target).mul(eta.sqrt())).add(noise.mul(tf.sub(1, momentum).mul(2).sqrt()));
+    const velocity = before
+      .mul(momentum)
+      .add(downhill(x, target).mul(eta.sqrt()))
+      .add(noise.mul(tf.sub(1, momentum).mul(2).sqrt()));
     return { x: x.add(velocity.mul(eta.sqrt())), velocity };
   },
   mh({ x, velocity }, { noise, uniform }, { energy, eta }) {
@@ -122,7 +128,17 @@ const moves: Record<DapsOptions['sampler'], (chain: Chain, draws: Draws, target:
  * Zhang et al. 2025, arXiv:2407.01521, Algorithm 1. A chain that leaves the numbers fails its sample, where the
  * released code returns a black image.
  */
-export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, sampler, mcmcSteps, lr, lrMinRatio, tau, momentum }) => {
+export const daps: GuidanceFactory<DapsOptions> = ({
+  variant,
+  levels,
+  odeSteps,
+  sampler,
+  mcmcSteps,
+  lr,
+  lrMinRatio,
+  tau,
+  momentum,
+}) => {
   const { force, annealing, ode, decay } = conventions[variant];
   const factor = sampler === 'mh' ? 1 : force;
   const numbersOf = ({ index, level: { sigma } }: Step, { sigmaY }: Measured) => {
@@ -133,8 +149,17 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
   };
   return {
     levels: (process) =>
-      levelsThrough(process, annealing(levels)).map(({ index, level, next }) => ({ index, level, next, scoreWeight: (next.signal * level.noise ** 2) / level.signal, coefficients: {} })),
-    refuses: (_, sigmaY) => (tau === undefined && sigmaY === 0 ? 'tau is sigmaY by default, and sigmaY is 0; give tau, for instance 0.01' : undefined),
+      levelsThrough(process, annealing(levels)).map(({ index, level, next }) => ({
+        index,
+        level,
+        next,
+        scoreWeight: (next.signal * level.noise ** 2) / level.signal,
+        coefficients: {},
+      })),
+    refuses: (_, sigmaY) =>
+      tau === undefined && sigmaY === 0
+        ? 'tau is sigmaY by default, and sigmaY is 0; give tau, for instance 0.01'
+        : undefined,
     cost: () => ({ forwards: levels * odeSteps, vjps: 0 }),
 
     bind({ engine, model, operator }) {
@@ -142,24 +167,36 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
        * One Euler step in sigma, in the units of the process: the predicted image under less of the predicted
        * noise.
        */
-      const flow = engine.compile((xt: Image, level: LevelTensors, next: { readonly signal: Scalar; readonly noise: Scalar }) => {
-        const { x0hat, epsilon } = model.predict(xt, level);
-        return x0hat.mul(next.signal).add(epsilon.mul(next.noise));
-      });
+      const flow = engine.compile(
+        (xt: Image, level: LevelTensors, next: { readonly signal: Scalar; readonly noise: Scalar }) => {
+          const { x0hat, epsilon } = model.predict(xt, level);
+          return x0hat.mul(next.signal).add(epsilon.mul(next.noise));
+        },
+      );
       const move = engine.compile(
-        (start: Chain, x0hat: Image, { y, drawn }: MeasuredTensors, numbers: { sigma: Scalar; tau: Scalar; eta: Scalar; momentum: Scalar }, draws: readonly Draws[]) => {
+        (
+          start: Chain,
+          x0hat: Image,
+          { y, drawn }: MeasuredTensors,
+          numbers: { sigma: Scalar; tau: Scalar; eta: Scalar; momentum: Scalar },
+          draws: readonly Draws[],
+        ) => {
           const { sigma, tau, eta, momentum } = numbers;
           const weight = tau.square().mul(2).reciprocal().mul(factor);
           const energy = (x: Image) =>
-            sampleSum(y.sub(operator.forward(x, drawn)).square()).mul(weight).add(sampleSum(x.sub(x0hat).square()).div(sigma.square().mul(2)));
+            sampleSum(y.sub(operator.forward(x, drawn)).square())
+              .mul(weight)
+              .add(sampleSum(x.sub(x0hat).square()).div(sigma.square().mul(2)));
           return draws.reduce((chain, each) => moves[sampler](chain, each, { energy, eta, momentum }), start);
         },
       );
-      const renoise = engine.compile((x: Image, x0hat: Image, next: LevelTensors, { y, drawn }: MeasuredTensors, noise: Image) => ({
-        state: x.mul(next.signal).add(noise.mul(next.noise)),
-        x0hat,
-        scalars: { residualNorm: sampleNorm(y.sub(operator.forward(x0hat, drawn))) },
-      }));
+      const renoise = engine.compile(
+        (x: Image, x0hat: Image, next: LevelTensors, { y, drawn }: MeasuredTensors, noise: Image) => ({
+          state: x.mul(next.signal).add(noise.mul(next.noise)),
+          x0hat,
+          scalars: { residualNorm: sampleNorm(y.sub(operator.forward(x0hat, drawn))) },
+        }),
+      );
 
       return {
         async step(xt, step, problem, random) {
@@ -170,17 +207,27 @@ export const daps: GuidanceFactory<DapsOptions> = ({ variant, levels, odeSteps, 
           for (const [i, level] of path.slice(0, -1).entries()) {
             const next = path[i + 1] ?? level;
             // The state at the end of the path is taken for the image, so that signal is 1 there.
-            x0hat = await flow(x0hat, level, i === odeSteps - 1 ? { signal: 1, noise: next.sigma } : { signal: next.signal, noise: next.noise });
+            x0hat = await flow(
+              x0hat,
+              level,
+              i === odeSteps - 1 ? { signal: 1, noise: next.sigma } : { signal: next.signal, noise: next.noise },
+            );
           }
           // The velocity is a tensor in any case: a number would be another signature, and the first call of a level
           // another compilation.
           let chain: Chain = { x: x0hat, velocity: sampler === 'hmc' ? draw('velocity') : tf.scalar(0) };
-          // Each call's noise lies in the memory of the call before: fresh memory for all of a level costs more than the arithmetic.
+          // Each call's noise lies in the memory of the call before: fresh memory for all of a level costs more than
+          // the arithmetic.
           let noises: Image[] = [];
           for (let done = 0; done < mcmcSteps; done += STEPS_PER_CALL) {
             const used = noises;
-            noises = Array.from({ length: Math.min(STEPS_PER_CALL, mcmcSteps - done) }, (_, i) => draw(`mcmc ${done + i}`, used[i]));
-            const draws = noises.map((noise, i) => ({ noise, uniform: sampler === 'mh' ? random.uniform(`accept ${done + i}`, [xt.shape[0]]) : 0 }));
+            noises = Array.from({ length: Math.min(STEPS_PER_CALL, mcmcSteps - done) }, (_, i) =>
+              draw(`mcmc ${done + i}`, used[i]),
+            );
+            const draws = noises.map((noise, i) => ({
+              noise,
+              uniform: sampler === 'mh' ? random.uniform(`accept ${done + i}`, [xt.shape[0]]) : 0,
+            }));
             const before = chain;
             chain = await move(before, x0hat, problem, numbers, draws);
             if (done > 0) disposeTree(before);

@@ -1,8 +1,16 @@
 /**
- * With a Gaussian prior and A = I every step of DAPS is affine: its law is known without sampling, a mean and a variance per pixel, computed here in
- * float64 from the formulas of the method alone.
+ * With a Gaussian prior and A = I every step of DAPS is affine: its law is known without sampling, a mean and a
+ * variance per pixel, computed here in float64 from the formulas of the method alone.
  */
-import { eagerEngine, type GaussianMixture, keyedRandom, mixtureModel, noiseProcess, type ProcessOptions, type ScoreModel } from '@tweedie/core';
+import {
+  eagerEngine,
+  type GaussianMixture,
+  keyedRandom,
+  mixtureModel,
+  noiseProcess,
+  type ProcessOptions,
+  type ScoreModel,
+} from '@tweedie/core';
 import { bind, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -17,18 +25,43 @@ const sigmaY = 0.1;
 const problem = randomProblems(operator, imageShape, 1, sigmaY)[0]!;
 const y = problem.y.dataSync();
 
-type Settings = { variant: 'legacy' | 'main'; sampler: 'langevin' | 'hmc'; levels: number; odeSteps: number; mcmcSteps: number; lr?: number; tau: number; momentum: number };
-const defaults: Settings = { variant: 'legacy', sampler: 'langevin', levels: 200, odeSteps: 5, mcmcSteps: 100, tau: sigmaY, momentum: 0.8 };
+type Settings = {
+  variant: 'legacy' | 'main';
+  sampler: 'langevin' | 'hmc';
+  levels: number;
+  odeSteps: number;
+  mcmcSteps: number;
+  lr?: number;
+  tau: number;
+  momentum: number;
+};
+const defaults: Settings = {
+  variant: 'legacy',
+  sampler: 'langevin',
+  levels: 200,
+  odeSteps: 5,
+  mcmcSteps: 100,
+  tau: sigmaY,
+  momentum: 0.8,
+};
 
 async function gaussian(process?: Partial<ProcessOptions>): Promise<ScoreModel> {
-  const mixture: GaussianMixture = { weights: Float64Array.of(1), means: mean, covariance: { kind: 'isotropic', variances: Float64Array.of(variance) } };
+  const mixture: GaussianMixture = {
+    weights: Float64Array.of(1),
+    means: mean,
+    covariance: { kind: 'isotropic', variances: Float64Array.of(variance) },
+  };
   const model = mixtureModel({ imageShape, process: noiseProcess(process), mixture: () => mixture });
   await model.load?.();
   return model;
 }
 const method = (options: object) => container.plugin('guidance', { id: 'daps', options: { ...options } });
 
-const spaced = (from: number, to: number, count: number) => Array.from({ length: count }, (_, i) => (from ** (1 / 7) + (i / (count - 1)) * (to ** (1 / 7) - from ** (1 / 7))) ** 7);
+const spaced = (from: number, to: number, count: number) =>
+  Array.from(
+    { length: count },
+    (_, i) => (from ** (1 / 7) + (i / (count - 1)) * (to ** (1 / 7) - from ** (1 / 7))) ** 7,
+  );
 
 /** The result is `onMean` mean + `onY` y + Gaussian noise of variance `spread`. */
 function law({ variant, sampler, levels, odeSteps, mcmcSteps, lr, tau, momentum }: Settings) {
@@ -41,8 +74,11 @@ function law({ variant, sampler, levels, odeSteps, mcmcSteps, lr, tau, momentum 
     const path = main ? spaced(sigma, 0.01, odeSteps + 1) : [...spaced(sigma, 0.01, odeSteps), 0];
     let gain = 1;
     for (let i = 0; i < odeSteps; i++) gain *= 1 + ((path[i + 1]! - path[i]!) * path[i]!) / (variance + path[i]! ** 2);
-    // x0hat - mean, in units of mean, y and its variance; then (x, velocity) as a * (x0hat - mean) + b * (y - mean) + noise of covariance c.
-    const eta = (lr ?? (sigma * tau) ** 2 / ((main ? 2 : 1) * sigma ** 2 + tau ** 2)) * (1 - (0.99 * k) / (main ? levels + 1 : levels));
+    // x0hat - mean, in units of mean, y and its variance; then (x, velocity) as a * (x0hat - mean) + b * (y - mean) +
+    // noise of covariance c.
+    const eta =
+      (lr ?? (sigma * tau) ** 2 / ((main ? 2 : 1) * sigma ** 2 + tau ** 2)) *
+      (1 - (0.99 * k) / (main ? levels + 1 : levels));
     const [prior, data] = [1 / sigma ** 2, (main ? 2 : 1) / tau ** 2];
     let [ax, av, bx, bv, cxx, cxv, cvv] = [1, 0, 0, 0, 0, 0, sampler === 'hmc' ? 1 : 0];
     for (let i = 0; i < mcmcSteps; i++) {
@@ -54,7 +90,10 @@ function law({ variant, sampler, levels, odeSteps, mcmcSteps, lr, tau, momentum 
       const root = Math.sqrt(eta);
       const pull = -root * (prior + data);
       [av, bv] = [momentum * av + pull * ax + root * prior, momentum * bv + pull * bx + root * data];
-      [cxv, cvv] = [momentum * cxv + pull * cxx, momentum ** 2 * cvv + 2 * momentum * pull * cxv + pull ** 2 * cxx + 2 * (1 - momentum)];
+      [cxv, cvv] = [
+        momentum * cxv + pull * cxx,
+        momentum ** 2 * cvv + 2 * momentum * pull * cxv + pull ** 2 * cxx + 2 * (1 - momentum),
+      ];
       [ax, bx] = [ax + root * av, bx + root * bv];
       [cxx, cxv] = [cxx + 2 * root * cxv + eta * cvv, cxv + root * cvv];
     }
@@ -67,22 +106,41 @@ function law({ variant, sampler, levels, odeSteps, mcmcSteps, lr, tau, momentum 
 /** Mean and variance of (x - expectation) / standard deviation over all pixels of many samples. */
 async function standardised(settings: Settings, truth: ReturnType<typeof law>, model: ScoreModel) {
   const run = await bind(await method(settings), { engine: eagerEngine(), model, operator, scheduler });
-  const { rows } = await sampleRows(run, new Array(100).fill(problem), Array.from({ length: 100 }, (_, sample) => sample));
-  const values = rows.flatMap((row) => Array.from(row, (x, i) => (x - truth.onMean * mean[i]! - truth.onY * y[i]!) / Math.sqrt(truth.spread)));
+  const { rows } = await sampleRows(
+    run,
+    new Array(100).fill(problem),
+    Array.from({ length: 100 }, (_, sample) => sample),
+  );
+  const values = rows.flatMap((row) =>
+    Array.from(row, (x, i) => (x - truth.onMean * mean[i]! - truth.onY * y[i]!) / Math.sqrt(truth.spread)),
+  );
   const average = values.reduce((a, b) => a + b, 0) / values.length;
-  return { average, variance: values.reduce((a, b) => a + (b - average) ** 2, 0) / (values.length - 1), count: values.length };
+  return {
+    average,
+    variance: values.reduce((a, b) => a + (b - average) ** 2, 0) / (values.length - 1),
+    count: values.length,
+  };
 }
 
 const short = { ...defaults, levels: 12, mcmcSteps: 8, odeSteps: 4 };
-const settings: readonly Settings[] = [short, { ...short, variant: 'main' }, { ...short, sampler: 'hmc', lr: 1e-3, momentum: 0.5 }, { ...short, variant: 'main', sampler: 'hmc', lr: 5e-4, tau: 0.05 }, { ...short, levels: 4, sampler: 'hmc', mcmcSteps: 23, momentum: 0.95 }];
+const settings: readonly Settings[] = [
+  short,
+  { ...short, variant: 'main' },
+  { ...short, sampler: 'hmc', lr: 1e-3, momentum: 0.5 },
+  { ...short, variant: 'main', sampler: 'hmc', lr: 5e-4, tau: 0.05 },
+  { ...short, levels: 4, sampler: 'hmc', mcmcSteps: 23, momentum: 0.95 },
+];
 
 describe.each([{ kind: 'vp' }, { kind: 've' }] as const)('on a Gaussian prior, %o', async (process) => {
   const model = await gaussian(process);
-  it.each(process.kind === 'vp' ? settings : settings.slice(0, 1))('%o: samples have the law that the formulas give', async (one) => {
-    const { average, variance: scatter, count } = await standardised(one, law(one), model);
-    expect(Math.abs(average)).toBeLessThan(4 / Math.sqrt(count));
-    expect(Math.abs(scatter - 1)).toBeLessThan(4 * Math.sqrt(2 / count));
-  });
+  it.each(process.kind === 'vp' ? settings : settings.slice(0, 1))(
+    '%o: samples have the law that the formulas give',
+    async (one) => {
+      const { average, variance: scatter, count } = await standardised(one, law(one), model);
+      expect(Math.abs(average)).toBeLessThan(4 / Math.sqrt(count));
+      expect(Math.abs(scatter - 1)).toBeLessThan(4 * Math.sqrt(2 / count));
+    },
+  );
 
   it('and not that of the other variant', async () => {
     const { variance: scatter, count } = await standardised(short, law({ ...short, variant: 'main' }), model);
@@ -107,12 +165,12 @@ describe('that law, at published sizes, against the posterior for noise tau', ()
     expect(spread / law(defaults).spread).toBeCloseTo(0.485, 2);
   });
 
-  it("the published lr is for the published tau: kept for tau = 0.1 it hardly looks at y", () => {
+  it('the published lr is for the published tau: kept for tau = 0.1 it hardly looks at y', () => {
     expect(law({ ...defaults, lr: 1e-4 }).onY / weight).toBeLessThan(0.5);
     expect(law({ ...defaults, lr: 1e-4, tau: 0.01 }).onY).toBeGreaterThan(0.99);
   });
 
-  it('without data the mean is the prior\'s; the variance too, but for what the chain adds', () => {
+  it("without data the mean is the prior's; the variance too, but for what the chain adds", () => {
     const still = law({ ...defaults, tau: 1e6, lr: 1e-12, odeSteps: 400 });
     expect(still.onMean).toBeCloseTo(1, 8);
     expect(Math.abs(still.spread / variance - 1)).toBeLessThan(0.01);
@@ -127,7 +185,10 @@ describe('guidance/daps', async () => {
   const sample = async (options: object, measured = problem, map = operator) => {
     const guidance = await method({ levels: 12, mcmcSteps: 10, ...options });
     const run = await bind(guidance, { engine: eagerEngine(), model, operator: map, scheduler });
-    return { ...(await sampleRows(run, [measured, measured], [0, 1])), claimed: guidance.cost!({ model, operator: map, scheduler }, run.bound.steps, sigmaY) };
+    return {
+      ...(await sampleRows(run, [measured, measured], [0, 1])),
+      claimed: guidance.cost!({ model, operator: map, scheduler }, run.bound.steps, sigmaY),
+    };
   };
 
   it('Metropolis-Hastings moves towards y, without a gradient of the operator', async () => {
@@ -145,7 +206,12 @@ describe('guidance/daps', async () => {
   });
 
   it.each(['langevin', 'hmc', 'mh'])('compiles the chain of %s once', async (sampler) => {
-    const run = await bind(await method({ sampler, levels: 2, mcmcSteps: 20 }), { engine: eagerEngine(), model: await gaussian(), operator, scheduler });
+    const run = await bind(await method({ sampler, levels: 2, mcmcSteps: 20 }), {
+      engine: eagerEngine(),
+      model: await gaussian(),
+      operator,
+      scheduler,
+    });
     await sampleRows(run, [problem]);
     // The flow, ten steps of the chain, and new noise.
     expect(run.bound.compilations()).toBe(3);
@@ -160,14 +226,25 @@ describe('guidance/daps', async () => {
   it.each(['legacy', 'main'])('the default step of %s is stable for singular values above 1 too', async (variant) => {
     const shape = [4, 3, 3] as const;
     const grey = await container.plugin('operator', { id: 'colorize' }, { imageShape: shape });
-    const run = await bind(await method({ variant, levels: 4, mcmcSteps: 40 }), { engine: eagerEngine(), model: { ...model, imageShape: shape }, operator: grey, scheduler });
+    const run = await bind(await method({ variant, levels: 4, mcmcSteps: 40 }), {
+      engine: eagerEngine(),
+      model: { ...model, imageShape: shape },
+      operator: grey,
+      scheduler,
+    });
     expect((await sampleRows(run, randomProblems(grey, shape, 1, sigmaY))).failures).toEqual([undefined]);
   });
 
   it('sigmaY 0 needs a tau', async () => {
     const exact = { ...problem, sigmaY: 0 };
-    const refusals = async (options: object) => [0, sigmaY].map(async (noise) => (await method(options)).refuses?.({ model: await gaussian(), operator, scheduler }, noise));
-    expect(await Promise.all(await refusals({}))).toEqual(['tau is sigmaY by default, and sigmaY is 0; give tau, for instance 0.01', undefined]);
+    const refusals = async (options: object) =>
+      [0, sigmaY].map(async (noise) =>
+        (await method(options)).refuses?.({ model: await gaussian(), operator, scheduler }, noise),
+      );
+    expect(await Promise.all(await refusals({}))).toEqual([
+      'tau is sigmaY by default, and sigmaY is 0; give tau, for instance 0.01',
+      undefined,
+    ]);
     expect(await Promise.all(await refusals({ tau: 0.1 }))).toEqual([undefined, undefined]);
     expect((await sample({ tau: 0.1 }, exact)).failures).toEqual([undefined, undefined]);
   });

@@ -1,14 +1,33 @@
 import { eagerEngine } from '@tweedie/core';
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
+import {
+  bindings,
+  fixtureReport,
+  largestDifference,
+  methodWorld,
+  readFixtureJson,
+  stepsOfSchedule,
+  storedRandom,
+} from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dmap, type DmapOptions } from '../src/index.ts';
 
-type Case = { id: string; time: string; problem: string; variant: DmapOptions['form']; scale: number; K: number; residualNorms?: number[]; candidateT?: number; outputs: string[] };
+type Case = {
+  id: string;
+  time: string;
+  problem: string;
+  variant: DmapOptions['form'];
+  scale: number;
+  K: number;
+  residualNorms?: number[];
+  candidateT?: number;
+  outputs: string[];
+};
 
 const { cases, tensors } = readFixtureJson<{ cases: Case[]; tensors: string }>('methods', 'dmap.json');
 const report = fixtureReport('methods', 'dmap');
 const world = methodWorld();
-// Plain TensorFlow.js: its rounding is what the tolerances were measured for. That engines agree with it is tested for every method.
+// Plain TensorFlow.js: its rounding is what the tolerances were measured for. That engines agree with it is tested for
+// every method.
 const bind = bindings(eagerEngine());
 
 for (const one of cases) {
@@ -19,7 +38,7 @@ for (const one of cases) {
     /** xNext after so many inner steps is the candidate of the next one. */
     const after = async (inner: number) => {
       const { sampler, steps } = await bind([operator, schedule, one.variant, one.scale, inner].join(), async () => ({
-        guidance: (await dmap({ scale: one.scale, inner, form: one.variant, clamp: true }, world.context)),
+        guidance: await dmap({ scale: one.scale, inner, form: one.variant, clamp: true }, world.context),
         model: await world.model(),
         operator: world.operator(operator),
         scheduler: await world.scheduler('ddpm', { variance: 'learned-range', steps: stepsOfSchedule(schedule) }),

@@ -1,12 +1,22 @@
 import { eagerEngine, type Image, type Level, type Scheduler, type ScoreModel } from '@tweedie/core';
-import { bind, lawOfStep, mixturePrior, namedImages, randomProblems, sampleRows, stepOnce, testContainer } from '@tweedie/testing';
+import {
+  bind,
+  lawOfStep,
+  mixturePrior,
+  namedImages,
+  randomProblems,
+  sampleRows,
+  stepOnce,
+  testContainer,
+} from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
 const container = testContainer();
 const operator = await container.plugin('operator', { id: 'identity' }, { imageShape });
 const smooth = await mixturePrior({ imageShape, components: 5, variances: 0.1 });
-const schedulerOf = (id: string, options: object): Promise<Scheduler> => container.plugin('scheduler', { id, options: { ...options } });
+const schedulerOf = (id: string, options: object): Promise<Scheduler> =>
+  container.plugin('scheduler', { id, options: { ...options } });
 const learned = await schedulerOf('ddpm', { steps: 100, variance: 'learned-range' });
 
 const image = namedImages(imageShape, 2);
@@ -32,10 +42,13 @@ async function step(options: object, index = 40) {
 const lengths = (x: Image) => [...x.square().sum([1, 2, 3]).sqrt().dataSync()];
 
 describe('guidance/dmap', () => {
-  it.each([{ scale: 0 }, {}, { scale: 100, inner: 1 }, { form: 'squared', scale: 2 }])('%o: each sample is as far from the mean as the noise of the step is long', async (options) => {
-    const { xNext, mean, std } = await step(options);
-    lengths(xNext.sub(mean)).forEach((length, row) => expect(length / lengths(std)[row]!).toBeCloseTo(1, 5));
-  });
+  it.each([{ scale: 0 }, {}, { scale: 100, inner: 1 }, { form: 'squared', scale: 2 }])(
+    '%o: each sample is as far from the mean as the noise of the step is long',
+    async (options) => {
+      const { xNext, mean, std } = await step(options);
+      lengths(xNext.sub(mean)).forEach((length, row) => expect(length / lengths(std)[row]!).toBeCloseTo(1, 5));
+    },
+  );
 
   it('asks the network at xt once, then at the candidates, one level on', async () => {
     const { levels, at, cost } = await step({ inner: 4 });
@@ -46,7 +59,8 @@ describe('guidance/dmap', () => {
 
   it('the misfit of the candidates falls from one inner step to the next', async () => {
     const norms = [];
-    for (const inner of [1, 2, 3, 4]) norms.push((await step({ inner, scale: 0.05 })).scalars!['residualNorm']!.dataSync()[0]!);
+    for (const inner of [1, 2, 3, 4])
+      norms.push((await step({ inner, scale: 0.05 })).scalars!['residualNorm']!.dataSync()[0]!);
     expect(norms).toEqual(norms.toSorted((a, b) => b - a));
     expect(norms[3]).toBeLessThan(norms[0]! - 1e-3);
   });
@@ -67,7 +81,9 @@ describe('guidance/dmap', () => {
 
   it('refuses a deterministic scheduler', async () => {
     const guidance = await container.plugin('guidance', { id: 'dmap' });
-    expect(guidance.refuses!({ model: smooth, operator, scheduler: await schedulerOf('ddim', { steps: 20, eta: 0 }) }, 0.1)).toBe(
+    expect(
+      guidance.refuses!({ model: smooth, operator, scheduler: await schedulerOf('ddim', { steps: 20, eta: 0 }) }, 0.1),
+    ).toBe(
       "it moves within the noise of the scheduler's steps, and they have none; use ddpm, or ddim with eta above 0",
     );
   });
@@ -78,6 +94,9 @@ describe('guidance/dmap', () => {
     const run = await bind(guidance, { engine: eagerEngine(), model: smooth, operator, scheduler });
     const { cost } = await sampleRows(run, randomProblems(operator, imageShape, 2, 0.1));
     expect([cost.forwards, cost.vjps]).toEqual([2 * (20 + 19 * inner), 2 * 19 * inner]);
-    expect(guidance.cost!({ model: smooth, operator, scheduler }, run.bound.steps, 0.1)).toEqual({ forwards: 20 + 19 * inner, vjps: 19 * inner });
+    expect(guidance.cost!({ model: smooth, operator, scheduler }, run.bound.steps, 0.1)).toEqual({
+      forwards: 20 + 19 * inner,
+      vjps: 19 * inner,
+    });
   });
 });

@@ -46,7 +46,13 @@ export interface DpsWOptions {
 type State = { readonly xt: Image; readonly cached: Image };
 
 /** What yRef holds where the mask hides it. */
-type Known = { readonly x0hat: Image; readonly reference: Image; readonly state: Image; readonly noise: Image; readonly combined: LevelTensors };
+type Known = {
+  readonly x0hat: Image;
+  readonly reference: Image;
+  readonly state: Image;
+  readonly noise: Image;
+  readonly combined: LevelTensors;
+};
 const fills: Record<DpsWOptions['hidden'], (known: Known) => Image> = {
   x0hat: ({ x0hat }) => x0hat,
   'x0hat-noise': ({ x0hat, noise, combined }) => x0hat.add(noise.mul(combined.sigma)),
@@ -64,27 +70,41 @@ const taskOf = (operator: Operator, y: Tensor, drawn: MeasuredTensors['drawn']):
 /** What one problem tells of all: whether its mask hides entries, and how many gradients a step takes. */
 const traitsOf = (operator: Operator) =>
   tf.tidy(() => {
-    const { mask, sharesGradient } = taskOf(operator, tf.zeros([1, ...operator.measurementShape]), stackTrees([operator.draw(keyedRandom('dps-w'))]));
+    const { mask, sharesGradient } = taskOf(
+      operator,
+      tf.zeros([1, ...operator.measurementShape]),
+      stackTrees([operator.draw(keyedRandom('dps-w'))]),
+    );
     return { hides: mask.min().dataSync()[0] !== 1, gradients: sharesGradient ? 1 : 2 };
   });
 
 /**
- * DPS-w: DPS whose weight is the one that makes its direction best match, in least squares, the exact likelihood score of a reference
- * denoising problem at the same xt.
+ * DPS-w: DPS whose weight is the one that makes its direction best match, in least squares, the exact likelihood score
+ * of a reference denoising problem at the same xt.
  *
  *   L    = score of p(xt | yRef) - score of p(xt)            exact for A = I; one more forward, at the combined point
  *   G    = -d/dxt || y - A(x0hat) ||^2,   GRef = -d/dxt || P (yRef - x0hat) ||^2
  *   w    = factor (P L . GRef) / (P GRef . GRef)              per sample; capped
  *   xNext = mean(xt) + std * noise + c w G                    c = scoreWeight of the step
  *
- * yRef, P and factor come from the operator (`denoisingReference`): y and the mask for inpainting, y brought to the size of the image with
- * unit gain and the factor of the sides for super-resolution, y itself for the rest.
- * Cost a step: 2 forwards, 1 vjp (2 where GRef differs from G), 2 operator calls; with `cache` about 1 forward. Needs sigmaY.
- * Bellchambers 2025, arXiv:2506.13614, Section 4.3, Equations 12 to 14, Appendices B.2, B.3, D.2.
- * The text applies w to xNext and never writes c; w is fitted on scores, so without c the step is hundreds of times too long.
+ * yRef, P and factor come from the operator (`denoisingReference`): y and the mask for inpainting, y brought to the
+ * size of the image with unit gain and the factor of the sides for super-resolution, y itself for the rest. Cost a
+ * step: 2 forwards, 1 vjp (2 where GRef differs from G), 2 operator calls; with `cache` about 1 forward. Needs sigmaY.
+ * Bellchambers 2025, arXiv:2506.13614, Section 4.3, Equations 12 to 14, Appendices B.2, B.3, D.2. The text applies w to
+ * xNext and never writes c; w is fitted on scores, so without c the step is hundreds of times too long.
  */
-export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhanced, cap, capUnits, cache, refresh, clamp }) => {
-  const isFresh = (step: Step, sigmaY: number) => !cache || sigmaY ** 2 / (step.level.sigma ** 2 + sigmaY ** 2) > refresh;
+export const dpsW: GuidanceFactory<DpsWOptions, State> = ({
+  hidden,
+  scale,
+  enhanced,
+  cap,
+  capUnits,
+  cache,
+  refresh,
+  clamp,
+}) => {
+  const isFresh = (step: Step, sigmaY: number) =>
+    !cache || sigmaY ** 2 / (step.level.sigma ** 2 + sigmaY ** 2) > refresh;
 
   return {
     refuses({ operator }) {
@@ -105,16 +125,32 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
       /** `epsilonAt` gives epsilon of the combined point: from the network, or from the cache. */
       const advance = (epsilonAt: (x: Image, combined: LevelTensors, cached: Image) => Image) =>
         engine.compile(
-          (xt: Image, cached: Image, step: StepTensors, combined: LevelTensors, { y, sigmaY, drawn }: MeasuredTensors, noise: Image, hiddenNoise: Image, limits: { scale: Scalar; cap: Scalar }) => {
+          (
+            xt: Image,
+            cached: Image,
+            step: StepTensors,
+            combined: LevelTensors,
+            { y, sigmaY, drawn }: MeasuredTensors,
+            noise: Image,
+            hiddenNoise: Image,
+            limits: { scale: Scalar; cap: Scalar },
+          ) => {
             const { level, scoreWeight } = step;
             const { reference, mask, factor, entriesPerObserved, sharesGradient } = taskOf(operator, y, drawn);
             const misfit = valueAndGrad((x) => {
               const prediction = denoise(x, level);
               // A second way back through the same forward.
-              const ofReference = () => valueAndGrad(() => [sampleSum(reference.sub(prediction.x0hat).mul(mask).square()), []], x).gradient;
-              return [sampleSum(y.sub(operator.forward(prediction.x0hat, drawn)).square()), { prediction, others: sharesGradient ? [] : [ofReference()] }];
+              const ofReference = () =>
+                valueAndGrad(() => [sampleSum(reference.sub(prediction.x0hat).mul(mask).square()), []], x).gradient;
+              return [
+                sampleSum(y.sub(operator.forward(prediction.x0hat, drawn)).square()),
+                { prediction, others: sharesGradient ? [] : [ofReference()] },
+              ];
             }, xt);
-            const { prediction, others: [referenceGradient = misfit.gradient] } = misfit.aux;
+            const {
+              prediction,
+              others: [referenceGradient = misfit.gradient],
+            } = misfit.aux;
             const { x0hat, epsilon } = prediction;
             const direction = misfit.gradient.neg();
 
@@ -126,13 +162,21 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
             const fitted = referenceGradient.neg().mul(mask);
             const fit = tf.divNoNan(sampleDot(likelihood, fitted), sampleDot(fitted, fitted));
             const weight = fit.mul(limits.scale.mul(factor)).mul(enhanced ? entriesPerObserved : tf.onesLike(fit));
-            const update = capUnits === 'update' ? weight.mul(scoreWeight).minimum(limits.cap) : weight.minimum(limits.cap).mul(scoreWeight);
+            const update =
+              capUnits === 'update'
+                ? weight.mul(scoreWeight).minimum(limits.cap)
+                : weight.minimum(limits.cap).mul(scoreWeight);
 
             const { mean, std } = scheduler.transition(xt, prediction, step);
             return {
               state: { xt: mean.add(noise.mul(std)).add(direction.mul(perSample(update, xt))), cached },
               x0hat,
-              scalars: { weight: fit, updateWeight: update, residualNorm: misfit.value.sqrt(), gradientNorm: sampleNorm(direction) },
+              scalars: {
+                weight: fit,
+                updateWeight: update,
+                residualNorm: misfit.value.sqrt(),
+                gradientNorm: sampleNorm(direction),
+              },
             };
           },
         );
@@ -154,7 +198,10 @@ export const dpsW: GuidanceFactory<DpsWOptions, State> = ({ hidden, scale, enhan
           // Without hidden noise the graph does not use its argument: any image will do.
           const hiddenNoise = hidden === 'x0hat-noise' ? draw('hidden') : xt;
           const combined = combinedLevel(model.process, step.level, problem.sigmaY);
-          return run(xt, cached, step, combined, problem, draw('step'), hiddenNoise, { scale, cap: cap ?? Number.MAX_VALUE });
+          return run(xt, cached, step, combined, problem, draw('step'), hiddenNoise, {
+            scale,
+            cap: cap ?? Number.MAX_VALUE,
+          });
         },
         result: ({ xt }) => xt,
       };

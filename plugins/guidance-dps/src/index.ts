@@ -39,8 +39,8 @@ const strength: Record<DpsOptions['form'], Strength> = {
 };
 
 /**
- * Diffusion posterior sampling: an unconditional reverse step, then a step down the gradient of the measurement misfit, taken through the
- * denoiser (network and clamp included).
+ * Diffusion posterior sampling: an unconditional reverse step, then a step down the gradient of the measurement misfit,
+ * taken through the denoiser (network and clamp included).
  *
  *   xNext = mean(xt) + std * noise - strength * d/dxt || y - A(x0hat(xt)) ||_2       (norm per sample)
  *
@@ -52,9 +52,9 @@ const strength: Record<DpsOptions['form'], Strength> = {
  *                                           (arXiv:2506.13614, Equation 6)
  *   poisson      scale mean(1 / |y|)        the released code for Poisson noise; |y| here no less than 2 / 255
  *
- * xt, x0hat [B, H, W, C]; r has the shape of y. Cost a step: 1 forward, 1 vjp, 2 operator calls. Needs a differentiable operator.
- * Chung et al. 2023, arXiv:2209.14687, Algorithm 1. The default differentiates the norm like the released code, not its square like the
- * paper's line; norms are per sample, where the released code takes one over the batch.
+ * xt, x0hat [B, H, W, C]; r has the shape of y. Cost a step: 1 forward, 1 vjp, 2 operator calls. Needs a differentiable
+ * operator. Chung et al. 2023, arXiv:2209.14687, Algorithm 1. The default differentiates the norm like the released
+ * code, not its square like the paper's line; norms are per sample, where the released code takes one over the batch.
  */
 export const dps: GuidanceFactory<DpsOptions> = ({ scale, form, clamp }) => ({
   refuses(_parts, sigmaY) {

@@ -1,3 +1,6 @@
 import { describeGuidance } from '@tweedie/testing';
 
-describeGuidance(import.meta.url, { priorAt: ['A = 0'], options: [{}, { form: 'paper' }, { form: 'squared' }, { form: 'likelihood' }] });
+describeGuidance(import.meta.url, {
+  priorAt: ['A = 0'],
+  options: [{}, { form: 'paper' }, { form: 'squared' }, { form: 'likelihood' }],
+});

@@ -1,9 +1,25 @@
 /** "DPS" of other repositories: those that are ours with other parts and options; the rest are other algorithms. */
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
+import {
+  bindings,
+  fixtureReport,
+  largestDifference,
+  methodWorld,
+  readFixtureJson,
+  stepsOfSchedule,
+  storedRandom,
+} from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dps } from '../src/index.ts';
 
-type Case = { id: string; time: string; problem: string; variant: string; scale: number; eta?: number; float32Deviation: number };
+type Case = {
+  id: string;
+  time: string;
+  problem: string;
+  variant: string;
+  scale: number;
+  eta?: number;
+  float32Deviation: number;
+};
 
 const { cases, tensors } = readFixtureJson<{ cases: Case[]; tensors: string }>('methods', 'dps-variants.json');
 const report = fixtureReport('methods', 'dps-variants');
@@ -17,7 +33,9 @@ for (const variant of missing) {
   if (ids.length > 0) report.missing(`variant '${variant}' of guidance/dps`, ids);
 }
 
-const schedulers: Readonly<Record<string, (one: Case) => { id: string; options: Record<string, unknown>; clamp: boolean }>> = {
+const schedulers: Readonly<
+  Record<string, (one: Case) => { id: string; options: Record<string, unknown>; clamp: boolean }>
+> = {
   azula: () => ({ id: 'ddpm', options: { variance: 'fixed-small' }, clamp: false }),
   'dsg-ddim': ({ eta }) => ({ id: 'ddim', options: { eta }, clamp: true }),
 };
@@ -31,7 +49,7 @@ for (const one of cases.filter(({ variant }) => !missing.includes(variant))) {
     const { xt, noise, noise2 } = world.state(one.time);
     const { schedule } = world.core.times[one.time]!;
     const { sampler, steps } = await bind([operator, schedule, one.variant, one.eta, one.scale].join(), async () => ({
-      guidance: (await dps({ scale: one.scale, form: 'norm', clamp }, world.context)),
+      guidance: await dps({ scale: one.scale, form: 'norm', clamp }, world.context),
       model: await world.model(),
       operator: world.operator(operator),
       scheduler: await world.scheduler(id, { ...options, steps: stepsOfSchedule(schedule) }),

@@ -1,8 +1,26 @@
-import { bindings, fixtureReport, largestDifference, methodWorld, readFixtureJson, stepsOfSchedule, storedRandom } from '@tweedie/testing/fixtures';
+import {
+  bindings,
+  fixtureReport,
+  largestDifference,
+  methodWorld,
+  readFixtureJson,
+  stepsOfSchedule,
+  storedRandom,
+} from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 import { dps, type DpsOptions } from '../src/index.ts';
 
-type Case = { id: string; time: string; problem: string; scale: number; variance?: string; residualNorm: number; likelihoodCoefficient?: number; float32Deviation: number; outputs: string[] };
+type Case = {
+  id: string;
+  time: string;
+  problem: string;
+  scale: number;
+  variance?: string;
+  residualNorm: number;
+  likelihoodCoefficient?: number;
+  float32Deviation: number;
+  outputs: string[];
+};
 
 const { cases, tensors } = readFixtureJson<{ cases: Case[]; tensors: string }>('methods', 'dps.json');
 const report = fixtureReport('methods', 'dps');
@@ -21,7 +39,7 @@ for (const one of cases) {
       const scale = form === 'likelihood' ? 1 : one.scale;
       const key = [operator, schedule, variance, form, scale].join();
       const { sampler, steps } = await bind(key, async () => ({
-        guidance: (await dps({ scale, form, clamp: true }, world.context)),
+        guidance: await dps({ scale, form, clamp: true }, world.context),
         model: await world.model(),
         operator: world.operator(operator),
         scheduler: await world.scheduler('ddpm', { steps: stepsOfSchedule(schedule), variance }),

@@ -1,5 +1,14 @@
 import { bindGuidance, eagerEngine, type Image, type Scheduler, type ScoreModel } from '@tweedie/core';
-import { bind, lawOfStep, mixturePrior, namedImages, randomProblems, sampleRows, stepOnce, testContainer } from '@tweedie/testing';
+import {
+  bind,
+  lawOfStep,
+  mixturePrior,
+  namedImages,
+  randomProblems,
+  sampleRows,
+  stepOnce,
+  testContainer,
+} from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [4, 5, 3] as const;
@@ -13,7 +22,8 @@ const model: ScoreModel = {
   predictsVariance: true,
   predict: (xt, level) => ({ ...smooth.predict(xt, level), varianceFraction: xt.mul(4) }),
 };
-const schedulerOf = (id: string, options: object): Promise<Scheduler> => container.plugin('scheduler', { id, options: { steps: 100, ...options } });
+const schedulerOf = (id: string, options: object): Promise<Scheduler> =>
+  container.plugin('scheduler', { id, options: { steps: 100, ...options } });
 const learned = await schedulerOf('ddpm', { variance: 'learned-range' });
 
 const image = namedImages(imageShape, 2);
@@ -29,7 +39,8 @@ async function step(id: string, options: object, { index = 40, scheduler = learn
 }
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 const lengths = (x: Image) => [...x.square().sum([1, 2, 3]).sqrt().dataSync()];
-const expectClose = (got: readonly number[], expected: readonly number[]) => got.forEach((value, i) => expect(value / expected[i]!).toBeCloseTo(1, 5));
+const expectClose = (got: readonly number[], expected: readonly number[]) =>
+  got.forEach((value, i) => expect(value / expected[i]!).toBeCloseTo(1, 5));
 
 describe('guidance/dsg', () => {
   it.each([0, 0.2, 1])('rate %d: the step is as long as the noise of each sample should be', async (rate) => {
@@ -48,11 +59,15 @@ describe('guidance/dsg', () => {
     const { xNext, mean, std } = await step('dsg', { rate: 0 });
     const offset = xNext.sub(mean);
     const drawn = noise.mul(std);
-    const cosine = offset.mul(drawn).sum([1, 2, 3]).dataSync().map((dot, row) => dot / lengths(offset)[row]! / lengths(drawn)[row]!);
+    const cosine = offset
+      .mul(drawn)
+      .sum([1, 2, 3])
+      .dataSync()
+      .map((dot, row) => dot / lengths(offset)[row]! / lengths(drawn)[row]!);
     expectClose([...cosine], [1, 1]);
   });
 
-  it('a step that is not guided is the scheduler\'s, without a vjp', async () => {
+  it("a step that is not guided is the scheduler's, without a vjp", async () => {
     const { xNext, cost } = await step('dsg', { interval: 3 });
     expect(distance(xNext, (await step('none', {})).xNext)).toBe(0);
     expect(cost).toEqual({ forwards: 2, vjps: 0, operatorCalls: 0 });
@@ -71,7 +86,11 @@ describe('guidance/dsg', () => {
     expect(distance(still.xNext, still.mean)).toBeLessThan(1e-12);
     const moved = await step('dsg', { rate: 1, variant: 'reference' }, { index: 0 });
     lengths(moved.xNext.sub(moved.mean)).forEach((length) => expect(length).toBeGreaterThan(0.001));
-    const ddim = await step('dsg', { rate: 1, variant: 'reference' }, { index: 0, scheduler: await schedulerOf('ddim', { eta: 1 }) });
+    const ddim = await step(
+      'dsg',
+      { rate: 1, variant: 'reference' },
+      { index: 0, scheduler: await schedulerOf('ddim', { eta: 1 }) },
+    );
     expect(distance(ddim.xNext, ddim.mean)).toBeLessThan(1e-12);
   });
 
@@ -83,7 +102,11 @@ describe('guidance/dsg', () => {
     expect(guidance.refuses!({ model, operator, scheduler: learned }, 0.1)).toBeUndefined();
   });
 
-  it.each([[1, 20], [3, 7], [20, 1]])('interval %d over 20 steps: %d vjps a sample, as it says', async (interval, vjps) => {
+  it.each([
+    [1, 20],
+    [3, 7],
+    [20, 1],
+  ])('interval %d over 20 steps: %d vjps a sample, as it says', async (interval, vjps) => {
     const scheduler = await schedulerOf('ddpm', { steps: 20 });
     const guidance = await container.plugin('guidance', { id: 'dsg', options: { interval } });
     const run = await bind(guidance, { engine: eagerEngine(), model, operator, scheduler });

@@ -40,7 +40,8 @@ const DENSE_LIMIT = 1024;
 type Parts = Pick<Setting, 'model' | 'operator'>;
 
 export function closedFormRefusal({ model, operator }: Parts): string | undefined {
-  if (model.mixture === undefined) return 'no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)';
+  if (model.mixture === undefined)
+    return 'no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)';
   if (!operator.linear) return 'no closed form: the operator is not linear';
   if (operator.svd === undefined && entriesOf(model) > DENSE_LIMIT) {
     return `no closed form: the operator has no svd, and images of ${entriesOf(model)} entries exceed the dense limit of ${DENSE_LIMIT}`;
@@ -53,8 +54,9 @@ const entriesOf = ({ imageShape }: ScoreModel): number => sizeOf(imageShape);
 type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, posterior: TensorTree) => Image;
 
 /**
- * Any linear A with a mixture prior: E[x0 | xt, y] in closed form, per component in the singular basis or, if need be, from dense matrices
- * (at most 1024 entries; else a ConfigError, when `bind` has read the prior). Cost a step: 1 operator call; dense: d at the start, then 0.
+ * Any linear A with a mixture prior: E[x0 | xt, y] in closed form, per component in the singular basis or, if need be,
+ * from dense matrices (at most 1024 entries; else a ConfigError, when `bind` has read the prior). Cost a step: 1
+ * operator call; dense: d at the start, then 0.
  */
 export function closedFormSampler(setting: Setting, range: ScoreModel['range']): Sampler<TensorTree> {
   const { engine, model, operator, scheduler } = setting;
@@ -68,11 +70,19 @@ export function closedFormSampler(setting: Setting, range: ScoreModel['range']):
   // In pixels isotropic and diagonal covariances stay diagonal. In another V only isotropic ones do, and the prior can
   // be rotated in advance only
   // where nothing that is drawn changes V.
-  const spectral = form !== undefined && (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && drawsNothing);
+  const spectral =
+    form !== undefined &&
+    (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && drawsNothing);
   if (!spectral && entriesOf(model) > DENSE_LIMIT) {
-    throw new ConfigError('guidance/exact', `${mixture.covariance.kind} covariances with this operator need dense matrices, and images of ${entriesOf(model)} entries exceed the limit of ${DENSE_LIMIT}.`, 'Use smaller images.');
+    throw new ConfigError(
+      'guidance/exact',
+      `${mixture.covariance.kind} covariances with this operator need dense matrices, and images of ${entriesOf(model)} entries exceed the limit of ${DENSE_LIMIT}.`,
+      'Use smaller images.',
+    );
   }
-  const { mean, constants } = spectral ? spectralMean(mixture, form, pixels, model) : { mean: denseMean, constants: {} };
+  const { mean, constants } = spectral
+    ? spectralMean(mixture, form, pixels, model)
+    : { mean: denseMean, constants: {} };
 
   const conditional = conditionalPrediction(setting, range);
   const advance = compileSteps(scheduler, (scheduler) =>
@@ -110,32 +120,48 @@ const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
  *   x* = (sigmaY^2 V^T z + q sigma^2 U^T y) / (sigmaY^2 + q^2 sigma^2)
  * and x0hat is the prior's mean given x* with noise variance S* per coordinate.
  */
-function spectralMean(mixture: GaussianMixture, svd: (drawn: TensorTree) => SpectralForm, pixels: boolean, model: ScoreModel) {
+function spectralMean(
+  mixture: GaussianMixture,
+  svd: (drawn: TensorTree) => SpectralForm,
+  pixels: boolean,
+  model: ScoreModel,
+) {
   /** V^T of rows [K, d]; V is the identity, or nothing that is drawn changes it. */
-  const rotate = (rows: Tensor): Tensor => (pixels ? rows : svd({}).toSpectral(rows.reshape([batchSize(rows), ...model.imageShape])));
+  const rotate = (rows: Tensor): Tensor =>
+    pixels ? rows : svd({}).toSpectral(rows.reshape([batchSize(rows), ...model.imageShape]));
   const variance = sharedVariance(mixture);
-  const { denoise, constants } = variance === undefined ? generalPrior(mixture, rotate) : sharedPrior(mixture, variance, rotate);
+  const { denoise, constants } =
+    variance === undefined ? generalPrior(mixture, rotate) : sharedPrior(mixture, variance, rotate);
 
   const mean: PosteriorMean = (x, level, { y, sigmaY, drawn }) => {
     const { toSpectral, fromSpectral, measurementToSpectral, singularValues: q } = svd(drawn);
     const varianceY = sigmaY.square().maximum(VARIANCE_FLOOR);
     const noise = level.sigma.square();
     const total = q.square().mul(noise).add(varianceY);
-    const combined = toSpectral(toVe(x, level)).mul(varianceY).add(measurementToSpectral(y).mul(q).mul(noise)).div(total);
+    const combined = toSpectral(toVe(x, level))
+      .mul(varianceY)
+      .add(measurementToSpectral(y).mul(q).mul(noise))
+      .div(total);
     return fromSpectral(denoise(combined, noise.mul(varianceY).div(total)).x0hat);
   };
   return { mean, constants };
 }
 
 /** A prior in the basis V: its denoiser, and the tensors that the denoiser holds. */
-type SpectralPrior = { readonly denoise: (combined: Tensor, noiseVariance: Tensor) => Denoised; readonly constants: TensorTree };
+type SpectralPrior = {
+  readonly denoise: (combined: Tensor, noiseVariance: Tensor) => Denoised;
+  readonly constants: TensorTree;
+};
 
 function sharedPrior(mixture: GaussianMixture, variance: number, rotate: (rows: Tensor) => Tensor): SpectralPrior {
   const constants = tf.tidy(() => {
     const { logWeights, offsets, centre } = sharedIsotropicTensors(mixture, variance);
     return { logWeights, offsets: rotate(offsets), centre: rotate(centre.expandDims(0)).flatten() };
   });
-  return { denoise: (combined, noiseVariance) => denoiseSharedIsotropic(combined, noiseVariance, { ...constants, variance }), constants };
+  return {
+    denoise: (combined, noiseVariance) => denoiseSharedIsotropic(combined, noiseVariance, { ...constants, variance }),
+    constants,
+  };
 }
 
 function generalPrior(mixture: GaussianMixture, rotate: (rows: Tensor) => Tensor): SpectralPrior {
@@ -143,5 +169,8 @@ function generalPrior(mixture: GaussianMixture, rotate: (rows: Tensor) => Tensor
     const { logWeights, means, variances } = mixtureTensors(mixture);
     return { logWeights, variances, means: rotate(means.squeeze([0])).expandDims(0) };
   });
-  return { denoise: (combined, noiseVariance) => denoiseMixture(combined, noiseVariance.expandDims(1), constants), constants };
+  return {
+    denoise: (combined, noiseVariance) => denoiseMixture(combined, noiseVariance.expandDims(1), constants),
+    constants,
+  };
 }

@@ -32,10 +32,16 @@ export const VARIANCE_FLOOR = 1e-12;
 const COLUMNS_AT_ONCE = 128;
 
 /**
- * The posterior of every row of a batch, a mixture with full covariances in its eigenbasis, [B, K, ...]. Formed in float64; rows with the same
- * measurement and the same drawn parameters are computed once. Cost: K (m^3/3 + 2 m d^2 + 10 d^3) operations a problem, 4 B K d^2 bytes.
+ * The posterior of every row of a batch, a mixture with full covariances in its eigenbasis, [B, K, ...]. Formed in
+ * float64; rows with the same measurement and the same drawn parameters are computed once. Cost: K (m^3/3 + 2 m d^2 +
+ * 10 d^3) operations a problem, 4 B K d^2 bytes.
  */
-export async function densePosterior(prior: GaussianMixture, forward: Forward, imageShape: ImageShape, { y, sigmaY, drawn }: Measured): Promise<MixtureTensors> {
+export async function densePosterior(
+  prior: GaussianMixture,
+  forward: Forward,
+  imageShape: ImageShape,
+  { y, sigmaY, drawn }: Measured,
+): Promise<MixtureTensors> {
   const matrices = new Map<string, Float64Array>();
   const posteriors = new Map<string, MixtureTensors>();
   const order: string[] = [];
@@ -55,14 +61,20 @@ export async function densePosterior(prior: GaussianMixture, forward: Forward, i
   }
   const stacked = tf.tidy(() => {
     const gather = (name: keyof MixtureTensors) => tf.concat(order.map((key) => posteriors.get(key)?.[name] as Tensor));
-    return { logWeights: gather('logWeights'), means: gather('means'), variances: gather('variances'), basis: gather('basis') };
+    return {
+      logWeights: gather('logWeights'),
+      means: gather('means'),
+      variances: gather('variances'),
+      basis: gather('basis'),
+    };
   });
   for (const tensors of posteriors.values()) disposeTree({ ...tensors });
   return stacked;
 }
 
 const rowOf = (tensor: Tensor, row: number): Tensor => tf.gather(tensor, tf.tensor1d([row], 'int32'));
-const fingerprint = (leaf: Tensor | number): string => (typeof leaf === 'number' ? String(leaf) : sha256(new Uint8Array(leaf.dataSync().buffer)));
+const fingerprint = (leaf: Tensor | number): string =>
+  typeof leaf === 'number' ? String(leaf) : sha256(new Uint8Array(leaf.dataSync().buffer));
 
 /** A as a dense row-major [m, d] matrix: the operator applied to every unit image. `drawn` has a batch axis of 1. */
 async function matrixOf(forward: Forward, drawn: TensorTree, imageShape: ImageShape, m: number): Promise<Float64Array> {
@@ -71,7 +83,12 @@ async function matrixOf(forward: Forward, drawn: TensorTree, imageShape: ImageSh
   for (let from = 0; from < d; from += COLUMNS_AT_ONCE) {
     const count = Math.min(COLUMNS_AT_ONCE, d - from);
     const units = unitImages(from, count, imageShape);
-    const repeated = tf.tidy(() => mapTree(drawn, (leaf) => (typeof leaf === 'number' ? leaf : leaf.tile([count, ...leaf.shape.slice(1).map(() => 1)]))) as tf.TensorContainer);
+    const repeated = tf.tidy(
+      () =>
+        mapTree(drawn, (leaf) =>
+          typeof leaf === 'number' ? leaf : leaf.tile([count, ...leaf.shape.slice(1).map(() => 1)]),
+        ) as tf.TensorContainer,
+    );
     const measured = await forward(units, repeated as TensorTree);
     const columns = await measured.data();
     for (let column = 0; column < count; column++) {

@@ -1,3 +1,6 @@
 import { describeGuidance } from '@tweedie/testing';
 
-describeGuidance(import.meta.url, { options: [{}, { path: 'denoiser' }, { path: 'score' }], priorAt: ['sigmaY to infinity'] });
+describeGuidance(import.meta.url, {
+  options: [{}, { path: 'denoiser' }, { path: 'score' }],
+  priorAt: ['sigmaY to infinity'],
+});

@@ -1,11 +1,31 @@
-import { bindGuidance, eagerEngine, type Image, type ImageShape, keyedRandom, type Measured, mixtureModel, mixtureMoments, noiseProcess, type Operator, posteriorMixture, type Scheduler, type ScoreModel, type Step, type StepRandom, type TensorTree, tf, sizeOf } from '@tweedie/core';
+import {
+  bindGuidance,
+  eagerEngine,
+  type Image,
+  type ImageShape,
+  keyedRandom,
+  type Measured,
+  mixtureModel,
+  mixtureMoments,
+  noiseProcess,
+  type Operator,
+  posteriorMixture,
+  type Scheduler,
+  type ScoreModel,
+  type Step,
+  type StepRandom,
+  type TensorTree,
+  tf,
+  sizeOf,
+} from '@tweedie/core';
 import { mixturePrior, namedImages, stepOnce, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
 const imageShape = [2, 3, 1] as const;
 const d = 6;
 const container = testContainer();
-const operator = (id: string, shape: ImageShape = imageShape): Promise<Operator> => container.plugin('operator', { id }, { imageShape: shape });
+const operator = (id: string, shape: ImageShape = imageShape): Promise<Operator> =>
+  container.plugin('operator', { id }, { imageShape: shape });
 const identity = await operator('identity');
 const inpaint = await operator('inpaint');
 const schedulers: Record<string, Scheduler> = {
@@ -14,7 +34,18 @@ const schedulers: Record<string, Scheduler> = {
 };
 const image = namedImages(imageShape);
 
-async function step(id: string, options: object, parts: { model: ScoreModel; operator: Operator; scheduler?: Scheduler; drawn?: TensorTree; sigmaY?: number; index?: number }) {
+async function step(
+  id: string,
+  options: object,
+  parts: {
+    model: ScoreModel;
+    operator: Operator;
+    scheduler?: Scheduler;
+    drawn?: TensorTree;
+    sigmaY?: number;
+    index?: number;
+  },
+) {
   const { model, scheduler = schedulers['ddpm']!, drawn = {}, sigmaY = 0.1, index = 15 } = parts;
   const guidance = await container.plugin('guidance', { id, options: { ...options } });
   const bound = await bindGuidance(guidance, { engine: eagerEngine(), model, operator: parts.operator, scheduler });
@@ -25,11 +56,15 @@ async function step(id: string, options: object, parts: { model: ScoreModel; ope
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 
 describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
-  it.each([['equal', 0.1], ['different', [0.05, 0.1, 0.3, 0.2]]])('all paths are one step where A = I, %s variances', async (_name, variances) => {
+  it.each([
+    ['equal', 0.1],
+    ['different', [0.05, 0.1, 0.3, 0.2]],
+  ])('all paths are one step where A = I, %s variances', async (_name, variances) => {
     const model = await mixturePrior({ imageShape, components: 4, variances, process: { kind } });
     for (const scheduler of Object.values(schedulers)) {
       for (const index of [0, 5, 25, 45]) {
-        const xNext = async (path: string) => (await step('exact', { path }, { model, operator: identity, scheduler, index })).xNext;
+        const xNext = async (path: string) =>
+          (await step('exact', { path }, { model, operator: identity, scheduler, index })).xNext;
         const expected = await xNext('closed-form');
         const scale = Math.max(1, ...expected.abs().dataSync());
         expect(distance(await xNext('denoiser'), expected) / scale, `denoiser at ${index}`).toBeLessThan(1e-5);
@@ -39,7 +74,12 @@ describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
   });
 
   it('x0hat of inpainting is E[x0 | xt, y] in float64', async () => {
-    const model = await mixturePrior({ imageShape, components: 4, variances: [0.05, 0.1, 0.3, 0.2], process: { kind } });
+    const model = await mixturePrior({
+      imageShape,
+      components: 4,
+      variances: [0.05, 0.1, 0.3, 0.2],
+      process: { kind },
+    });
     const mask = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 2, 3, 1]);
     for (const index of [2, 20, 45]) {
       const { x0hat, at, xt } = await step('exact', {}, { model, operator: inpaint, drawn: { mask }, index });
@@ -55,7 +95,9 @@ describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
         values[d + i] = (seen[i]! * y[i]!) / 0.1;
       }
       const { mean } = mixtureMoments(posteriorMixture(model.mixture!(), rows, values, 1));
-      x0hat.dataSync().forEach((value, i) => expect(Math.abs(value - mean[i]!), `entry ${i} at ${index}`).toBeLessThan(1e-5));
+      x0hat
+        .dataSync()
+        .forEach((value, i) => expect(Math.abs(value - mean[i]!), `entry ${i} at ${index}`).toBeLessThan(1e-5));
     }
   });
 });
@@ -65,7 +107,10 @@ describe('closed form', () => {
     const model = await mixturePrior({ imageShape, components: 4, variances: 0.1 });
     const mask = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 2, 3, 1]);
     const { svd: _, ...withoutForm } = inpaint;
-    const [spectral, dense] = [await step('exact', {}, { model, operator: inpaint, drawn: { mask } }), await step('exact', {}, { model, operator: withoutForm, drawn: { mask } })];
+    const [spectral, dense] = [
+      await step('exact', {}, { model, operator: inpaint, drawn: { mask } }),
+      await step('exact', {}, { model, operator: withoutForm, drawn: { mask } }),
+    ];
     expect(distance(spectral.xNext, dense.xNext)).toBeLessThan(1e-5);
     expect(spectral.cost.forwards).toBe(0);
   });
@@ -74,20 +119,39 @@ describe('closed form', () => {
     const model = await mixturePrior({ imageShape, components: 4, variances: [0.05, 0.1, 0.3, 0.2] });
     const mask = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 2, 3, 1]);
     const { svd: _, ...withoutForm } = inpaint;
-    const [spectral, dense] = [inpaint, withoutForm].map((each) => step('exact', {}, { model, operator: each, drawn: { mask }, sigmaY: 0 }));
+    const [spectral, dense] = [inpaint, withoutForm].map((each) =>
+      step('exact', {}, { model, operator: each, drawn: { mask }, sigmaY: 0 }),
+    );
     expect(distance((await dense!).xNext, (await spectral!).xNext)).toBeLessThan(1e-4);
     expect(distance((await dense!).x0hat.mul(mask), image('y', 0.5).mul(mask))).toBeLessThan(1e-5);
   });
 
-  it.each([['colorize', 3], ['super-resolution', 4], ['blur', 4]] as const)('in a basis that is not pixels, with other singular values than 0 and 1: %s', async (id, side) => {
+  it.each([
+    ['colorize', 3],
+    ['super-resolution', 4],
+    ['blur', 4],
+  ] as const)('in a basis that is not pixels, with other singular values than 0 and 1: %s', async (id, side) => {
     const shape = [side, side, 3] as const;
     const model = await mixturePrior({ imageShape: shape, components: 4, variances: 0.1 });
-    const one = await container.plugin('operator', { id, options: id === 'super-resolution' ? { factor: 2 } : {} }, { imageShape: shape });
+    const one = await container.plugin(
+      'operator',
+      { id, options: id === 'super-resolution' ? { factor: 2 } : {} },
+      { imageShape: shape },
+    );
     const { svd: _, ...withoutForm } = one;
-    const normal = (name: string, numbers: readonly number[]) => tf.tensor(keyedRandom(name).normal('x', sizeOf(numbers)), [1, ...numbers]);
+    const normal = (name: string, numbers: readonly number[]) =>
+      tf.tensor(keyedRandom(name).normal('x', sizeOf(numbers)), [1, ...numbers]);
     const xNext = async (a: Operator) => {
-      const { sampler, steps } = await bindGuidance(await container.plugin('guidance', { id: 'exact' }), { engine: eagerEngine(), model, operator: a, scheduler: schedulers['ddpm']! });
-      const same: StepRandom = { normal: (purpose: string) => normal(purpose, shape) as Image, uniform: () => tf.zeros([1]) };
+      const { sampler, steps } = await bindGuidance(await container.plugin('guidance', { id: 'exact' }), {
+        engine: eagerEngine(),
+        model,
+        operator: a,
+        scheduler: schedulers['ddpm']!,
+      });
+      const same: StepRandom = {
+        normal: (purpose: string) => normal(purpose, shape) as Image,
+        uniform: () => tf.zeros([1]),
+      };
       const problem: Measured = { y: normal('y', one.measurementShape).mul(0.5), sigmaY: 0.1, drawn: {} };
       const at = steps.find(({ index }) => index === 15)!;
       const { state } = await sampler.step(await sampler.start!(problem, at, same), at, problem, same);
@@ -106,29 +170,44 @@ describe('closed form', () => {
 });
 
 describe('refusals, at plan time', () => {
-  const mixture = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => Promise.reject(new Error('weights are not read')) });
+  const mixture = mixtureModel({
+    imageShape,
+    process: noiseProcess(),
+    mixture: () => Promise.reject(new Error('weights are not read')),
+  });
   const { mixture: _, ...network } = mixture;
   const refusal = async (options: object, model: ScoreModel, a: Operator) =>
-    (await container.plugin('guidance', { id: 'exact', options: { ...options } })).refuses?.({ model, operator: a, scheduler: schedulers['ddpm']! }, 0.1);
+    (await container.plugin('guidance', { id: 'exact', options: { ...options } })).refuses?.(
+      { model, operator: a, scheduler: schedulers['ddpm']! },
+      0.1,
+    );
 
   it('a network and a mask have no closed form', async () => {
-    expect(await refusal({}, network, inpaint)).toBe('no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)');
+    expect(await refusal({}, network, inpaint)).toBe(
+      'no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)',
+    );
     expect(await refusal({}, network, identity)).toBeUndefined();
     expect(await refusal({}, mixture, inpaint)).toBeUndefined();
   });
 
   it('a path is exact only where it is', async () => {
     for (const path of ['denoiser', 'score']) {
-      expect(await refusal({ path }, mixture, inpaint)).toBe(`path '${path}' is exact only for A = I; use 'closed-form' with a prior in closed form`);
+      expect(await refusal({ path }, mixture, inpaint)).toBe(
+        `path '${path}' is exact only for A = I; use 'closed-form' with a prior in closed form`,
+      );
       expect(await refusal({ path }, network, identity)).toBeUndefined();
     }
   });
 
   it('nonlinear operators, and large ones without a spectral form', async () => {
-    expect(await refusal({}, mixture, { ...inpaint, linear: false })).toBe('no closed form: the operator is not linear');
+    expect(await refusal({}, mixture, { ...inpaint, linear: false })).toBe(
+      'no closed form: the operator is not linear',
+    );
     const large = { ...mixture, imageShape: [32, 32, 3] as const };
     const { svd: _svd, ...withoutForm } = inpaint;
-    expect(await refusal({}, large, withoutForm)).toBe('no closed form: the operator has no svd, and images of 3072 entries exceed the dense limit of 1024');
+    expect(await refusal({}, large, withoutForm)).toBe(
+      'no closed form: the operator has no svd, and images of 3072 entries exceed the dense limit of 1024',
+    );
     expect(await refusal({}, large, inpaint)).toBeUndefined();
   });
 });

@@ -1,4 +1,13 @@
-import { bindGuidance, clampTo, eagerEngine, type Image, keyedRandom, type StepRandom, tf, traced } from '@tweedie/core';
+import {
+  bindGuidance,
+  clampTo,
+  eagerEngine,
+  type Image,
+  keyedRandom,
+  type StepRandom,
+  tf,
+  traced,
+} from '@tweedie/core';
 import { mixturePrior, testContainer } from '@tweedie/testing';
 import { expect, it } from 'vitest';
 
@@ -13,7 +22,15 @@ async function bound(options: object = {}, range?: readonly [number, number]) {
   const guidance = await container.plugin('guidance', { id: 'none', options: { ...options } });
   const operator = await container.plugin('operator', { id: 'identity' }, { imageShape });
   const scheduler = await container.plugin('scheduler', { id: 'ddpm', options: { steps: 20 } });
-  return { scheduler, ...(await bindGuidance(guidance, { engine: eagerEngine(), model: { ...model, ...(range && { range }) }, operator, scheduler })) };
+  return {
+    scheduler,
+    ...(await bindGuidance(guidance, {
+      engine: eagerEngine(),
+      model: { ...model, ...(range && { range }) },
+      operator,
+      scheduler,
+    })),
+  };
 }
 
 it('is the step of the scheduler, whatever was measured, at one forward a row', async () => {
@@ -22,8 +39,19 @@ it('is the step of the scheduler, whatever was measured, at one forward a row', 
   const first = await sampler.step(image('state'), step, problem(image('y')), random);
   const other = await sampler.step(image('state'), step, problem(image('another y')), random);
   expect((first.state as Image).dataSync()).toEqual((other.state as Image).dataSync());
-  const { mean, std } = scheduler.transition(image('state'), model.predict(image('state'), traced(step.level)), traced(step));
-  expect(Math.max(...tf.sub(mean.add(image('step').mul(std)), first.state as Image).abs().dataSync())).toBeLessThan(1e-6);
+  const { mean, std } = scheduler.transition(
+    image('state'),
+    model.predict(image('state'), traced(step.level)),
+    traced(step),
+  );
+  expect(
+    Math.max(
+      ...tf
+        .sub(mean.add(image('step').mul(std)), first.state as Image)
+        .abs()
+        .dataSync(),
+    ),
+  ).toBeLessThan(1e-6);
   expect(cost()).toEqual({ forwards: 4, vjps: 0, operatorCalls: 0 });
 });
 

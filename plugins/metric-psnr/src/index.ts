@@ -12,15 +12,20 @@ const unit = (value: number): number => Math.min(Math.max(0.5 * value + 0.5, 0),
  *
  *   PSNR = -10 log10( mean( (u(x) - u(reference))^2 ) + 1e-8 ),   u(x) = clip(x / 2 + 1/2, 0, 1)
  *
- * Two batches [B, H, W, C] of one shape, in [-1, 1] (numbers outside are clipped, nothing is rounded to 8 bits); computed in float64.
- * Throws ConfigError when the shapes differ. Source: the evaluation program of DAPS (arXiv:2407.01521), whose 1e-8 caps the score at 80 dB.
+ * Two batches [B, H, W, C] of one shape, in [-1, 1] (numbers outside are clipped, nothing is rounded to 8 bits);
+ * computed in float64. Throws ConfigError when the shapes differ. Source: the evaluation program of DAPS
+ * (arXiv:2407.01521), whose 1e-8 caps the score at 80 dB.
  */
 export const psnr: MetricFactory<PsnrOptions> = () => ({
   better: 'higher',
   unit: 'dB',
   compare: async (x: Image, reference: Image) => {
     if (showShape(x.shape) !== showShape(reference.shape)) {
-      throw new ConfigError('metric/psnr', `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`, 'Compare images of one shape.');
+      throw new ConfigError(
+        'metric/psnr',
+        `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
+        'Compare images of one shape.',
+      );
     }
     const [a, b] = await Promise.all([x.data(), reference.data()]);
     const [batch] = x.shape;

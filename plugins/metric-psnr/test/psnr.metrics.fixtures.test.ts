@@ -3,7 +3,12 @@ import { fixturePicture, fixtureReport, readFixtureJson } from '@tweedie/testing
 import { expect } from 'vitest';
 import { psnr } from '../src/index.ts';
 
-type Pair = { readonly image: string; readonly reference: string; readonly size: readonly [height: number, width: number]; readonly psnr64: number };
+type Pair = {
+  readonly image: string;
+  readonly reference: string;
+  readonly size: readonly [height: number, width: number];
+  readonly psnr64: number;
+};
 type Listed = { readonly pairs: readonly Pair[]; readonly out_of_range?: Pair };
 
 const context = testContext();
@@ -13,7 +18,10 @@ const { pairs, out_of_range: outOfRange } = readFixtureJson<Listed>('metrics', '
 
 for (const { image, reference, size, psnr64 } of [...pairs, ...(outOfRange ? [outOfRange] : [])]) {
   report.case(`${image} against ${reference}`, async () => {
-    const [score = NaN] = await metric.compare(await fixturePicture(context.files, image, size), await fixturePicture(context.files, reference, size));
+    const [score = NaN] = await metric.compare(
+      await fixturePicture(context.files, image, size),
+      await fixturePicture(context.files, reference, size),
+    );
     expect(Math.abs(score - psnr64)).toBeLessThan(1e-4);
   });
 }

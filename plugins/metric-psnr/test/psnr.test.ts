@@ -28,6 +28,8 @@ describe('metric/psnr', () => {
   });
 
   it('refuses shapes that differ', async () => {
-    await expect(metric.compare(flat([0]), flat([0, 0]))).rejects.toThrow('[metric/psnr] images [1, 4, 4, 3] and references [2, 4, 4, 3] differ in shape.');
+    await expect(metric.compare(flat([0]), flat([0, 0]))).rejects.toThrow(
+      '[metric/psnr] images [1, 4, 4, 3] and references [2, 4, 4, 3] differ in shape.',
+    );
   });
 });

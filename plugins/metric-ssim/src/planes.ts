@@ -5,12 +5,17 @@ export const windowSize = 11;
 const deviation = 1.5;
 
 const gaussian = (() => {
-  const taps = Float64Array.from({ length: windowSize }, (_, k) => Math.exp(-((k - (windowSize - 1) / 2) ** 2) / (2 * deviation ** 2)));
+  const taps = Float64Array.from({ length: windowSize }, (_, k) =>
+    Math.exp(-((k - (windowSize - 1) / 2) ** 2) / (2 * deviation ** 2)),
+  );
   const total = taps.reduce((sum, tap) => sum + tap, 0);
   return taps.map((tap) => tap / total);
 })();
 
-/** Weighted mean in the Gaussian window at every place where it lies inside; the window is a product, so rows first, then columns. */
+/**
+ * Weighted mean in the Gaussian window at every place where it lies inside; the window is a product, so rows first,
+ * then columns.
+ */
 export function blur({ values, height, width }: Plane): Plane {
   const outHeight = height - windowSize + 1;
   const outWidth = width - windowSize + 1;

@@ -11,7 +11,8 @@ const noise = (key: string, height: number, width: number, channels = 1): Image 
 async function byDefinition(x: Image, y: Image): Promise<number> {
   const [, height, width, channels] = x.shape;
   const [a, b] = await Promise.all([x.data(), y.data()]);
-  const at = (data: ArrayLike<number>, i: number, j: number, c: number) => Math.min(Math.max(0.5 * data[(i * width + j) * channels + c]! + 0.5, 0), 1);
+  const at = (data: ArrayLike<number>, i: number, j: number, c: number) =>
+    Math.min(Math.max(0.5 * data[(i * width + j) * channels + c]! + 0.5, 0), 1);
   const window = (i: number, j: number) => Math.exp(-((i - 5) ** 2 + (j - 5) ** 2) / (2 * 1.5 ** 2));
   let total = 0;
   for (let i = 0; i < 11; i++) for (let j = 0; j < 11; j++) total += window(i, j);
@@ -22,11 +23,17 @@ async function byDefinition(x: Image, y: Image): Promise<number> {
       for (let left = 0; left + 11 <= width; left++) {
         const mean = (f: (p: number, q: number) => number) => {
           let m = 0;
-          for (let i = 0; i < 11; i++) for (let j = 0; j < 11; j++) m += (window(i, j) / total) * f(at(a, top + i, left + j, c), at(b, top + i, left + j, c));
+          for (let i = 0; i < 11; i++)
+            for (let j = 0; j < 11; j++)
+              m += (window(i, j) / total) * f(at(a, top + i, left + j, c), at(b, top + i, left + j, c));
           return m;
         };
         const [ma, mb] = [mean((p) => p), mean((_, q) => q)];
-        const [va, vb, cov] = [mean((p) => p * p) - ma * ma, mean((_, q) => q * q) - mb * mb, mean((p, q) => p * q) - ma * mb];
+        const [va, vb, cov] = [
+          mean((p) => p * p) - ma * ma,
+          mean((_, q) => q * q) - mb * mb,
+          mean((p, q) => p * q) - ma * mb,
+        ];
         sum += ((2 * ma * mb + 1e-4) * (2 * cov + 9e-4)) / ((ma * ma + mb * mb + 1e-4) * (va + vb + 9e-4));
         count++;
       }
@@ -55,7 +62,10 @@ describe('metric/ssim', () => {
     [640, 2],
   ])('averages over blocks when the short side is %i: factor %i, ties to even', async (side, factor) => {
     // Noise that alternates from pixel to pixel vanishes in blocks of two.
-    const stripes = tf.tensor4d(Float32Array.from({ length: side * side }, (_, k) => 0.4 * (-1) ** (k % side)), [1, side, side, 1]);
+    const stripes = tf.tensor4d(
+      Float32Array.from({ length: side * side }, (_, k) => 0.4 * (-1) ** (k % side)),
+      [1, side, side, 1],
+    );
     const [score = NaN] = await metric.compare(stripes, tf.zerosLike(stripes));
     if (factor === 1) expect(score).toBeLessThan(0.1);
     else expect(score).toBeCloseTo(1, 6);
@@ -67,7 +77,10 @@ describe('metric/ssim', () => {
     const halved = (image: Image): Image => image.clipByValue<Image>(-1, 1).avgPool(2, 2, 'valid');
     expect((await metric.compare(x, y))[0]).toBeCloseTo((await metric.compare(halved(x), halved(y)))[0]!, 6);
     const [below, same] = [x, y].map((image) => image.slice<Image>([0, 0, 0, 0], [1, 383, 390, 1]));
-    expect((await metric.compare(below!, same!))[0]).not.toBeCloseTo((await metric.compare(halved(below!), halved(same!)))[0]!, 3);
+    expect((await metric.compare(below!, same!))[0]).not.toBeCloseTo(
+      (await metric.compare(halved(below!), halved(same!)))[0]!,
+      3,
+    );
   });
 
   it('refuses images smaller than its window and shapes that differ', async () => {

@@ -1,4 +1,10 @@
-import { mixtureModel, type ModelFactory, noiseProcess, type PluginReference, type ProcessOptions } from '@tweedie/core';
+import {
+  mixtureModel,
+  type ModelFactory,
+  noiseProcess,
+  type PluginReference,
+  type ProcessOptions,
+} from '@tweedie/core';
 
 export interface EmpiricalOptions {
   readonly dataset: string | PluginReference;
@@ -13,9 +19,10 @@ export interface EmpiricalOptions {
 const LANES = 4;
 
 /**
- * The empirical mixture over a data set, p(x0) = (1/N) sum_i N(x_i, h^2 I): the exact score of real images, with a known posterior for every
- * linear operator. Its denoiser is the kernel regression x0hat = (sigma^2 sum_i r_i x_i + h^2 z) / (h^2 + sigma^2), z = xt / signal.
- * Nothing is clamped: a draw is an image plus h times noise and leaves [-1, 1]. Memory 4 N d bytes; a forward is 4 N d operations a sample.
+ * The empirical mixture over a data set, p(x0) = (1/N) sum_i N(x_i, h^2 I): the exact score of real images, with a
+ * known posterior for every linear operator. Its denoiser is the kernel regression x0hat = (sigma^2 sum_i r_i x_i + h^2
+ * z) / (h^2 + sigma^2), z = xt / signal. Nothing is clamped: a draw is an image plus h times noise and leaves [-1, 1].
+ * Memory 4 N d bytes; a forward is 4 N d operations a sample.
  */
 export const empirical: ModelFactory<EmpiricalOptions> = async ({ dataset, bandwidth, limit, process }, { plugin }) => {
   const images = await plugin('dataset', typeof dataset === 'string' ? { id: dataset } : dataset);

@@ -1,4 +1,14 @@
-import { type Context, type Dataset, keyedRandom, type PluginKinds, processSchema, sampleSum, tf, traced, valueAndGrad } from '@tweedie/core';
+import {
+  type Context,
+  type Dataset,
+  keyedRandom,
+  type PluginKinds,
+  processSchema,
+  sampleSum,
+  tf,
+  traced,
+  valueAndGrad,
+} from '@tweedie/core';
 import { testContext } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 import manifest from '../plugin.json' with { type: 'json' };
@@ -7,7 +17,11 @@ import { empirical, type EmpiricalOptions } from '../src/index.ts';
 const imageShape = [4, 3, 3] as const;
 const d = 36;
 const count = 7;
-const pictures = Array.from({ length: count }, (_, index) => keyedRandom(`picture ${index}`).normal('x0', d).map((value) => Math.tanh(value)));
+const pictures = Array.from({ length: count }, (_, index) =>
+  keyedRandom(`picture ${index}`)
+    .normal('x0', d)
+    .map((value) => Math.tanh(value)),
+);
 
 /** A data set in memory, known as dataset/fake; remembers which images were read. */
 function world() {
@@ -74,7 +88,10 @@ describe('model/empirical', () => {
       const logits = pictures.map((x) => -x.reduce((sum, value, i) => sum + (z[i]! - value) ** 2, 0) / (2 * total));
       const shares = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
       const sum = shares.reduce((a, b) => a + b, 0);
-      const xt = tf.tensor4d(Float32Array.from(z, (value) => value * level.signal), [1, ...imageShape]);
+      const xt = tf.tensor4d(
+        Float32Array.from(z, (value) => value * level.signal),
+        [1, ...imageShape],
+      );
       const got = model.predict(xt, traced(level)).x0hat.dataSync();
       z.forEach((value, i) => {
         const mixed = pictures.reduce((total_, x, k) => total_ + (shares[k]! / sum) * x[i]!, 0);
@@ -89,7 +106,8 @@ describe('model/empirical', () => {
   it('has a few images open at a time, however many there are', async () => {
     let [open, most] = [0, 0];
     const dataset: Dataset = {
-      imageShape, size: 100,
+      imageShape,
+      size: 100,
       item: async (index) => {
         most = Math.max(most, ++open);
         await new Promise(setImmediate);
@@ -97,10 +115,15 @@ describe('model/empirical', () => {
         return { name: `${index}`, x0: new Float32Array(d).fill(index) };
       },
     };
-    const model = await empirical(defaults, { ...testContext(), plugin: async (kind) => dataset as PluginKinds[typeof kind] });
+    const model = await empirical(defaults, {
+      ...testContext(),
+      plugin: async (kind) => dataset as PluginKinds[typeof kind],
+    });
     await model.load?.();
     expect(most).toBeLessThanOrEqual(4);
-    expect([...model.mixture!().means].filter((_, i) => i % d === 0)).toEqual(Array.from({ length: 100 }, (_, index) => index));
+    expect([...model.mixture!().means].filter((_, i) => i % d === 0)).toEqual(
+      Array.from({ length: 100 }, (_, index) => index),
+    );
   });
 });
 

@@ -26,9 +26,10 @@ export interface GmmOptions {
 }
 
 /**
- * A Gaussian mixture prior, p(x0) = sum_k w_k N(m_k, C_k), with isotropic, diagonal or full covariances, seen through a VP or VE process.
- * Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is clamped. Parameters come by value, from
- * a safetensors file, or for smooth images and signals from a correlation length:
+ * A Gaussian mixture prior, p(x0) = sum_k w_k N(m_k, C_k), with isotropic, diagonal or full covariances, seen through a
+ * VP or VE process. Its score, and with any linear operator its posterior, are exact. No pixel range, so nothing is
+ * clamped. Parameters come by value, from a safetensors file, or for smooth images and signals from a correlation
+ * length:
  *
  *   cov(x_p, x_q) = std^2 (1 + s) exp(-s),   s = sqrt(3) |p - q| / length
  *
@@ -37,12 +38,16 @@ export interface GmmOptions {
  * Throws ConfigError where sizes do not fit or a covariance is not positive definite.
  */
 export const gmm: ModelFactory<GmmOptions> = (options, context) => {
-  const inRecipe = (['weights', 'means', 'variances', 'covariances', 'smooth'] as const).find((name) => options[name] !== undefined);
-  if (options.file !== undefined && inRecipe !== undefined) throw wrong(`both file and ${inRecipe} are given.`, 'Give the parameters by value or in a file.');
+  const inRecipe = (['weights', 'means', 'variances', 'covariances', 'smooth'] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (options.file !== undefined && inRecipe !== undefined)
+    throw wrong(`both file and ${inRecipe} are given.`, 'Give the parameters by value or in a file.');
   return mixtureModel({
     imageShape: options.shape,
     process: noiseProcess(options.process),
-    mixture: async () => checked(options.file === undefined ? byValue(options) : await fromFile(options.file, context), options.shape),
+    mixture: async () =>
+      checked(options.file === undefined ? byValue(options) : await fromFile(options.file, context), options.shape),
   });
 };
 
@@ -59,10 +64,21 @@ const MOST_DENSE = 4096;
  * The covariance of smooth images (Matern 3/2): a draw is continuous with its slope and, unlike the squared
  * exponential's, the matrix is well conditioned.
  */
-function smoothCovariance([height, width, channels]: ImageShape, { length, std }: NonNullable<GmmOptions['smooth']>): Float64Array {
+function smoothCovariance(
+  [height, width, channels]: ImageShape,
+  { length, std }: NonNullable<GmmOptions['smooth']>,
+): Float64Array {
   const d = height * width * channels;
-  if (d > MOST_DENSE) throw wrong(`smooth needs a matrix of ${d} x ${d} numbers for the shape ${showShape([height, width, channels])}.`, `Choose a shape of at most ${MOST_DENSE} entries.`);
-  const place = (i: number) => ({ row: Math.floor(i / (width * channels)), column: Math.floor(i / channels) % width, channel: i % channels });
+  if (d > MOST_DENSE)
+    throw wrong(
+      `smooth needs a matrix of ${d} x ${d} numbers for the shape ${showShape([height, width, channels])}.`,
+      `Choose a shape of at most ${MOST_DENSE} entries.`,
+    );
+  const place = (i: number) => ({
+    row: Math.floor(i / (width * channels)),
+    column: Math.floor(i / channels) % width,
+    channel: i % channels,
+  });
   return Float64Array.from({ length: d * d }, (_, k) => {
     const [p, q] = [place(Math.floor(k / d)), place(k % d)];
     const s = (Math.sqrt(3) * Math.hypot(p.row - q.row, p.column - q.column)) / length;
@@ -72,27 +88,61 @@ function smoothCovariance([height, width, channels]: ImageShape, { length, std }
 
 function byValue({ shape, weights, means: given, variances, covariances, smooth }: GmmOptions): Parameters {
   const means = given ?? (smooth && [Array.from({ length: sizeOf(shape) }, () => 0)]);
-  if (means === undefined) throw wrong('neither means nor file is given.', 'Give means, one row per component, or a safetensors file.');
-  if ([variances, covariances, smooth].filter((one) => one !== undefined).length !== 1) throw wrong('exactly one of variances, covariances and smooth is needed.', 'Give one of them.');
+  if (means === undefined)
+    throw wrong('neither means nor file is given.', 'Give means, one row per component, or a safetensors file.');
+  if ([variances, covariances, smooth].filter((one) => one !== undefined).length !== 1)
+    throw wrong('exactly one of variances, covariances and smooth is needed.', 'Give one of them.');
   // `flat` would hide rows of different lengths that have the right sum.
-  const rows = { means, variances: Array.isArray(variances) ? variances.filter(Array.isArray) : [], covariances: covariances?.flat() ?? [] };
+  const rows = {
+    means,
+    variances: Array.isArray(variances) ? variances.filter(Array.isArray) : [],
+    covariances: covariances?.flat() ?? [],
+  };
   for (const [name, lists] of Object.entries(rows)) {
     const other = lists.find((row) => row.length !== lists[0]?.length);
-    if (other !== undefined) throw wrong(`the rows of ${name} have ${lists[0]?.length} and ${other.length} numbers.`, 'Make the rows equally long.');
+    if (other !== undefined)
+      throw wrong(
+        `the rows of ${name} have ${lists[0]?.length} and ${other.length} numbers.`,
+        'Make the rows equally long.',
+      );
   }
   const count = means.length;
   const flatMeans = Float64Array.from(means.flat());
   const asWeights = weights && Float64Array.from(weights);
-  if (covariances !== undefined) return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from(covariances.flat(2)) } };
+  if (covariances !== undefined)
+    return {
+      count,
+      weights: asWeights,
+      means: flatMeans,
+      covariance: { kind: 'full', matrices: Float64Array.from(covariances.flat(2)) },
+    };
   if (smooth !== undefined) {
     const matrix = smoothCovariance(shape, smooth);
-    return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'full', matrices: Float64Array.from({ length: count * matrix.length }, (_, i) => matrix[i % matrix.length] ?? 0) } };
+    return {
+      count,
+      weights: asWeights,
+      means: flatMeans,
+      covariance: {
+        kind: 'full',
+        matrices: Float64Array.from({ length: count * matrix.length }, (_, i) => matrix[i % matrix.length] ?? 0),
+      },
+    };
   }
   if (typeof variances === 'number') {
-    return { count, weights: asWeights, means: flatMeans, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances) } };
+    return {
+      count,
+      weights: asWeights,
+      means: flatMeans,
+      covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances) },
+    };
   }
   const kind = Array.isArray(variances?.[0]) ? 'diagonal' : 'isotropic';
-  return { count, weights: asWeights, means: flatMeans, covariance: { kind, variances: Float64Array.from((variances ?? []).flat()) } };
+  return {
+    count,
+    weights: asWeights,
+    means: flatMeans,
+    covariance: { kind, variances: Float64Array.from((variances ?? []).flat()) },
+  };
 }
 
 async function fromFile(file: string, { files }: Context): Promise<Parameters> {
@@ -102,15 +152,28 @@ async function fromFile(file: string, { files }: Context): Promise<Parameters> {
     return tensor && Float64Array.from(tensor.data, Number);
   };
   const means = values('means');
-  if (means === undefined) throw wrong(`${file} has no tensor 'means'.`, 'Store weights [K], means [K, d] and variances or covariances.');
+  if (means === undefined)
+    throw wrong(`${file} has no tensor 'means'.`, 'Store weights [K], means [K, d] and variances or covariances.');
   const [count = 0] = tensors.get('means')?.shape ?? [];
   const matrices = values('covariances');
-  if (matrices !== undefined) return { count, weights: values('weights'), means, covariance: { kind: 'full', matrices } };
+  if (matrices !== undefined)
+    return { count, weights: values('weights'), means, covariance: { kind: 'full', matrices } };
   const variances = values('variances');
   if (variances === undefined) throw wrong(`${file} has neither 'variances' nor 'covariances'.`, 'Store one of them.');
   const rank = tensors.get('variances')?.shape.length ?? 0;
-  if (rank === 0) return { count, weights: values('weights'), means, covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances[0] ?? 0) } };
-  return { count, weights: values('weights'), means, covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances } };
+  if (rank === 0)
+    return {
+      count,
+      weights: values('weights'),
+      means,
+      covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances[0] ?? 0) },
+    };
+  return {
+    count,
+    weights: values('weights'),
+    means,
+    covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances },
+  };
 }
 
 /** How far two mirrored entries may differ, relative to the largest: numbers that came from float32 are rounded. */
@@ -118,14 +181,29 @@ const SYMMETRY = 1e-6;
 
 function checked({ count, weights, means, covariance }: Parameters, shape: ImageShape): GaussianMixture {
   const d = sizeOf(shape);
-  if (means.length !== count * d) throw wrong(`${means.length} numbers in means are not rows of ${d}.`, `The shape ${showShape(shape)} has ${d} entries.`);
+  if (means.length !== count * d)
+    throw wrong(
+      `${means.length} numbers in means are not rows of ${d}.`,
+      `The shape ${showShape(shape)} has ${d} entries.`,
+    );
   const expect = (name: string, length: number, wanted: number) => {
-    if (length !== wanted) throw wrong(`${name} has ${length} numbers, ${count} components of ${d} entries need ${wanted}.`, 'Make the sizes agree.');
+    if (length !== wanted)
+      throw wrong(
+        `${name} has ${length} numbers, ${count} components of ${d} entries need ${wanted}.`,
+        'Make the sizes agree.',
+      );
   };
   const large = means.find((value) => !(Math.abs(value) <= LARGEST));
-  if (large !== undefined) throw wrong(`${large} in means is too large for float32.`, `Scale the prior to entries of at most ${LARGEST}.`);
-  const spread = (covariance.kind === 'full' ? covariance.matrices : covariance.variances).find((value) => !(Math.abs(value) <= LARGEST ** 2));
-  if (spread !== undefined) throw wrong(`the variance or covariance ${spread} is too large for float32.`, `Scale the prior to standard deviations of at most ${LARGEST}.`);
+  if (large !== undefined)
+    throw wrong(`${large} in means is too large for float32.`, `Scale the prior to entries of at most ${LARGEST}.`);
+  const spread = (covariance.kind === 'full' ? covariance.matrices : covariance.variances).find(
+    (value) => !(Math.abs(value) <= LARGEST ** 2),
+  );
+  if (spread !== undefined)
+    throw wrong(
+      `the variance or covariance ${spread} is too large for float32.`,
+      `Scale the prior to standard deviations of at most ${LARGEST}.`,
+    );
   expect('weights', weights?.length ?? count, count);
   if (covariance.kind === 'full') {
     expect('covariances', covariance.matrices.length, count * d * d);
@@ -148,6 +226,7 @@ function checked({ count, weights, means, covariance }: Parameters, shape: Image
   const badWeight = weights?.find((weight) => !(weight > 0));
   if (badWeight !== undefined) throw wrong(`weight ${badWeight} is not positive.`, 'Give weights above 0.');
   const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? count;
-  if (total === Infinity) throw wrong('the weights add up to infinity.', 'Give smaller weights; only their ratios matter.');
+  if (total === Infinity)
+    throw wrong('the weights add up to infinity.', 'Give smaller weights; only their ratios matter.');
   return { weights: (weights ?? new Float64Array(count).fill(1)).map((weight) => weight / total), means, covariance };
 }

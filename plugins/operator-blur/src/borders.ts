@@ -3,7 +3,9 @@ export type Border = 'reflect' | 'zero' | 'circular';
 
 const modulo = (index: number, period: number): number => ((index % period) + period) % period;
 
-/** The entry of an axis that stands at `index`, which may lie outside; undefined for zero. Folded as often as needed. */
+/**
+ * The entry of an axis that stands at `index`, which may lie outside; undefined for zero. Folded as often as needed.
+ */
 export function folded(index: number, length: number, border: Border): number | undefined {
   switch (border) {
     case 'circular':

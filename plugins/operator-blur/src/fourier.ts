@@ -1,6 +1,6 @@
 /**
- * Fourier series of planes as products with matrices of cosines and sines: TensorFlow.js's fft has no gradient and does not compile.
- * A plane of 256 x 256 takes 0.1 G multiply-adds.
+ * Fourier series of planes as products with matrices of cosines and sines: TensorFlow.js's fft has no gradient and does
+ * not compile. A plane of 256 x 256 takes 0.1 G multiply-adds.
  */
 import { type Tensor, tf } from '@tweedie/core';
 import { type Border, folded } from './borders.ts';
@@ -32,15 +32,18 @@ export function fromFrequencies({ re, im }: Complex, rows: Waves, columns: Waves
   return real.matMul(columns.cos).sub(imaginary.matMul(columns.sin));
 }
 
-export const times = (a: Complex, b: Complex): Complex => ({ re: a.re.mul(b.re).sub(a.im.mul(b.im)), im: a.re.mul(b.im).add(a.im.mul(b.re)) });
+export const times = (a: Complex, b: Complex): Complex => ({
+  re: a.re.mul(b.re).sub(a.im.mul(b.im)),
+  im: a.re.mul(b.im).add(a.im.mul(b.re)),
+});
 export const conjugate = ({ re, im }: Complex): Complex => ({ re, im: im.neg() });
 export const scaled = ({ re, im }: Complex, factor: Tensor): Complex => ({ re: re.mul(factor), im: im.mul(factor) });
 export const squareOf = ({ re, im }: Complex): Tensor => re.square().add(im.square());
 
 /**
- * One axis of `length` entries and a kernel of `taps`. The period holds the image and what the kernel sees beyond its border, so that nothing
- * wraps around into the image unless the border is circular. `half`: one of each pair of conjugate frequencies, which is enough for real
- * planes on one of the two axes; `output` counts it twice.
+ * One axis of `length` entries and a kernel of `taps`. The period holds the image and what the kernel sees beyond its
+ * border, so that nothing wraps around into the image unless the border is circular. `half`: one of each pair of
+ * conjugate frequencies, which is enough for real planes on one of the two axes; `output` counts it twice.
  */
 export function fourierAxis(length: number, taps: number, border: Border, half: boolean): Axis {
   const margin = border === 'circular' ? 0 : (taps - 1) / 2;
@@ -49,7 +52,11 @@ export function fourierAxis(length: number, taps: number, border: Border, half: 
   const weight = (frequency: number): number => (half && frequency > 0 && 2 * frequency !== period ? 2 : 1) / period;
 
   /** A matrix of waves in which every term adds the wave of a place to an entry. */
-  const waves = (entries: number, terms: readonly (readonly [entry: number, place: number])[], weightOf: (frequency: number) => number) => {
+  const waves = (
+    entries: number,
+    terms: readonly (readonly [entry: number, place: number])[],
+    weightOf: (frequency: number) => number,
+  ) => {
     const shape = [frequencies, entries] as [number, number];
     const [cos, sin] = [new Float64Array(frequencies * entries), new Float64Array(frequencies * entries)];
     for (let frequency = 0; frequency < frequencies; frequency++) {
@@ -63,13 +70,24 @@ export function fourierAxis(length: number, taps: number, border: Border, half: 
     // Tensors are made at each use: one made while a function is traced belongs to that trace.
     return (): Waves => ({ cos: tf.tensor2d(cosines, shape), sin: tf.tensor2d(sines, shape) });
   };
-  const continued = Array.from({ length: period }, (_, place) => [folded(place - margin, length, border), place] as const);
+  const continued = Array.from(
+    { length: period },
+    (_, place) => [folded(place - margin, length, border), place] as const,
+  );
   const seen = continued.filter((term): term is readonly [number, number] => term[0] !== undefined);
   const one = () => 1;
   return {
     period,
     image: waves(length, seen, one),
-    kernel: waves(taps, Array.from({ length: taps }, (_, tap) => [tap, tap - (taps - 1) / 2] as const), one),
-    output: waves(length, Array.from({ length }, (_, entry) => [entry, entry + margin] as const), weight),
+    kernel: waves(
+      taps,
+      Array.from({ length: taps }, (_, tap) => [tap, tap - (taps - 1) / 2] as const),
+      one,
+    ),
+    output: waves(
+      length,
+      Array.from({ length }, (_, entry) => [entry, entry + margin] as const),
+      weight,
+    ),
   };
 }

@@ -1,14 +1,36 @@
-import { type AxisMatrix, axisMatrix, ConfigError, type Image, type ImageShape, type KeyedRandom, type Operator, type OperatorFactory, separable, tf } from '@tweedie/core';
+import {
+  type AxisMatrix,
+  axisMatrix,
+  ConfigError,
+  type Image,
+  type ImageShape,
+  type KeyedRandom,
+  type Operator,
+  type OperatorFactory,
+  separable,
+  tf,
+} from '@tweedie/core';
 import { type Border, folded } from './borders.ts';
 import { convolution, type Drawn } from './convolution.ts';
-import { gaussianTaps, type Kernel, motionKernel, releasedGaussianTaps, summedOverSingleAxes, turnedGaussian, uniformTaps } from './kernels.ts';
+import {
+  gaussianTaps,
+  type Kernel,
+  motionKernel,
+  releasedGaussianTaps,
+  summedOverSingleAxes,
+  turnedGaussian,
+  uniformTaps,
+} from './kernels.ts';
 
 export type BlurOptions = {
   readonly kernel: 'gaussian' | 'uniform' | 'anisotropic' | 'motion';
   readonly border: Border;
   /** Singular values up to this count as zero in the pseudo-inverse; relative to the largest one. */
   readonly cutoff: number;
-  /** Height and width of the kernel, odd. Default: gaussian 61; uniform and anisotropic 9; motion 0.24 of the image's longer side. */
+  /**
+   * Height and width of the kernel, odd. Default: gaussian 61; uniform and anisotropic 9; motion 0.24 of the image's
+   * longer side.
+   */
   readonly size?: number;
   /** Standard deviation in pixels: of gaussian, default 3; of anisotropic along its direction, default 20. */
   readonly std?: number;
@@ -66,14 +88,22 @@ export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
   const chosen = kernelOf(options, imageShape);
   if ('vertical' in chosen) {
     const rows = blurred(height, chosen.vertical, border);
-    const columns = height === width && chosen.vertical === chosen.horizontal ? rows : blurred(width, chosen.horizontal, border);
-    return { linear: true, draw: () => ({}), ...separable(rows, columns, channels, { cutoff }), ...reference } satisfies Operator;
+    const columns =
+      height === width && chosen.vertical === chosen.horizontal ? rows : blurred(width, chosen.horizontal, border);
+    return {
+      linear: true,
+      draw: () => ({}),
+      ...separable(rows, columns, channels, { cutoff }),
+      ...reference,
+    } satisfies Operator;
   }
   const { size, draw } = chosen;
   const shape: [number, number] = [height === 1 ? 1 : size, width === 1 ? 1 : size];
   const operator: Operator<Drawn> = {
     ...convolution(imageShape, shape, border, cutoff),
-    draw: (random) => ({ kernel: tf.tensor2d(Float32Array.from(summedOverSingleAxes(draw(random), imageShape).weights), shape) }),
+    draw: (random) => ({
+      kernel: tf.tensor2d(Float32Array.from(summedOverSingleAxes(draw(random), imageShape).weights), shape),
+    }),
     ...reference,
   };
   return operator;
@@ -84,7 +114,10 @@ type Chosen =
   | { readonly vertical: Float64Array; readonly horizontal: Float64Array }
   | { readonly size: number; readonly draw: (random: KeyedRandom) => Kernel };
 
-function kernelOf({ kernel, size, std, stdAcross = 1, degrees = 0, intensity = 0.5 }: BlurOptions, [height, width]: ImageShape): Chosen {
+function kernelOf(
+  { kernel, size, std, stdAcross = 1, degrees = 0, intensity = 0.5 }: BlurOptions,
+  [height, width]: ImageShape,
+): Chosen {
   switch (kernel) {
     case 'gaussian': {
       const taps = releasedGaussianTaps(size ?? 61, std ?? 3);
@@ -122,7 +155,22 @@ function checkOptions(options: BlurOptions, [height, width, channels]: ImageShap
   const { kernel, size } = options;
   const fitting: readonly string[] = ['kernel', 'size', 'border', 'cutoff', ...optionsOf[kernel]];
   const foreign = Object.keys(options).find((name) => !fitting.includes(name));
-  if (foreign !== undefined) throw new ConfigError(where, `option ${foreign} does not belong to kernel ${kernel}.`, `Its options are ${fitting.slice(1).join(', ')}.`);
-  if (size !== undefined && size % 2 === 0) throw new ConfigError(where, `size ${size} is even, and a kernel has a tap in its middle.`, `Choose ${size - 1} or ${size + 1}.`);
-  if (height * width === 1) throw new ConfigError(where, `an image of 1 x 1 pixels cannot be blurred (its shape is [1, 1, ${channels}]).`, 'Give a vector of d entries the shape [1, d, 1].');
+  if (foreign !== undefined)
+    throw new ConfigError(
+      where,
+      `option ${foreign} does not belong to kernel ${kernel}.`,
+      `Its options are ${fitting.slice(1).join(', ')}.`,
+    );
+  if (size !== undefined && size % 2 === 0)
+    throw new ConfigError(
+      where,
+      `size ${size} is even, and a kernel has a tap in its middle.`,
+      `Choose ${size - 1} or ${size + 1}.`,
+    );
+  if (height * width === 1)
+    throw new ConfigError(
+      where,
+      `an image of 1 x 1 pixels cannot be blurred (its shape is [1, 1, ${channels}]).`,
+      'Give a vector of d entries the shape [1, d, 1].',
+    );
 }

@@ -14,11 +14,12 @@ const bell = (offset: number, std: number): number => Math.exp(-0.5 * (offset / 
 export const uniformTaps = (size: number): Float64Array => new Float64Array(size).fill(1 / size);
 
 /** A Gaussian at whole offsets from -(size - 1) / 2. */
-export const gaussianTaps = (size: number, std: number): Float64Array => normalised(new Float64Array(size).map((_, tap) => bell(tap - (size - 1) / 2, std)));
+export const gaussianTaps = (size: number, std: number): Float64Array =>
+  normalised(new Float64Array(size).map((_, tap) => bell(tap - (size - 1) / 2, std)));
 
 /**
- * The Gaussian of the DPS program: cut at 4 std; where `size` is smaller, what would lie outside is mirrored back, the last tap repeated
- * (a filtered delta of that size).
+ * The Gaussian of the DPS program: cut at 4 std; where `size` is smaller, what would lie outside is mirrored back, the
+ * last tap repeated (a filtered delta of that size).
  */
 export function releasedGaussianTaps(size: number, std: number): Float64Array {
   const radius = Math.floor(4 * std + 0.5);
@@ -45,9 +46,10 @@ export function turnedGaussian(size: number, along: number, across: number, degr
 const POINTS_PER_TAP = 16;
 
 /**
- * The path of a shaken camera: a random direction, which turns by 2 pi `intensity` (standard deviation) over the whole path, as a random walk
- * of normal steps; the path has length 0.75 (size - 1) and constant speed. It is centred, and every point is shared among its four pixels by
- * bilinear weights. The DPS program draws other paths, whose pixels depend on a rasteriser.
+ * The path of a shaken camera: a random direction, which turns by 2 pi `intensity` (standard deviation) over the whole
+ * path, as a random walk of normal steps; the path has length 0.75 (size - 1) and constant speed. It is centred, and
+ * every point is shared among its four pixels by bilinear weights. The DPS program draws other paths, whose pixels
+ * depend on a rasteriser.
  */
 export function motionKernel(size: number, intensity: number, random: KeyedRandom): Kernel {
   const count = POINTS_PER_TAP * size;
@@ -70,7 +72,12 @@ export function motionKernel(size: number, intensity: number, random: KeyedRando
   for (let k = 0; k < count; k++) {
     const [x, y] = [right[k] ?? 0, down[k] ?? 0];
     const [column, row] = [Math.floor(x), Math.floor(y)];
-    for (const [i, j] of [[0, 0], [0, 1], [1, 0], [1, 1]] as const) {
+    for (const [i, j] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ] as const) {
       const share = (1 - Math.abs(y - row - i)) * (1 - Math.abs(x - column - j));
       // A pixel with a share of zero may lie outside of the kernel.
       if (share > 0) weights[(row + i) * size + column + j] = (weights[(row + i) * size + column + j] ?? 0) + share;
@@ -80,7 +87,10 @@ export function motionKernel(size: number, intensity: number, random: KeyedRando
 }
 
 /** The kernel for an image whose height or width is 1: summed over that axis, since nothing moves along it. */
-export function summedOverSingleAxes({ height, width, weights }: Kernel, [imageHeight, imageWidth]: readonly [number, number, number]): Kernel {
+export function summedOverSingleAxes(
+  { height, width, weights }: Kernel,
+  [imageHeight, imageWidth]: readonly [number, number, number],
+): Kernel {
   const [rows, columns] = [imageHeight === 1 ? 1 : height, imageWidth === 1 ? 1 : width];
   const summed = new Float64Array(rows * columns);
   weights.forEach((weight, place) => {

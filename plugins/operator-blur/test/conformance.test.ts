@@ -1,9 +1,18 @@
 import { describeOperator } from '@tweedie/testing';
 
-const imageShapes = [[8, 8, 3], [1, 16, 1], [6, 9, 1]] as const;
+const imageShapes = [
+  [8, 8, 3],
+  [1, 16, 1],
+  [6, 9, 1],
+] as const;
 
 describeOperator(import.meta.url, {
-  options: [{}, { kernel: 'anisotropic' }, { kernel: 'motion', size: 5 }, { kernel: 'motion', size: 5, border: 'circular' }],
+  options: [
+    {},
+    { kernel: 'anisotropic' },
+    { kernel: 'motion', size: 5 },
+    { kernel: 'motion', size: 5, border: 'circular' },
+  ],
   imageShapes,
   truncates: true,
 });

@@ -1,4 +1,12 @@
-import { ConfigError, type Image, type Operator, type OperatorFactory, showShape, tf, type Tensor } from '@tweedie/core';
+import {
+  ConfigError,
+  type Image,
+  type Operator,
+  type OperatorFactory,
+  showShape,
+  tf,
+  type Tensor,
+} from '@tweedie/core';
 
 export type ColorizeOptions = {
   readonly channels: 1 | 3;
@@ -24,10 +32,20 @@ type Weights = readonly [red: number, green: number, blue: number];
  */
 export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }, { imageShape }) => {
   const [height, width, colours] = imageShape;
-  if (colours !== 3) throw new ConfigError('operator/colorize', `images of shape ${showShape(imageShape)} have ${colours} channel${colours === 1 ? '' : 's'}, colour pictures have 3.`, 'Use a model of colour pictures, or another operator.');
+  if (colours !== 3)
+    throw new ConfigError(
+      'operator/colorize',
+      `images of shape ${showShape(imageShape)} have ${colours} channel${colours === 1 ? '' : 's'}, colour pictures have 3.`,
+      'Use a model of colour pictures, or another operator.',
+    );
   const [red = 0, green = 0, blue = 0] = weights;
   const sum = red + green + blue;
-  if (Math.abs(sum - 1) > SUM_ROUNDING) throw new ConfigError('operator/colorize', `the weights ${showShape(weights)} have sum ${sum}, so grey would not stay grey.`, 'Give the parts of red, green and blue in the grey value, for example [0.2989, 0.587, 0.114].');
+  if (Math.abs(sum - 1) > SUM_ROUNDING)
+    throw new ConfigError(
+      'operator/colorize',
+      `the weights ${showShape(weights)} have sum ${sum}, so grey would not stay grey.`,
+      'Give the parts of red, green and blue in the grey value, for example [0.2989, 0.587, 0.114].',
+    );
   const square = red ** 2 + green ** 2 + blue ** 2;
   const singular = Math.sqrt(channels * square);
   const basis = basisFrom([red, green, blue], Math.sqrt(square));
@@ -47,10 +65,17 @@ export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }
     forward: (x) => x.mul(w()).sum(-1, true).tile([1, 1, 1, channels]),
     adjoint: (y) => y.sum(-1, true).mul(w()),
     pseudoInverse: (y) => mean(y).mul(w().div(square)),
-    solve: (y, ridge) => y.sub(mean(y)).div(ridge).add(mean(y).div(ridge.add(singular ** 2))),
+    solve: (y, ridge) =>
+      y
+        .sub(mean(y))
+        .div(ridge)
+        .add(mean(y).div(ridge.add(singular ** 2))),
     svd: () => ({
       pixels: false,
-      singularValues: first().mul(singular).tile([height * width]).expandDims(0),
+      singularValues: first()
+        .mul(singular)
+        .tile([height * width])
+        .expandDims(0),
       toSpectral: (x) => flat(times(x, v())),
       fromSpectral: (c) => times(c, v().transpose()).reshape([-1, height, width, 3]),
       measurementToSpectral: (y) => flat(mean(y).mul(first().mul(Math.sqrt(channels)))),

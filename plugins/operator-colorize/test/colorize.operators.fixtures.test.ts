@@ -7,7 +7,14 @@ import { colorize, type ColorizeOptions } from '../src/index.ts';
 const TOLERANCE = 2e-6;
 const DDRM_WEIGHTS = [0.3333, 0.3334, 0.3333];
 const report = fixtureReport('operators', 'colorize');
-const make = ({ x: { shape: [, height, width, channels] } }: OperatorFixture, options: ColorizeOptions) => colorize(options, testOperatorContext([height, width, channels]));
+const make = (
+  {
+    x: {
+      shape: [, height, width, channels],
+    },
+  }: OperatorFixture,
+  options: ColorizeOptions,
+) => colorize(options, testOperatorContext([height, width, channels]));
 
 for (const fixture of operatorFixtures('gray')) {
   const { id, x, v } = fixture;

@@ -11,7 +11,12 @@ it('operator/colorize has the published singular value, once per pixel', async (
 });
 
 it('operator/colorize refuses what has no colours', async () => {
-  const make = async (imageShape: readonly [number, number, number], given = weights) => colorize({ channels: 3, weights: given }, testOperatorContext(imageShape));
-  await expect(make([1, 16, 1])).rejects.toThrow('[operator/colorize] images of shape [1, 16, 1] have 1 channel, colour pictures have 3. Use a model of colour pictures, or another operator.');
-  await expect(make([8, 8, 3], [1, 1, 0])).rejects.toThrow('[operator/colorize] the weights [1, 1, 0] have sum 2, so grey would not stay grey.');
+  const make = async (imageShape: readonly [number, number, number], given = weights) =>
+    colorize({ channels: 3, weights: given }, testOperatorContext(imageShape));
+  await expect(make([1, 16, 1])).rejects.toThrow(
+    '[operator/colorize] images of shape [1, 16, 1] have 1 channel, colour pictures have 3. Use a model of colour pictures, or another operator.',
+  );
+  await expect(make([8, 8, 3], [1, 1, 0])).rejects.toThrow(
+    '[operator/colorize] the weights [1, 1, 0] have sum 2, so grey would not stay grey.',
+  );
 });

@@ -15,6 +15,11 @@ describe('operator/identity', () => {
       copy.dispose();
     }
     expect(x.isDisposed).toBe(false);
-    expect([operator.linear, operator.identity, operator.measurementShape, operator.shapeNoise]).toEqual([true, true, [4, 5, 3], undefined]);
+    expect([operator.linear, operator.identity, operator.measurementShape, operator.shapeNoise]).toEqual([
+      true,
+      true,
+      [4, 5, 3],
+      undefined,
+    ]);
   });
 });

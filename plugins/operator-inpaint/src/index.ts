@@ -1,4 +1,13 @@
-import { ConfigError, type Image, type Operator, type OperatorContext, type OperatorFactory, sampleSum, type Tensor, tf } from '@tweedie/core';
+import {
+  ConfigError,
+  type Image,
+  type Operator,
+  type OperatorContext,
+  type OperatorFactory,
+  sampleSum,
+  type Tensor,
+  tf,
+} from '@tweedie/core';
 import { boxMask, type DrawMask, fileMask, randomMask } from './masks.ts';
 
 export type InpaintOptions = {
@@ -15,7 +24,10 @@ export type InpaintOptions = {
   readonly margin?: number;
   /** A picture or a .safetensors file, for `file`. */
   readonly file?: string;
-  /** `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and DAPS. */
+  /**
+   * `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and
+   * DAPS.
+   */
   readonly hiddenNoise: 'zero' | 'released';
 };
 
@@ -66,29 +78,48 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
   return operator;
 };
 
-async function maskOf(options: InpaintOptions, { imageShape: [height, width], files, warn }: OperatorContext): Promise<DrawMask> {
+async function maskOf(
+  options: InpaintOptions,
+  { imageShape: [height, width], files, warn }: OperatorContext,
+): Promise<DrawMask> {
   const { pattern, rate = 0.7, maxRate = rate, file } = options;
   const fitting: readonly string[] = [...optionsOf[pattern], 'pattern', 'hiddenNoise'];
   const foreign = Object.keys(options).find((name) => !fitting.includes(name));
   if (foreign !== undefined) {
-    throw new ConfigError('operator/inpaint', `option ${foreign} does not belong to pattern ${pattern}.`, `Its options are ${optionsOf[pattern].join(', ')}.`);
+    throw new ConfigError(
+      'operator/inpaint',
+      `option ${foreign} does not belong to pattern ${pattern}.`,
+      `Its options are ${optionsOf[pattern].join(', ')}.`,
+    );
   }
   if (options.box !== undefined && (options.boxHeight ?? options.boxWidth) !== undefined) {
-    throw new ConfigError('operator/inpaint', `box ${options.box} is the side of a square box, and boxHeight or boxWidth is given too.`, 'Give box alone, or boxHeight and boxWidth.');
+    throw new ConfigError(
+      'operator/inpaint',
+      `box ${options.box} is the side of a square box, and boxHeight or boxWidth is given too.`,
+      'Give box alone, or boxHeight and boxWidth.',
+    );
   }
   switch (pattern) {
     case 'random':
       if (maxRate > 0 && Math.floor(maxRate * height * width) === 0) {
-        warn(`[operator/inpaint] rate ${maxRate} hides no pixel of ${height} x ${width} images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].`);
+        warn(
+          `[operator/inpaint] rate ${maxRate} hides no pixel of ${height} x ${width} images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].`,
+        );
       }
       return randomMask([height, width], { rate, maxRate });
     case 'box': {
-      const { boxHeight = options.box ?? Math.floor(height / 2), boxWidth = options.box ?? Math.floor(width / 2) } = options;
+      const { boxHeight = options.box ?? Math.floor(height / 2), boxWidth = options.box ?? Math.floor(width / 2) } =
+        options;
       const { margin = Math.floor(Math.min(height, width) / 16) } = options;
       return boxMask([height, width], { boxHeight, boxWidth, margin });
     }
     case 'file':
-      if (file === undefined) throw new ConfigError('operator/inpaint', 'pattern file needs the option file.', 'Name a picture (white = observed) or a .safetensors file.');
+      if (file === undefined)
+        throw new ConfigError(
+          'operator/inpaint',
+          'pattern file needs the option file.',
+          'Name a picture (white = observed) or a .safetensors file.',
+        );
       return fileMask([height, width], file, files);
   }
 }

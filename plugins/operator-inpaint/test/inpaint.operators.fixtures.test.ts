@@ -8,7 +8,11 @@ import { afterAll, expect } from 'vitest';
 import { inpaint, type InpaintOptions } from '../src/index.ts';
 
 type Box = { readonly height: number; readonly width: number };
-type MaskFixture = { readonly parameters: { readonly probabilities: readonly number[]; readonly box?: Box }; readonly tensors: object; readonly checks: Readonly<Record<string, number>> };
+type MaskFixture = {
+  readonly parameters: { readonly probabilities: readonly number[]; readonly box?: Box };
+  readonly tensors: object;
+  readonly checks: Readonly<Record<string, number>>;
+};
 type Index = { readonly pictures: Readonly<Record<string, { readonly mask?: MaskFixture }>> };
 type Inpaint = Operator<{ readonly mask: tf.Tensor }>;
 
@@ -16,8 +20,10 @@ const report = fixtureReport('operators', 'inpaint');
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-inpaint-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const largestGap = async (a: tf.Tensor, b: tf.Tensor): Promise<number> => (await tf.max(tf.abs(tf.sub(a, b))).data())[0] ?? NaN;
-const hiddenOf = async (mask: tf.Tensor): Promise<number> => [...(await mask.data())].filter((value) => value === 0).length;
+const largestGap = async (a: tf.Tensor, b: tf.Tensor): Promise<number> =>
+  (await tf.max(tf.abs(tf.sub(a, b))).data())[0] ?? NaN;
+const hiddenOf = async (mask: tf.Tensor): Promise<number> =>
+  [...(await mask.data())].filter((value) => value === 0).length;
 
 for (const [picture, { mask: fixture }] of Object.entries(readFixtureJson<Index>('operators', 'index.json').pictures)) {
   if (fixture === undefined) continue;
@@ -31,14 +37,22 @@ for (const [picture, { mask: fixture }] of Object.entries(readFixtureJson<Index>
   const [x, v] = [fixtureImage(get(images, 'x')), fixtureImage(get(images, 'v'))];
   const [, height, width, channels] = x.shape;
   const make = async (options: Partial<InpaintOptions>) =>
-    (await inpaint({ pattern: 'random', hiddenNoise: 'zero', ...options }, testOperatorContext([height, width, channels]))) as Inpaint;
+    (await inpaint(
+      { pattern: 'random', hiddenNoise: 'zero', ...options },
+      testOperatorContext([height, width, channels]),
+    )) as Inpaint;
   const masks = [...tensors.keys()].filter((name) => !name.startsWith('y_'));
 
   for (const name of masks) {
     report.case(`${picture} mask ${name}`, async () => {
       const stored = get(tensors, name);
       const file = join(folder, `${picture}.${name}.safetensors`);
-      writeFileSync(file, encodeSafetensors(new Map([['mask', { dtype: 'U8', shape: stored.shape, data: Uint8Array.from(stored.data, Number) }]])));
+      writeFileSync(
+        file,
+        encodeSafetensors(
+          new Map([['mask', { dtype: 'U8', shape: stored.shape, data: Uint8Array.from(stored.data, Number) }]]),
+        ),
+      );
       const operator = await make({ pattern: 'file', file });
       const { mask } = operator.draw(keyedRandom('any'));
       const drawn = { mask: mask.expandDims(0) };
@@ -72,6 +86,8 @@ for (const [picture, { mask: fixture }] of Object.entries(readFixtureJson<Index>
     const { height: boxHeight, width: boxWidth } = box;
     const hidden = boxHeight * boxWidth;
     expect(await hiddenOf(fixtureImage(get(tensors, 'box')))).toBe(hidden);
-    expect(await hiddenOf((await make({ pattern: 'box', boxHeight, boxWidth, margin: 0 })).draw(keyedRandom(picture)).mask)).toBe(hidden);
+    expect(
+      await hiddenOf((await make({ pattern: 'box', boxHeight, boxWidth, margin: 0 })).draw(keyedRandom(picture)).mask),
+    ).toBe(hidden);
   });
 }

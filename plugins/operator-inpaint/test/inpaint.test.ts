@@ -17,7 +17,9 @@ const numbers = async (x: tf.Tensor) => [...(await x.data())];
 const normal = (key: string, batch = 2): Image =>
   tf.tensor4d(keyedRandom(key).normal('x', batch * 16 * 24 * 3), [batch, ...shape]);
 /** Two problems with their own masks. */
-const drawnPair = (operator: Inpaint) => ({ mask: tf.stack(['a', 'b'].map((key) => operator.draw(keyedRandom(key)).mask)) });
+const drawnPair = (operator: Inpaint) => ({
+  mask: tf.stack(['a', 'b'].map((key) => operator.draw(keyedRandom(key)).mask)),
+});
 
 describe('random masks', () => {
   it.each([
@@ -32,7 +34,9 @@ describe('random masks', () => {
     const said: string[] = [];
     const warn = (message: string) => void said.push(message);
     await inpaint({ ...defaults, rate: 0.5 }, { ...testOperatorContext([1, 1, 8]), warn });
-    expect(said.splice(0)).toEqual(['[operator/inpaint] rate 0.5 hides no pixel of 1 x 1 images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].']);
+    expect(said.splice(0)).toEqual([
+      '[operator/inpaint] rate 0.5 hides no pixel of 1 x 1 images. A vector of d entries has d pixels in the shape [1, d, 1], one in [1, 1, d].',
+    ]);
     await inpaint({ ...defaults, rate: 0.5 }, { ...testOperatorContext([1, 8, 1]), warn });
     await inpaint({ ...defaults, rate: 0 }, { ...testOperatorContext([1, 1, 8]), warn });
     expect(said).toEqual([]);
@@ -43,7 +47,8 @@ describe('random masks', () => {
     expect(await maskOf(operator)).toEqual(await maskOf(operator));
     expect(await maskOf(operator, 'other')).not.toEqual(await maskOf(operator));
     const often = new Float64Array(16 * 24);
-    for (let k = 0; k < 400; k++) (await maskOf(operator, `draw ${k}`)).forEach((value, pixel) => (often[pixel] = (often[pixel] ?? 0) + value));
+    for (let k = 0; k < 400; k++)
+      (await maskOf(operator, `draw ${k}`)).forEach((value, pixel) => (often[pixel] = (often[pixel] ?? 0) + value));
     // 400 draws at probability 1/2: standard deviation 10.
     expect(Math.min(...often)).toBeGreaterThan(150);
     expect(Math.max(...often)).toBeLessThan(250);
@@ -51,7 +56,9 @@ describe('random masks', () => {
 
   it('take their rate from a range', async () => {
     const operator = await make({ rate: 0.3, maxRate: 0.7 });
-    const rates = await Promise.all(Array.from({ length: 100 }, async (_, k) => hidden(await maskOf(operator, `${k}`)) / (16 * 24)));
+    const rates = await Promise.all(
+      Array.from({ length: 100 }, async (_, k) => hidden(await maskOf(operator, `${k}`)) / (16 * 24)),
+    );
     expect(Math.min(...rates)).toBeGreaterThanOrEqual(0.3 - 1 / 384);
     expect(Math.max(...rates)).toBeLessThan(0.7);
     expect(Math.max(...rates) - Math.min(...rates)).toBeGreaterThan(0.35);
@@ -60,7 +67,9 @@ describe('random masks', () => {
 
 describe('box masks', () => {
   it('refuse two sizes of one box', async () => {
-    await expect(make({ pattern: 'box', box: 4, boxHeight: 6 })).rejects.toThrow('[operator/inpaint] box 4 is the side of a square box, and boxHeight or boxWidth is given too. Give box alone, or boxHeight and boxWidth.');
+    await expect(make({ pattern: 'box', box: 4, boxHeight: 6 })).rejects.toThrow(
+      '[operator/inpaint] box 4 is the side of a square box, and boxHeight or boxWidth is given too. Give box alone, or boxHeight and boxWidth.',
+    );
   });
 
   it('hide one box between the margins, everywhere it may be', async () => {
@@ -88,7 +97,10 @@ describe('box masks', () => {
     expect(hidden(await maskOf(await make({ pattern: 'box', box: 5 })))).toBe(25);
   });
 
-  it.each([[1, 9, 1], [9, 1, 2]] as const)('hide an interval of a signal [%i, %i, %i]', async (...imageShape) => {
+  it.each([
+    [1, 9, 1],
+    [9, 1, 2],
+  ] as const)('hide an interval of a signal [%i, %i, %i]', async (...imageShape) => {
     const signal = await make({ pattern: 'box', box: 4, margin: 1 }, imageShape);
     const shown = [...(await maskOf(signal))].join('');
     expect(shown).toMatch(/^1+0000(?=1)1+$/);
@@ -112,7 +124,13 @@ describe('mask files', () => {
     writeFile(join(folder, name), encodeSafetensors(new Map([[tensor, { dtype: 'F32', shape, data }]])));
 
   it('may be pictures or tensors', async () => {
-    await writeFile(join(folder, 'mask.png'), await encodePng(pattern.map((value) => 2 * value - 1), [16, 24, 1]));
+    await writeFile(
+      join(folder, 'mask.png'),
+      await encodePng(
+        pattern.map((value) => 2 * value - 1),
+        [16, 24, 1],
+      ),
+    );
     await store('mask.safetensors', [1, 16, 24], pattern);
     for (const file of ['mask.png', 'mask.safetensors']) {
       expect(await maskOf(await make({ pattern: 'file', file }, shape, folder)), file).toEqual([...pattern]);
@@ -173,6 +191,8 @@ describe('operator/inpaint', () => {
     await expect(make({ pattern: 'box', rate: 0.5 })).rejects.toThrow(
       '[operator/inpaint] option rate does not belong to pattern box. Its options are box, boxHeight, boxWidth, margin.',
     );
-    await expect(make({ rate: 0.7, maxRate: 0.3 })).rejects.toThrow('[operator/inpaint] maxRate 0.3 is below rate 0.7. Give the smaller one as rate.');
+    await expect(make({ rate: 0.7, maxRate: 0.3 })).rejects.toThrow(
+      '[operator/inpaint] maxRate 0.3 is below rate 0.7. Give the smaller one as rate.',
+    );
   });
 });

@@ -25,9 +25,17 @@ const where = 'operator/super-resolution';
  * is `nearest`: no adjoint.
  * Throws ConfigError for images of one pixel and where block's factor does not divide the image.
  */
-export const superResolution: OperatorFactory<SuperResolutionOptions> = ({ factor, kernel, reference }, { imageShape }) => {
+export const superResolution: OperatorFactory<SuperResolutionOptions> = (
+  { factor, kernel, reference },
+  { imageShape },
+) => {
   const [height, width, channels] = imageShape;
-  if (height * width === 1) throw new ConfigError(where, `an image of 1 x 1 pixels has no resolution to lose (its shape is [1, 1, ${channels}]).`, 'Give a vector of d entries the shape [1, d, 1].');
+  if (height * width === 1)
+    throw new ConfigError(
+      where,
+      `an image of 1 x 1 pixels has no resolution to lose (its shape is [1, 1, ${channels}]).`,
+      'Give a vector of d entries the shape [1, d, 1].',
+    );
   const shorten = { bicubic, block }[kernel];
   const axis = (length: number) => (length === 1 ? unchanged : shorten(length, factor));
   const rows = axis(height);
@@ -39,7 +47,10 @@ export const superResolution: OperatorFactory<SuperResolutionOptions> = ({ facto
     linear: true,
     draw: () => ({}),
     denoisingReference: (y: Image) => ({
-      reference: reference === 'nearest' ? tf.image.resizeNearestNeighbor(y, [height, width]) : operator.adjoint(y, {}).mul(ratio),
+      reference:
+        reference === 'nearest'
+          ? tf.image.resizeNearestNeighbor(y, [height, width])
+          : operator.adjoint(y, {}).mul(ratio),
       mask: tf.ones([1, 1, 1, 1]),
       entriesPerObserved: tf.ones([y.shape[0]]),
       factor: Math.sqrt(ratio),

@@ -23,8 +23,9 @@ function mirrored(index: number, length: number): number {
 const ROUNDING = 1e-9;
 
 /**
- * ceil(length / factor) outputs, centred on the axis; the cubic is stretched by the factor (antialiasing) and its weights have sum 1. For a
- * factor of 4 output i reads entries 4i - 6 to 4i + 9. Any factor of 1 or more and any length.
+ * ceil(length / factor) outputs, centred on the axis; the cubic is stretched by the factor (antialiasing) and its
+ * weights have sum 1. For a factor of 4 output i reads entries 4i - 6 to 4i + 9. Any factor of 1 or more and any
+ * length.
  */
 export function bicubic(length: number, factor: number): AxisMatrix {
   const outputs = Math.ceil(length / factor - ROUNDING);
@@ -32,7 +33,9 @@ export function bicubic(length: number, factor: number): AxisMatrix {
   return axisMatrix(outputs, length, (output) => {
     const centre = (output + 0.5 - shift) * factor - 0.5;
     const first = Math.ceil(centre - 2 * factor);
-    const weights = Array.from({ length: Math.floor(centre + 2 * factor) - first + 1 }, (_, tap) => cubic((first + tap - centre) / factor));
+    const weights = Array.from({ length: Math.floor(centre + 2 * factor) - first + 1 }, (_, tap) =>
+      cubic((first + tap - centre) / factor),
+    );
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return weights.map((weight, tap) => [mirrored(first + tap, length), weight / sum] as const);
   });
@@ -41,9 +44,15 @@ export function bicubic(length: number, factor: number): AxisMatrix {
 /** The mean of every `factor` neighbours. */
 export function block(length: number, factor: number): AxisMatrix {
   if (!Number.isInteger(factor) || length % factor !== 0) {
-    throw new ConfigError(where, `blocks of factor ${factor} do not fill an image side of ${length}.`, 'Choose a whole number that divides height and width, or kernel bicubic.');
+    throw new ConfigError(
+      where,
+      `blocks of factor ${factor} do not fill an image side of ${length}.`,
+      'Choose a whole number that divides height and width, or kernel bicubic.',
+    );
   }
-  return axisMatrix(length / factor, length, (output) => Array.from({ length: factor }, (_, tap) => [output * factor + tap, 1 / factor] as const));
+  return axisMatrix(length / factor, length, (output) =>
+    Array.from({ length: factor }, (_, tap) => [output * factor + tap, 1 / factor] as const),
+  );
 }
 
 /** An axis of length 1. */

@@ -17,7 +17,9 @@ for (const one of cases) {
         expect.soft(output).toMatch(/^log_variance$|\.(x0hat|mean|ddpm)$/);
         continue;
       }
-      const { noise, transition, predictionOf, epsilonRederived } = await inputs(one, (steps) => make({ steps, eta: Number(eta ?? 0) }));
+      const { noise, transition, predictionOf, epsilonRederived } = await inputs(one, (steps) =>
+        make({ steps, eta: Number(eta ?? 0) }),
+      );
       const prediction = predictionOf(form as 'clip' | 'raw');
       const { mean, std } = transition(prediction);
       check(one, output, eta === undefined ? epsilonRederived(prediction) : mean.add(noise.mul(std)));

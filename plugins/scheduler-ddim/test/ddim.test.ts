@@ -45,7 +45,11 @@ describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
 });
 
 describe('options', () => {
-  it.each([[{ eta: 1.5 }, /eta/], [{ eta: -1 }, /eta/], [{ variance: 'fixed-small' }, /variance/]])('%j is refused', async (options, message) => {
+  it.each([
+    [{ eta: 1.5 }, /eta/],
+    [{ eta: -1 }, /eta/],
+    [{ variance: 'fixed-small' }, /variance/],
+  ])('%j is refused', async (options, message) => {
     await expect(make(options)).rejects.toThrow(message);
   });
 });

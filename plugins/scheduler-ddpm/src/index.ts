@@ -6,7 +6,14 @@ export interface DdpmOptions {
   readonly variance: 'fixed-small' | 'fixed-large' | 'learned-range';
 }
 
-type DdpmCoefficients = { x0Weight: number; xtWeight: number; std: number; logVarianceMin: number; logVarianceMax: number; noisy: number };
+type DdpmCoefficients = {
+  x0Weight: number;
+  xtWeight: number;
+  std: number;
+  logVarianceMin: number;
+  logVarianceMax: number;
+  noisy: number;
+};
 
 /**
  * Ancestral sampling: xNext ~ q(xNext | xt, x0 = x0hat), the reverse of one noising step of the respaced process.
@@ -53,7 +60,11 @@ export const ddpm: SchedulerFactory<DdpmOptions, DdpmCoefficients> = ({ steps, v
     const mean = x0hat.mul(coefficients.x0Weight).add(xt.mul(coefficients.xtWeight));
     if (variance !== 'learned-range') return { mean, std: coefficients.std };
     if (varianceFraction === undefined) {
-      throw new ConfigError('scheduler/ddpm', "variance 'learned-range' needs a model that predicts its variance.", "Use 'fixed-small' or 'fixed-large'.");
+      throw new ConfigError(
+        'scheduler/ddpm',
+        "variance 'learned-range' needs a model that predicts its variance.",
+        "Use 'fixed-small' or 'fixed-large'.",
+      );
     }
     const { logVarianceMin, logVarianceMax, noisy } = coefficients;
     const logVariance = varianceFraction.mul(logVarianceMax.sub(logVarianceMin)).add(logVarianceMin);

@@ -1,4 +1,12 @@
-import { ConfigError, noiseProcess, respacedLevels, reverseCoefficients, type StepTensors, tf, traced } from '@tweedie/core';
+import {
+  ConfigError,
+  noiseProcess,
+  respacedLevels,
+  reverseCoefficients,
+  type StepTensors,
+  tf,
+  traced,
+} from '@tweedie/core';
 import { testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -26,7 +34,17 @@ describe('variance', () => {
     const xt = tf.zeros<tf.Rank.R4>([1, 1, 1, 1]);
     return scheduler.levels(process).map((step) => {
       const tensors: StepTensors = traced(step);
-      return scheduler.transition(xt, { x0hat: xt, epsilon: xt, ...(fraction !== undefined && { varianceFraction: tf.fill([1, 1, 1, 1], fraction) }) }, tensors).std.dataSync()[0]!;
+      return scheduler
+        .transition(
+          xt,
+          {
+            x0hat: xt,
+            epsilon: xt,
+            ...(fraction !== undefined && { varianceFraction: tf.fill([1, 1, 1, 1], fraction) }),
+          },
+          tensors,
+        )
+        .std.dataSync()[0]!;
     });
   };
 
@@ -73,6 +91,8 @@ describe('options', () => {
 
   it('more steps than levels are refused', async () => {
     const scheduler = await make({ steps: 2000 });
-    expect(() => scheduler.levels(noiseProcess())).toThrow('[schedule] cannot take 2000 steps out of a section of 1000 levels. Give an integer from 1 to 1000.');
+    expect(() => scheduler.levels(noiseProcess())).toThrow(
+      '[schedule] cannot take 2000 steps out of a section of 1000 levels. Give an integer from 1 to 1000.',
+    );
   });
 });

@@ -11,15 +11,16 @@ export interface VeOptions {
 type VeCoefficients = { readonly x0Weight: number; readonly xtWeight: number; readonly std: number };
 
 /**
- * Stochastic steps of the variance-exploding process, through noise levels that are geometric between sigmaMax and sigmaMin, then to 0.
- * With z = xt / signal and its score s = (x0hat - z) / sigma^2:
+ * Stochastic steps of the variance-exploding process, through noise levels that are geometric between sigmaMax and
+ * sigmaMin, then to 0. With z = xt / signal and its score s = (x0hat - z) / sigma^2:
  *
  *   zNext = z + (sigma^2 - sigmaNext^2) s + std noise,    std per `noise`:
  *     ancestral        sqrt((sigma^2 - sigmaNext^2) sigmaNext^2 / sigma^2), the standard deviation of q(zNext | z, x0)
  *     euler-maruyama   sqrt(sigma^2 - sigmaNext^2), that of the reverse stochastic differential equation over one step
  *
- * and xNext = signalNext zNext, so that VP models take the same steps in their own units. The last step (index 0) gives x0hat, without noise.
- * Cost a step: 1 forward. Song et al. 2021, arXiv:2011.13456, Equation 9 (levels), Appendix F (ancestral), Algorithm 2 without corrector.
+ * and xNext = signalNext zNext, so that VP models take the same steps in their own units. The last step (index 0) gives
+ * x0hat, without noise. Cost a step: 1 forward. Song et al. 2021, arXiv:2011.13456, Equation 9 (levels), Appendix F
+ * (ancestral), Algorithm 2 without corrector.
  */
 export const ve: SchedulerFactory<VeOptions, VeCoefficients> = ({ steps, noise, ...range }) => ({
   levels(process) {

@@ -30,8 +30,11 @@ describe.each(['ancestral', 'euler-maruyama'])('noise %s', (noise) => {
         // z + removed * score, score = (x0hat - z) / sigma^2
         const expected = z.add(x0hat.sub(z).mul(removed / level.sigma ** 2));
         expect(Math.max(...mean.div(next.signal).sub(expected).abs().dataSync())).toBeLessThan(2e-6);
-        const variance = step.index === 0 ? 0 : noise === 'ancestral' ? (removed * next.sigma ** 2) / level.sigma ** 2 : removed;
-        expect(Math.abs(std.dataSync()[0]! / next.signal - Math.sqrt(variance))).toBeLessThan(1e-6 * Math.max(1, next.sigma));
+        const variance =
+          step.index === 0 ? 0 : noise === 'ancestral' ? (removed * next.sigma ** 2) / level.sigma ** 2 : removed;
+        expect(Math.abs(std.dataSync()[0]! / next.signal - Math.sqrt(variance))).toBeLessThan(
+          1e-6 * Math.max(1, next.sigma),
+        );
       }
     }
   });
@@ -45,11 +48,17 @@ it('levels are geometric, between the ends of the table or those given', async (
     const ratios = steps.slice(0, -1).map(({ level, next }) => level.sigma / next.sigma);
     for (const ratio of ratios) expect(ratio).toBeCloseTo(ratios[0]!, 9);
   }
-  expect((await make({ steps: 3, sigmaMin: 1, sigmaMax: 100 })).levels(vp).map(({ next }) => next.sigma)).toEqual([expect.closeTo(10, 9), expect.closeTo(1, 9), 0]);
+  expect((await make({ steps: 3, sigmaMin: 1, sigmaMax: 100 })).levels(vp).map(({ next }) => next.sigma)).toEqual([
+    expect.closeTo(10, 9),
+    expect.closeTo(1, 9),
+    0,
+  ]);
 });
 
 it('refuses a range that is none', async () => {
   const scheduler = await make({ sigmaMin: 200 });
-  expect(() => scheduler.levels(ve)).toThrow('[schedule] sigmaMin 200 and sigmaMax 157 are not 0 < sigmaMin < sigmaMax. Choose sigmaMin below sigmaMax.');
+  expect(() => scheduler.levels(ve)).toThrow(
+    '[schedule] sigmaMin 200 and sigmaMax 157 are not 0 < sigmaMin < sigmaMax. Choose sigmaMin below sigmaMax.',
+  );
   await expect(make({ noise: 'none' })).rejects.toThrow(/noise/);
 });

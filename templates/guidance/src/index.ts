@@ -1,4 +1,13 @@
-import { clampedDenoiser, type GuidanceFactory, type Image, type MeasuredTensors, sampleNorm, type Scalar, type StepTensors, valueAndGrad } from '@tweedie/core';
+import {
+  clampedDenoiser,
+  type GuidanceFactory,
+  type Image,
+  type MeasuredTensors,
+  sampleNorm,
+  type Scalar,
+  type StepTensors,
+  valueAndGrad,
+} from '@tweedie/core';
 
 // Edit 1 of 3: the options. Names, ranges and defaults stand in plugin.json, by which they are checked beforehand.
 export interface ExampleOptions {
@@ -19,19 +28,21 @@ export const example: GuidanceFactory<ExampleOptions> = ({ scale }) => ({
   bind({ engine, model, operator, scheduler }) {
     const denoise = clampedDenoiser(model, model.range);
     // Edit 3 of 3: the mathematics of one step. What changes from call to call is an argument; the model is captured.
-    const advance = engine.compile((xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
-      const misfit = valueAndGrad((x) => {
-        const prediction = denoise(x, step.level);
-        return [sampleNorm(y.sub(operator.forward(prediction.x0hat, drawn))), prediction];
-      }, xt);
-      const { value: norm, gradient, aux: prediction } = misfit;
-      const { mean, std } = scheduler.transition(xt, prediction, step);
-      return {
-        state: mean.add(noise.mul(std)).sub(gradient.mul(scale)),
-        x0hat: prediction.x0hat,
-        scalars: { residualNorm: norm },
-      };
-    });
+    const advance = engine.compile(
+      (xt: Image, step: StepTensors, { y, drawn }: MeasuredTensors, noise: Image, scale: Scalar) => {
+        const misfit = valueAndGrad((x) => {
+          const prediction = denoise(x, step.level);
+          return [sampleNorm(y.sub(operator.forward(prediction.x0hat, drawn))), prediction];
+        }, xt);
+        const { value: norm, gradient, aux: prediction } = misfit;
+        const { mean, std } = scheduler.transition(xt, prediction, step);
+        return {
+          state: mean.add(noise.mul(std)).sub(gradient.mul(scale)),
+          x0hat: prediction.x0hat,
+          scalars: { residualNorm: norm },
+        };
+      },
+    );
     return { step: (xt, step, problem, random) => advance(xt, step, problem, random.normal('step', xt.shape), scale) };
   },
 });

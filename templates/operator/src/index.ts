@@ -20,7 +20,12 @@ export const example: OperatorFactory<ExampleOptions> = ({ spread }, { imageShap
   const operator: Operator<{ readonly gain: Tensor }> = {
     linear: true,
     measurementShape: imageShape,
-    draw: (random) => ({ gain: tf.tensor3d(Float32Array.from(random.uniform('gain', height * width * channels), (u) => 1 + spread * (2 * u - 1)), [height, width, channels]) }),
+    draw: (random) => ({
+      gain: tf.tensor3d(
+        Float32Array.from(random.uniform('gain', height * width * channels), (u) => 1 + spread * (2 * u - 1)),
+        [height, width, channels],
+      ),
+    }),
     forward: amplify,
     adjoint: amplify,
     pseudoInverse: (y, { gain }) => y.div(gain),

@@ -3,7 +3,13 @@ import { type Scalar, tf } from '@tweedie/core';
 import { jit } from '@tweedie/jit';
 import type { Contender } from './measure.ts';
 
-const layers = [[64, 32], [128, 64], [256, 32], [256, 64], [512, 16]] as const;
+const layers = [
+  [64, 32],
+  [128, 64],
+  [256, 32],
+  [256, 64],
+  [512, 16],
+] as const;
 /** About how many GFLOP one run has: much beside starting a call, little beside a network. */
 const ENOUGH = 2;
 
@@ -24,11 +30,14 @@ export const convolutions = (threads: number): readonly Convolutions[] =>
     const bound = Math.sqrt(3 / (9 * channels));
     const filter = tf.randomUniform<tf.Rank.R4>([3, 3, channels, channels], -bound, bound, 'float32', 1);
     // The argument `scale` keeps ONNX Runtime from computing all of it when the session is made.
-    const compiled = jit((scale: Scalar) => {
-      let x = tf.ones<tf.Rank.R4>([1, size, size, channels]).mul<tf.Tensor4D>(scale);
-      for (let i = 0; i < count; i++) x = tf.conv2d(x, filter, 1, 'same');
-      return x.sum([1, 2]);
-    }, { threads });
+    const compiled = jit(
+      (scale: Scalar) => {
+        let x = tf.ones<tf.Rank.R4>([1, size, size, channels]).mul<tf.Tensor4D>(scale);
+        for (let i = 0; i < count; i++) x = tf.conv2d(x, filter, 1, 'same');
+        return x.sum([1, 2]);
+      },
+      { threads },
+    );
     return {
       name: `${channels} channels at ${size}x${size}`,
       gflop: count * gflopOfOne,

@@ -1,5 +1,17 @@
-/** DPS on GMM-25: 1000 samples, 8 dimensions, 25 components, 100 steps. The network is tiny, so this times everything around it. */
-import { bindGuidance, type Container, disposeTree, mixtureModel, type Operator, sampleBatch, tf, vpProcess } from '@tweedie/core';
+/**
+ * DPS on GMM-25: 1000 samples, 8 dimensions, 25 components, 100 steps. The network is tiny, so this times everything
+ * around it.
+ */
+import {
+  bindGuidance,
+  type Container,
+  disposeTree,
+  mixtureModel,
+  type Operator,
+  sampleBatch,
+  tf,
+  vpProcess,
+} from '@tweedie/core';
 import * as p1 from './gmm25.ts';
 import { type Contender, type Machine, type Seconds, showMachine, takeTurns, thisMachine } from './measure.ts';
 import { type TorchProcess, torchProcess } from './torch.ts';
@@ -18,10 +30,17 @@ export type MixtureBench = {
   readonly ratios: Readonly<Record<string, number>>;
 };
 
-export async function benchMixture(container: Container, { repeats = 7, torch }: { readonly repeats?: number | undefined; readonly torch?: string | undefined }): Promise<MixtureBench> {
+export async function benchMixture(
+  container: Container,
+  { repeats = 7, torch }: { readonly repeats?: number | undefined; readonly torch?: string | undefined },
+): Promise<MixtureBench> {
   const engines = [await engineContender(container, 'onnxruntime'), await engineContender(container, 'eager')];
-  const python: TorchProcess | undefined = torch === undefined ? undefined : await torchProcess(torch, 'mixture.py', { ...p1, samples, steps, scale, eta });
-  const inTorch = (python?.modes ?? []).map((mode) => ({ name: `torch ${python?.version} ${mode}`, run: () => python?.run(mode) }));
+  const python: TorchProcess | undefined =
+    torch === undefined ? undefined : await torchProcess(torch, 'mixture.py', { ...p1, samples, steps, scale, eta });
+  const inTorch = (python?.modes ?? []).map((mode) => ({
+    name: `torch ${python?.version} ${mode}`,
+    run: () => python?.run(mode),
+  }));
   const seconds = Object.fromEntries(await takeTurns([...engines, ...inTorch], repeats));
   for (const { dispose } of engines) dispose();
   python?.dispose();
@@ -36,7 +55,12 @@ export async function benchMixture(container: Container, { repeats = 7, torch }:
 
 async function engineContender(container: Container, id: string): Promise<Contender & { dispose(): void }> {
   const matrix = tf.tensor2d(p1.A, [p1.A.length, 1]);
-  const operator: Operator = { linear: true, measurementShape: [1], draw: () => ({}), forward: (x) => x.reshape([x.shape[0], -1]).matMul(matrix) };
+  const operator: Operator = {
+    linear: true,
+    measurementShape: [1],
+    draw: () => ({}),
+    forward: (x) => x.reshape([x.shape[0], -1]).matMul(matrix),
+  };
   const model = mixtureModel({
     imageShape: [1, 1, p1.A.length],
     process: vpProcess(p1.betas),
@@ -77,8 +101,10 @@ export function showMixtureBench({ machine, task, seconds, ratios }: MixtureBenc
     showMachine(machine),
     '',
     `${''.padEnd(width)}   first run   median s     best s   times ours`,
-    ...Object.entries(seconds).map(([name, { first, median: middle, best }]) =>
-      `${name.padEnd(width)} ${[first, middle, best].map((value) => value.toFixed(3).padStart(11)).join('')} ${(ratios[name] ?? NaN).toFixed(2).padStart(12)}`),
+    ...Object.entries(seconds).map(
+      ([name, { first, median: middle, best }]) =>
+        `${name.padEnd(width)} ${[first, middle, best].map((value) => value.toFixed(3).padStart(11)).join('')} ${(ratios[name] ?? NaN).toFixed(2).padStart(12)}`,
+    ),
     '',
     'Sampling alone: the first run, which compiles, is not in the median. Contenders take turns.',
   ].join('\n');

@@ -3,8 +3,26 @@
  * compiled alone.
  */
 import {
-  at, bindGuidance, conflict, type Container, type Cost, disposeTree, type Draw, drawBatch, type Engine, fromEpsilonNetwork, type Guidance, type Image, keyedRandom, makeProblem, noiseProcess, type Problem, type ScoreModel,
-  type Setting, type TensorTree, tf,
+  at,
+  bindGuidance,
+  conflict,
+  type Container,
+  type Cost,
+  disposeTree,
+  type Draw,
+  drawBatch,
+  type Engine,
+  fromEpsilonNetwork,
+  type Guidance,
+  type Image,
+  keyedRandom,
+  makeProblem,
+  noiseProcess,
+  type Problem,
+  type ScoreModel,
+  type Setting,
+  type TensorTree,
+  tf,
 } from '@tweedie/core';
 import { admPlan, type AdmUnet, admPrediction, admUnet, randomAdmWeights } from '@tweedie/networks';
 import { type Contender, type Machine, median, showMachine, thisMachine, type Turn, turnsOf } from './measure.ts';
@@ -26,9 +44,15 @@ type OverheadRow = {
   /** Seconds of a step, and below of its passes through the network compiled alone. */
   readonly seconds: Both;
   readonly network: Both;
-  /** The share of a step that is not the network's, of wall-clock time and of the time on all cores; medians over rounds. */
+  /**
+   * The share of a step that is not the network's, of wall-clock time and of the time on all cores; medians over
+   * rounds.
+   */
   readonly overhead: { readonly seconds: number; readonly cpuSeconds: number };
-  /** The share of a step outside the compiled calls that contain the network, by the clock within the step; median over rounds. */
+  /**
+   * The share of a step outside the compiled calls that contain the network, by the clock within the step; median over
+   * rounds.
+   */
   readonly outside: number;
 };
 
@@ -50,16 +74,31 @@ export type OverheadOptions = {
   readonly threads: number;
 };
 
-export async function benchOverhead(container: Container, { methods, size, repeats = repeatsOf(size, 1), threads }: OverheadOptions, report: (line: string) => void): Promise<OverheadBench> {
+export async function benchOverhead(
+  container: Container,
+  { methods, size, repeats = repeatsOf(size, 1), threads }: OverheadOptions,
+  report: (line: string) => void,
+): Promise<OverheadBench> {
   const { registry } = container;
-  const manifests = methods?.map((id) => registry.find('guidance', id)) ?? registry.manifests.filter(({ kind }) => kind === 'guidance');
+  const manifests =
+    methods?.map((id) => registry.find('guidance', id)) ?? registry.manifests.filter(({ kind }) => kind === 'guidance');
   const { config } = unetSizes[size];
   report(`${size}: making weights`);
   const unet = admUnet(config, randomAdmWeights(config, 0));
   const setting = await inpainting(container, modelOf(size, unet), threads);
   const { imageShape } = setting.model;
-  const x0 = keyedRandom('bench').normal('x0', imageShape[0] * imageShape[1] * imageShape[2]).map((value) => Math.tanh(value));
-  const problem = makeProblem({ name: 'bench', x0, imageShape, operator: setting.operator, operatorKey: 'bench', sigmaY, seed: 0 });
+  const x0 = keyedRandom('bench')
+    .normal('x0', imageShape[0] * imageShape[1] * imageShape[2])
+    .map((value) => Math.tanh(value));
+  const problem = makeProblem({
+    name: 'bench',
+    x0,
+    imageShape,
+    operator: setting.operator,
+    operatorKey: 'bench',
+    sigmaY,
+    seed: 0,
+  });
   const passes = barePasses(setting, unet);
 
   const rows: OverheadRow[] = [];
@@ -83,7 +122,10 @@ export async function benchOverhead(container: Container, { methods, size, repea
 function modelOf(size: UnetSizeName, unet: AdmUnet): ScoreModel {
   const { imageSize, inChannels } = admPlan(unetSizes[size].config);
   const network = fromEpsilonNetwork({
-    imageShape: [imageSize, imageSize, inChannels], process: noiseProcess(), range: [-1, 1], weightsHash: () => 'random',
+    imageShape: [imageSize, imageSize, inChannels],
+    process: noiseProcess(),
+    range: [-1, 1],
+    weightsHash: () => 'random',
     network: (x, t) => admPrediction(unet(x, t), true),
   });
   return { ...network, predictsVariance: true };
@@ -99,9 +141,18 @@ const inpainting = async (container: Container, model: ScoreModel, threads: numb
 type Passes = { run(cost: Omit<Cost, 'operatorCalls'>): Promise<void>; dispose(): void };
 
 /** Compiles calls of the network alone, one image each: forward, or forward and back. */
-function barePasses({ engine, model: { imageShape: [height, width, channels] } }: Setting, unet: AdmUnet): Passes {
+function barePasses(
+  {
+    engine,
+    model: {
+      imageShape: [height, width, channels],
+    },
+  }: Setting,
+  unet: AdmUnet,
+): Passes {
   const [forward, both] = [engine.compile(unetCalls.forward(unet)), engine.compile(unetCalls['forward+vjp'](unet))];
-  const noise = (depth: number, seed: number): Image => tf.randomNormal([1, height, width, depth], 0, 1, 'float32', seed);
+  const noise = (depth: number, seed: number): Image =>
+    tf.randomNormal([1, height, width, depth], 0, 1, 'float32', seed);
   const inputs = [noise(channels, 1), tf.fill([1], 500), noise(2 * channels, 2)] as const;
   return {
     async run({ forwards, vjps }) {
@@ -141,26 +192,39 @@ function watched(engine: Engine): { readonly engine: Engine; readonly takeSecond
 
 type Task = { readonly setting: Setting; readonly problem: Problem; readonly passes: Passes; readonly repeats: number };
 
-async function benchOne(guidance: Guidance<TensorTree>, { setting, problem, passes, repeats }: Task): Promise<Omit<OverheadRow, 'method'>> {
+async function benchOne(
+  guidance: Guidance<TensorTree>,
+  { setting, problem, passes, repeats }: Task,
+): Promise<Omit<OverheadRow, 'method'>> {
   const { engine, takeSeconds } = watched(setting.engine);
   const bound = await bindGuidance(guidance, { ...setting, engine });
   const from = bound.steps.length >> 1;
   const steps = bound.steps.slice(from, from + STEPS);
-  const draw: Draw = { bound: { ...bound, steps }, imageShape: setting.model.imageShape, problems: [problem], samples: [0], seed: 0 };
+  const draw: Draw = {
+    bound: { ...bound, steps },
+    imageShape: setting.model.imageShape,
+    problems: [problem],
+    samples: [0],
+    seed: 0,
+  };
   const sampled = (): Promise<Cost> =>
     drawBatch(draw, ({ cost, failures: [failure] }) => {
       if (failure !== undefined) throw new Error(`bench overhead: a sample failed: ${failure.reason}.`);
       return cost;
     });
   const cost = await sampled();
-  if (cost.vjps > cost.forwards) throw new Error('bench overhead: passes back without one forward cannot be timed alone.');
+  if (cost.vjps > cost.forwards)
+    throw new Error('bench overhead: passes back without one forward cannot be timed alone.');
   const within: number[] = [];
   const step = async (): Promise<void> => {
     takeSeconds();
     await sampled();
     within.push(takeSeconds());
   };
-  const contenders: readonly Contender[] = [{ name: 'step', run: step }, { name: 'network', run: () => passes.run(cost) }];
+  const contenders: readonly Contender[] = [
+    { name: 'step', run: step },
+    { name: 'network', run: () => passes.run(cost) },
+  ];
   const turns = await turnsOf(contenders, repeats);
   bound.dispose();
 
@@ -169,7 +233,8 @@ async function benchOne(guidance: Guidance<TensorTree>, { setting, problem, pass
     const values = some.map(({ seconds }) => seconds / steps.length);
     return { median: median(values), best: Math.min(...values) };
   };
-  const overhead = (clock: keyof Turn): number => median(whole.map((step, round) => 1 - at(alone, round, 'round')[clock] / step[clock]));
+  const overhead = (clock: keyof Turn): number =>
+    median(whole.map((step, round) => 1 - at(alone, round, 'round')[clock] / step[clock]));
   return {
     forwards: cost.forwards / steps.length,
     vjps: cost.vjps / steps.length,
@@ -183,15 +248,18 @@ async function benchOne(guidance: Guidance<TensorTree>, { setting, problem, pass
 /** Lays out a result for a person to read. */
 export function showOverheadBench({ machine, size, network, threads, repeats, rows, skipped }: OverheadBench): string {
   const width = Math.max(...rows.map(({ method }) => method.length));
-  const milliseconds = ({ median: middle, best }: Both): string => `${(1000 * middle).toFixed(1)} (${(1000 * best).toFixed(1)})`.padStart(18);
+  const milliseconds = ({ median: middle, best }: Both): string =>
+    `${(1000 * middle).toFixed(1)} (${(1000 * best).toFixed(1)})`.padStart(18);
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(12);
   return [
     `A step beside the passes of the network that it makes: inpainting, ddpm, one image; U-Net ${size}: ${network}; random weights`,
     `${showMachine(machine)}; ${threads} threads; ${repeats} rounds`,
     '',
     `${''.padEnd(width)}  forwards  vjps${'ms a step'.padStart(18)}${'network alone'.padStart(18)}${'overhead'.padStart(12)}${'of CPU time'.padStart(13)}${'outside'.padStart(12)}`,
-    ...rows.map(({ method, forwards, vjps, seconds, network: alone, overhead, outside }) =>
-      `${method.padEnd(width)}${String(forwards).padStart(10)}${String(vjps).padStart(6)}${milliseconds(seconds)}${milliseconds(alone)}${percent(overhead.seconds)} ${percent(overhead.cpuSeconds)}${percent(outside)}`),
+    ...rows.map(
+      ({ method, forwards, vjps, seconds, network: alone, overhead, outside }) =>
+        `${method.padEnd(width)}${String(forwards).padStart(10)}${String(vjps).padStart(6)}${milliseconds(seconds)}${milliseconds(alone)}${percent(overhead.seconds)} ${percent(overhead.cpuSeconds)}${percent(outside)}`,
+    ),
     ...skipped.map(({ method, reason }) => `${method} left out: ${reason}`),
     '',
     'Median (best). Step and network take turns; the overhead is the share of a step that the network alone does not take: random numbers, the',

@@ -4,7 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { median, showMachine, thisMachine } from './measure.ts';
 
 const command = fileURLToPath(new URL('../../bin/tweedie.js', import.meta.url));
-const contenders = { 'node alone': ['-e', '0'], 'tweedie --help': [command, '--help'], 'tweedie list': [command, 'list'], 'tweedie info guidance/dps': [command, 'info', 'guidance/dps'] };
+const contenders = {
+  'node alone': ['-e', '0'],
+  'tweedie --help': [command, '--help'],
+  'tweedie list': [command, 'list'],
+  'tweedie info guidance/dps': [command, 'info', 'guidance/dps'],
+};
 
 export function benchStart({ repeats = 7 }: { readonly repeats?: number | undefined }) {
   const times = new Map<string, number[]>();
@@ -16,7 +21,9 @@ export function benchStart({ repeats = 7 }: { readonly repeats?: number | undefi
       if (repeat > 0) times.set(name, [...(times.get(name) ?? []), (performance.now() - started) / 1000]);
     }
   }
-  const seconds = Object.fromEntries([...times].map(([name, all]) => [name, { median: median(all), best: Math.min(...all) }]));
+  const seconds = Object.fromEntries(
+    [...times].map(([name, all]) => [name, { median: median(all), best: Math.min(...all) }]),
+  );
   return { machine: thisMachine(), seconds };
 }
 
@@ -25,5 +32,8 @@ export const showStartBench = ({ machine, seconds }: ReturnType<typeof benchStar
     'Start of the command, whole process',
     showMachine(machine),
     '',
-    ...Object.entries(seconds).map(([name, { median: middle, best }]) => `${name.padEnd(28)} median ${middle.toFixed(2)} s   best ${best.toFixed(2)} s`),
+    ...Object.entries(seconds).map(
+      ([name, { median: middle, best }]) =>
+        `${name.padEnd(28)} median ${middle.toFixed(2)} s   best ${best.toFixed(2)} s`,
+    ),
   ].join('\n');

@@ -74,15 +74,21 @@ export const unetCalls: Readonly<Record<UnetRow['what'], (unet: AdmUnet) => (...
   forward: (unet) => (x, t) => unet(x, t),
 };
 
-export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch), threads, torch }: UnetOptions, report: (line: string) => void): Promise<UnetBench> {
+export async function benchUnet(
+  { size, batch, repeats = repeatsOf(size, batch), threads, torch }: UnetOptions,
+  report: (line: string) => void,
+): Promise<UnetBench> {
   const { config }: UnetSize = unetSizes[size];
   const { imageSize, inChannels, outChannels } = admPlan(config);
   report(`${size}, batch ${batch}: making weights`);
-  const startTorch = (memory: TorchMemory): Promise<TorchProcess> => torchProcess(torch ?? '', 'unet.py', { threads, batch, network: inTorch(config, outChannels) }, memory);
-  const python = torch === undefined ? undefined : { installed: await startTorch('installed'), kept: await startTorch('kept') };
+  const startTorch = (memory: TorchMemory): Promise<TorchProcess> =>
+    torchProcess(torch ?? '', 'unet.py', { threads, batch, network: inTorch(config, outChannels) }, memory);
+  const python =
+    torch === undefined ? undefined : { installed: await startTorch('installed'), kept: await startTorch('kept') };
   const weights = randomAdmWeights(config, 0);
   const unet = admUnet(config, weights);
-  const noise = (channels: number, seed: number): Image => tf.randomNormal([batch, imageSize, imageSize, channels], 0, 1, 'float32', seed);
+  const noise = (channels: number, seed: number): Image =>
+    tf.randomNormal([batch, imageSize, imageSize, channels], 0, 1, 'float32', seed);
   const args: Arguments = [noise(inChannels, 1), tf.fill([batch], 500), noise(outChannels, 2)];
   // ONNX Runtime is loaded before the clock of compiling starts.
   await onnxRuntimeFacts();
@@ -91,7 +97,14 @@ export async function benchUnet({ size, batch, repeats = repeatsOf(size, batch),
   const rows: UnetRow[] = [];
   for (const what of ['forward+vjp', 'forward'] as const) {
     const compiled = jit(unetCalls[what](unet), { threads });
-    rows.push({ batch, what, ...(await benchOne({ compiled, args, what, gflop: what === 'forward' ? gflop : 2 * gflop, batch, repeats, threads, python }, (line) => report(`${size}, batch ${batch}, ${what}: ${line}`))) });
+    rows.push({
+      batch,
+      what,
+      ...(await benchOne(
+        { compiled, args, what, gflop: what === 'forward' ? gflop : 2 * gflop, batch, repeats, threads, python },
+        (line) => report(`${size}, batch ${batch}, ${what}: ${line}`),
+      )),
+    });
     compiled.dispose();
   }
   for (const process of Object.values(python ?? {})) process.dispose();
@@ -118,7 +131,10 @@ type Task = {
   readonly python: Readonly<Record<TorchMemory, TorchProcess>> | undefined;
 };
 
-async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, python }: Task, report: (line: string) => void): Promise<Omit<UnetRow, 'batch' | 'what'>> {
+async function benchOne(
+  { compiled, args, what, gflop, batch, repeats, threads, python }: Task,
+  report: (line: string) => void,
+): Promise<Omit<UnetRow, 'batch' | 'what'>> {
   const run = async (): Promise<void> => void tf.dispose((await compiled(...args)) as tf.TensorContainer);
   report('compiling');
   const [{ operations }, compileSeconds] = await timed(() => compiled.prepare(...args));
@@ -129,15 +145,22 @@ async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, 
   report(`${repeats} rounds`);
   const layers = convolutions(threads);
   const modes = python === undefined ? [] : (Object.keys(torchModes) as TorchMode[]);
-  const inTurn = modes.map((name) => ({ name, run: () => python?.[torchModes[name][0]].run(torchCommand(name, what)) }));
-  // Convolutions before and after ours: in the same phases of the machine, and PyTorch's threads have gone to sleep when ours wake.
+  const inTurn = modes.map((name) => ({
+    name,
+    run: () => python?.[torchModes[name][0]].run(torchCommand(name, what)),
+  }));
+  // Convolutions before and after ours: in the same phases of the machine, and PyTorch's threads have gone to sleep
+  // when ours wake.
   const times = await takeTurns([...layers, { name: 'ours', run }, ...layers, ...inTurn], repeats);
   for (const { dispose } of layers) dispose();
 
   const of = (name: string): Seconds => times.get(name) ?? { median: NaN, best: NaN, first: NaN };
   const both = (name: string): Both => ({ median: of(name).median, best: of(name).best });
   const seconds = both('ours');
-  const betterOf = (one: TorchMode, other: TorchMode): Both => ({ median: Math.min(of(one).median, of(other).median) / seconds.median, best: Math.min(of(one).best, of(other).best) / seconds.best });
+  const betterOf = (one: TorchMode, other: TorchMode): Both => ({
+    median: Math.min(of(one).median, of(other).median) / seconds.median,
+    best: Math.min(of(one).best, of(other).best) / seconds.best,
+  });
   const peak = layers
     .map((layer) => ({ layer: layer.name, gflopPerSecond: layer.gflop / of(layer.name).best }))
     .reduce((fastest, other) => (other.gflopPerSecond > fastest.gflopPerSecond ? other : fastest));
@@ -155,12 +178,18 @@ async function benchOne({ compiled, args, what, gflop, batch, repeats, threads, 
     ...(what === 'forward+vjp' && { peakRssBytes }),
     ...(python && {
       torch: Object.fromEntries(modes.map((name) => [name, both(name)])) as Record<TorchMode, Both>,
-      ratio: { installed: betterOf('NCHW', 'channels_last'), kept: betterOf('NCHW, memory kept', 'channels_last, memory kept') },
+      ratio: {
+        installed: betterOf('NCHW', 'channels_last'),
+        kept: betterOf('NCHW, memory kept', 'channels_last, memory kept'),
+      },
     }),
   };
 }
 
-const eachOf = ({ median, best }: Both, fn: (seconds: number) => number): Both => ({ median: fn(median), best: fn(best) });
+const eachOf = ({ median, best }: Both, fn: (seconds: number) => number): Both => ({
+  median: fn(median),
+  best: fn(best),
+});
 
 async function timed<T>(fn: () => Promise<T>): Promise<readonly [result: T, seconds: number]> {
   const started = performance.now();

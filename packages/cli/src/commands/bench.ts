@@ -16,20 +16,49 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
     '<%= config.bin %> bench start',
     '<%= config.bin %> bench unet --size medium --batch 1 --torch ~/venv/bin/python',
   ];
-  static override args = { subject: Args.string({ required: true, options: ['mixture', 'overhead', 'start', 'unet'], description: 'what to measure' }) };
+  static override args = {
+    subject: Args.string({
+      required: true,
+      options: ['mixture', 'overhead', 'start', 'unet'],
+      description: 'what to measure',
+    }),
+  };
   static override flags = {
-    repeats: Flags.integer({ min: 1, description: 'Timed repetitions of each contender; default 7, for unet and overhead 30 to 3 by size and batch.' }),
-    torch: Flags.string({ helpValue: 'PYTHON', description: 'A Python with torch: the same in PyTorch; mixture: eager and compiled, unet: eager.' }),
-    size: Flags.option({ options: Object.keys(unetSizes) as UnetSizeName[], default: 'small' as const, description: 'unet, overhead: which network; large is for FFHQ 256, imagenet (10 GB) for ImageNet 256.' })(),
-    batch: Flags.integer({ min: 1, multiple: true, delimiter: ',', helpValue: '1,4', description: 'unet: images at once; default 1 and 4, small also 16, imagenet 1.' }),
-    methods: Flags.string({ multiple: true, delimiter: ',', helpValue: 'dps,dps-w', description: 'overhead: which guidance plugins; default all.' }),
+    repeats: Flags.integer({
+      min: 1,
+      description: 'Timed repetitions of each contender; default 7, for unet and overhead 30 to 3 by size and batch.',
+    }),
+    torch: Flags.string({
+      helpValue: 'PYTHON',
+      description: 'A Python with torch: the same in PyTorch; mixture: eager and compiled, unet: eager.',
+    }),
+    size: Flags.option({
+      options: Object.keys(unetSizes) as UnetSizeName[],
+      default: 'small' as const,
+      description: 'unet, overhead: which network; large is for FFHQ 256, imagenet (10 GB) for ImageNet 256.',
+    })(),
+    batch: Flags.integer({
+      min: 1,
+      multiple: true,
+      delimiter: ',',
+      helpValue: '1,4',
+      description: 'unet: images at once; default 1 and 4, small also 16, imagenet 1.',
+    }),
+    methods: Flags.string({
+      multiple: true,
+      delimiter: ',',
+      helpValue: 'dps,dps-w',
+      description: 'overhead: which guidance plugins; default all.',
+    }),
     threads: Flags.integer({ min: 1, default: 2, description: 'unet, overhead: threads, of PyTorch too.' }),
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Bench);
-    const [result, text] = await { mixture, overhead, start, unet }[args.subject as 'mixture' | 'overhead' | 'start' | 'unet'](flags);
+    const [result, text] = await { mixture, overhead, start, unet }[
+      args.subject as 'mixture' | 'overhead' | 'start' | 'unet'
+    ](flags);
     this.log(flags.json ? JSON.stringify(result) : text);
   }
 }
@@ -52,7 +81,9 @@ async function mixture({ repeats, torch }: Given): Outcome {
 
 async function overhead({ methods, size, repeats, threads }: Given): Outcome {
   const { benchOverhead, showOverheadBench } = await import('../bench/overhead.ts');
-  const result = await withPlugins((container) => benchOverhead(container, { methods, size, repeats, threads }, toStandardError));
+  const result = await withPlugins((container) =>
+    benchOverhead(container, { methods, size, repeats, threads }, toStandardError),
+  );
   return [result, showOverheadBench(result)];
 }
 

@@ -6,7 +6,8 @@ import { runResumable } from '../run.ts';
 /** `tweedie compare` runs the comparison of a recipe, or the rest of one that was stopped. */
 export class Compare extends Command {
   static override summary = 'Run the comparison that a recipe describes; end with a table and an HTML report.';
-  static override description = 'A run that was stopped, by Ctrl-C or by a crash, resumes with the same command: finished samples are kept. Exit codes: 0 done, 1 a sample failed, 2 bad input, 130 stopped.';
+  static override description =
+    'A run that was stopped, by Ctrl-C or by a crash, resumes with the same command: finished samples are kept. Exit codes: 0 done, 1 a sample failed, 2 bad input, 130 stopped.';
   static override examples = [
     '<%= config.bin %> compare recipes/quickstart.yaml',
     '<%= config.bin %> compare recipes/quickstart.yaml --limit 2 --steps 20 --out runs/trial',
@@ -24,7 +25,14 @@ export class Compare extends Command {
     const { args, flags } = await this.parse(Compare);
     const { compare } = await import('@tweedie/experiments');
     const comparison = await runResumable('compare', this.argv, ({ onProgress, signal }) =>
-      compare({ recipe: args.recipe, registries: registriesOf(flags), overrides: overridesOf(flags), ...(flags.out !== undefined && { out: flags.out }), onProgress, signal }),
+      compare({
+        recipe: args.recipe,
+        registries: registriesOf(flags),
+        overrides: overridesOf(flags),
+        ...(flags.out !== undefined && { out: flags.out }),
+        onProgress,
+        signal,
+      }),
     );
     this.log(flags.json ? JSON.stringify(comparison.json) : `${comparison.table}\n\nReport: ${comparison.report}`);
     if (comparison.failures.length > 0) this.exit(1);

@@ -6,8 +6,14 @@ import { columns, cost, describeOptions } from '../text.ts';
 /** `tweedie info` shows all that the manifest of one plugin says. */
 export class Info extends Command {
   static override summary = 'Show one plugin: options with defaults and ranges, presets, needs, cost, citation.';
-  static override examples = ['<%= config.bin %> info guidance/dps', '<%= config.bin %> info inpaint', '<%= config.bin %> info operator/inpaint --json'];
-  static override args = { plugin: Args.string({ required: true, description: 'kind/id, or the id alone where only one kind has it' }) };
+  static override examples = [
+    '<%= config.bin %> info guidance/dps',
+    '<%= config.bin %> info inpaint',
+    '<%= config.bin %> info operator/inpaint --json',
+  ];
+  static override args = {
+    plugin: Args.string({ required: true, description: 'kind/id, or the id alone where only one kind has it' }),
+  };
   static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print the manifest as JSON.' }) };
 
   async run(): Promise<void> {
@@ -20,11 +26,14 @@ export class Info extends Command {
 const find = ({ manifests, broken }: Registry, name: string): Manifest => {
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
   const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
-  if (found.length > 1) throw new ConfigError(name, 'is the id of several plugins.', `Choose: ${found.map(nameOf).join(', ')}.`);
+  if (found.length > 1)
+    throw new ConfigError(name, 'is the id of several plugins.', `Choose: ${found.map(nameOf).join(', ')}.`);
   if (found[0]) return found[0];
   for (const [key, error] of broken) if (key === name || key.endsWith(`/${name}`)) throw error;
   const [kind = ''] = name.split('/');
-  const among = kinds.some((known) => known === kind) ? manifests.filter((manifest) => manifest.kind === kind) : manifests;
+  const among = kinds.some((known) => known === kind)
+    ? manifests.filter((manifest) => manifest.kind === kind)
+    : manifests;
   throw new ConfigError(name, 'there is no such plugin.', suggest(name, among.map(nameOf)));
 };
 
@@ -32,7 +41,12 @@ const describe = (manifest: Manifest): string => {
   const { kind, id, title, source, needs, provides, options, presets = {} } = manifest;
   const facts = [
     ['package', `${manifest.package} ${manifest.version}`],
-    ['source', [source?.arxiv && `arXiv:${source.arxiv}`, source?.doi && `doi:${source.doi}`, source?.url, source?.where].filter(Boolean).join(', ')],
+    [
+      'source',
+      [source?.arxiv && `arXiv:${source.arxiv}`, source?.doi && `doi:${source.doi}`, source?.url, source?.where]
+        .filter(Boolean)
+        .join(', '),
+    ],
     ['needs', needs.join(', ')],
     ['provides', provides.join(', ')],
     ['cost', cost(manifest) && `${cost(manifest)}, with default options`],

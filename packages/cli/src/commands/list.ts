@@ -5,8 +5,13 @@ import { columns, cost } from '../text.ts';
 
 /** `tweedie list` lists the plugins; it reads manifests alone. */
 export class List extends Command {
-  static override summary = 'List the plugins: engines, models, operators, guidance methods, schedulers, metrics, data sets.';
-  static override examples = ['<%= config.bin %> list', '<%= config.bin %> list guidance', '<%= config.bin %> list --json'];
+  static override summary =
+    'List the plugins: engines, models, operators, guidance methods, schedulers, metrics, data sets.';
+  static override examples = [
+    '<%= config.bin %> list',
+    '<%= config.bin %> list guidance',
+    '<%= config.bin %> list --json',
+  ];
   static override args = { kind: Args.string({ options: [...kinds], description: 'only this kind' }) };
   static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print one JSON array.' }) };
 
@@ -17,7 +22,9 @@ export class List extends Command {
     const chosen = manifests.filter(({ kind }) => args.kind === undefined || kind === args.kind);
     if (flags.json) return this.log(JSON.stringify(chosen.map(entry), undefined, 2));
     for (const kind of kinds) {
-      const rows = chosen.filter((manifest) => manifest.kind === kind).map((manifest) => [manifest.id, manifest.title, cost(manifest)]);
+      const rows = chosen
+        .filter((manifest) => manifest.kind === kind)
+        .map((manifest) => [manifest.id, manifest.title, cost(manifest)]);
       if (rows.length > 0) this.log(`${kind}\n${columns(rows)}\n`);
     }
     this.log('Details: tweedie info <kind/id>');
@@ -25,5 +32,12 @@ export class List extends Command {
 }
 
 const entry = ({ kind, id, title, needs, provides, costPerStep, package: name, version }: Manifest) => ({
-  kind, id, title, needs, provides, ...(costPerStep && { costPerStep }), package: name, version,
+  kind,
+  id,
+  title,
+  needs,
+  provides,
+  ...(costPerStep && { costPerStep }),
+  package: name,
+  version,
 });

@@ -5,7 +5,8 @@ import { columns } from '../text.ts';
 
 /** `tweedie new` makes a plugin that works, to be edited. */
 export class New extends Command {
-  static override summary = 'Make a plugin from a template, inside the repository: registered, tested, and already doing something correct.';
+  static override summary =
+    'Make a plugin from a template, inside the repository: registered, tested, and already doing something correct.';
   static override description = `Copies templates/<kind> to plugins/<kind>-<id> under its new name, adds a line to registry.json, and links the package (node_modules and package-lock.json) so that it runs at once; nothing is downloaded. Three comments, "Edit 1 of 3" to "Edit 3 of 3", mark what to change. Nothing is overwritten; if it fails or is stopped, everything is as it was.`;
   static override examples = [
     '<%= config.bin %> new operator my-blur',
@@ -21,15 +22,22 @@ export class New extends Command {
   };
 
   async run(): Promise<void> {
-    const { args: { kind, id } } = await this.parse(New);
+    const {
+      args: { kind, id },
+    } = await this.parse(New);
     const root = repositoryOf(process.cwd());
-    const folder = await interruptible(() => undefined, (signal) => scaffold({ root, kind, id, signal }));
+    const folder = await interruptible(
+      () => undefined,
+      (signal) => scaffold({ root, kind, id, signal }),
+    );
     const where = process.cwd() === root ? '' : ` From ${root}:`;
     this.log(`Made ${kind}/${id} in ${folder}. It works as it is.${where}\n`);
-    this.log(columns([
-      ['edit', `${folder}/src/index.ts, at its three comments; then plugin.json and README.md`],
-      ['test', `npx tsc && npx vitest run --config test/vitest.config.ts ${folder}`],
-      ['compare', `npx tweedie compare ${folder}/${id}.yaml`],
-    ]));
+    this.log(
+      columns([
+        ['edit', `${folder}/src/index.ts, at its three comments; then plugin.json and README.md`],
+        ['test', `npx tsc && npx vitest run --config test/vitest.config.ts ${folder}`],
+        ['compare', `npx tweedie compare ${folder}/${id}.yaml`],
+      ]),
+    );
   }
 }

@@ -5,8 +5,12 @@ import { registriesOf, registryFlag } from '../registry-flag.ts';
 /** `tweedie picture` draws what an operator does to a picture. */
 export class Picture extends Command {
   static override summary = 'Draw what an operator does to a picture: x, A(x) and A^T A(x) / || A ||^2, side by side.';
-  static override description = 'The measurement is drawn without noise. Options follow the id: blur:kernel=motion,size=15.';
-  static override examples = ['<%= config.bin %> picture super-resolution --image face.png --out face.super-resolution.png', '<%= config.bin %> picture blur:kernel=motion --image face.png --out blur.png'];
+  static override description =
+    'The measurement is drawn without noise. Options follow the id: blur:kernel=motion,size=15.';
+  static override examples = [
+    '<%= config.bin %> picture super-resolution --image face.png --out face.super-resolution.png',
+    '<%= config.bin %> picture blur:kernel=motion --image face.png --out blur.png',
+  ];
   static override args = { operator: Args.string({ required: true, description: 'Id of an operator, with options' }) };
   static override flags = {
     image: Flags.string({ required: true, helpValue: 'FILE', description: 'PNG, JPEG or WebP.' }),
@@ -19,7 +23,14 @@ export class Picture extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Picture);
     const { operatorPicture } = await import('@tweedie/experiments');
-    await operatorPicture({ operator: parseReference(args.operator), image: flags.image, out: flags.out, enlarge: flags.enlarge, seed: flags.seed, registries: registriesOf(flags) });
+    await operatorPicture({
+      operator: parseReference(args.operator),
+      image: flags.image,
+      out: flags.out,
+      enlarge: flags.enlarge,
+      seed: flags.seed,
+      registries: registriesOf(flags),
+    });
     this.log(flags.out);
   }
 }

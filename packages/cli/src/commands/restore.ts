@@ -8,7 +8,10 @@ const sigma = Flags.custom<number | { readonly poisson: number }>({
     const [, rate] = /^poisson:(.+)$/.exec(text) ?? [];
     const value = Number(rate ?? text);
     if (rate !== undefined && value > 0 && value < Infinity) return { poisson: value };
-    if (rate !== undefined || text.trim() === '' || !(value >= 0 && value < Infinity)) throw new Errors.CLIError(`Must be a number of at least 0, or poisson: and a rate above 0 (poisson:1), got ${text}.`);
+    if (rate !== undefined || text.trim() === '' || !(value >= 0 && value < Infinity))
+      throw new Errors.CLIError(
+        `Must be a number of at least 0, or poisson: and a rate above 0 (poisson:1), got ${text}.`,
+      );
     return value;
   },
 });
@@ -31,14 +34,30 @@ export class Restore extends Command {
     operator: Flags.string({ default: 'inpaint', helpValue: 'ID', description: 'What degraded the picture.' }),
     method: Flags.string({ default: 'dps', helpValue: 'ID', description: 'Guidance method.' }),
     scheduler: Flags.string({ default: 'ddpm', helpValue: 'ID', description: 'Sampling schedule.' }),
-    'sigma-y': sigma({ default: 0.05, helpValue: 'STD', description: 'Noise of the measurement, images being in [-1, 1]; or poisson:RATE, of which a white pixel gets 255 RATE counts.' }),
-    mask: Flags.string({ helpValue: 'FILE', description: 'Mask picture for inpainting: white is known, black is filled in.' }),
+    'sigma-y': sigma({
+      default: 0.05,
+      helpValue: 'STD',
+      description:
+        'Noise of the measurement, images being in [-1, 1]; or poisson:RATE, of which a white pixel gets 255 RATE counts.',
+    }),
+    mask: Flags.string({
+      helpValue: 'FILE',
+      description: 'Mask picture for inpainting: white is known, black is filled in.',
+    }),
     degrade: Flags.boolean({ description: 'The picture is clean: degrade it first.' }),
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),
     samples: Flags.integer({ min: 1, default: 1, helpValue: 'N', description: 'How many restorations.' }),
     seed: Flags.integer({ default: 0, helpValue: 'N', description: 'Same seed, same pictures.' }),
-    engine: Flags.string({ default: 'onnxruntime', helpValue: 'ID', description: 'What computes: onnxruntime, tensorflow, or eager for debugging.' }),
-    out: Flags.string({ char: 'o', helpValue: 'FILE', description: 'PNG to write; further samples get a number. Default: beside the picture.' }),
+    engine: Flags.string({
+      default: 'onnxruntime',
+      helpValue: 'ID',
+      description: 'What computes: onnxruntime, tensorflow, or eager for debugging.',
+    }),
+    out: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      description: 'PNG to write; further samples get a number. Default: beside the picture.',
+    }),
     ...registryFlag,
   };
 
@@ -52,7 +71,10 @@ export class Restore extends Command {
         model: parseReference(flags.model),
         operator: parseReference(flags.operator),
         method: parseReference(flags.method),
-        scheduler: flags.steps === undefined ? scheduler : { ...scheduler, options: { ...scheduler.options, steps: flags.steps } },
+        scheduler:
+          flags.steps === undefined
+            ? scheduler
+            : { ...scheduler, options: { ...scheduler.options, steps: flags.steps } },
         engine: parseReference(flags.engine),
         sigmaY: flags['sigma-y'],
         degrade: flags.degrade,
@@ -66,7 +88,9 @@ export class Restore extends Command {
       }),
     );
     for (const path of written) this.log(path);
-    const failed = failures.flatMap((failure, i) => (failure === undefined ? [] : [`sample ${i + 1} failed at step ${failure.step}: ${failure.reason}`]));
+    const failed = failures.flatMap((failure, i) =>
+      failure === undefined ? [] : [`sample ${i + 1} failed at step ${failure.step}: ${failure.reason}`],
+    );
     for (const message of failed) this.logToStderr(message);
     if (failed.length > 0) this.exit(1);
   }

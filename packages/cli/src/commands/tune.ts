@@ -4,13 +4,21 @@ import { runResumable } from '../run.ts';
 
 /** `tweedie tune` chooses options, the same way for every method. */
 export class Tune extends Command {
-  static override summary = 'Choose the tunable options of every method on validation images; write a recipe that has them.';
+  static override summary =
+    'Choose the tunable options of every method on validation images; write a recipe that has them.';
   static override description =
     'The key "tune" of the recipe names the validation images and the budget. Every method gets the same search and the same number of network forwards, for each operator and noise level. A search that was stopped goes on with the same command.';
-  static override examples = ['<%= config.bin %> tune recipes/methods.yaml', '<%= config.bin %> tune my.yaml --out my-tuned.yaml && <%= config.bin %> compare my-tuned.yaml'];
+  static override examples = [
+    '<%= config.bin %> tune recipes/methods.yaml',
+    '<%= config.bin %> tune my.yaml --out my-tuned.yaml && <%= config.bin %> compare my-tuned.yaml',
+  ];
   static override args = { recipe: Args.string({ required: true, description: 'experiment file, YAML or JSON' }) };
   static override flags = {
-    out: Flags.string({ char: 'o', helpValue: 'FILE', description: 'Recipe to write; default: <recipe>.tuned.yaml, beside it.' }),
+    out: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      description: 'Recipe to write; default: <recipe>.tuned.yaml, beside it.',
+    }),
     run: Flags.string({ helpValue: 'FOLDER', description: 'Where samples are kept.' }),
     ...registryFlag,
   };
@@ -19,7 +27,14 @@ export class Tune extends Command {
     const { args, flags } = await this.parse(Tune);
     const { tune } = await import('@tweedie/experiments');
     const { table, recipe } = await runResumable('tune', this.argv, ({ onProgress, signal }) =>
-      tune({ recipe: args.recipe, registries: registriesOf(flags), ...(flags.out !== undefined && { out: flags.out }), ...(flags.run !== undefined && { run: flags.run }), onProgress, signal }),
+      tune({
+        recipe: args.recipe,
+        registries: registriesOf(flags),
+        ...(flags.out !== undefined && { out: flags.out }),
+        ...(flags.run !== undefined && { run: flags.run }),
+        onProgress,
+        signal,
+      }),
     );
     this.log(`${table}\n\nRecipe: ${recipe}\nNow: npx tweedie compare ${recipe}`);
   }

@@ -1,6 +1,23 @@
 import {
-  conflict, adjointOf, bindGuidance, ConfigError, disposeTree, scoped, stackProblems, tf, toVe, type BoundGuidance, type Engine, type Image, type ImageShape, type LevelTensors, type MeasuredTensors,
-  type Operator, type Problem, type Step, type StepRandom,
+  conflict,
+  adjointOf,
+  bindGuidance,
+  ConfigError,
+  disposeTree,
+  scoped,
+  stackProblems,
+  tf,
+  toVe,
+  type BoundGuidance,
+  type Engine,
+  type Image,
+  type ImageShape,
+  type LevelTensors,
+  type MeasuredTensors,
+  type Operator,
+  type Problem,
+  type Step,
+  type StepRandom,
 } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { withImage } from './state.ts';
@@ -16,13 +33,25 @@ export type ExactPosterior = {
 export type ExactReference = { start(problems: readonly Problem[]): Promise<ExactPosterior>; dispose(): void };
 
 /** Random numbers that are none, for what does not depend on them: the state of a start, and the x0hat of a step. */
-const silence: StepRandom = { normal: ((_, shape) => tf.zeros([...shape])) as StepRandom['normal'], uniform: (_, shape) => tf.fill([...shape], 0.5) };
+const silence: StepRandom = {
+  normal: ((_, shape) => tf.zeros([...shape])) as StepRandom['normal'],
+  uniform: (_, shape) => tf.fill([...shape], 0.5),
+};
 
-const bindExact = async ({ container, registry, experiment, model }: Workbench, { operator: { reference, operator }, method: { scheduler }, sigmaY }: PlannedRow, engine: Engine): Promise<BoundGuidance | string> => {
+const bindExact = async (
+  { container, registry, experiment, model }: Workbench,
+  { operator: { reference, operator }, method: { scheduler }, sigmaY }: PlannedRow,
+  engine: Engine,
+): Promise<BoundGuidance | string> => {
   const guidance = await container.plugin('guidance', { id: 'exact', options: { clamp: false } });
-  const reason = conflict({ model, operator, scheduler, guidance, noise: noiseOf(experiment, sigmaY) }, {
-    model: registry.find('model', experiment.model.id), operator: registry.find('operator', reference.id), guidance: registry.find('guidance', 'exact'),
-  });
+  const reason = conflict(
+    { model, operator, scheduler, guidance, noise: noiseOf(experiment, sigmaY) },
+    {
+      model: registry.find('model', experiment.model.id),
+      operator: registry.find('operator', reference.id),
+      guidance: registry.find('guidance', 'exact'),
+    },
+  );
   if (reason !== undefined) return reason;
   try {
     return await bindGuidance(guidance, { engine, model, operator, scheduler });
@@ -37,10 +66,17 @@ const bindExact = async ({ container, registry, experiment, model }: Workbench, 
  * there where that method works (A = I with any model, any linear A with a prior in closed form); otherwise its reason
  * comes back.
  */
-export const exactReference = async (bench: Workbench, row: PlannedRow, engine: Engine): Promise<ExactReference | string> => {
+export const exactReference = async (
+  bench: Workbench,
+  row: PlannedRow,
+  engine: Engine,
+): Promise<ExactReference | string> => {
   const bound = await bindExact(bench, row, engine);
   if (typeof bound === 'string') return bound;
-  const { sampler, steps: [first] } = bound;
+  const {
+    sampler,
+    steps: [first],
+  } = bound;
   if (first === undefined) return 'the schedule has no steps';
   return {
     async start(problems) {
@@ -50,7 +86,12 @@ export const exactReference = async (bench: Workbench, row: PlannedRow, engine: 
         async mean(xt, { level, next, index }) {
           // x0hat depends on the level alone; the coefficients are there because the compiled step expects the
           // scheduler's.
-          const { x0hat } = await sampler.step(withImage(begun, xt), { ...first, index, level, next }, problem, silence);
+          const { x0hat } = await sampler.step(
+            withImage(begun, xt),
+            { ...first, index, level, next },
+            problem,
+            silence,
+          );
           if (x0hat === undefined) throw new Error('guidance/exact returned no x0hat.');
           return x0hat;
         },
@@ -76,6 +117,8 @@ export const dataTermOf = (operator: Operator, imageShape: ImageShape) => {
   return (xt: Image, level: LevelTensors, { y, sigmaY, drawn }: MeasuredTensors): Image => {
     const variance = level.sigma.square();
     const ridge = sigmaY.square().maximum(VARIANCE_FLOOR).div(variance);
-    return adjoint(solve(y.sub(operator.forward(toVe(xt, level), drawn)), ridge, drawn), drawn).div(variance.mul(level.signal));
+    return adjoint(solve(y.sub(operator.forward(toVe(xt, level), drawn)), ridge, drawn), drawn).div(
+      variance.mul(level.signal),
+    );
   };
 };

@@ -9,5 +9,10 @@ export type ExplanationJson = {
   readonly samples: number;
   readonly rows: readonly ExplainedRow[];
   /** Rows that cannot run. */
-  readonly skipped: readonly { readonly operator: string; readonly sigmaY: number; readonly label: string; readonly reason: string }[];
+  readonly skipped: readonly {
+    readonly operator: string;
+    readonly sigmaY: number;
+    readonly label: string;
+    readonly reason: string;
+  }[];
 };

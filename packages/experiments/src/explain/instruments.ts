@@ -1,4 +1,17 @@
-import { clampedDenoiser, reverseStep, sampleSum, valueAndGrad, type Compiled, type Engine, type Image, type LevelTensors, type Measured, type MeasuredTensors, type Step, type StepTensors } from '@tweedie/core';
+import {
+  clampedDenoiser,
+  reverseStep,
+  sampleSum,
+  valueAndGrad,
+  type Compiled,
+  type Engine,
+  type Image,
+  type LevelTensors,
+  type Measured,
+  type MeasuredTensors,
+  type Step,
+  type StepTensors,
+} from '@tweedie/core';
 import { dataTermOf, exactReference, type ExactReference } from './exact.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import type { Workbench } from '../plan/workbench.ts';
@@ -27,22 +40,38 @@ export type Instruments = {
 
 export const createInstruments = async (bench: Workbench, row: PlannedRow, engine: Engine): Promise<Instruments> => {
   const { model, registry, experiment } = bench;
-  const { operator: { operator, reference }, method: { scheduler } } = row;
+  const {
+    operator: { operator, reference },
+    method: { scheduler },
+  } = row;
   const denoised = clampedDenoiser(model, model.range);
   const predict = engine.compile((xt: Image, level: LevelTensors) => {
     const { x0hat, epsilon } = model.predict(xt, level);
     return { x0hat, epsilon };
   });
-  const free = engine.compile((xt: Image, step: StepTensors, noise: Image) => reverseStep(scheduler, denoised, xt, step, noise).state);
-  const differentiable = registry.find('model', experiment.model.id).provides.includes('model.gradient') && registry.find('operator', reference.id).provides.includes('operator.gradient');
+  const free = engine.compile(
+    (xt: Image, step: StepTensors, noise: Image) => reverseStep(scheduler, denoised, xt, step, noise).state,
+  );
+  const differentiable =
+    registry.find('model', experiment.model.id).provides.includes('model.gradient') &&
+    registry.find('operator', reference.id).provides.includes('operator.gradient');
   const direction = differentiable
     ? engine.compile((xt: Image, level: LevelTensors, { y, drawn }: MeasuredTensors) =>
-        valueAndGrad((x) => [sampleSum(y.sub(operator.forward(denoised(x, level).x0hat, drawn)).square()), []], xt).gradient.neg())
+        valueAndGrad(
+          (x) => [sampleSum(y.sub(operator.forward(denoised(x, level).x0hat, drawn)).square()), []],
+          xt,
+        ).gradient.neg(),
+      )
     : undefined;
   const pure = dataTermOf(operator, model.imageShape);
   const dataTerm = pure && engine.compile(pure);
   const exact = await exactReference(bench, row, engine);
-  const compiled: readonly (Pick<Compiled<never, unknown>, 'dispose'> | undefined)[] = [predict, free, direction, dataTerm];
+  const compiled: readonly (Pick<Compiled<never, unknown>, 'dispose'> | undefined)[] = [
+    predict,
+    free,
+    direction,
+    dataTerm,
+  ];
   return {
     predict,
     free,
@@ -50,7 +79,11 @@ export const createInstruments = async (bench: Workbench, row: PlannedRow, engin
     ...(dataTerm && { dataTerm }),
     exact,
     absent: {
-      ...(typeof exact === 'string' ? { 'exact score': exact } : dataTerm ? {} : { 'two terms': operator.linear ? 'the operator has no solve' : 'the operator is not linear' }),
+      ...(typeof exact === 'string'
+        ? { 'exact score': exact }
+        : dataTerm
+          ? {}
+          : { 'two terms': operator.linear ? 'the operator has no solve' : 'the operator is not linear' }),
       ...(direction ? {} : { weights: 'the model or the operator has no gradient' }),
     },
     dispose() {

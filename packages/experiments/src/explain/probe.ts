@@ -21,13 +21,19 @@ const rows64 = (image: Image): readonly Float64Array[] => rowsOf(image).map((row
 const readingOf = ({ method }: PlannedRow, { stepped, noise, step }: SeenStep, xt: Image | undefined): Reading => {
   if (xt === undefined) return { from: 'nothing', because: 'its state is not a noisy image and has no member xt' };
   const because =
-    method.guidance.levels !== undefined ? 'it moves on a grid of its own'
-    : method.scheduler.advance !== undefined ? 'the scheduler calls the model several times a step'
-    : noise === undefined ? 'it does not draw the noise of its step once, for the purpose "step"'
-    : step.scoreWeight === 0 ? 'a score does not move the mean of this step'
-    : undefined;
+    method.guidance.levels !== undefined
+      ? 'it moves on a grid of its own'
+      : method.scheduler.advance !== undefined
+        ? 'the scheduler calls the model several times a step'
+        : noise === undefined
+          ? 'it does not draw the noise of its step once, for the purpose "step"'
+          : step.scoreWeight === 0
+            ? 'a score does not move the mean of this step'
+            : undefined;
   if (because === undefined) return { from: 'step' };
-  return stepped.x0hat ? { from: 'x0hat', because } : { from: 'nothing', because: `${because}, and it returns no x0hat` };
+  return stepped.x0hat
+    ? { from: 'x0hat', because }
+    : { from: 'nothing', because: `${because}, and it returns no x0hat` };
 };
 
 /**
@@ -42,9 +48,16 @@ const readingOf = ({ method }: PlannedRow, { stepped, noise, step }: SeenStep, x
  * Cost a step, beside the method's: 3 forwards and 1 vjp of the model, and what `exact` costs. Differences are taken in
  * float64 of float32 states.
  */
-export const createProbe = ({ predict, free, direction, dataTerm }: Instruments, row: PlannedRow, imageShape: ImageShape) => {
+export const createProbe = (
+  { predict, free, direction, dataTerm }: Instruments,
+  row: PlannedRow,
+  imageShape: ImageShape,
+) => {
   /** (xNext - xFree) / c of every row. */
-  const movedBy = async (xt: Image, { step, stepped, noise }: SeenStep): Promise<readonly Float64Array[] | undefined> => {
+  const movedBy = async (
+    xt: Image,
+    { step, stepped, noise }: SeenStep,
+  ): Promise<readonly Float64Array[] | undefined> => {
     const xNext = imageOf(stepped.state, imageShape);
     if (xNext === undefined || noise === undefined) return undefined;
     const unguided = rows64(await free(xt, step, noise));
@@ -63,16 +76,28 @@ export const createProbe = ({ predict, free, direction, dataTerm }: Instruments,
     const { x0hat, epsilon } = await predict(xt, level);
     const means = rows64(x0hat);
     /** The score that moves E[x0 | xt] to another x0hat. */
-    const beyondPrior = (image: Image): readonly Float64Array[] => rows64(image).map((other, i) => plus(other, at(means, i, 'mean of a row'), -1).map((value) => (value * level.signal) / level.noise ** 2));
+    const beyondPrior = (image: Image): readonly Float64Array[] =>
+      rows64(image).map((other, i) =>
+        plus(other, at(means, i, 'mean of a row'), -1).map((value) => (value * level.signal) / level.noise ** 2),
+      );
     const vectors = {
       prior: rows64(epsilon).map((row) => row.map((value) => -value / level.noise)),
-      guidance: reading.from === 'step' ? await movedBy(xt, seen) : reading.from === 'x0hat' && stepped.x0hat ? beyondPrior(stepped.x0hat) : undefined,
+      guidance:
+        reading.from === 'step'
+          ? await movedBy(xt, seen)
+          : reading.from === 'x0hat' && stepped.x0hat
+            ? beyondPrior(stepped.x0hat)
+            : undefined,
       likelihood: exact && beyondPrior(await exact.mean(xt, step)),
       data: exact && dataTerm && rows64(await dataTerm(xt, level, problem)),
       direction: direction && rows64(await direction(xt, level, problem)),
     };
     const rows = vectors.prior.map((prior, i): StepVectors => ({
-      prior, guidance: vectors.guidance?.[i], likelihood: vectors.likelihood?.[i], data: vectors.data?.[i], direction: vectors.direction?.[i],
+      prior,
+      guidance: vectors.guidance?.[i],
+      likelihood: vectors.likelihood?.[i],
+      data: vectors.data?.[i],
+      direction: vectors.direction?.[i],
     }));
     return { rows, reading };
   };

@@ -19,6 +19,12 @@ export const seriesCollector = (steps: number): SeriesCollector => {
       sum[at] = (sum[at] ?? 0) + value;
       count[at] = (count[at] ?? 0) + 1;
     },
-    means: () => Object.fromEntries([...all].map(([name, { sum, count }]) => [name, Array.from(sum, (total, i) => (count[i] ? total / count[i] : null))])),
+    means: () =>
+      Object.fromEntries(
+        [...all].map(([name, { sum, count }]) => [
+          name,
+          Array.from(sum, (total, i) => (count[i] ? total / count[i] : null)),
+        ]),
+      ),
   };
 };

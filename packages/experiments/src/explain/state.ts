@@ -1,9 +1,21 @@
-import { tf, type BoundGuidance, type Image, type ImageShape, type Measured, type Step, type Stepped, type StepRandom, type Tensor, type TensorTree } from '@tweedie/core';
+import {
+  tf,
+  type BoundGuidance,
+  type Image,
+  type ImageShape,
+  type Measured,
+  type Step,
+  type Stepped,
+  type StepRandom,
+  type Tensor,
+  type TensorTree,
+} from '@tweedie/core';
 
 const isImage = (node: unknown, imageShape: ImageShape): node is Image =>
   node instanceof tf.Tensor && node.rank === 4 && imageShape.every((size, axis) => node.shape[axis + 1] === size);
 
-const isRecord = (state: TensorTree): state is { readonly [key: string]: TensorTree } => typeof state === 'object' && !Array.isArray(state) && !(state instanceof tf.Tensor);
+const isRecord = (state: TensorTree): state is { readonly [key: string]: TensorTree } =>
+  typeof state === 'object' && !Array.isArray(state) && !(state instanceof tf.Tensor);
 
 /** The noisy image of a method's state: the state itself, or its member `xt`. */
 export const imageOf = (state: TensorTree, imageShape: ImageShape): Image | undefined => {
@@ -25,7 +37,11 @@ export type SeenStep = {
 };
 
 /** The method with an eye on every step; its results are the same. */
-export const observed = (bound: BoundGuidance, imageShape: ImageShape, see: (seen: SeenStep) => Promise<void>): BoundGuidance => ({
+export const observed = (
+  bound: BoundGuidance,
+  imageShape: ImageShape,
+  see: (seen: SeenStep) => Promise<void>,
+): BoundGuidance => ({
   ...bound,
   sampler: {
     ...bound.sampler,

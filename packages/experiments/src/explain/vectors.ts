@@ -22,8 +22,20 @@ export type StepVectors = {
 type StepMeasures = Readonly<Partial<Record<MeasureName, number>>>;
 export type MeasureName = (typeof measureNames)[number];
 const measureNames = [
-  'priorNorm', 'guidanceNorm', 'likelihoodNorm', 'cosine', 'relativeError', 'priorTermNorm', 'dataTermNorm', 'fittedWeight', 'effectiveWeight', 'fittedUpdate', 'effectiveUpdate',
-  'cosineConditional', 'cosineUnconditional', 'meanScore',
+  'priorNorm',
+  'guidanceNorm',
+  'likelihoodNorm',
+  'cosine',
+  'relativeError',
+  'priorTermNorm',
+  'dataTermNorm',
+  'fittedWeight',
+  'effectiveWeight',
+  'fittedUpdate',
+  'effectiveUpdate',
+  'cosineConditional',
+  'cosineUnconditional',
+  'meanScore',
 ] as const;
 
 export const dot = (a: Float64Array, b: Float64Array): number => {
@@ -32,7 +44,8 @@ export const dot = (a: Float64Array, b: Float64Array): number => {
   return sum;
 };
 export const norm = (a: Float64Array): number => Math.sqrt(dot(a, a));
-export const plus = (a: Float64Array, b: Float64Array, factor = 1): Float64Array => a.map((value, i) => value + factor * (b[i] ?? 0));
+export const plus = (a: Float64Array, b: Float64Array, factor = 1): Float64Array =>
+  a.map((value, i) => value + factor * (b[i] ?? 0));
 
 const ratio = (above: number, below: number): number | undefined => (below === 0 ? undefined : above / below);
 const cosine = (a: Float64Array, b: Float64Array): number | undefined => ratio(dot(a, b), norm(a) * norm(b));
@@ -44,7 +57,10 @@ const weight = (score: Float64Array | undefined, direction: Float64Array | undef
 const times = (a: number | undefined, b: number): number | undefined => (a === undefined ? undefined : a * b);
 
 /** Measures the vectors of a step. `scoreWeight` is c of the step: one unit of score moves the mean by it. */
-export const measure = ({ prior, guidance, likelihood, data, direction }: StepVectors, scoreWeight: number): StepMeasures => {
+export const measure = (
+  { prior, guidance, likelihood, data, direction }: StepVectors,
+  scoreWeight: number,
+): StepMeasures => {
   const guided = guidance && plus(prior, guidance);
   const conditional = likelihood && plus(prior, likelihood);
   const [fittedWeight, effectiveWeight] = [weight(likelihood, direction), weight(guidance, direction)];
@@ -74,5 +90,8 @@ export const meanShare = (vectors: readonly Float64Array[]): number | undefined 
   const [first] = vectors;
   if (first === undefined || vectors.length < 2) return undefined;
   const sum = vectors.reduce((total, vector) => plus(total, vector), new Float64Array(first.length));
-  return ratio(norm(sum) / vectors.length, Math.sqrt(vectors.reduce((total, vector) => total + dot(vector, vector), 0) / vectors.length));
+  return ratio(
+    norm(sum) / vectors.length,
+    Math.sqrt(vectors.reduce((total, vector) => total + dot(vector, vector), 0) / vectors.length),
+  );
 };

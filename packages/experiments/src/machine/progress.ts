@@ -10,7 +10,10 @@ export type Progress = {
   readonly message?: string;
 };
 
-export type Watch = { readonly signal?: AbortSignal | undefined; readonly onProgress?: ((event: Progress) => void) | undefined };
+export type Watch = {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: Progress) => void) | undefined;
+};
 
 export const checkSignal = (signal: AbortSignal | undefined): void => {
   if (signal?.aborted) throw new CancelledError('Stopped. What had finished is kept.');

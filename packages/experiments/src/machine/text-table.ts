@@ -8,7 +8,9 @@ export const textTable = (header: readonly string[], rows: readonly (readonly st
   const cell = (row: readonly string[], column: number): string => at(row, column, 'cell of a row');
   const widths = header.map((_, column) => Math.max(...all.map((row) => cell(row, column).length)));
   const line = (row: readonly string[]): string => {
-    const cells = widths.map((width, column) => (column === 0 ? cell(row, 0).padEnd(width) : cell(row, column).padStart(width)));
+    const cells = widths.map((width, column) =>
+      column === 0 ? cell(row, 0).padEnd(width) : cell(row, column).padStart(width),
+    );
     return indent + cells.join(GAP).trimEnd();
   };
   const rule = indent + '-'.repeat(widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length));

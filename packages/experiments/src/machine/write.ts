@@ -1,4 +1,15 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { checkSafetensors, ConfigError, messageOf } from '@tweedie/core';
 
@@ -15,7 +26,8 @@ export const writeError = (path: string, cause: unknown, elsewhere?: string): Co
   if (cause instanceof ConfigError) return cause;
   const full = /ENOSPC|EDQUOT|EFBIG|No space left|disk full|out of disk/i.test(messageOf(cause));
   const inRun = `${full ? 'Free some space' : `Make it writable or ${OTHER_RUN}`}, and run the same command again: what had finished is kept.`;
-  const remedy = elsewhere !== undefined && full ? 'Free some space and run the same command again.' : (elsewhere ?? inRun);
+  const remedy =
+    elsewhere !== undefined && full ? 'Free some space and run the same command again.' : (elsewhere ?? inRun);
   return new ConfigError(path, `cannot be written: ${messageOf(cause).replace(/\.$/, '')}.`, remedy, { cause });
 };
 

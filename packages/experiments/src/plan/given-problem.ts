@@ -1,4 +1,16 @@
-import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type ImageShape, type KeyedRandom, type Operator, type Problem, sizeOf } from '@tweedie/core';
+import {
+  ConfigError,
+  encodeProblem,
+  sha256,
+  showShape,
+  stackTrees,
+  tf,
+  type ImageShape,
+  type KeyedRandom,
+  type Operator,
+  type Problem,
+  sizeOf,
+} from '@tweedie/core';
 
 /**
  * Random numbers that refuse to be drawn: the parameters that a given measurement was made with cannot be found by
@@ -6,7 +18,11 @@ import { ConfigError, encodeProblem, sha256, showShape, stackTrees, tf, type Ima
  */
 const nothingToDraw = (where: string): KeyedRandom => {
   const unknowable = (): never => {
-    throw new ConfigError(where, 'the operator draws its parameters at random, and those that the measurement was made with are not known.', 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.');
+    throw new ConfigError(
+      where,
+      'the operator draws its parameters at random, and those that the measurement was made with are not known.',
+      'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.',
+    );
   };
   return { normal: unknowable, uniform: unknowable, permutation: unknowable };
 };
@@ -28,7 +44,11 @@ export const givenProblem = (parts: {
   const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;
   const size = sizeOf(operator.measurementShape);
   if (y.length !== size) {
-    throw new ConfigError(where, `the measurement has ${y.length} number${y.length === 1 ? '' : 's'}, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`, 'Give y in that shape.');
+    throw new ConfigError(
+      where,
+      `the measurement has ${y.length} number${y.length === 1 ? '' : 's'}, the operator's measurements ${showShape(operator.measurementShape)} have ${size}.`,
+      'Give y in that shape.',
+    );
   }
   const drawn = operator.draw(nothingToDraw(where));
   // Methods rely on zeros where a mask operator hides the image.

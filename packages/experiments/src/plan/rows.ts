@@ -18,40 +18,76 @@ export type PlannedRow = {
 /** The rows of an experiment, one for each operator, noise level and method, in the order in which they run. */
 export const planRows = (bench: Workbench): readonly PlannedRow[] => {
   const { experiment, operators, methods } = bench;
-  return operators.flatMap((operator) => experiment.sigmaY.flatMap((sigmaY) => methods.map((row): PlannedRow => {
-    const own = entryOn(row.perProblem, operator.reference.label, sigmaY);
-    const planned = planRow(bench, operator, sigmaY, own?.part ?? row);
-    if (own === undefined && planned.impossible === undefined && row.perProblem.some(({ part }) => part.reference.found !== undefined)) refuseUntuned(bench, planned);
-    return planned;
-  })));
+  return operators.flatMap((operator) =>
+    experiment.sigmaY.flatMap((sigmaY) =>
+      methods.map((row): PlannedRow => {
+        const own = entryOn(row.perProblem, operator.reference.label, sigmaY);
+        const planned = planRow(bench, operator, sigmaY, own?.part ?? row);
+        if (
+          own === undefined &&
+          planned.impossible === undefined &&
+          row.perProblem.some(({ part }) => part.reference.found !== undefined)
+        )
+          refuseUntuned(bench, planned);
+        return planned;
+      }),
+    ),
+  );
 };
 
 /** Refuses a row that was tuned on other problems only: it would pass options for tuned that were not. */
 const refuseUntuned = ({ recipe }: Workbench, { operator, sigmaY, method }: PlannedRow): never => {
   throw new ConfigError(
-    recipe.where, `method ${JSON.stringify(method.reference.label)} has tuned options, but none for operator ${JSON.stringify(operator.reference.label)} at sigmaY ${sigmaY}.`,
+    recipe.where,
+    `method ${JSON.stringify(method.reference.label)} has tuned options, but none for operator ${JSON.stringify(operator.reference.label)} at sigmaY ${sigmaY}.`,
     'Run tweedie tune again, which replaces its rows, or add the options under perProblem.',
   );
 };
 
 /** Plans one method on one operator and noise level. */
-export const planRow = ({ experiment, registry, model }: Workbench, operator: OperatorPart, sigmaY: number, method: MethodPart): PlannedRow => {
+export const planRow = (
+  { experiment, registry, model }: Workbench,
+  operator: OperatorPart,
+  sigmaY: number,
+  method: MethodPart,
+): PlannedRow => {
   const modelManifest = registry.find('model', experiment.model.id);
   const manifest = registry.find('guidance', method.reference.id);
   const impossible = conflict(
-    { model, operator: operator.operator, scheduler: method.scheduler, guidance: method.guidance, noise: noiseOf(experiment, sigmaY) },
+    {
+      model,
+      operator: operator.operator,
+      scheduler: method.scheduler,
+      guidance: method.guidance,
+      noise: noiseOf(experiment, sigmaY),
+    },
     { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
   );
   const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-  const cost = method.guidance.cost?.({ model, operator: operator.operator, scheduler: method.scheduler }, method.steps, sigmaY) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+  const cost = method.guidance.cost?.(
+    { model, operator: operator.operator, scheduler: method.scheduler },
+    method.steps,
+    sigmaY,
+  ) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
   return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
 };
 
 /** Throws where rows are impossible and the recipe does not say `impossible: skip`. */
 export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readonly PlannedRow[]): void => {
   if (experiment.impossible === 'skip') return;
-  const reasons = new Set(rows.flatMap(({ impossible, operator, method }) =>
-    impossible === undefined ? [] : [`method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible}.`]));
+  const reasons = new Set(
+    rows.flatMap(({ impossible, operator, method }) =>
+      impossible === undefined
+        ? []
+        : [
+            `method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible}.`,
+          ],
+    ),
+  );
   if (reasons.size === 0) return;
-  throw new ConfigError(recipe.where, [...reasons].join('\n  '), 'Take the pair out, or say "impossible: skip" to show such rows as skipped.');
+  throw new ConfigError(
+    recipe.where,
+    [...reasons].join('\n  '),
+    'Take the pair out, or say "impossible: skip" to show such rows as skipped.',
+  );
 };

@@ -1,6 +1,19 @@
 import {
-  ConfigError, createContainer, openRegistry, showShape, stepsOf, type Container, type Dataset, type Guidance, type ImageShape, type Operator, type Registry, type Scheduler,
-  type ScoreModel, type Step, type TensorTree,
+  ConfigError,
+  createContainer,
+  openRegistry,
+  showShape,
+  stepsOf,
+  type Container,
+  type Dataset,
+  type Guidance,
+  type ImageShape,
+  type Operator,
+  type Registry,
+  type Scheduler,
+  type ScoreModel,
+  type Step,
+  type TensorTree,
 } from '@tweedie/core';
 import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
@@ -16,9 +29,16 @@ export type ExperimentSource = {
 };
 
 export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
-export type MethodPart = { readonly reference: Method; readonly guidance: Guidance<TensorTree>; readonly scheduler: Scheduler; readonly steps: readonly Step[] };
+export type MethodPart = {
+  readonly reference: Method;
+  readonly guidance: Guidance<TensorTree>;
+  readonly scheduler: Scheduler;
+  readonly steps: readonly Step[];
+};
 /** A method as the recipe lists it, and the same method with the options that it has on single problems. */
-export type MethodRow = MethodPart & { readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[] };
+export type MethodRow = MethodPart & {
+  readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[];
+};
 
 /** The parts that an experiment names, made but without weights. */
 export type Workbench = {
@@ -45,23 +65,46 @@ const LARGEST_CHUNK = 256;
  * result.
  */
 export const chunkFor = ([height, width, channels]: ImageShape): number =>
-  2 ** Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
+  2 **
+  Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
 
 /** Refuses images that the source does not have or that do not fit the model; `at` is their place in the recipe. */
-export const checkImages = (images: Images, where: string, at: string, model: ScoreModel, dataset: Dataset | undefined): void => {
+export const checkImages = (
+  images: Images,
+  where: string,
+  at: string,
+  model: ScoreModel,
+  dataset: Dataset | undefined,
+): void => {
   if (images.measurements !== undefined) {
     if (images.offset + images.count <= images.measurements.length) return;
-    throw new ConfigError(`${where} ${at}/count`, `measurements ${images.offset + 1} to ${images.offset + images.count} are wanted, there are ${images.measurements.length}.`, 'Lower count or offset.');
+    throw new ConfigError(
+      `${where} ${at}/count`,
+      `measurements ${images.offset + 1} to ${images.offset + images.count} are wanted, there are ${images.measurements.length}.`,
+      'Lower count or offset.',
+    );
   }
   if (dataset === undefined) {
     if (model.mixture) return;
-    throw new ConfigError(`${where} ${at}/from`, 'this model does not know its prior in closed form, so no images can be drawn from it.', 'Give a "dataset".');
+    throw new ConfigError(
+      `${where} ${at}/from`,
+      'this model does not know its prior in closed form, so no images can be drawn from it.',
+      'Give a "dataset".',
+    );
   }
   if (showShape(dataset.imageShape) !== showShape(model.imageShape)) {
-    throw new ConfigError(`${where} ${at}/dataset`, `its images are ${showShape(dataset.imageShape)}, the model's ${showShape(model.imageShape)}.`, 'Choose the same size.');
+    throw new ConfigError(
+      `${where} ${at}/dataset`,
+      `its images are ${showShape(dataset.imageShape)}, the model's ${showShape(model.imageShape)}.`,
+      'Choose the same size.',
+    );
   }
   if (images.offset + images.count > dataset.size) {
-    throw new ConfigError(`${where} ${at}/count`, `images ${images.offset} to ${images.offset + images.count - 1} are wanted, the data set has ${dataset.size}.`, 'Lower count or offset.');
+    throw new ConfigError(
+      `${where} ${at}/count`,
+      `images ${images.offset} to ${images.offset + images.count - 1} are wanted, the data set has ${dataset.size}.`,
+      'Lower count or offset.',
+    );
   }
 };
 
@@ -73,7 +116,11 @@ export const methodPart = async (container: Container, model: ScoreModel, refere
 };
 
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
-export const openWorkbench = async ({ recipe: source, registries = [], overrides = {} }: ExperimentSource): Promise<Workbench> => {
+export const openWorkbench = async ({
+  recipe: source,
+  registries = [],
+  overrides = {},
+}: ExperimentSource): Promise<Workbench> => {
   const recipe = readRecipe(source);
   const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
   const experiment = resolveExperiment(recipe, registry, overrides);
@@ -84,19 +131,37 @@ export const openWorkbench = async ({ recipe: source, registries = [], overrides
     recipe.locating(() => checkImages(experiment.images, recipe.where, '/images', model, dataset));
     const operators: OperatorPart[] = [];
     for (const reference of experiment.operators) {
-      operators.push({ reference, operator: await container.plugin('operator', reference, { imageShape: model.imageShape }) });
+      operators.push({
+        reference,
+        operator: await container.plugin('operator', reference, { imageShape: model.imageShape }),
+      });
     }
     const methods: MethodRow[] = [];
     for (const reference of experiment.methods) {
       const part = await methodPart(container, model, reference);
       const perProblem: MethodRow['perProblem'][number][] = [];
       for (const { operator, sigmaY, ...own } of reference.perProblem) {
-        perProblem.push({ operator, ...(sigmaY === undefined ? {} : { sigmaY }), part: await methodPart(container, model, { ...reference, ...own }) });
+        perProblem.push({
+          operator,
+          ...(sigmaY === undefined ? {} : { sigmaY }),
+          part: await methodPart(container, model, { ...reference, ...own }),
+        });
       }
       methods.push({ ...part, perProblem });
     }
     const chunk = experiment.chunk ?? chunkFor(model.imageShape);
-    return { recipe, experiment, registry, container, model, ...(dataset && { dataset }), operators, methods, chunk, dispose: () => container.dispose() };
+    return {
+      recipe,
+      experiment,
+      registry,
+      container,
+      model,
+      ...(dataset && { dataset }),
+      operators,
+      methods,
+      chunk,
+      dispose: () => container.dispose(),
+    };
   } catch (error) {
     container.dispose();
     throw error;

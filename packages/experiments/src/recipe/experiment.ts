@@ -85,5 +85,5 @@ export type Overrides = {
 };
 
 /** The noise of a problem of this experiment. */
-export const noiseOf = ({ poisson }: Experiment, sigmaY: number): NoiseLevel => (poisson === undefined ? sigmaY : { poisson });
-
+export const noiseOf = ({ poisson }: Experiment, sigmaY: number): NoiseLevel =>
+  poisson === undefined ? sigmaY : { poisson };

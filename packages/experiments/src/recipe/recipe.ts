@@ -6,7 +6,8 @@ import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
 
 /** The name of a plugin in a file or a program: an id, or an id with options. */
 export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
-export type LabelledInput = string | { readonly id: string; readonly label?: string; readonly options?: Readonly<Record<string, unknown>> };
+export type LabelledInput =
+  string | { readonly id: string; readonly label?: string; readonly options?: Readonly<Record<string, unknown>> };
 /** A search for options: on what it was made, and what it saw. */
 export type Found = {
   readonly metric: string;
@@ -27,12 +28,19 @@ export type Found = {
     readonly toChosen: readonly (number | null)[];
   };
 };
-export type ProblemOptionsInput = { readonly operator: string; readonly sigmaY?: number; readonly options: Readonly<Record<string, unknown>>; readonly found?: Found };
-export type MethodInput = string | (Exclude<LabelledInput, string> & {
-  readonly steps?: number;
-  readonly scheduler?: ReferenceInput;
-  readonly perProblem?: readonly ProblemOptionsInput[];
-});
+export type ProblemOptionsInput = {
+  readonly operator: string;
+  readonly sigmaY?: number;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly found?: Found;
+};
+export type MethodInput =
+  | string
+  | (Exclude<LabelledInput, string> & {
+      readonly steps?: number;
+      readonly scheduler?: ReferenceInput;
+      readonly perProblem?: readonly ProblemOptionsInput[];
+    });
 
 type ImageSource = { readonly from?: 'prior'; readonly dataset?: ReferenceInput };
 export type TuneInput = {
@@ -50,7 +58,11 @@ export type ExperimentInput = {
   readonly notes?: string;
   readonly seed?: number;
   readonly model: ReferenceInput;
-  readonly images: ImageSource & { readonly measurements?: readonly (readonly number[])[]; readonly count: number; readonly offset?: number };
+  readonly images: ImageSource & {
+    readonly measurements?: readonly (readonly number[])[];
+    readonly count: number;
+    readonly offset?: number;
+  };
   readonly operators: readonly LabelledInput[];
   readonly sigmaY: number | readonly number[] | { readonly poisson: number };
   readonly methods: readonly MethodInput[];
@@ -90,11 +102,15 @@ const schema = readJson(join(import.meta.dirname, '../../schemas/experiment.sche
 
 /** The line of the nearest thing that exists at or above a JSON pointer. */
 const lineOf = (document: Document, lines: LineCounter, pointer: string): number => {
-  const path = pointer.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const path = pointer
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
   for (let length = path.length; length > 0; length--) {
     const keys = path.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key));
     const node = document.getIn(keys, true);
-    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) return lines.linePos(Number(node.range[0])).line;
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
+      return lines.linePos(Number(node.range[0])).line;
   }
   return 1;
 };
@@ -102,7 +118,9 @@ const lineOf = (document: Document, lines: LineCounter, pointer: string): number
 /** A ConfigError's message with lines in place of bare pointers. */
 const withLines = (error: unknown, file: string, lineAt: (pointer: string) => number): unknown => {
   if (!(error instanceof ConfigError)) return error;
-  error.message = error.message.replaceAll(`[${file} /`, `[${file} \0/`).replace(/ \0(\/[^\]]*)\]/g, (_, pointer: string) => `:${lineAt(pointer)} ${pointer}]`);
+  error.message = error.message
+    .replaceAll(`[${file} /`, `[${file} \0/`)
+    .replace(/ \0(\/[^\]]*)\]/g, (_, pointer: string) => `:${lineAt(pointer)} ${pointer}]`);
   return error;
 };
 
@@ -114,7 +132,12 @@ const contentOf = (document: Document, file: string): unknown => {
   try {
     return document.toJS();
   } catch (error) {
-    throw new ConfigError(file, `is not valid YAML: ${messageOf(error)}.`, 'Correct its aliases (*name); each needs its anchor (&name) above it.', { cause: error });
+    throw new ConfigError(
+      file,
+      `is not valid YAML: ${messageOf(error)}.`,
+      'Correct its aliases (*name); each needs its anchor (&name) above it.',
+      { cause: error },
+    );
   }
 };
 
@@ -122,8 +145,18 @@ const parse = (file: string, text: string): Recipe => {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
   const [broken] = document.errors;
-  if (broken) throw new ConfigError(file, `is not valid YAML: ${broken.message.split('\n')[0]?.replace(/;.*\(\)| *:$/g, '') ?? ''}.`, 'Correct the file.');
-  if (!isMap(document.contents)) throw new ConfigError(file, 'is not an experiment: it holds no keys such as "model" and "methods".', 'Start from recipes/quickstart.yaml.');
+  if (broken)
+    throw new ConfigError(
+      file,
+      `is not valid YAML: ${broken.message.split('\n')[0]?.replace(/;.*\(\)| *:$/g, '') ?? ''}.`,
+      'Correct the file.',
+    );
+  if (!isMap(document.contents))
+    throw new ConfigError(
+      file,
+      'is not an experiment: it holds no keys such as "model" and "methods".',
+      'Start from recipes/quickstart.yaml.',
+    );
   const locating: Recipe['locating'] = (check) => {
     try {
       return check();
@@ -132,20 +165,34 @@ const parse = (file: string, text: string): Recipe => {
     }
   };
   const input = locating(() => validate<CheckedExperiment>(schema, contentOf(document, file), file));
-  return { input, name: basename(file, extname(file)), folder: resolve(dirname(file), input.folder ?? '.'), where: file, locating };
+  return {
+    input,
+    name: basename(file, extname(file)),
+    folder: resolve(dirname(file), input.folder ?? '.'),
+    where: file,
+    locating,
+  };
 };
 
 /** Reads an experiment from a YAML or JSON file, or takes it as an object. */
 export const readRecipe = (recipe: string | ExperimentInput): Recipe => {
   if (typeof recipe !== 'string') {
     const input = validate<CheckedExperiment>(schema, recipe, 'experiment');
-    return { input, name: 'experiment', folder: resolve(input.folder ?? '.'), where: 'experiment', locating: (check) => check() };
+    return {
+      input,
+      name: 'experiment',
+      folder: resolve(input.folder ?? '.'),
+      where: 'experiment',
+      locating: (check) => check(),
+    };
   }
   let text: string;
   try {
     text = readFileSync(recipe, 'utf8');
   } catch (error) {
-    throw new ConfigError(recipe, `the experiment file cannot be read: ${messageOf(error)}.`, 'Correct the path.', { cause: error });
+    throw new ConfigError(recipe, `the experiment file cannot be read: ${messageOf(error)}.`, 'Correct the path.', {
+      cause: error,
+    });
   }
   return parse(recipe, text);
 };

@@ -12,13 +12,19 @@ const takesList = (schema: JsonSchema | undefined): boolean => {
 const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
 /** The options that are swept. */
-const sweptOptions = (options: Options, schema: JsonSchema): readonly (readonly [name: string, values: readonly unknown[]])[] => {
+const sweptOptions = (
+  options: Options,
+  schema: JsonSchema,
+): readonly (readonly [name: string, values: readonly unknown[]])[] => {
   const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
-  return Object.entries(options).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && !takesList(properties[entry[0]]));
+  return Object.entries(options).filter(
+    (entry): entry is [string, unknown[]] => Array.isArray(entry[1]) && !takesList(properties[entry[0]]),
+  );
 };
 
 /** Name of an option that is swept over no value. */
-export const emptySweep = (options: Options, schema: JsonSchema): string | undefined => sweptOptions(options, schema).find(([, values]) => values.length === 0)?.[0];
+export const emptySweep = (options: Options, schema: JsonSchema): string | undefined =>
+  sweptOptions(options, schema).find(([, values]) => values.length === 0)?.[0];
 
 type SweepRow = { readonly options: Options; readonly swept: Options; readonly suffix: string };
 
@@ -28,10 +34,13 @@ type SweepRow = { readonly options: Options; readonly swept: Options; readonly s
  */
 export const expandSweep = (options: Options, schema: JsonSchema): readonly SweepRow[] =>
   sweptOptions(options, schema).reduce<readonly SweepRow[]>(
-    (rows, [name, values]) => rows.flatMap((row) => values.map((value) => ({
-      options: { ...row.options, [name]: value },
-      swept: { ...row.swept, [name]: value },
-      suffix: `${row.suffix} ${name}=${show(value)}`,
-    }))),
+    (rows, [name, values]) =>
+      rows.flatMap((row) =>
+        values.map((value) => ({
+          options: { ...row.options, [name]: value },
+          swept: { ...row.swept, [name]: value },
+          suffix: `${row.suffix} ${name}=${show(value)}`,
+        })),
+      ),
     [{ options, swept: {}, suffix: '' }],
   );

@@ -7,21 +7,41 @@ const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset 
 /** The validation images in words, as readers are told: `prior 32 to 63`. */
 export const showImages = ({ images }: Tune): string => `${images.dataset?.id ?? 'prior'} ${showSlice(images)}`;
 
-type Rest = { readonly shown: Images; readonly metrics: readonly Labelled[]; readonly dataset: (given: ReferenceInput) => Reference };
+type Rest = {
+  readonly shown: Images;
+  readonly metrics: readonly Labelled[];
+  readonly dataset: (given: ReferenceInput) => Reference;
+};
 
 /** Checks and completes the key `tune`: the metric exists, and no image is both chosen on and shown. */
-export const resolveTune = ({ images, budget, metric, seed = 0 }: TuneInput, { shown, metrics, dataset }: Rest, where: string): Tune => {
-  if (images.from !== undefined && images.dataset !== undefined) throw new ConfigError(`${where} /tune/images`, 'has both "from: prior" and "dataset".', 'Keep one of the two.');
+export const resolveTune = (
+  { images, budget, metric, seed = 0 }: TuneInput,
+  { shown, metrics, dataset }: Rest,
+  where: string,
+): Tune => {
+  if (images.from !== undefined && images.dataset !== undefined)
+    throw new ConfigError(`${where} /tune/images`, 'has both "from: prior" and "dataset".', 'Keep one of the two.');
   const labels = metrics.map(({ label }) => label);
   const decides = metric ?? labels[0] ?? '';
-  if (!labels.includes(decides)) throw new ConfigError(`${where} /tune/metric`, `the experiment has no metric ${JSON.stringify(decides)}.`, suggest(decides, labels));
-  const source = images.from === 'prior' ? undefined : images.dataset === undefined ? shown.dataset : dataset(images.dataset);
+  if (!labels.includes(decides))
+    throw new ConfigError(
+      `${where} /tune/metric`,
+      `the experiment has no metric ${JSON.stringify(decides)}.`,
+      suggest(decides, labels),
+    );
+  const source =
+    images.from === 'prior' ? undefined : images.dataset === undefined ? shown.dataset : dataset(images.dataset);
   const end = shown.offset + shown.count;
-  const chosenOn: Images = { ...(source === undefined ? {} : { dataset: source }), count: images.count, offset: images.offset ?? end };
+  const chosenOn: Images = {
+    ...(source === undefined ? {} : { dataset: source }),
+    count: images.count,
+    offset: images.offset ?? end,
+  };
   const sameSource = canonicalJson(source ?? null) === canonicalJson(shown.dataset ?? null);
   if (sameSource && chosenOn.offset < end && shown.offset < chosenOn.offset + chosenOn.count) {
     throw new ConfigError(
-      `${where} /tune/images`, `images ${showSlice(chosenOn)} are to choose options on, and images ${showSlice(shown)} are shown: what is shown must not have been chosen on.`,
+      `${where} /tune/images`,
+      `images ${showSlice(chosenOn)} are to choose options on, and images ${showSlice(shown)} are shown: what is shown must not have been chosen on.`,
       `Leave offset out, or set it to ${end} or more.`,
     );
   }

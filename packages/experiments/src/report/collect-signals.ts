@@ -12,13 +12,18 @@ import type { RowSummary } from '../results/summary.ts';
 const DRAWN = 4;
 const SAMPLES = 4;
 
-export const isSignal = (shape: readonly number[]): shape is ImageShape => shape.length === 3 && shape[0] === 1 && (shape[1] ?? 0) > 1 && shape[2] === 1;
+export const isSignal = (shape: readonly number[]): shape is ImageShape =>
+  shape.length === 3 && shape[0] === 1 && (shape[1] ?? 0) > 1 && shape[2] === 1;
 
 /** Numbers with four digits, which are finer than a line. */
 const numbers = (values: ArrayLike<number>): readonly number[] => Array.from(values, (value) => rounded(value, 4));
 
 /** The first signals with their measurements and samples. */
-export const signalsOf = async (index: RunIndex, rows: readonly RowSummary[], store: Store): Promise<readonly ReportSignal[]> => {
+export const signalsOf = async (
+  index: RunIndex,
+  rows: readonly RowSummary[],
+  store: Store,
+): Promise<readonly ReportSignal[]> => {
   const cells = await store.cells();
   const signals: ReportSignal[] = [];
   for (const [position, name] of index.images.slice(0, DRAWN).entries()) {
@@ -34,7 +39,8 @@ export const signalsOf = async (index: RunIndex, rows: readonly RowSummary[], st
       const results = [];
       for (const { label, cells: keys } of table) {
         const sound = soundOf(keys[position] ?? [], cells).slice(0, SAMPLES);
-        if (sound.length > 0) results.push({ label, samples: (await Promise.all(sound.map((key) => store.readSample(key)))).map(numbers) });
+        if (sound.length > 0)
+          results.push({ label, samples: (await Promise.all(sound.map((key) => store.readSample(key)))).map(numbers) });
       }
       problems.push({ operator, sigmaY, ...(measurement ? { measurement } : {}), results });
     }

@@ -24,21 +24,40 @@ const picture = async (pixels: Float32Array, shape: ImageShape): Promise<PngData
 /** Standard deviation of each pixel over the samples, mean over its channels. */
 const deviation = (samples: readonly Float32Array[], [height, width, channels]: ImageShape): Float32Array => {
   const center = meanOf(samples);
-  const each = center.map((value, i) => Math.sqrt(samples.reduce((sum, sample) => sum + ((sample[i] ?? 0) - value) ** 2, 0) / (samples.length - 1)));
-  return Float32Array.from({ length: height * width }, (_, i) => each.slice(i * channels, (i + 1) * channels).reduce((sum, value) => sum + value, 0) / channels);
+  const each = center.map((value, i) =>
+    Math.sqrt(samples.reduce((sum, sample) => sum + ((sample[i] ?? 0) - value) ** 2, 0) / (samples.length - 1)),
+  );
+  return Float32Array.from(
+    { length: height * width },
+    (_, i) => each.slice(i * channels, (i + 1) * channels).reduce((sum, value) => sum + value, 0) / channels,
+  );
 };
 
-type Drawn = { readonly label: string; readonly samples: readonly Float32Array[]; readonly traced: string; readonly scores: Readonly<Record<string, number>>; readonly std?: Float32Array };
+type Drawn = {
+  readonly label: string;
+  readonly samples: readonly Float32Array[];
+  readonly traced: string;
+  readonly scores: Readonly<Record<string, number>>;
+  readonly std?: Float32Array;
+};
 
-const drawnOf = async ({ label, cells: keys, metrics }: RowSummary, position: number, cells: ReadonlyMap<string, Cell>, store: Store, shape: ImageShape): Promise<Drawn | undefined> => {
+const drawnOf = async (
+  { label, cells: keys, metrics }: RowSummary,
+  position: number,
+  cells: ReadonlyMap<string, Cell>,
+  store: Store,
+  shape: ImageShape,
+): Promise<Drawn | undefined> => {
   const sound = soundOf(keys[position] ?? [], cells);
   const [first] = sound;
   if (first === undefined) return undefined;
   const samples = await Promise.all(sound.map((key) => store.readSample(key)));
-  const scores = Object.fromEntries([...metrics].flatMap(([id, { perImage }]) => {
-    const value = perImage[position];
-    return typeof value === 'number' ? [[id, value]] : [];
-  }));
+  const scores = Object.fromEntries(
+    [...metrics].flatMap(([id, { perImage }]) => {
+      const value = perImage[position];
+      return typeof value === 'number' ? [[id, value]] : [];
+    }),
+  );
   return { label, samples, scores, traced: first, ...(samples.length > 1 ? { std: deviation(samples, shape) } : {}) };
 };
 
@@ -50,12 +69,32 @@ const resultOf = async (drawn: Drawn, largestStd: number, store: Store, shape: I
     label,
     scores,
     sample: await picture(at(samples, 0, 'sample'), shape),
-    ...(std ? { mean: await picture(meanOf(samples), shape), std: await picture(std.map((value) => (2 * value) / largestStd - 1), [height, width, 1]) } : {}),
-    ...(trace ? { trace: { levels: trace.levels, frames: await Promise.all(trace.frames.map((frame) => picture(frame, shape))) } } : {}),
+    ...(std
+      ? {
+          mean: await picture(meanOf(samples), shape),
+          std: await picture(
+            std.map((value) => (2 * value) / largestStd - 1),
+            [height, width, 1],
+          ),
+        }
+      : {}),
+    ...(trace
+      ? {
+          trace: {
+            levels: trace.levels,
+            frames: await Promise.all(trace.frames.map((frame) => picture(frame, shape))),
+          },
+        }
+      : {}),
   };
 };
 
-const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Store, { signal, onProgress }: Watch): Promise<readonly ReportImage[]> => {
+const imagesOf = async (
+  index: RunIndex,
+  rows: readonly RowSummary[],
+  store: Store,
+  { signal, onProgress }: Watch,
+): Promise<readonly ReportImage[]> => {
   const { imageShape: shape } = index;
   if (!isPicture(shape)) return [];
   const cells = await store.cells();
@@ -69,12 +108,21 @@ const imagesOf = async (index: RunIndex, rows: readonly RowSummary[], store: Sto
       const hash = table[0]?.problems[position];
       if (hash === undefined) continue;
       const problem = loadProblem(store.folder, hash);
-      const [x0, y, yShape] = [problem.x0.dataSync() as Float32Array, problem.y.dataSync() as Float32Array, problem.y.shape];
+      const [x0, y, yShape] = [
+        problem.x0.dataSync() as Float32Array,
+        problem.y.dataSync() as Float32Array,
+        problem.y.shape,
+      ];
       disposeProblem(problem);
       if (!index.truthUnknown) truth ??= await picture(x0, shape);
-      const drawn = (await Promise.all(table.map((row) => drawnOf(row, position, cells, store, shape)))).filter((each) => each !== undefined);
+      const drawn = (await Promise.all(table.map((row) => drawnOf(row, position, cells, store, shape)))).filter(
+        (each) => each !== undefined,
+      );
       // One grey scale for all methods of a problem, so that their maps can be compared.
-      const largestStd = drawn.reduce((largest, { std }) => std?.reduce((high, value) => Math.max(high, value), largest) ?? largest, 1e-6);
+      const largestStd = drawn.reduce(
+        (largest, { std }) => std?.reduce((high, value) => Math.max(high, value), largest) ?? largest,
+        1e-6,
+      );
       problems.push({
         operator,
         sigmaY,
@@ -95,7 +143,12 @@ const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<Report
 };
 
 /** Collects what the HTML report shows of a run. */
-export const reportData = async (index: RunIndex, rows: readonly RowSummary[], store: Store, watch: Watch): Promise<ReportData> => {
+export const reportData = async (
+  index: RunIndex,
+  rows: readonly RowSummary[],
+  store: Store,
+  watch: Watch,
+): Promise<ReportData> => {
   const { title, notes, command, provenance, imageShape, truthUnknown, metrics } = index;
   return {
     title,

@@ -11,7 +11,10 @@ import type { RunIndex } from '../run/run-index.ts';
 /** A picture inside the page: `data:image/png;base64,...`. */
 export type PngDataUri = `data:image/png;base64,${string}`;
 
-export type ReportData = Pick<RunIndex, 'title' | 'notes' | 'command' | 'provenance' | 'imageShape' | 'metrics' | 'truthUnknown'> & {
+export type ReportData = Pick<
+  RunIndex,
+  'title' | 'notes' | 'command' | 'provenance' | 'imageShape' | 'metrics' | 'truthUnknown'
+> & {
   /** When the report was made, ISO 8601. */
   readonly created: string;
   /** Name of every image of the comparison, in the order of the scores `perImage` of a row. */

@@ -16,5 +16,7 @@ export function referenceLabel(rows: readonly RowSummary[], metric: IndexMetric)
     const score = row.metrics.get(metric.id);
     return score ? [{ label: row.label, score }] : [];
   });
-  return scored.find(({ score }) => score.best)?.label ?? scored.find(({ score }) => score.difference)?.score.difference?.to;
+  return (
+    scored.find(({ score }) => score.best)?.label ?? scored.find(({ score }) => score.difference)?.score.difference?.to
+  );
 }

@@ -16,24 +16,47 @@ function strip(label: string, option: string, { metric, tried }: Found): Html {
   const most = Math.max(...tried.images);
   const candidates = values.flatMap((value, i): Candidate[] => {
     const difference = tried.toChosen[i];
-    return typeof difference === 'number' ? [{ value, difference, images: at(tried.images, i, 'number of images of a candidate') }] : [];
+    return typeof difference === 'number'
+      ? [{ value, difference, images: at(tried.images, i, 'number of images of a candidate') }]
+      : [];
   });
   const failed = values.length - candidates.length;
   const chosen = candidates.find(({ difference, images }) => difference === 0 && images === most);
   const caption = `${label}: ${option} ${chosen ? short(chosen.value) : ''}`;
   return plotFigure(
-    html`${caption}<span class="about">${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen one</span>`, `Sensitivity of ${caption}`,
+    html`${caption}<span class="about"
+        >${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen
+        one</span
+      >`,
+    `Sensitivity of ${caption}`,
     {
-      width: 300, height: 140, marginLeft: 38, marginRight: 10, marginTop: 8, marginBottom: 22,
-      x: { type: spans(values, 10) ? 'log' : 'linear', label: null, ticks: 4, tickSize: 0, tickFormat: short, inset: 6 },
+      width: 300,
+      height: 140,
+      marginLeft: 38,
+      marginRight: 10,
+      marginTop: 8,
+      marginBottom: 22,
+      x: {
+        type: spans(values, 10) ? 'log' : 'linear',
+        label: null,
+        ticks: 4,
+        tickSize: 0,
+        tickFormat: short,
+        inset: 6,
+      },
       y: { label: null, ticks: 4, tickSize: 0, nice: true },
       marks: [
         Plot.gridY({ ticks: 4, stroke: 'var(--line)', strokeOpacity: 1 }),
         ...(chosen ? [Plot.ruleX([chosen.value], { stroke: accent, strokeWidth: 1.25 })] : []),
         Plot.dot(candidates, {
-          x: 'value', y: 'difference', r: 3, strokeWidth: 1.2,
-          fill: ({ images }: Candidate) => (images === most ? ink : paper), stroke: ({ images }: Candidate) => (images === most ? ink : faint),
-          title: ({ value, difference, images }: Candidate) => `${option} ${short(value)}: ${signed(difference, 2)} on ${images} images`,
+          x: 'value',
+          y: 'difference',
+          r: 3,
+          strokeWidth: 1.2,
+          fill: ({ images }: Candidate) => (images === most ? ink : paper),
+          stroke: ({ images }: Candidate) => (images === most ? ink : faint),
+          title: ({ value, difference, images }: Candidate) =>
+            `${option} ${short(value)}: ${signed(difference, 2)} on ${images} images`,
         }),
       ],
     },
@@ -46,6 +69,11 @@ export function sensitivityStrips({ operator, sigmaY, rows }: ReportRows): Html 
   const [first] = tuned;
   if (first === undefined) return null;
   return html`<h3>${problemTitle({ operator, sigmaY })}</h3>
-<p class="hint">Validation images ${first.found.images}. Network forwards spent, a vjp counting as two: ${tuned.map(({ label, found }) => `${label} ${count(found.spent)}`).join(', ')}.</p>
-<div class="figures small">${tuned.map(({ label, found }) => Object.keys(found.tried.options).map((option) => strip(label, option, found)))}</div>`;
+    <p class="hint">
+      Validation images ${first.found.images}. Network forwards spent, a vjp counting as two:
+      ${tuned.map(({ label, found }) => `${label} ${count(found.spent)}`).join(', ')}.
+    </p>
+    <div class="figures small">
+      ${tuned.map(({ label, found }) => Object.keys(found.tried.options).map((option) => strip(label, option, found)))}
+    </div>`;
 }

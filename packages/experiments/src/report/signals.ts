@@ -10,7 +10,11 @@ type Problem = ReportSignal['problems'][number];
 const points = (values: readonly number[], width: number): { x: number; y: number }[] =>
   values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
 
-function signalFigure({ truth, name }: ReportSignal, { measurement, results }: Problem, { label, samples }: Problem['results'][number]): Html {
+function signalFigure(
+  { truth, name }: ReportSignal,
+  { measurement, results }: Problem,
+  { label, samples }: Problem['results'][number],
+): Html {
   // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is
   // known.
   const seen = truth ? [...truth, ...(measurement ?? [])] : results.flatMap((each) => each.samples.flat());
@@ -19,13 +23,27 @@ function signalFigure({ truth, name }: ReportSignal, { measurement, results }: P
   const width = (truth ?? samples[0] ?? []).length;
   const line = { x: 'x', y: 'y', clip: true } as const;
   return plotFigure(label, `${name}, ${label}`, {
-    width: 300, height: 150, marginLeft: 30, marginRight: 6, marginTop: 6, marginBottom: 20,
+    width: 300,
+    height: 150,
+    marginLeft: 30,
+    marginRight: 6,
+    marginTop: 6,
+    marginBottom: 20,
     x: { label: null, ticks: 4, tickSize: 0 },
     y: { label: null, ticks: 4, tickSize: 0, domain: [low - margin, high + margin] },
     marks: [
       Plot.gridY({ ticks: 4, stroke: 'var(--line)', strokeOpacity: 1 }),
-      ...(measurement ? [Plot.dot(points(measurement, width), { ...line, r: 1.6, fill: faint, fillOpacity: 0.8 })] : []),
-      ...samples.map((sample) => Plot.lineY(points(sample, width), { ...line, stroke: accent, strokeOpacity: samples.length > 1 ? 0.7 : 1, strokeWidth: 1.4 })),
+      ...(measurement
+        ? [Plot.dot(points(measurement, width), { ...line, r: 1.6, fill: faint, fillOpacity: 0.8 })]
+        : []),
+      ...samples.map((sample) =>
+        Plot.lineY(points(sample, width), {
+          ...line,
+          stroke: accent,
+          strokeOpacity: samples.length > 1 ? 0.7 : 1,
+          strokeWidth: 1.4,
+        }),
+      ),
       ...(truth ? [Plot.lineY(points(truth, width), { ...line, stroke: ink, strokeWidth: 1.2 })] : []),
     ],
   });
@@ -33,11 +51,18 @@ function signalFigure({ truth, name }: ReportSignal, { measurement, results }: P
 
 /** Each method on each signal of one problem, a signal a line. */
 export function signalFigures({ operator, sigmaY, rows }: ReportRows, { signals = [] }: ReportData): Html | null {
-  const shown = signals.flatMap((signal) => signal.problems.flatMap((problem) => (problem.operator === operator && problem.sigmaY === sigmaY ? [{ signal, problem }] : [])));
+  const shown = signals.flatMap((signal) =>
+    signal.problems.flatMap((problem) =>
+      problem.operator === operator && problem.sigmaY === sigmaY ? [{ signal, problem }] : [],
+    ),
+  );
   if (shown.length === 0) return null;
-  const inOrder = ({ results }: Problem) => rows.flatMap(({ label }) => results.filter((result) => result.label === label));
+  const inOrder = ({ results }: Problem) =>
+    rows.flatMap(({ label }) => results.filter((result) => result.label === label));
   return html`<h3>${problemTitle({ operator, sigmaY })}</h3>
-${shown.map(({ signal, problem }) => html`<p class="signal-name">${signal.name}</p>
-<div class="figures small">${inOrder(problem).map((result) => signalFigure(signal, problem, result))}</div>
-`)}`;
+    ${shown.map(
+      ({ signal, problem }) =>
+        html`<p class="signal-name">${signal.name}</p>
+          <div class="figures small">${inOrder(problem).map((result) => signalFigure(signal, problem, result))}</div> `,
+    )}`;
 }

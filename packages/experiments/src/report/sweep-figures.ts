@@ -9,7 +9,13 @@ import type { ReportRows } from './problems.ts';
 
 const { short } = printed;
 
-type Point = { readonly line: string; readonly value: number; readonly mean: number; readonly low: number; readonly high: number };
+type Point = {
+  readonly line: string;
+  readonly value: number;
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+};
 type Swept = RowSummary & { readonly sweep: NonNullable<RowSummary['sweep']> };
 
 /**
@@ -17,9 +23,18 @@ type Swept = RowSummary & { readonly sweep: NonNullable<RowSummary['sweep']> };
  * of the figure.
  */
 const lineOf = ({ sweep }: Swept, option: string): string =>
-  [sweep.label, ...Object.entries(sweep.values).filter(([name]) => name !== option).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)].join(' ');
+  [
+    sweep.label,
+    ...Object.entries(sweep.values)
+      .filter(([name]) => name !== option)
+      .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`),
+  ].join(' ');
 
-const pointsOf = (rows: readonly Swept[], option: string, estimateOf: (row: RowSummary) => Estimate | undefined): readonly Point[] =>
+const pointsOf = (
+  rows: readonly Swept[],
+  option: string,
+  estimateOf: (row: RowSummary) => Estimate | undefined,
+): readonly Point[] =>
   rows.flatMap((row): Point[] => {
     const value = row.sweep.values[option];
     const estimate = estimateOf(row);
@@ -30,28 +45,75 @@ const pointsOf = (rows: readonly Swept[], option: string, estimateOf: (row: RowS
 
 type Level = { readonly text: string; readonly mean: number };
 
-function sweepFigure(option: string, title: string, points: readonly Point[], levels: readonly Level[], logY: boolean): Html | null {
+function sweepFigure(
+  option: string,
+  title: string,
+  points: readonly Point[],
+  levels: readonly Level[],
+  logY: boolean,
+): Html | null {
   if (new Set(points.map(({ value }) => value)).size < 2) return null;
   const lines = [...new Set(points.map(({ line }) => line))];
   const color = ({ line }: Point): string => colourOf(lines.indexOf(line));
   const label = `${title} against ${option}`;
   const last = Math.max(...points.map(({ value }) => value));
-  return plotFigure(label, label, {
-    width: 560, height: 250, marginLeft: 48, marginRight: 18, marginTop: 14, marginBottom: 34,
-    x: { type: spans(points.map(({ value }) => value), 10) ? 'log' : 'linear', label: option, labelArrow: 'none', tickSize: 0, ticks: 6, tickFormat: short },
-    y: { type: logY ? 'log' : 'linear', label: null, tickSize: 0, ticks: 5, tickFormat: short, nice: true },
-    marks: [
-      Plot.gridY({ ticks: 5, stroke: 'var(--line)', strokeOpacity: 1 }),
-      Plot.ruleY(levels, { y: 'mean', stroke: faint, strokeDasharray: '4 3' }),
-      Plot.text(levels, { x: () => last, y: 'mean', text: 'text', textAnchor: 'end', dy: -7, fill: faint, fontSize: 12 }),
-      Plot.areaY(points, { x: 'value', y1: 'low', y2: 'high', z: 'line', fill: color, fillOpacity: 0.14 }),
-      ...lines.map((line, style) => Plot.lineY(points.filter((point) => point.line === line), { x: 'value', y: 'mean', ...strokeOf(style), strokeWidth: 1.9 })),
-      Plot.dot(points, {
-        x: 'value', y: 'mean', r: 3.5, fill: color, stroke: paper, strokeWidth: 1,
-        title: ({ line, value, mean, high }: Point) => `${line}, ${option} ${short(value)}: ${short(mean)} ± ${short(high - mean)}`,
-      }),
-    ],
-  }, legend(lines.map((name, style) => ({ name, style }))));
+  return plotFigure(
+    label,
+    label,
+    {
+      width: 560,
+      height: 250,
+      marginLeft: 48,
+      marginRight: 18,
+      marginTop: 14,
+      marginBottom: 34,
+      x: {
+        type: spans(
+          points.map(({ value }) => value),
+          10,
+        )
+          ? 'log'
+          : 'linear',
+        label: option,
+        labelArrow: 'none',
+        tickSize: 0,
+        ticks: 6,
+        tickFormat: short,
+      },
+      y: { type: logY ? 'log' : 'linear', label: null, tickSize: 0, ticks: 5, tickFormat: short, nice: true },
+      marks: [
+        Plot.gridY({ ticks: 5, stroke: 'var(--line)', strokeOpacity: 1 }),
+        Plot.ruleY(levels, { y: 'mean', stroke: faint, strokeDasharray: '4 3' }),
+        Plot.text(levels, {
+          x: () => last,
+          y: 'mean',
+          text: 'text',
+          textAnchor: 'end',
+          dy: -7,
+          fill: faint,
+          fontSize: 12,
+        }),
+        Plot.areaY(points, { x: 'value', y1: 'low', y2: 'high', z: 'line', fill: color, fillOpacity: 0.14 }),
+        ...lines.map((line, style) =>
+          Plot.lineY(
+            points.filter((point) => point.line === line),
+            { x: 'value', y: 'mean', ...strokeOf(style), strokeWidth: 1.9 },
+          ),
+        ),
+        Plot.dot(points, {
+          x: 'value',
+          y: 'mean',
+          r: 3.5,
+          fill: color,
+          stroke: paper,
+          strokeWidth: 1,
+          title: ({ line, value, mean, high }: Point) =>
+            `${line}, ${option} ${short(value)}: ${short(mean)} ± ${short(high - mean)}`,
+        }),
+      ],
+    },
+    legend(lines.map((name, style) => ({ name, style }))),
+  );
 }
 
 /** The most rows without a sweep that are drawn, as levels across the figure; more would hide it. */
@@ -64,7 +126,13 @@ const MOST_LEVELS = 4;
 export function sweepFigures({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html | null {
   const swept = rows.filter((row): row is Swept => row.sweep !== undefined);
   const others = rows.filter(({ sweep }) => sweep === undefined);
-  const options = [...new Set(swept.flatMap(({ sweep }) => Object.entries(sweep.values).flatMap(([name, value]) => (typeof value === 'number' ? [name] : []))))];
+  const options = [
+    ...new Set(
+      swept.flatMap(({ sweep }) =>
+        Object.entries(sweep.values).flatMap(([name, value]) => (typeof value === 'number' ? [name] : [])),
+      ),
+    ),
+  ];
   const levelsOf = (metric: IndexMetric): readonly Level[] => {
     const levels = others.flatMap(({ label, metrics: scores }) => {
       const score = scores.get(metric.id);
@@ -72,12 +140,34 @@ export function sweepFigures({ rows }: ReportRows, metrics: readonly IndexMetric
     });
     return levels.length > MOST_LEVELS ? [] : levels;
   };
-  const figures = options.flatMap((option) => {
-    const misfits = pointsOf(swept, option, ({ misfit }) => misfit).map((point) => ({ ...point, low: Math.max(point.low, point.mean / 2) }));
-    return [
-      ...metrics.map((metric) => sweepFigure(option, `${metric.title}${metric.unit ? ` (${metric.unit})` : ''}`, pointsOf(swept, option, ({ metrics: scores }) => scores.get(metric.id)), levelsOf(metric), false)),
-      sweepFigure(option, 'misfit', misfits, [{ text: 'noise', mean: 1 }], spans(misfits.map(({ mean }) => mean), 20)),
-    ];
-  }).filter((figure) => figure !== null);
+  const figures = options
+    .flatMap((option) => {
+      const misfits = pointsOf(swept, option, ({ misfit }) => misfit).map((point) => ({
+        ...point,
+        low: Math.max(point.low, point.mean / 2),
+      }));
+      return [
+        ...metrics.map((metric) =>
+          sweepFigure(
+            option,
+            `${metric.title}${metric.unit ? ` (${metric.unit})` : ''}`,
+            pointsOf(swept, option, ({ metrics: scores }) => scores.get(metric.id)),
+            levelsOf(metric),
+            false,
+          ),
+        ),
+        sweepFigure(
+          option,
+          'misfit',
+          misfits,
+          [{ text: 'noise', mean: 1 }],
+          spans(
+            misfits.map(({ mean }) => mean),
+            20,
+          ),
+        ),
+      ];
+    })
+    .filter((figure) => figure !== null);
   return figures.length === 0 ? null : html`<div class="figures">${figures}</div>`;
 }

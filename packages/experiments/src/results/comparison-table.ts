@@ -16,14 +16,18 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
   const found = rows.flatMap((row) => of(row) ?? []);
   const decimals = columnDecimals(found.map(({ mean }) => mean));
   const title = `${metric.id}${metric.unit === undefined ? '' : ` (${metric.unit})`} ${metric.better === 'higher' ? '↑' : '↓'}`;
-  const shown = (show: (summary: MetricSummary) => string) => (row: RowSummary): string => {
-    const summary = of(row);
-    return summary ? show(summary) : '-';
-  };
+  const shown =
+    (show: (summary: MetricSummary) => string) =>
+    (row: RowSummary): string => {
+      const summary = of(row);
+      return summary ? show(summary) : '-';
+    };
   return [
     { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${estimate(summary, decimals)}`) },
     { title: 'to best', cell: shown((summary) => (found.length > 1 ? showDifference(summary, decimals) : '')) },
-    ...(found.some(({ ofMean }) => ofMean) ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? estimate(ofMean, decimals) : '-')) }] : []),
+    ...(found.some(({ ofMean }) => ofMean)
+      ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? estimate(ofMean, decimals) : '-')) }]
+      : []),
   ];
 };
 
@@ -39,18 +43,29 @@ const otherColumns: readonly Column[] = [
 const showFailures = ({ images }: RunIndex, { label, cells, failed }: RowSummary): readonly string[] => {
   const [first] = failed;
   if (first === undefined) return [];
-  return [`  ${label}: ${failed.length} of ${cells.flat().length} samples failed, the first of ${images[first.image]} at step ${first.step}: ${first.reason}`];
+  return [
+    `  ${label}: ${failed.length} of ${cells.flat().length} samples failed, the first of ${images[first.image]} at step ${first.step}: ${first.reason}`,
+  ];
 };
 
 const block = (index: RunIndex, { operator, sigmaY, rows }: ProblemRows<RowSummary>): string => {
   const ran = rows.filter(({ skipped }) => skipped === undefined);
-  const columns: readonly Column[] = [{ title: 'method', cell: ({ label }) => label }, ...index.metrics.flatMap((metric) => metricColumns(metric, ran)), ...otherColumns];
-  const failed = ran.some((row) => row.failed.length > 0) ? [{ title: 'failed', cell: (row: RowSummary) => String(row.failed.length) }] : [];
+  const columns: readonly Column[] = [
+    { title: 'method', cell: ({ label }) => label },
+    ...index.metrics.flatMap((metric) => metricColumns(metric, ran)),
+    ...otherColumns,
+  ];
+  const failed = ran.some((row) => row.failed.length > 0)
+    ? [{ title: 'failed', cell: (row: RowSummary) => String(row.failed.length) }]
+    : [];
   const all = [...columns, ...failed];
   return [
     `${operator}, sigmaY ${sigmaY}`,
     '',
-    textTable(all.map(({ title }) => title), ran.map((row) => all.map(({ cell }) => cell(row)))),
+    textTable(
+      all.map(({ title }) => title),
+      ran.map((row) => all.map(({ cell }) => cell(row))),
+    ),
     ...rows.flatMap(({ label, skipped }) => (skipped === undefined ? [] : [`  ${label}: skipped, ${skipped}`])),
     ...rows.flatMap((row) => showFailures(index, row)),
   ].join('\n');
@@ -63,8 +78,16 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
     `${index.title}: ${plural(index.images.length, index.truthUnknown ? 'measurement' : 'image')}, ${plural(index.samples, 'sample')} each${finished < expected ? ` (unfinished: ${finished} of ${expected} samples)` : ''}`,
     '',
     ...problemsOf(rows).flatMap((problem) => [block(index, problem), '']),
-    ...(index.metrics.length > 0 ? ['Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.'] : []),
-    ...(index.metrics.length > 0 && index.samples > 1 ? ['Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.'] : []),
+    ...(index.metrics.length > 0
+      ? [
+          'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.',
+        ]
+      : []),
+    ...(index.metrics.length > 0 && index.samples > 1
+      ? [
+          'Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.',
+        ]
+      : []),
     'misfit: ||y - A(x)|| / (sigmaY sqrt(entries)); 1 is the level of the noise.',
     'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
   ].join('\n');

@@ -7,7 +7,9 @@ import { textTable } from '../machine/text-table.ts';
 import { plain } from './numbers.ts';
 import { problemsOf } from './problems.ts';
 
-export type FreeEnergyRow = Pick<IndexRow, 'operator' | 'sigmaY' | 'label' | 'method'> & { readonly result: FreeEnergyResult };
+export type FreeEnergyRow = Pick<IndexRow, 'operator' | 'sigmaY' | 'label' | 'method'> & {
+  readonly result: FreeEnergyResult;
+};
 export type FreeEnergyTable = {
   readonly operator: string;
   readonly sigmaY: number;
@@ -31,15 +33,30 @@ export const freeEnergyTables = async (index: RunIndex, store: Store): Promise<r
     for (const { operator, sigmaY, label, method, cells: windows } of rows) {
       const samples: number[][] = [];
       for (const keys of windows) {
-        samples.push((await Promise.all(soundOf(keys, cells).map((key) => store.readSample(key)))).map((x) => at(x, options.entry, 'entry of a sample')));
+        samples.push(
+          (await Promise.all(soundOf(keys, cells).map((key) => store.readSample(key)))).map((x) =>
+            at(x, options.entry, 'entry of a sample'),
+          ),
+        );
       }
-      if (samples.length > 0 && samples.every((window) => window.length > 0)) analysed.push({ operator, sigmaY, label, method, result: freeEnergy(samples, options, table.truth, sigmaY) });
+      if (samples.length > 0 && samples.every((window) => window.length > 0))
+        analysed.push({ operator, sigmaY, label, method, result: freeEnergy(samples, options, table.truth, sigmaY) });
     }
     const centres = binCentres(options);
     const [low, high] = options.barrier;
     const inside = (x: number): boolean => x > low && x < high;
-    const barrier = table.truth.energy.reduce((top, value, bin) => (inside(at(centres, bin, 'bin')) ? Math.max(top, value) : top), -Infinity);
-    result.push({ operator: table.operator, sigmaY: table.sigmaY, centres, truth: table.truth.energy, barrier, rows: analysed });
+    const barrier = table.truth.energy.reduce(
+      (top, value, bin) => (inside(at(centres, bin, 'bin')) ? Math.max(top, value) : top),
+      -Infinity,
+    );
+    result.push({
+      operator: table.operator,
+      sigmaY: table.sigmaY,
+      centres,
+      truth: table.truth.energy,
+      barrier,
+      rows: analysed,
+    });
   }
   return result;
 };
@@ -50,15 +67,33 @@ const { fixed } = plain;
  */
 const shown = (value: number): string => (Number.isFinite(value) ? fixed(value, 2) : 'empty bins');
 
-export const freeEnergyColumns = ['method', 'F rmse', 'F max error', 'barrier', 'bins', 'window mean error', 'window std / exact'] as const;
+export const freeEnergyColumns = [
+  'method',
+  'F rmse',
+  'F max error',
+  'barrier',
+  'bins',
+  'window mean error',
+  'window std / exact',
+] as const;
 export const freeEnergyCells = ({ label, result }: FreeEnergyRow): readonly string[] => [
-  label, shown(result.rmse), shown(result.maxError), shown(result.barrier), `${result.bins.compared} of ${result.bins.wanted}`, fixed(result.maxWindowMeanError, 2),
+  label,
+  shown(result.rmse),
+  shown(result.maxError),
+  shown(result.barrier),
+  `${result.bins.compared} of ${result.bins.wanted}`,
+  fixed(result.maxWindowMeanError, 2),
   `${fixed(result.stdRatioMin, 2)} to ${fixed(result.stdRatioMax, 2)}`,
 ];
 
 /** The tables for a terminal. */
-export const freeEnergyText = (tables: readonly FreeEnergyTable[]): string => tables.map(({ operator, sigmaY, barrier, rows }) => [
-  `${operator}, sigmaY ${sigmaY}: free energy from umbrella windows, in kT; true barrier ${fixed(barrier, 2)}`,
-  '',
-  textTable(freeEnergyColumns, rows.map(freeEnergyCells)),
-].join('\n')).join('\n\n');
+export const freeEnergyText = (tables: readonly FreeEnergyTable[]): string =>
+  tables
+    .map(({ operator, sigmaY, barrier, rows }) =>
+      [
+        `${operator}, sigmaY ${sigmaY}: free energy from umbrella windows, in kT; true barrier ${fixed(barrier, 2)}`,
+        '',
+        textTable(freeEnergyColumns, rows.map(freeEnergyCells)),
+      ].join('\n'),
+    )
+    .join('\n\n');

@@ -43,7 +43,9 @@ const numbersIn = ({ minus, thousands, zeroSign }: Characters) => {
     },
     /** A mean with the half width of its interval, where it has one. */
     estimate: (
-      { mean, ci95 }: { readonly mean: number; readonly ci95: number | null }, decimals: number, write: typeof fixed = fixed,
+      { mean, ci95 }: { readonly mean: number; readonly ci95: number | null },
+      decimals: number,
+      write: typeof fixed = fixed,
     ): string => `${write(mean, decimals)}${ci95 === null ? '' : ` ± ${fixed(ci95, decimals)}`}`,
   };
 };
@@ -54,7 +56,8 @@ export const plain = numbersIn({ minus: '-', thousands: ',', zeroSign: '+' });
 export const printed = numbersIn({ minus: '\u2212', thousands: '\u2009', zeroSign: '' });
 
 /** Decimals of the scores in one column of a terminal's table: three where all are small, else two. */
-export const columnDecimals = (values: readonly number[]): number => (values.every((value) => Math.abs(value) < 2) ? 3 : 2);
+export const columnDecimals = (values: readonly number[]): number =>
+  values.every((value) => Math.abs(value) < 2) ? 3 : 2;
 
 /** Decimals that give the largest of some durations three significant digits. */
 export const durationDecimals = (seconds: readonly number[]): number => {

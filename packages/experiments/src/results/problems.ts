@@ -4,7 +4,9 @@ import type { IndexRow } from '../run/run-index.ts';
 export type ProblemRows<T> = Pick<IndexRow, 'operator' | 'sigmaY'> & { readonly rows: readonly T[] };
 
 /** Rows by problem, in the order in which problems first appear. Rows of one problem make one table. */
-export const problemsOf = <T extends Pick<IndexRow, 'operator' | 'sigmaY'>>(rows: readonly T[]): readonly ProblemRows<T>[] => {
+export const problemsOf = <T extends Pick<IndexRow, 'operator' | 'sigmaY'>>(
+  rows: readonly T[],
+): readonly ProblemRows<T>[] => {
   const problems = new Map<string, ProblemRows<T> & { readonly rows: T[] }>();
   for (const row of rows) {
     const { operator, sigmaY } = row;

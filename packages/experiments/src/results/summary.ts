@@ -66,7 +66,12 @@ export type RowSummary = IndexRow & {
   /** Samples that are there, failed ones included. */
   readonly finished: number;
   /** Samples that failed: `image` by its position and `sample` by its number among those of the image, both from 0. */
-  readonly failed: readonly { readonly image: number; readonly sample: number; readonly step: number; readonly reason: string }[];
+  readonly failed: readonly {
+    readonly image: number;
+    readonly sample: number;
+    readonly step: number;
+    readonly reason: string;
+  }[];
 };
 
 /** The row that something is about. */
@@ -74,14 +79,24 @@ export type Place = Pick<IndexRow, 'operator' | 'sigmaY' | 'method' | 'label'>;
 export const placeOf = ({ operator, sigmaY, method, label }: Place): Place => ({ operator, sigmaY, method, label });
 
 /** A sample that failed, `image` by name: at which step that was seen, and why. */
-export type Failure = Place & { readonly image: string; readonly sample: number; readonly step: number; readonly reason: string };
+export type Failure = Place & {
+  readonly image: string;
+  readonly sample: number;
+  readonly step: number;
+  readonly reason: string;
+};
 
 /** Every sample of a run that failed. */
 export const failuresOf = ({ images }: RunIndex, rows: readonly RowSummary[]): readonly Failure[] =>
-  rows.flatMap((row) => row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: at(images, image, 'image'), ...failure })));
+  rows.flatMap((row) =>
+    row.failed.map(({ image, ...failure }) => ({ ...placeOf(row), image: at(images, image, 'image'), ...failure })),
+  );
 
 /** Samples of a run that are there, and those that it will have. */
-export const progressOf = (index: RunIndex, rows: readonly RowSummary[]): { readonly finished: number; readonly expected: number } => ({
+export const progressOf = (
+  index: RunIndex,
+  rows: readonly RowSummary[],
+): { readonly finished: number; readonly expected: number } => ({
   finished: rows.reduce((sum, row) => sum + row.finished, 0),
   expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
 });
@@ -91,9 +106,14 @@ const estimate = (values: readonly number[]): Estimate => {
   return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };
 };
 
-const finite = (value: number | undefined | null): value is number => typeof value === 'number' && Number.isFinite(value);
+const finite = (value: number | undefined | null): value is number =>
+  typeof value === 'number' && Number.isFinite(value);
 
-type Scores = { readonly label: string; readonly perImage: readonly (number | null)[]; readonly ofMean: readonly number[] };
+type Scores = {
+  readonly label: string;
+  readonly perImage: readonly (number | null)[];
+  readonly ofMean: readonly number[];
+};
 
 /** Scores of two rows on the images that both have. */
 const paired = (a: Scores, b: Scores): { a: number[]; b: number[] } => {
@@ -104,7 +124,11 @@ const paired = (a: Scores, b: Scores): { a: number[]; b: number[] } => {
   return { a: both.map(([value]) => value), b: both.map(([, value]) => value) };
 };
 
-const differenceTo = (best: Scores, row: Scores, better: IndexMetric['better']): Difference & { readonly p: number; readonly resolved: boolean } => {
+const differenceTo = (
+  best: Scores,
+  row: Scores,
+  better: IndexMetric['better'],
+): Difference & { readonly p: number; readonly resolved: boolean } => {
   const { a, b } = paired(row, best);
   const d = differences(a, b);
   const center = mean(d);
@@ -125,22 +149,32 @@ const differenceTo = (best: Scores, row: Scores, better: IndexMetric['better']):
 };
 
 /** One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. */
-export const compareRows = (rows: readonly Scores[], better: IndexMetric['better']): readonly (MetricSummary | undefined)[] => {
+export const compareRows = (
+  rows: readonly Scores[],
+  better: IndexMetric['better'],
+): readonly (MetricSummary | undefined)[] => {
   const sound = rows.map(({ perImage }) => perImage.filter(finite));
   const scored = rows.flatMap((row, i) => {
     const values = at(sound, i, 'row');
     return values.length > 0 ? [{ row, mean: mean(values) }] : [];
   });
   const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
-  const others = best === undefined ? [] : scored
-    .filter((candidate) => candidate !== best)
-    .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
+  const others =
+    best === undefined
+      ? []
+      : scored
+          .filter((candidate) => candidate !== best)
+          .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
   const adjusted = holm(others.map(({ difference }) => difference.p));
   const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
   return rows.map((row, i): MetricSummary | undefined => {
     const values = at(sound, i, 'row');
     if (values.length === 0) return undefined;
-    const common = { ...estimate(values), perImage: row.perImage, ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}) };
+    const common = {
+      ...estimate(values),
+      perImage: row.perImage,
+      ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}),
+    };
     if (row === best?.row) return { ...common, best: wonAll };
     const position = others.findIndex((other) => other.row === row);
     const { p: _, resolved: __, ...difference } = at(others, position, 'row with scores').difference;
@@ -163,14 +197,25 @@ const costOf = (cells: readonly Cell[]): RowCost | undefined => {
 };
 
 /** Mean score over the samples of each image; null where there is none. */
-export const perImageOf = (index: RunIndex, row: IndexRow, cells: ReadonlyMap<string, Cell>, values: ReadonlyMap<string, number>): readonly (number | null)[] =>
+export const perImageOf = (
+  index: RunIndex,
+  row: IndexRow,
+  cells: ReadonlyMap<string, Cell>,
+  values: ReadonlyMap<string, number>,
+): readonly (number | null)[] =>
   index.images.map((_, i) => {
-    const own = (row.cells[i] ?? []).filter((cell) => cells.has(cell)).map((cell) => values.get(cell)).filter(finite);
+    const own = (row.cells[i] ?? [])
+      .filter((cell) => cells.has(cell))
+      .map((cell) => values.get(cell))
+      .filter(finite);
     return own.length === 0 ? null : mean(own);
   });
 
 /** Sums up what is stored of each row, in the order of the index. */
-export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' | 'scores'>): Promise<readonly RowSummary[]> => {
+export const summariseRun = async (
+  index: RunIndex,
+  store: Pick<Store, 'cells' | 'scores'>,
+): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);
   const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));
@@ -179,7 +224,9 @@ export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' |
     const scoresOf = (row: IndexRow): Scores => ({
       label: row.label,
       perImage: perImageOf(index, row, cells, values),
-      ofMean: row.cells.map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined)).filter(finite),
+      ofMean: row.cells
+        .map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined))
+        .filter(finite),
     });
     for (const { rows } of problemsOf(index.rows)) {
       compareRows(rows.map(scoresOf), better).forEach((summary, i) => {
@@ -188,10 +235,12 @@ export const summariseRun = async (index: RunIndex, store: Pick<Store, 'cells' |
     }
   }
   return index.rows.map((row): RowSummary => {
-    const own = row.cells.flatMap((samples, image) => samples.flatMap((key, sample) => {
-      const cell = cells.get(key);
-      return cell ? [{ cell, image, sample }] : [];
-    }));
+    const own = row.cells.flatMap((samples, image) =>
+      samples.flatMap((key, sample) => {
+        const cell = cells.get(key);
+        return cell ? [{ cell, image, sample }] : [];
+      }),
+    );
     const cost = costOf(own.map(({ cell }) => cell));
     const misfit = perImageOf(index, row, cells, misfits).filter(finite);
     return {

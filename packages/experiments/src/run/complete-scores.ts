@@ -1,4 +1,13 @@
-import { at, disposeProblem, disposeTree, stackProblems, tf, type Image, type Metric, type Problem } from '@tweedie/core';
+import {
+  at,
+  disposeProblem,
+  disposeTree,
+  stackProblems,
+  tf,
+  type Image,
+  type Metric,
+  type Problem,
+} from '@tweedie/core';
 import { MISFIT } from './misfit.ts';
 import { loadProblem } from './problems.ts';
 import type { PlannedRow } from '../plan/rows.ts';
@@ -9,26 +18,45 @@ import { soundOf, type Cell, type Score } from './cells.ts';
 
 export const meanOf = (samples: readonly Float32Array[]): Float32Array => {
   const [first] = samples;
-  return Float32Array.from(first ?? [], (_, i) => samples.reduce((sum, sample) => sum + (sample[i] ?? 0), 0) / samples.length);
+  return Float32Array.from(
+    first ?? [],
+    (_, i) => samples.reduce((sum, sample) => sum + (sample[i] ?? 0), 0) / samples.length,
+  );
 };
 
 /** A picture that is to be scored: a stored sample, or the mean of some. */
 type Wanted = { readonly cell: string; readonly samples: readonly string[]; readonly problem: string };
 
 /** The pictures of a row that have no score yet. */
-const wantedOf = (row: IndexRow, cells: ReadonlyMap<string, Cell>, known: ReadonlyMap<string, number>): readonly Wanted[] =>
-  row.cells.flatMap((samples, position): Wanted[] => {
-    const problem = at(row.problems, position, 'problem of a row');
-    const single = soundOf(samples, cells).map((cell) => ({ cell, samples: [cell], problem }));
-    return samples.length > 1 && single.length === samples.length ? [...single, { cell: meanCell(samples), samples, problem }] : single;
-  }).filter(({ cell }) => !known.has(cell));
+const wantedOf = (
+  row: IndexRow,
+  cells: ReadonlyMap<string, Cell>,
+  known: ReadonlyMap<string, number>,
+): readonly Wanted[] =>
+  row.cells
+    .flatMap((samples, position): Wanted[] => {
+      const problem = at(row.problems, position, 'problem of a row');
+      const single = soundOf(samples, cells).map((cell) => ({ cell, samples: [cell], problem }));
+      return samples.length > 1 && single.length === samples.length
+        ? [...single, { cell: meanCell(samples), samples, problem }]
+        : single;
+    })
+    .filter(({ cell }) => !known.has(cell));
 
 /** A measure of one picture [1, H, W, C]. */
 type Measure = (x: Image, problem: Problem) => Promise<number>;
 
-const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measure, key: string, { index, store }: Run): Promise<Score> => {
+const scoreOf = async (
+  { cell, samples, problem: hash }: Wanted,
+  measure: Measure,
+  key: string,
+  { index, store }: Run,
+): Promise<Score> => {
   const problem = loadProblem(store.folder, hash);
-  const x: Image = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [1, ...index.imageShape]);
+  const x: Image = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [
+    1,
+    ...index.imageShape,
+  ]);
   try {
     return { cell, metric: key, value: await measure(x, problem) };
   } finally {
@@ -37,19 +65,23 @@ const scoreOf = async ({ cell, samples, problem: hash }: Wanted, measure: Measur
   }
 };
 
-const scoreBy = (metric: Metric): Measure => async (x, { x0 }) => {
-  const reference: Image = tf.expandDims(x0);
-  const values = await metric.compare(x, reference);
-  reference.dispose();
-  return at(values, 0, 'score of a picture');
-};
+const scoreBy =
+  (metric: Metric): Measure =>
+  async (x, { x0 }) => {
+    const reference: Image = tf.expandDims(x0);
+    const values = await metric.compare(x, reference);
+    reference.dispose();
+    return at(values, 0, 'score of a picture');
+  };
 
-const misfitBy = ({ misfit }: Run, { operator: { operator } }: PlannedRow): Measure => async (x, problem) => {
-  const measured = stackProblems([problem]);
-  const values = await misfit.measure(operator, x, measured);
-  disposeTree({ y: measured.y, drawn: measured.drawn });
-  return at(values, 0, 'misfit of a picture');
-};
+const misfitBy =
+  ({ misfit }: Run, { operator: { operator } }: PlannedRow): Measure =>
+  async (x, problem) => {
+    const measured = stackProblems([problem]);
+    const values = await misfit.measure(operator, x, measured);
+    disposeTree({ y: measured.y, drawn: measured.drawn });
+    return at(values, 0, 'misfit of a picture');
+  };
 
 /**
  * Makes the scores that are not there yet: of samples drawn before a metric was named, and of the mean of the samples
@@ -62,12 +94,19 @@ export const completeScores = async (run: Run): Promise<void> => {
   for (const [m, metric] of metrics.entries()) {
     const { key } = at(index.metrics, m, 'metric of the index');
     const known = await store.scores(key);
-    jobs.push(...index.rows.map((row) => ({ row, measure: scoreBy(metric), key, wanted: wantedOf(row, cells, known) })));
+    jobs.push(
+      ...index.rows.map((row) => ({ row, measure: scoreBy(metric), key, wanted: wantedOf(row, cells, known) })),
+    );
   }
   const known = await store.scores(MISFIT);
   for (const [i, row] of index.rows.entries()) {
     if (row.sigmaY === 0) continue;
-    jobs.push({ row, measure: misfitBy(run, at(rows, i, 'planned row')), key: MISFIT, wanted: wantedOf(row, cells, known).filter(({ samples }) => samples.length === 1) });
+    jobs.push({
+      row,
+      measure: misfitBy(run, at(rows, i, 'planned row')),
+      key: MISFIT,
+      wanted: wantedOf(row, cells, known).filter(({ samples }) => samples.length === 1),
+    });
   }
   const total = jobs.reduce((sum, { wanted }) => sum + wanted.length, 0);
   let done = 0;

@@ -11,20 +11,39 @@ const STEPS = 4;
  * Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the
  * row.
  */
-const estimateRow = async (bench: Workbench, engine: Engine, { operator, method, sigmaY }: PlannedRow, image: CleanImage): Promise<number> => {
+const estimateRow = async (
+  bench: Workbench,
+  engine: Engine,
+  { operator, method, sigmaY }: PlannedRow,
+  image: CleanImage,
+): Promise<number> => {
   const { experiment, model, chunk } = bench;
   const { imageShape } = model;
   const problem = problemOf(bench, operator, sigmaY, image);
-  const bound = await bindGuidance(method.guidance, { engine, model, operator: operator.operator, scheduler: method.scheduler });
+  const bound = await bindGuidance(method.guidance, {
+    engine,
+    model,
+    operator: operator.operator,
+    scheduler: method.scheduler,
+  });
   try {
     const clock = stopwatch(bound);
     const steps = bound.steps.slice(0, STEPS);
     const samples = Array.from({ length: chunk }, (_, sample) => sample);
     const { seconds } = await drawBatch(
-      { bound: { ...bound, steps }, imageShape, problems: samples.map(() => problem), samples, seed: experiment.seed, onStep: clock.lap },
+      {
+        bound: { ...bound, steps },
+        imageShape,
+        problems: samples.map(() => problem),
+        samples,
+        seed: experiment.seed,
+        onStep: clock.lap,
+      },
       clock.stop,
     );
-    return (seconds / steps.length) * bound.steps.length * Math.ceil((experiment.images.count * experiment.samples) / chunk);
+    return (
+      (seconds / steps.length) * bound.steps.length * Math.ceil((experiment.images.count * experiment.samples) / chunk)
+    );
   } finally {
     bound.dispose();
     disposeProblem(problem);
@@ -32,11 +51,15 @@ const estimateRow = async (bench: Workbench, engine: Engine, { operator, method,
 };
 
 /** Seconds of each row, in the order given; undefined where it cannot run. Reads the weights. */
-export const estimateSeconds = async (bench: Workbench, rows: readonly PlannedRow[]): Promise<readonly (number | undefined)[]> => {
+export const estimateSeconds = async (
+  bench: Workbench,
+  rows: readonly PlannedRow[],
+): Promise<readonly (number | undefined)[]> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
   await bench.model.load?.();
   const image = await cleanImage(bench, 0);
   const seconds: (number | undefined)[] = [];
-  for (const row of rows) seconds.push(row.impossible === undefined ? await estimateRow(bench, engine, row, image) : undefined);
+  for (const row of rows)
+    seconds.push(row.impossible === undefined ? await estimateRow(bench, engine, row, image) : undefined);
   return seconds;
 };

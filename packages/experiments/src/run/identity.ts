@@ -8,7 +8,10 @@ export const identify = (value: unknown): string => sha256(canonicalJson(value))
 
 const filesOf = (folder: string): readonly string[] =>
   existsSync(folder)
-    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(ts|js|json|wgsl)$/.test(name)).sort().map((name) => join(folder, name))
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.(ts|js|json|wgsl)$/.test(name))
+        .sort()
+        .map((name) => join(folder, name))
     : [];
 
 /** The folder of a package as another sees it; a package that is not installed there stands for itself by name. */
@@ -29,9 +32,15 @@ export const codeHash = (folder: string, known = new Map<string, string>()): str
   if (before !== undefined) return before;
   known.set(folder, '');
   const packagePath = join(folder, 'package.json');
-  const { dependencies = {}, peerDependencies = {} } = (existsSync(packagePath) ? readJson(packagePath) : {}) as Record<string, Record<string, string>>;
+  const { dependencies = {}, peerDependencies = {} } = (existsSync(packagePath) ? readJson(packagePath) : {}) as Record<
+    string,
+    Record<string, string>
+  >;
   const sources = filesOf(join(folder, 'src'));
-  const content = [...['plugin.json', 'package.json', 'index.js'].map((name) => join(folder, name)), ...(sources.length > 0 ? sources : filesOf(join(folder, 'dist')))]
+  const content = [
+    ...['plugin.json', 'package.json', 'index.js'].map((name) => join(folder, name)),
+    ...(sources.length > 0 ? sources : filesOf(join(folder, 'dist'))),
+  ]
     .filter((path) => existsSync(path))
     .map((path) => [path.slice(folder.length), sha256(readFileSync(path))]);
   const used = Object.keys({ ...dependencies, ...peerDependencies })

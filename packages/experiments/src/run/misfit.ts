@@ -1,4 +1,12 @@
-import { sampleNorm, sampleSum, type Engine, type Image, type Measured, type MeasuredTensors, type Operator } from '@tweedie/core';
+import {
+  sampleNorm,
+  sampleSum,
+  type Engine,
+  type Image,
+  type Measured,
+  type MeasuredTensors,
+  type Operator,
+} from '@tweedie/core';
 
 /** The name under which the misfit of a sample is stored, beside the scores of metrics. */
 export const MISFIT = 'misfit';

@@ -12,7 +12,9 @@ import type { Workbench } from '../plan/workbench.ts';
 const plain = ({ id, options }: Reference): Reference => ({ id, options });
 
 const showOptions = (options: Readonly<Record<string, unknown>>): string =>
-  Object.entries(options).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ');
+  Object.entries(options)
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join(', ');
 
 /** Hashes of the problems of one operator and noise level, by image. */
 type Problems = ReadonlyMap<string, readonly string[]>;
@@ -20,11 +22,16 @@ const problemsKey = (operator: Labelled, sigmaY: number): string => `${operator.
 
 const problemsOn = (problems: Problems, { operator: { reference }, sigmaY }: PlannedRow): readonly string[] => {
   const hashes = problems.get(problemsKey(reference, sigmaY));
-  if (hashes === undefined) throw new RangeError(`no problems were made of operator ${reference.label} at sigmaY ${sigmaY}.`);
+  if (hashes === undefined)
+    throw new RangeError(`no problems were made of operator ${reference.label} at sigmaY ${sigmaY}.`);
   return hashes;
 };
 
-const makeProblems = async (bench: Workbench, folder: string, { signal, onProgress }: Watch): Promise<{ problems: Problems; names: readonly string[] }> => {
+const makeProblems = async (
+  bench: Workbench,
+  folder: string,
+  { signal, onProgress }: Watch,
+): Promise<{ problems: Problems; names: readonly string[] }> => {
   const { experiment, operators } = bench;
   const problems = new Map<string, string[]>();
   const names: string[] = [];
@@ -50,7 +57,12 @@ const makeProblems = async (bench: Workbench, folder: string, { signal, onProgre
  * Hash of everything that the samples of a row depend on beside problem and sample index. Not in it: labels, the order
  * of rows, other methods, the number of images or samples, metrics.
  */
-const rowIdentity = ({ experiment, model, chunk }: Workbench, engine: Engine, code: CodeOf, { operator, method }: PlannedRow): string => {
+const rowIdentity = (
+  { experiment, model, chunk }: Workbench,
+  engine: Engine,
+  code: CodeOf,
+  { operator, method }: PlannedRow,
+): string => {
   const { reference } = method;
   const used = [
     ['guidance', reference.id],
@@ -84,7 +96,10 @@ type Parts = {
 };
 
 /** Makes the problems and names every cell. The model is loaded. */
-export const prepareRun = async ({ bench, rows, engine, metrics: made, command, watch }: Parts, folder: string): Promise<RunIndex> => {
+export const prepareRun = async (
+  { bench, rows, engine, metrics: made, command, watch }: Parts,
+  folder: string,
+): Promise<RunIndex> => {
   const { experiment, model, registry } = bench;
   const freeEnergy = freeEnergyIndex(bench);
   const code = codeOf(bench);
@@ -121,7 +136,10 @@ export const prepareRun = async ({ bench, rows, engine, metrics: made, command, 
         options: showOptions(reference.given),
         steps: steps.length,
         problems: hashes,
-        cells: row.impossible === undefined ? hashes.map((problem) => samples.map((sample) => identify({ row: identity, problem, sample }))) : [],
+        cells:
+          row.impossible === undefined
+            ? hashes.map((problem) => samples.map((sample) => identify({ row: identity, problem, sample })))
+            : [],
         ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
         ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),

@@ -1,7 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  canonicalJson, ConfigError, decodeProblem, disposeProblem, drawFromMixture, encodeProblem, keyedRandom, makeProblem, type Problem,
+  canonicalJson,
+  ConfigError,
+  decodeProblem,
+  disposeProblem,
+  drawFromMixture,
+  encodeProblem,
+  keyedRandom,
+  makeProblem,
+  type Problem,
 } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { givenProblem } from '../plan/given-problem.ts';
@@ -9,7 +17,8 @@ import type { OperatorPart, Workbench } from '../plan/workbench.ts';
 import { writeWhole } from '../machine/write.ts';
 
 /** The source of a problem: a clean image, or a measurement alone. */
-export type CleanImage = { readonly name: string; readonly x0: Float32Array } | { readonly name: string; readonly y: Float32Array };
+export type CleanImage =
+  { readonly name: string; readonly x0: Float32Array } | { readonly name: string; readonly y: Float32Array };
 
 /** The clean image at a position of the experiment. Call after the model is loaded. */
 export const cleanImage = async ({ experiment, model, dataset }: Workbench, position: number): Promise<CleanImage> => {
@@ -28,7 +37,12 @@ const pathOf = (folder: string, hash: string): string => join(folder, 'problems'
  * The problem of an image; its random numbers follow from the seed, the image's name and the operator. The caller
  * disposes it.
  */
-export const problemOf = ({ experiment, model, recipe }: Workbench, { reference, operator }: OperatorPart, sigmaY: number, image: CleanImage): Problem => {
+export const problemOf = (
+  { experiment, model, recipe }: Workbench,
+  { reference, operator }: OperatorPart,
+  sigmaY: number,
+  image: CleanImage,
+): Problem => {
   const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
   const parts = { name: image.name, imageShape: model.imageShape, operator, operatorKey };
   return 'x0' in image
@@ -37,7 +51,13 @@ export const problemOf = ({ experiment, model, recipe }: Workbench, { reference,
 };
 
 /** Makes a problem and stores it by its hash, unless it is there. Returns the hash. */
-export const storeProblem = (folder: string, bench: Workbench, part: OperatorPart, sigmaY: number, image: CleanImage): string => {
+export const storeProblem = (
+  folder: string,
+  bench: Workbench,
+  part: OperatorPart,
+  sigmaY: number,
+  image: CleanImage,
+): string => {
   const problem = problemOf(bench, part, sigmaY, image);
   const path = pathOf(folder, problem.hash);
   if (!existsSync(path)) writeWhole(path, encodeProblem(problem));
@@ -48,6 +68,11 @@ export const storeProblem = (folder: string, bench: Workbench, part: OperatorPar
 /** Reads a stored problem; throws where the file is no longer what it was. The caller disposes it. */
 export const loadProblem = (folder: string, hash: string): Problem => {
   const path = pathOf(folder, hash);
-  if (!existsSync(path)) throw new ConfigError(path, 'is gone from the run folder.', 'Run the command of the run again: it makes what is missing anew.');
+  if (!existsSync(path))
+    throw new ConfigError(
+      path,
+      'is gone from the run folder.',
+      'Run the command of the run again: it makes what is missing anew.',
+    );
   return decodeProblem(new Uint8Array(readFileSync(path)), path, hash);
 };

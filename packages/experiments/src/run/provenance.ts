@@ -7,12 +7,17 @@ import type { Workbench } from '../plan/workbench.ts';
 
 export type Fact = { readonly name: string; readonly value: string };
 
-export const VERSION = String((readJson(join(import.meta.dirname, '../../package.json')) as { version: string }).version);
+export const VERSION = String(
+  (readJson(join(import.meta.dirname, '../../package.json')) as { version: string }).version,
+);
 
 /** Commit of the code that runs, with a `+` where files differ from it; undefined outside a repository. */
 const commit = (): string | undefined => {
   const git = (...args: string[]): string =>
-    execFileSync('git', ['-C', import.meta.dirname, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    execFileSync('git', ['-C', import.meta.dirname, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   try {
     return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+');
   } catch {
@@ -40,10 +45,13 @@ export type CodeOf = (kind: Kind, id: string) => string;
 /** Hashes the code of each plugin that the experiment uses. */
 export const codeOf = (bench: Workbench): CodeOf => {
   const known = new Map<string, string>();
-  const hashes = new Map(pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]));
+  const hashes = new Map(
+    pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]),
+  );
   return (kind, id) => {
     const hash = hashes.get(`${kind}/${id}`);
-    if (hash === undefined) throw new RangeError(`the code of ${kind}/${id} is not known: the experiment does not name it.`);
+    if (hash === undefined)
+      throw new RangeError(`the code of ${kind}/${id} is not known: the experiment does not name it.`);
     return hash;
   };
 };
@@ -60,9 +68,17 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): re
     { name: 'model', value: `${experiment.model.id} ${JSON.stringify(experiment.model.options)}` },
     { name: 'weights', value: `sha256 ${model.weightsHash()}` },
     { name: 'scheduler', value: `${experiment.scheduler.id} ${JSON.stringify(experiment.scheduler.options)}` },
-    { name: 'engine', value: [experiment.engine.id, ...Object.entries(engine.facts).map(([name, value]) => `${name} ${value}`)].join(', ') },
+    {
+      name: 'engine',
+      value: [experiment.engine.id, ...Object.entries(engine.facts).map(([name, value]) => `${name} ${value}`)].join(
+        ', ',
+      ),
+    },
     { name: 'chunk', value: `${chunk} samples at once` },
-    { name: 'machine', value: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads, ${process.platform}, Node ${process.version}` },
+    {
+      name: 'machine',
+      value: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads, ${process.platform}, Node ${process.version}`,
+    },
     ...pluginsOf(bench).map(({ kind, id }) => {
       const { package: name, version } = registry.find(kind, id);
       return { name: `${kind}/${id}`, value: `${name} ${version}, code ${code(kind, id).slice(0, 12)}` };

@@ -68,20 +68,36 @@ export type RunIndex = {
 
 const FILE = 'run.json';
 
-export const writeIndex = (folder: string, index: RunIndex): void => writeWhole(join(folder, FILE), JSON.stringify(index));
+export const writeIndex = (folder: string, index: RunIndex): void =>
+  writeWhole(join(folder, FILE), JSON.stringify(index));
 
 /** The lists that everything is made of; a file of another version may lack one. */
 const isIndex = (value: unknown): value is RunIndex =>
-  typeof value === 'object' && value !== null && (['images', 'metrics', 'rows', 'provenance', 'imageShape'] as const).every((name) => Array.isArray((value as Partial<RunIndex>)[name]));
+  typeof value === 'object' &&
+  value !== null &&
+  (['images', 'metrics', 'rows', 'provenance', 'imageShape'] as const).every((name) =>
+    Array.isArray((value as Partial<RunIndex>)[name]),
+  );
 
 export const readIndex = (folder: string): RunIndex => {
   const path = join(folder, FILE);
   if (existsSync(path)) {
-    const index = readJson(path, 'Run the same tweedie compare again, which makes this file anew and keeps what had finished.');
+    const index = readJson(
+      path,
+      'Run the same tweedie compare again, which makes this file anew and keeps what had finished.',
+    );
     if (isIndex(index)) return index;
-    throw new ConfigError(path, 'is not the index of a run as this version writes it.', 'Run the same tweedie compare again, which keeps what had finished; or update Tweedie, if a newer version wrote it.');
+    throw new ConfigError(
+      path,
+      'is not the index of a run as this version writes it.',
+      'Run the same tweedie compare again, which keeps what had finished; or update Tweedie, if a newer version wrote it.',
+    );
   }
-  throw new ConfigError(folder, 'is not the folder of a run: it has no run.json.', 'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.');
+  throw new ConfigError(
+    folder,
+    'is not the folder of a run: it has no run.json.',
+    'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.',
+  );
 };
 
 /** The title of the run that the folder holds, where it holds one that can be read. */
@@ -96,4 +112,5 @@ export const titleIn = (folder: string): string | undefined => {
 /** The key under which the score of the mean of several samples is stored. */
 export const meanCell = (cells: readonly string[]): string => `mean of ${identify([...cells].sort())}`;
 
-export const rowTitle = ({ operator, sigmaY, label }: Pick<IndexRow, 'operator' | 'sigmaY' | 'label'>): string => `${operator}, sigmaY ${sigmaY}, ${label}`;
+export const rowTitle = ({ operator, sigmaY, label }: Pick<IndexRow, 'operator' | 'sigmaY' | 'label'>): string =>
+  `${operator}, sigmaY ${sigmaY}, ${label}`;

@@ -1,5 +1,19 @@
 import {
-  at, bindGuidance, disposeProblem, drawBatch, rowsOf, stackImages, tf, type BoundGuidance, type Engine, type Image, type Measured, type Metric, type Operator, type Problem, type SampleFailure,
+  at,
+  bindGuidance,
+  disposeProblem,
+  drawBatch,
+  rowsOf,
+  stackImages,
+  tf,
+  type BoundGuidance,
+  type Engine,
+  type Image,
+  type Measured,
+  type Metric,
+  type Operator,
+  type Problem,
+  type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
@@ -14,7 +28,13 @@ import { hasTrace, traceRecorder, writeTrace, type Trace } from './traces.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
 /** One sample to draw. */
-type Work = { readonly key: string; readonly problem: string; readonly image: string; readonly sample: number; readonly traced: boolean };
+type Work = {
+  readonly key: string;
+  readonly problem: string;
+  readonly image: string;
+  readonly sample: number;
+  readonly traced: boolean;
+};
 
 export type Run = {
   readonly bench: Workbench;
@@ -28,13 +48,22 @@ export type Run = {
   readonly watch: Watch;
 };
 
-type Drawn = { readonly x: readonly Float32Array[]; readonly failures: readonly (SampleFailure | undefined)[]; readonly scores: readonly Score[] };
+type Drawn = {
+  readonly x: readonly Float32Array[];
+  readonly failures: readonly (SampleFailure | undefined)[];
+  readonly scores: readonly Score[];
+};
 
 const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): readonly Work[] =>
-  cells.flatMap((samples, position) => samples.map((key, sample) => ({
-    key, sample, traced: position < traced && sample === 0,
-    problem: at(problems, position, 'problem of a row'), image: at(images, position, 'image'),
-  })));
+  cells.flatMap((samples, position) =>
+    samples.map((key, sample) => ({
+      key,
+      sample,
+      traced: position < traced && sample === 0,
+      problem: at(problems, position, 'problem of a row'),
+      image: at(images, position, 'image'),
+    })),
+  );
 
 const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
@@ -42,7 +71,13 @@ const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])
 type Batch = { readonly operator: Operator; readonly problems: readonly Problem[]; readonly measured: Measured };
 
 /** Scores and misfit of the rows of a batch that did not fail. */
-const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[], { operator, problems, measured }: Batch, x: Image, failures: Drawn['failures']): Promise<Score[]> => {
+const scoreRows = async (
+  { metrics, misfit, index }: Run,
+  work: readonly Work[],
+  { operator, problems, measured }: Batch,
+  x: Image,
+  failures: Drawn['failures'],
+): Promise<Score[]> => {
   const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
   if (sound.length === 0) return [];
   const samples = tf.gather(x, sound);
@@ -52,12 +87,16 @@ const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[],
   for (const [i, metric] of metrics.entries()) {
     const { key } = at(index.metrics, i, 'metric of the index');
     const values = await metric.compare(samples, references);
-    sound.forEach((row, position) => scores.push({ cell: cellOf(row), metric: key, value: at(values, position, `score by ${key}`) }));
+    sound.forEach((row, position) =>
+      scores.push({ cell: cellOf(row), metric: key, value: at(values, position, `score by ${key}`) }),
+    );
   }
   tf.dispose([samples, references]);
   if (measured.sigmaY > 0) {
     const values = await misfit.measure(operator, x, measured);
-    scores.push(...sound.map((row) => ({ cell: cellOf(row), metric: MISFIT, value: at(values, row, 'misfit of a batch') })));
+    scores.push(
+      ...sound.map((row) => ({ cell: cellOf(row), metric: MISFIT, value: at(values, row, 'misfit of a batch') })),
+    );
   }
   return scores;
 };
@@ -65,32 +104,53 @@ const scoreRows = async ({ metrics, misfit, index }: Run, work: readonly Work[],
 type Bound = { readonly row: IndexRow; readonly planned: PlannedRow; readonly bound: BoundGuidance };
 
 /** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
-const runChunk = async (run: Run, { row, planned, bound }: Bound, work: readonly Work[], onStep: (samples: number, event: StepEvent) => void): Promise<void> => {
+const runChunk = async (
+  run: Run,
+  { row, planned, bound }: Bound,
+  work: readonly Work[],
+  onStep: (samples: number, event: StepEvent) => void,
+): Promise<void> => {
   const { bench, index, store, watch } = run;
   const started = new Date();
-  const padded = Array.from({ length: bench.chunk }, (_, i) => at(work, Math.min(i, work.length - 1), 'sample of a chunk'));
-  const loaded = new Map([...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]));
+  const padded = Array.from({ length: bench.chunk }, (_, i) =>
+    at(work, Math.min(i, work.length - 1), 'sample of a chunk'),
+  );
+  const loaded = new Map(
+    [...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]),
+  );
   const problems = padded.flatMap(({ problem }) => loaded.get(problem) ?? []);
-  const recorder = traceRecorder(work.flatMap(({ traced }, i) => (traced ? [i] : [])), bench.experiment.trace ?? 0);
+  const recorder = traceRecorder(
+    work.flatMap(({ traced }, i) => (traced ? [i] : [])),
+    bench.experiment.trace ?? 0,
+  );
   const clock = stopwatch(bound);
   try {
-    const { cost, timing, ...drawn } = await drawBatch({
-      bound,
-      imageShape: index.imageShape,
-      problems,
-      samples: padded.map(({ sample }) => sample),
-      seed: bench.experiment.seed,
-      ...(watch.signal && { signal: watch.signal }),
-      onStep: async (event) => {
-        clock.lap();
-        await recorder.record(event);
-        onStep(work.length, event);
+    const { cost, timing, ...drawn } = await drawBatch(
+      {
+        bound,
+        imageShape: index.imageShape,
+        problems,
+        samples: padded.map(({ sample }) => sample),
+        seed: bench.experiment.seed,
+        ...(watch.signal && { signal: watch.signal }),
+        onStep: async (event) => {
+          clock.lap();
+          await recorder.record(event);
+          onStep(work.length, event);
+        },
       },
-    }, async ({ x, failures, cost }, measured) => {
-      const timing = clock.stop();
-      const scores = await scoreRows(run, work, { operator: planned.operator.operator, problems, measured }, x, failures);
-      return { x: rowsOf(x).slice(0, work.length), failures, cost, timing, scores };
-    });
+      async ({ x, failures, cost }, measured) => {
+        const timing = clock.stop();
+        const scores = await scoreRows(
+          run,
+          work,
+          { operator: planned.operator.operator, problems, measured },
+          x,
+          failures,
+        );
+        return { x: rowsOf(x).slice(0, work.length), failures, cost, timing, scores };
+      },
+    );
     const each = (calls: number): number => calls / padded.length;
     const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
     await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
@@ -99,9 +159,21 @@ const runChunk = async (run: Run, { row, planned, bound }: Bound, work: readonly
   }
 };
 
-type Ledger = { readonly started: Date; readonly perSample: NewCell['cost']; readonly timing: Timing; readonly size: number };
+type Ledger = {
+  readonly started: Date;
+  readonly perSample: NewCell['cost'];
+  readonly timing: Timing;
+  readonly size: number;
+};
 
-const saveChunk = async ({ index, store }: Run, row: IndexRow, work: readonly Work[], drawn: Drawn, traces: ReadonlyMap<number, Trace>, ledger: Ledger): Promise<void> => {
+const saveChunk = async (
+  { index, store }: Run,
+  row: IndexRow,
+  work: readonly Work[],
+  drawn: Drawn,
+  traces: ReadonlyMap<number, Trace>,
+  ledger: Ledger,
+): Promise<void> => {
   const { started, perSample, timing, size } = ledger;
   const finished = new Date();
   for (const [i, trace] of traces) {
@@ -111,9 +183,21 @@ const saveChunk = async ({ index, store }: Run, row: IndexRow, work: readonly Wo
     const failure = drawn.failures[i];
     const x = drawn.x[i];
     return {
-      key, problem, image, sample, started, finished, chunk: size,
-      operator: row.operator, sigmaY: row.sigmaY, label: row.label, method: row.method,
-      seconds: timing.seconds / size, compileSeconds: timing.compileSeconds, peakMemory: timing.peakMemory, cost: perSample,
+      key,
+      problem,
+      image,
+      sample,
+      started,
+      finished,
+      chunk: size,
+      operator: row.operator,
+      sigmaY: row.sigmaY,
+      label: row.label,
+      method: row.method,
+      seconds: timing.seconds / size,
+      compileSeconds: timing.compileSeconds,
+      peakMemory: timing.peakMemory,
+      cost: perSample,
       ...(failure ? { failure } : x ? { x } : {}),
     };
   });
@@ -130,14 +214,25 @@ export const runRows = async (run: Run): Promise<void> => {
   };
   const all = index.rows.map((row) => workOf(row, index));
   // Rows with the same options, a tuned one that kept its defaults say, share their samples.
-  const first = new Map(all.flat().reverse().map((item) => [item.key, item]));
+  const first = new Map(
+    all
+      .flat()
+      .reverse()
+      .map((item) => [item.key, item]),
+  );
   const todo = all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
   // Progress counts steps of samples, so that a long chunk moves too.
-  const steps = (work: readonly (readonly Work[])[]): number => work.reduce((sum, items, i) => sum + items.length * at(index.rows, i, 'row of the index').steps, 0);
+  const steps = (work: readonly (readonly Work[])[]): number =>
+    work.reduce((sum, items, i) => sum + items.length * at(index.rows, i, 'row of the index').steps, 0);
   const total = steps(all);
   let done = total - steps(todo);
   const kept = all.flat().filter(isDone).length;
-  watch.onProgress?.({ phase: 'sampling', done, total, ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}) });
+  watch.onProgress?.({
+    phase: 'sampling',
+    done,
+    total,
+    ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}),
+  });
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
   const jobs = index.rows.flatMap((row, i) => {
@@ -148,13 +243,23 @@ export const runRows = async (run: Run): Promise<void> => {
     const { operator, method } = job.planned;
     const members = jobs.filter(({ planned }) => planned.operator === operator && planned.method === method);
     if (members[0] !== job) continue;
-    const bound = await bindGuidance(method.guidance, { engine, model: bench.model, operator: operator.operator, scheduler: method.scheduler });
+    const bound = await bindGuidance(method.guidance, {
+      engine,
+      model: bench.model,
+      operator: operator.operator,
+      scheduler: method.scheduler,
+    });
     try {
       for (const { work, ...member } of members) {
         for (const chunk of chunksOf(work, bench.chunk)) {
           await runChunk(run, { ...member, bound }, chunk, (samples, { done: step, total: last }) => {
             done += samples;
-            watch.onProgress?.({ phase: 'sampling', done, total, label: `${rowTitle(member.row)}, step ${step} of ${last}` });
+            watch.onProgress?.({
+              phase: 'sampling',
+              done,
+              total,
+              label: `${rowTitle(member.row)}, step ${step} of ${last}`,
+            });
           });
         }
       }

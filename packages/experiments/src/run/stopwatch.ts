@@ -9,7 +9,11 @@ export type Timing = {
 };
 
 const median = (values: readonly number[]): number =>
-  at([...values].sort((a, b) => a - b), Math.floor(values.length / 2), 'lap');
+  at(
+    [...values].sort((a, b) => a - b),
+    Math.floor(values.length / 2),
+    'lap',
+  );
 
 /**
  * Times the steps of a chunk. A step in which something was compiled counts as long as the median of the others, the
@@ -33,7 +37,8 @@ export const stopwatch = (bound: Pick<BoundGuidance, 'compilations'>) => {
     const all = [...plain, ...compiling].reduce((sum, value) => sum + value, 0);
     // The last lap is what follows the last step, not a step.
     const step = plain.length > 1 ? median(plain.slice(0, -1)) : undefined;
-    const compileSeconds = step === undefined ? 0 : compiling.reduce((sum, value) => sum + Math.max(0, value - step), 0) / 1000;
+    const compileSeconds =
+      step === undefined ? 0 : compiling.reduce((sum, value) => sum + Math.max(0, value - step), 0) / 1000;
     return { seconds: all / 1000 - compileSeconds, compileSeconds, peakMemory };
   };
   return { lap, stop };

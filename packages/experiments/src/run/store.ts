@@ -1,6 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, decodeSafetensors, encodeSafetensors, messageOf, sha256, toStandardError, type ImageShape } from '@tweedie/core';
+import {
+  ConfigError,
+  decodeSafetensors,
+  encodeSafetensors,
+  messageOf,
+  sha256,
+  toStandardError,
+  type ImageShape,
+} from '@tweedie/core';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { isWhole, makeFolder, OTHER_RUN, writeError, writeWhole } from '../machine/write.ts';
 import type { Cell, NewCell, Score } from './cells.ts';
@@ -24,14 +32,36 @@ const FILE = 'results.duckdb';
 const VERSION = 1;
 /** Columns of the tables that are written many rows at a time, with their types. */
 const CELLS = {
-  key: 'VARCHAR', run: 'INTEGER', problem: 'VARCHAR', image: 'VARCHAR', operator: 'VARCHAR', sigma_y: 'DOUBLE', label: 'VARCHAR', method: 'VARCHAR',
-  sample: 'INTEGER', status: 'VARCHAR', started: 'TIMESTAMP', finished: 'TIMESTAMP', seconds: 'DOUBLE', compile_seconds: 'DOUBLE', sample_hash: 'VARCHAR',
-  failure: 'VARCHAR', failed_step: 'INTEGER', forwards: 'DOUBLE', vjps: 'DOUBLE', operator_calls: 'DOUBLE', chunk: 'INTEGER', peak_memory: 'DOUBLE',
+  key: 'VARCHAR',
+  run: 'INTEGER',
+  problem: 'VARCHAR',
+  image: 'VARCHAR',
+  operator: 'VARCHAR',
+  sigma_y: 'DOUBLE',
+  label: 'VARCHAR',
+  method: 'VARCHAR',
+  sample: 'INTEGER',
+  status: 'VARCHAR',
+  started: 'TIMESTAMP',
+  finished: 'TIMESTAMP',
+  seconds: 'DOUBLE',
+  compile_seconds: 'DOUBLE',
+  sample_hash: 'VARCHAR',
+  failure: 'VARCHAR',
+  failed_step: 'INTEGER',
+  forwards: 'DOUBLE',
+  vjps: 'DOUBLE',
+  operator_calls: 'DOUBLE',
+  chunk: 'INTEGER',
+  peak_memory: 'DOUBLE',
 } as const;
 const SCORES = { cell: 'VARCHAR', metric: 'VARCHAR', value: 'DOUBLE' } as const;
 type RowOf<C> = { readonly [K in keyof C]: string | number | null };
 
-const columns = (types: Readonly<Record<string, string>>): string => Object.entries(types).map(([name, type]) => `${name} ${type}`).join(', ');
+const columns = (types: Readonly<Record<string, string>>): string =>
+  Object.entries(types)
+    .map(([name, type]) => `${name} ${type}`)
+    .join(', ');
 const TABLES = [
   'CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)',
   'CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TIMESTAMP NOT NULL, provenance JSON NOT NULL)',
@@ -49,22 +79,38 @@ const openFile = async (folder: string): Promise<{ instance: DuckDBInstance; con
     const message = messageOf(error);
     const holder = /\(PID (\d+)\)/.exec(message)?.[1];
     if (/lock/i.test(message)) {
-      throw new ConfigError(folder, `another process${holder === undefined ? '' : ` (PID ${holder})`} is using this run folder.`, `Wait for it to end, or ${OTHER_RUN}.`, { cause: error });
+      throw new ConfigError(
+        folder,
+        `another process${holder === undefined ? '' : ` (PID ${holder})`} is using this run folder.`,
+        `Wait for it to end, or ${OTHER_RUN}.`,
+        { cause: error },
+      );
     }
     if (/not a valid DuckDB|newer|version/i.test(message)) {
-      throw new ConfigError(path, `cannot be read as results: ${message.replace(/^IO Error: /, '')}`, `It may come from a newer version of Tweedie. Update, or ${OTHER_RUN}.`, { cause: error });
+      throw new ConfigError(
+        path,
+        `cannot be read as results: ${message.replace(/^IO Error: /, '')}`,
+        `It may come from a newer version of Tweedie. Update, or ${OTHER_RUN}.`,
+        { cause: error },
+      );
     }
     throw writeError(path, error);
   }
 };
 
 const checkVersion = async (connection: DuckDBConnection, path: string): Promise<void> => {
-  const tables = await connection.runAndReadAll("SELECT table_name FROM information_schema.tables WHERE table_name = 'meta'");
+  const tables = await connection.runAndReadAll(
+    "SELECT table_name FROM information_schema.tables WHERE table_name = 'meta'",
+  );
   if (tables.currentRowCount === 0) return;
   const rows = await connection.runAndReadAll("SELECT value FROM meta WHERE name = 'version'");
   const version = Number(rows.getRowsJS()[0]?.[0] ?? VERSION);
   if (version <= VERSION) return;
-  throw new ConfigError(path, `was written by a newer version of Tweedie (format ${version}; this one reads up to ${VERSION}).`, `Update Tweedie, or ${OTHER_RUN}.`);
+  throw new ConfigError(
+    path,
+    `was written by a newer version of Tweedie (format ${version}; this one reads up to ${VERSION}).`,
+    `Update Tweedie, or ${OTHER_RUN}.`,
+  );
 };
 
 const toCell = (row: Readonly<Record<string, unknown>>): Cell => ({
@@ -105,7 +151,8 @@ export const openStore = async (folder: string, warn: (message: string) => void 
       throw writeError(path, error);
     }
   };
-  const read = async (sql: string, values: DuckDBValue[] = []) => (await connection.runAndReadAll(sql, values)).getRowObjectsJS();
+  const read = async (sql: string, values: DuckDBValue[] = []) =>
+    (await connection.runAndReadAll(sql, values)).getRowObjectsJS();
   try {
     await checkVersion(connection, path);
     for (const table of TABLES) await write(table);
@@ -132,23 +179,49 @@ export const openStore = async (folder: string, warn: (message: string) => void 
   };
 
   /** Inserts all rows as one value: a statement for each would cost more than small samples do. */
-  const insert = async <C extends Readonly<Record<string, string>>>(table: string, types: C, rows: readonly RowOf<C>[]): Promise<void> => {
+  const insert = async <C extends Readonly<Record<string, string>>>(
+    table: string,
+    types: C,
+    rows: readonly RowOf<C>[],
+  ): Promise<void> => {
     if (rows.length === 0) return;
-    await write(`INSERT OR REPLACE INTO ${table} SELECT unnest(from_json($1, '${JSON.stringify([types])}'), recursive := true)`, [JSON.stringify(rows)]);
+    await write(
+      `INSERT OR REPLACE INTO ${table} SELECT unnest(from_json($1, '${JSON.stringify([types])}'), recursive := true)`,
+      [JSON.stringify(rows)],
+    );
   };
   const toRow = ({ x, failure, cost, sigmaY, ...cell }: NewCell): RowOf<typeof CELLS> => ({
-    key: cell.key, run, problem: cell.problem, image: cell.image, operator: cell.operator, sigma_y: sigmaY, label: cell.label, method: cell.method,
-    sample: cell.sample, status: failure ? 'failed' : 'done', started: sqlTime(cell.started), finished: sqlTime(cell.finished), seconds: cell.seconds,
-    compile_seconds: cell.compileSeconds, sample_hash: x ? sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength)) : null,
-    failure: failure?.reason ?? null, failed_step: failure?.step ?? null, forwards: cost.forwards, vjps: cost.vjps, operator_calls: cost.operatorCalls,
-    chunk: cell.chunk, peak_memory: cell.peakMemory,
+    key: cell.key,
+    run,
+    problem: cell.problem,
+    image: cell.image,
+    operator: cell.operator,
+    sigma_y: sigmaY,
+    label: cell.label,
+    method: cell.method,
+    sample: cell.sample,
+    status: failure ? 'failed' : 'done',
+    started: sqlTime(cell.started),
+    finished: sqlTime(cell.finished),
+    seconds: cell.seconds,
+    compile_seconds: cell.compileSeconds,
+    sample_hash: x ? sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength)) : null,
+    failure: failure?.reason ?? null,
+    failed_step: failure?.step ?? null,
+    forwards: cost.forwards,
+    vjps: cost.vjps,
+    operator_calls: cost.operatorCalls,
+    chunk: cell.chunk,
+    peak_memory: cell.peakMemory,
   });
 
   return {
     folder,
     async cells() {
       const rows = (await read('SELECT * FROM cells')).map(toCell);
-      return new Map(rows.filter((cell) => cell.failure !== undefined || isThere(cell.key)).map((cell) => [cell.key, cell]));
+      return new Map(
+        rows.filter((cell) => cell.failure !== undefined || isThere(cell.key)).map((cell) => [cell.key, cell]),
+      );
     },
     async scores(metric) {
       const rows = await read('SELECT cell, value FROM scores WHERE metric = $1', [metric]);
@@ -157,13 +230,20 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     async save(cells, scores, imageShape) {
       for (const { key, x } of cells) {
         if (!x) continue;
-        writeWhole(samplePath(key), encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [...imageShape], data: x }]])));
+        writeWhole(
+          samplePath(key),
+          encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [...imageShape], data: x }]])),
+        );
         whole.add(key);
       }
       await write('BEGIN');
       try {
         await insert('cells', CELLS, cells.map(toRow));
-        await insert('scores', SCORES, scores.filter(({ value }) => Number.isFinite(value)));
+        await insert(
+          'scores',
+          SCORES,
+          scores.filter(({ value }) => Number.isFinite(value)),
+        );
         await write('COMMIT');
       } catch (error) {
         await connection.run('ROLLBACK').catch(() => undefined);
@@ -179,7 +259,11 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     },
     async begin(provenance) {
       run += 1;
-      await write('INSERT INTO runs VALUES ($1, $2::TIMESTAMP, $3)', [run, sqlTime(new Date()), JSON.stringify(provenance)]);
+      await write('INSERT INTO runs VALUES ($1, $2::TIMESTAMP, $3)', [
+        run,
+        sqlTime(new Date()),
+        JSON.stringify(provenance),
+      ]);
     },
     close,
   };

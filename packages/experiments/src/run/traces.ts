@@ -8,7 +8,11 @@ export type Trace = { readonly levels: readonly number[]; readonly frames: reado
 
 /** The steps out of `total` that are kept: evenly spaced, the last one always. */
 const tracedSteps = (total: number, count: number): ReadonlySet<number> =>
-  new Set(Array.from({ length: Math.min(count, total) }, (_, i) => (count === 1 ? total : 1 + Math.round((i * (total - 1)) / (Math.min(count, total) - 1)))));
+  new Set(
+    Array.from({ length: Math.min(count, total) }, (_, i) =>
+      count === 1 ? total : 1 + Math.round((i * (total - 1)) / (Math.min(count, total) - 1)),
+    ),
+  );
 
 /** Records x0hat of some rows of a batch at some steps. */
 export const traceRecorder = (rows: readonly number[], count: number) => {
@@ -35,10 +39,15 @@ export const writeTrace = (folder: string, cell: string, { levels, frames }: Tra
   const each = imageShape[0] * imageShape[1] * imageShape[2];
   const data = new Float32Array(frames.length * each);
   frames.forEach((frame, i) => data.set(frame, i * each));
-  writeWhole(pathOf(folder, cell), encodeSafetensors(new Map([
-    ['x0hat', { dtype: 'F32', shape: [frames.length, ...imageShape], data }],
-    ['sigma', { dtype: 'F64', shape: [levels.length], data: Float64Array.from(levels) }],
-  ])));
+  writeWhole(
+    pathOf(folder, cell),
+    encodeSafetensors(
+      new Map([
+        ['x0hat', { dtype: 'F32', shape: [frames.length, ...imageShape], data }],
+        ['sigma', { dtype: 'F64', shape: [levels.length], data: Float64Array.from(levels) }],
+      ]),
+    ),
+  );
 };
 
 export const readTrace = async (folder: string, cell: string): Promise<Trace | undefined> => {

@@ -60,23 +60,37 @@ const marginalOf = (mixture: GaussianMixture, entry: number): GaussianMixture =>
   return {
     weights,
     means: Float64Array.from(weights, (_, k) => means[k * d + entry] ?? 0),
-    covariance: { kind: 'isotropic', variances: Float64Array.from(weights, (_, k) => covarianceOf(mixture, k)[entry * d + entry] ?? 0) },
+    covariance: {
+      kind: 'isotropic',
+      variances: Float64Array.from(weights, (_, k) => covarianceOf(mixture, k)[entry * d + entry] ?? 0),
+    },
   };
 };
 
 /** The truth in closed form, for windows around `centres` with a restraint of standard deviation sigmaY. */
-export const freeEnergyTruth = (prior: GaussianMixture, options: FreeEnergyOptions, centres: readonly number[], sigmaY: number): FreeEnergyTruth => {
+export const freeEnergyTruth = (
+  prior: GaussianMixture,
+  options: FreeEnergyOptions,
+  centres: readonly number[],
+  sigmaY: number,
+): FreeEnergyTruth => {
   const marginal = marginalOf(prior, options.entry);
   const { weights, means } = marginal;
-  const density = (x: number): number => sum(Array.from(weights, (weight, k) => {
-    const [variance = 1] = covarianceOf(marginal, k);
-    return (weight / Math.sqrt(variance)) * Math.exp(-((x - (means[k] ?? 0)) ** 2) / (2 * variance));
-  }));
+  const density = (x: number): number =>
+    sum(
+      Array.from(weights, (weight, k) => {
+        const [variance = 1] = covarianceOf(marginal, k);
+        return (weight / Math.sqrt(variance)) * Math.exp(-((x - (means[k] ?? 0)) ** 2) / (2 * variance));
+      }),
+    );
   const energy = binCentres(options).map((x) => -Math.log(density(x)));
   return {
     energy: energy.map((value) => value - lowest(energy)),
     windows: centres.map((centre) => {
-      const { mean: [mean = NaN], covariance: [variance = NaN] } = mixtureMoments(posteriorMixture(marginal, Float64Array.of(1), Float64Array.of(centre), sigmaY));
+      const {
+        mean: [mean = NaN],
+        covariance: [variance = NaN],
+      } = mixtureMoments(posteriorMixture(marginal, Float64Array.of(1), Float64Array.of(centre), sigmaY));
       return { centre, mean, std: Math.sqrt(variance) };
     }),
   };
@@ -87,14 +101,19 @@ export const freeEnergyTruth = (prior: GaussianMixture, options: FreeEnergyOptio
  *   P(b) = sum_k n_k(b) / sum_k N_k exp(f_k - U_k(b)),   f_k = -ln sum_b P(b) exp(-U_k(b)),   N_k = sum_b n_k(b)
  * `counts` n_k(b) and `restraints` exp(-U_k(b)), [windows][bins]. Gives P, not normalised.
  */
-export const wham = (counts: readonly (readonly number[])[], restraints: readonly (readonly number[])[]): readonly number[] => {
+export const wham = (
+  counts: readonly (readonly number[])[],
+  restraints: readonly (readonly number[])[],
+): readonly number[] => {
   const inside = counts.map(sum);
   const bins = counts[0]?.length ?? 0;
   const totals = Array.from({ length: bins }, (_, bin) => sum(counts.map((window) => window[bin] ?? 0)));
   const weigh = (f: readonly number[]): number[] =>
-    totals.map((total, bin) => (total === 0 ? 0 : total / sum(inside.map((n, k) => n * Math.exp(f[k] ?? 0) * (restraints[k]?.[bin] ?? 0)))));
+    totals.map((total, bin) =>
+      total === 0 ? 0 : total / sum(inside.map((n, k) => n * Math.exp(f[k] ?? 0) * (restraints[k]?.[bin] ?? 0))),
+    );
   let f = counts.map(() => 0);
-  for (let moved = Infinity; moved > 1e-9; ) {
+  for (let moved = Infinity; moved > 1e-9;) {
     const p = weigh(f);
     const next = restraints.map((factors) => -Math.log(sum(p.map((value, bin) => value * (factors[bin] ?? 0)))));
     const shifted = next.map((value) => value - (next[0] ?? 0));
@@ -107,7 +126,12 @@ export const wham = (counts: readonly (readonly number[])[], restraints: readonl
 /**
  * The free energy that the samples of x1, [windows][samples], give, and how far it and the windows are from the truth.
  */
-export const freeEnergy = (samples: readonly (readonly number[])[], options: FreeEnergyOptions, truth: FreeEnergyTruth, sigmaY: number): FreeEnergyResult => {
+export const freeEnergy = (
+  samples: readonly (readonly number[])[],
+  options: FreeEnergyOptions,
+  truth: FreeEnergyTruth,
+  sigmaY: number,
+): FreeEnergyResult => {
   const { from, to, bins, errors: errorRange, barrier: barrierRange } = options;
   const centres = binCentres(options);
   const counts = samples.map((window) => {
@@ -118,21 +142,30 @@ export const freeEnergy = (samples: readonly (readonly number[])[], options: Fre
     }
     return histogram;
   });
-  const restraints = truth.windows.map(({ centre }) => centres.map((x) => Math.exp(-((x - centre) ** 2) / (2 * sigmaY ** 2))));
+  const restraints = truth.windows.map(({ centre }) =>
+    centres.map((x) => Math.exp(-((x - centre) ** 2) / (2 * sigmaY ** 2))),
+  );
   const raw = wham(counts, restraints).map((p) => (p > 0 ? -Math.log(p) : null));
   const many = centres.map((_, bin) => sum(counts.map((window) => window[bin] ?? 0)) > FEW);
   const floor = lowest(raw.flatMap((value, bin) => (value !== null && many[bin] ? [value] : [])));
   const energy = raw.map((value) => (value === null ? null : value - floor));
 
-  const errors = energy.flatMap((value, bin) => (value !== null && many[bin] && within(centres[bin] ?? NaN, errorRange) ? [value - (truth.energy[bin] ?? NaN)] : []));
+  const errors = energy.flatMap((value, bin) =>
+    value !== null && many[bin] && within(centres[bin] ?? NaN, errorRange) ? [value - (truth.energy[bin] ?? NaN)] : [],
+  );
   const means = samples.map((window) => sum(window) / window.length);
-  const ratios = samples.map((window, k) => Math.sqrt(sum(window.map((x) => (x - (means[k] ?? NaN)) ** 2)) / window.length) / (truth.windows[k]?.std ?? NaN));
+  const ratios = samples.map(
+    (window, k) =>
+      Math.sqrt(sum(window.map((x) => (x - (means[k] ?? NaN)) ** 2)) / window.length) / (truth.windows[k]?.std ?? NaN),
+  );
   return {
     energy,
     bins: { compared: errors.length, wanted: centres.filter((x) => within(x, errorRange)).length },
     rmse: Math.sqrt(sum(errors.map((error) => error ** 2)) / errors.length),
     maxError: highest(errors.map(Math.abs)),
-    barrier: highest(energy.flatMap((value, bin) => (value !== null && within(centres[bin] ?? NaN, barrierRange) ? [value] : []))),
+    barrier: highest(
+      energy.flatMap((value, bin) => (value !== null && within(centres[bin] ?? NaN, barrierRange) ? [value] : [])),
+    ),
     maxWindowMeanError: highest(means.map((mean, k) => Math.abs(mean - (truth.windows[k]?.mean ?? NaN)))),
     stdRatioMin: lowest(ratios),
     stdRatioMax: highest(ratios),

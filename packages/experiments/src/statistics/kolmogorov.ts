@@ -34,7 +34,8 @@ const multiply = (a: Float64Array, b: Float64Array, size: number): Float64Array 
   for (let i = 0; i < size; i++) {
     for (let k = 0; k < size; k++) {
       const factor = a[i * size + k] ?? 0;
-      for (let j = 0; j < size; j++) product[i * size + j] = (product[i * size + j] ?? 0) + factor * (b[k * size + j] ?? 0);
+      for (let j = 0; j < size; j++)
+        product[i * size + j] = (product[i * size + j] ?? 0) + factor * (b[k * size + j] ?? 0);
     }
   }
   return product;
@@ -110,5 +111,10 @@ export const kolmogorovSmirnov = (values: readonly number[], location: number, s
   });
   const pExact = n * statistic ** 2 >= ONE_SIDED_FROM ? 2 * oneSidedTail(n, statistic) : 1 - exactCdf(n, statistic);
   const root = Math.sqrt(n);
-  return { statistic, pExact, pAsymptotic: kolmogorovTail(root * statistic), pStephens: kolmogorovTail((root + 0.12 + 0.11 / root) * statistic) };
+  return {
+    statistic,
+    pExact,
+    pAsymptotic: kolmogorovTail(root * statistic),
+    pStephens: kolmogorovTail((root + 0.12 + 0.11 / root) * statistic),
+  };
 };

@@ -20,7 +20,8 @@ export type Summary = {
 /** Standard errors on each side of the mean in a 95 % interval, as the papers have it. */
 const NORMAL_95 = 1.96;
 
-export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export const summarise = (values: readonly number[]): Summary => {
   const n = values.length;
@@ -61,7 +62,11 @@ export const cohensD = (a: readonly number[], b: readonly number[]): number => {
 type Wins = { readonly aGreater: number; readonly equal: number; readonly bGreater: number };
 export const wins = (a: readonly number[], b: readonly number[]): Wins => {
   const d = differences(a, b);
-  return { aGreater: d.filter((x) => x > 0).length, equal: d.filter((x) => x === 0).length, bGreater: d.filter((x) => x < 0).length };
+  return {
+    aGreater: d.filter((x) => x > 0).length,
+    equal: d.filter((x) => x === 0).length,
+    bGreater: d.filter((x) => x < 0).length,
+  };
 };
 
 /** Exact binomial test of the signs; equal pairs are dropped. */
@@ -110,7 +115,11 @@ const quantile = (sorted: readonly number[] | Float64Array, q: number): number =
 };
 
 /** Percentile interval of the mean over given resamples: each is a list of indices into `values`. */
-export const resampledInterval = (values: readonly number[], resamples: Iterable<ArrayLike<number>>, level = 0.95): Interval => {
+export const resampledInterval = (
+  values: readonly number[],
+  resamples: Iterable<ArrayLike<number>>,
+  level = 0.95,
+): Interval => {
   const means: number[] = [];
   for (const indices of resamples) {
     let sum = 0;
@@ -122,10 +131,17 @@ export const resampledInterval = (values: readonly number[], resamples: Iterable
 };
 
 /** Percentile bootstrap interval of the mean; the same `random` gives the same interval. */
-export const bootstrapInterval = (values: readonly number[], random: KeyedRandom, resamples = 10_000, level = 0.95): Interval => {
+export const bootstrapInterval = (
+  values: readonly number[],
+  random: KeyedRandom,
+  resamples = 10_000,
+  level = 0.95,
+): Interval => {
   const n = values.length;
   const uniform = random.uniform('bootstrap', resamples * n);
-  const draws = Array.from({ length: resamples }, (_, r) => uniform.subarray(r * n, (r + 1) * n).map((u) => Math.min(n - 1, Math.floor(u * n))));
+  const draws = Array.from({ length: resamples }, (_, r) =>
+    uniform.subarray(r * n, (r + 1) * n).map((u) => Math.min(n - 1, Math.floor(u * n))),
+  );
   return resampledInterval(values, draws, level);
 };
 

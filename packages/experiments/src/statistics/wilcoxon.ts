@@ -36,7 +36,7 @@ const rank = (d: readonly number[]): { ranks: number[]; tieSum: number } => {
   const order = d.map((value, index) => ({ size: Math.abs(value), index })).sort((a, b) => a.size - b.size);
   const ranks = new Array<number>(d.length);
   let tieSum = 0;
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start + 1;
     while (end < order.length && order[end]?.size === order[start]?.size) end++;
     for (const { index } of order.slice(start, end)) ranks[index] = (start + 1 + end) / 2;
@@ -57,7 +57,8 @@ const patternP = (ranks: readonly number[], statistic: number): number => {
   probability[0] = 1;
   for (const step of doubled) {
     const next = new Float64Array(total + 1);
-    for (let s = 0; s <= total; s++) next[s] = 0.5 * ((probability[s] ?? 0) + (s >= step ? (probability[s - step] ?? 0) : 0));
+    for (let s = 0; s <= total; s++)
+      next[s] = 0.5 * ((probability[s] ?? 0) + (s >= step ? (probability[s - step] ?? 0) : 0));
     probability = next;
   }
   let tail = 0;
@@ -81,9 +82,21 @@ export const wilcoxon = (a: readonly number[], b: readonly number[]): Wilcoxon =
   const pAsymptotic = asymptotic(0);
   const pExact = n <= COUNTED_UP_TO ? patternP(ranks, statistic) : undefined;
   const plain = !ties && zeros === 0;
-  const form = plain && all.length <= EXACT_UP_TO ? 'exact' : !plain && all.length <= PATTERNS_UP_TO ? 'all sign patterns' : 'asymptotic';
+  const form =
+    plain && all.length <= EXACT_UP_TO
+      ? 'exact'
+      : !plain && all.length <= PATTERNS_UP_TO
+        ? 'all sign patterns'
+        : 'asymptotic';
   return {
-    statistic, rankSumPlus, rankSumMinus, nonzero: n, zeros, ties, form, pAsymptotic,
+    statistic,
+    rankSumPlus,
+    rankSumMinus,
+    nonzero: n,
+    zeros,
+    ties,
+    form,
+    pAsymptotic,
     pAsymptoticCorrected: asymptotic(0.5),
     p: form === 'asymptotic' || pExact === undefined ? pAsymptotic : pExact,
     ...(pExact === undefined ? {} : { pExact }),

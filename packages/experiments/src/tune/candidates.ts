@@ -2,12 +2,23 @@ import { at, type Manifest } from '@tweedie/core';
 import { rounded } from '../results/numbers.ts';
 
 /** A tunable option and where it is searched. */
-export type Range = { readonly option: string; readonly from: number; readonly to: number; readonly scale: 'log' | 'linear'; readonly whole: boolean };
+export type Range = {
+  readonly option: string;
+  readonly from: number;
+  readonly to: number;
+  readonly scale: 'log' | 'linear';
+  readonly whole: boolean;
+};
 
 /** The options of a manifest that are worth searching and that `given` does not fix. */
-export const freeRanges = ({ tunable = {}, options }: Manifest, given: Readonly<Record<string, unknown>>): readonly Range[] => {
+export const freeRanges = (
+  { tunable = {}, options }: Manifest,
+  given: Readonly<Record<string, unknown>>,
+): readonly Range[] => {
   const properties = (options['properties'] ?? {}) as Readonly<Record<string, { readonly type?: unknown }>>;
-  return Object.entries(tunable).filter(([option]) => !(option in given)).map(([option, range]) => ({ option, ...range, whole: properties[option]?.type === 'integer' }));
+  return Object.entries(tunable)
+    .filter(([option]) => !(option in given))
+    .map(([option, range]) => ({ option, ...range, whole: properties[option]?.type === 'integer' }));
 };
 
 /** A value with three digits, so that what is written into a recipe is what was tried. */
@@ -26,7 +37,9 @@ export const evenPoints = (start: ArrayLike<number>, count: number): readonly (r
   let g = 2;
   for (let i = 0; i < 64; i++) g = (1 + g) ** (1 / (dimension + 1));
   const steps = Array.from({ length: dimension }, (_, axis) => g ** -(axis + 1));
-  return Array.from({ length: count }, (_, i) => steps.map((step, axis) => (at(start, axis, 'coordinate of the first point') + i * step) % 1));
+  return Array.from({ length: count }, (_, i) =>
+    steps.map((step, axis) => (at(start, axis, 'coordinate of the first point') + i * step) % 1),
+  );
 };
 
 export type Values = Readonly<Record<string, number>>;
@@ -35,9 +48,20 @@ export type Values = Readonly<Record<string, number>>;
  * `count` sets of values at most, each once: the values that the row has already, where it has all of them, then an
  * even cover of the ranges.
  */
-export const candidateValues = (ranges: readonly Range[], own: Readonly<Record<string, unknown>>, start: ArrayLike<number>, count: number): readonly Values[] => {
-  const kept = ranges.map(({ option }) => [option, own[option]] as const).filter((entry): entry is readonly [string, number] => typeof entry[1] === 'number');
+export const candidateValues = (
+  ranges: readonly Range[],
+  own: Readonly<Record<string, unknown>>,
+  start: ArrayLike<number>,
+  count: number,
+): readonly Values[] => {
+  const kept = ranges
+    .map(({ option }) => [option, own[option]] as const)
+    .filter((entry): entry is readonly [string, number] => typeof entry[1] === 'number');
   const first = kept.length === ranges.length ? [Object.fromEntries(kept)] : [];
-  const cover = evenPoints(start, count).map((point) => Object.fromEntries(ranges.map((range, axis) => [range.option, valueAt(range, at(point, axis, 'coordinate of a point'))])));
+  const cover = evenPoints(start, count).map((point) =>
+    Object.fromEntries(
+      ranges.map((range, axis) => [range.option, valueAt(range, at(point, axis, 'coordinate of a point'))]),
+    ),
+  );
   return [...new Map([...first, ...cover].map((values) => [JSON.stringify(values), values])).values()].slice(0, count);
 };

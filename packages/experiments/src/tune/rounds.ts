@@ -5,7 +5,9 @@
 import { at } from '@tweedie/core';
 
 /** Images that candidates are compared on, round by round: a quarter, half and all of them. */
-export const roundSizes = (images: number): readonly number[] => [...new Set([Math.ceil(images / 4), Math.ceil(images / 2), images])];
+export const roundSizes = (images: number): readonly number[] => [
+  ...new Set([Math.ceil(images / 4), Math.ceil(images / 2), images]),
+];
 
 /** Candidates in a round. */
 export const survivors = (candidates: number, round: number): number => Math.ceil(candidates / 2 ** round);
@@ -27,7 +29,9 @@ export const candidatesFor = (samples: number, images: number): number => {
  * Compares scores, the best first; null, the score of a candidate of which a sample failed, comes last. Equal ones keep
  * their order.
  */
-export const byScore = (better: 'higher' | 'lower') => (a: number | null, b: number | null): number => {
-  if (a === null || b === null) return Number(a === null) - Number(b === null);
-  return better === 'higher' ? b - a : a - b;
-};
+export const byScore =
+  (better: 'higher' | 'lower') =>
+  (a: number | null, b: number | null): number => {
+    if (a === null || b === null) return Number(a === null) - Number(b === null);
+    return better === 'higher' ? b - a : a - b;
+  };

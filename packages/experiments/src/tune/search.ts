@@ -26,7 +26,8 @@ export const forwardsOf = ({ cost }: PlannedRow): number => cost.forwards + 2 * 
 /** The fewest candidates for each option that is searched; fewer cannot show where it matters. */
 const FEWEST_PER_OPTION = 4;
 
-const isTuned = ({ perProblem }: MethodRow): boolean => perProblem.some(({ part }) => part.reference.found !== undefined);
+const isTuned = ({ perProblem }: MethodRow): boolean =>
+  perProblem.some(({ part }) => part.reference.found !== undefined);
 
 /** The rows that a search is for. Tuned ones are left out: the new search replaces them. */
 export const untunedRows = ({ methods }: Workbench): readonly MethodRow[] => methods.filter((row) => !isTuned(row));
@@ -36,7 +37,11 @@ const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: Plan
   const fewest = FEWEST_PER_OPTION * options;
   const count = each === 0 ? fewest : candidatesFor(Math.floor(budget / each), images.count);
   if (count >= fewest) return count;
-  const { operator, sigmaY, method: { reference } } = planned;
+  const {
+    operator,
+    sigmaY,
+    method: { reference },
+  } = planned;
   throw new ConfigError(
     `${recipe.where} /tune/budget`,
     `${budget} network forwards are too few for ${JSON.stringify(reference.label)} on ${operator.reference.label} at sigmaY ${sigmaY}: a sample costs ${each}, and ${fewest} candidates on ${images.count} images need ${each * samplesFor(fewest, images.count)}.`,
@@ -49,19 +54,31 @@ const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: Plan
  * options are all given.
  */
 export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
-  bench.recipe.locating(() => bench.operators.flatMap((operator) => bench.experiment.sigmaY.flatMap((sigmaY) => untunedRows(bench).flatMap((row): Search[] => {
-    const part = entryOn(row.perProblem, operator.reference.label, sigmaY)?.part ?? row;
-    const planned = planRow(bench, operator, sigmaY, part);
-    const ranges = freeRanges(bench.registry.find('guidance', part.reference.id), part.reference.given);
-    return planned.impossible !== undefined || ranges.length === 0 ? [] : [{ row, planned, ranges, count: countFor(bench, tune, planned, ranges.length) }];
-  }))));
+  bench.recipe.locating(() =>
+    bench.operators.flatMap((operator) =>
+      bench.experiment.sigmaY.flatMap((sigmaY) =>
+        untunedRows(bench).flatMap((row): Search[] => {
+          const part = entryOn(row.perProblem, operator.reference.label, sigmaY)?.part ?? row;
+          const planned = planRow(bench, operator, sigmaY, part);
+          const ranges = freeRanges(bench.registry.find('guidance', part.reference.id), part.reference.given);
+          return planned.impossible !== undefined || ranges.length === 0
+            ? []
+            : [{ row, planned, ranges, count: countFor(bench, tune, planned, ranges.length) }];
+        }),
+      ),
+    ),
+  );
 
 /**
  * Makes the candidates of all searches. They depend on the seed and the number of free options alone, so every method
  * and problem is searched at the same places of its ranges; equal options are one object, which is bound once for all
  * noise levels.
  */
-export const makeCandidates = async (bench: Workbench, { seed }: Tune, searches: readonly Search[]): Promise<readonly (readonly Candidate[])[]> => {
+export const makeCandidates = async (
+  bench: Workbench,
+  { seed }: Tune,
+  searches: readonly Search[],
+): Promise<readonly (readonly Candidate[])[]> => {
   const parts = new Map<string, MethodPart>();
   const partOf = async (reference: Method): Promise<MethodPart> => {
     const key = JSON.stringify([reference.label, reference.options]);
@@ -70,12 +87,27 @@ export const makeCandidates = async (bench: Workbench, { seed }: Tune, searches:
     return part;
   };
   const all: Candidate[][] = [];
-  for (const { planned: { operator, sigmaY, method: { reference } }, ranges, count } of searches) {
+  for (const {
+    planned: {
+      operator,
+      sigmaY,
+      method: { reference },
+    },
+    ranges,
+    count,
+  } of searches) {
     const start = keyedRandom(`tune ${seed}`).uniform('candidates', ranges.length);
     const candidates: Candidate[] = [];
     for (const values of candidateValues(ranges, reference.options, start, count)) {
-      const label = `${reference.label} ${Object.entries(values).map(([name, value]) => `${name}=${value}`).join(' ')}`;
-      const part = await partOf({ ...reference, label, options: { ...reference.options, ...values }, given: { ...reference.given, ...values } });
+      const label = `${reference.label} ${Object.entries(values)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' ')}`;
+      const part = await partOf({
+        ...reference,
+        label,
+        options: { ...reference.options, ...values },
+        given: { ...reference.given, ...values },
+      });
       const planned = planRow(bench, operator, sigmaY, part);
       if (planned.impossible === undefined) candidates.push({ values, planned });
     }

@@ -9,7 +9,10 @@ import { differenceTo, valueOf, type Scored, type TuneResult } from './result.ts
  * The nearest candidates on both sides of the chosen value of an option; undefined where the chosen one is at the edge
  * of what was tried.
  */
-const neighbours = ({ tried, chosen }: TuneResult, { option }: Range): readonly [below: Scored | undefined, above: Scored | undefined] => {
+const neighbours = (
+  { tried, chosen }: TuneResult,
+  { option }: Range,
+): readonly [below: Scored | undefined, above: Scored | undefined] => {
   const own = valueOf(chosen, option);
   const sorted = [...tried].sort((a, b) => valueOf(a, option) - valueOf(b, option));
   return [sorted.findLast((each) => valueOf(each, option) < own), sorted.find((each) => valueOf(each, option) > own)];
@@ -20,16 +23,35 @@ const { amount, fixed, signed } = plain;
 const showDifference = (value: number | null): string => (value === null ? 'failed' : signed(value, 2));
 
 const showNeighbour = (result: TuneResult, { option }: Range, neighbour: Scored | undefined): string =>
-  neighbour === undefined ? 'edge' : `${amount(valueOf(neighbour, option))}: ${showDifference(differenceTo(result.chosen, neighbour))}`;
+  neighbour === undefined
+    ? 'edge'
+    : `${amount(valueOf(neighbour, option))}: ${showDifference(differenceTo(result.chosen, neighbour))}`;
 
 /** The options chosen, for a terminal: one line per method, problem and option. */
 export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly TuneResult[]): string => {
-  const lines = results.flatMap((result) => result.ranges.map((range, i) => {
-    const { planned: { operator, sigmaY, method }, chosen, tried, spent } = result;
-    const [below, above] = neighbours(result, range);
-    const first = [`${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`, fixed(chosen.score, 2), String(tried.length), amount(spent)];
-    return [...(i === 0 ? first : ['', '', '', '']), `${range.option} ${amount(valueOf(chosen, range.option))}`, showNeighbour(result, range, below), showNeighbour(result, range, above)];
-  }));
+  const lines = results.flatMap((result) =>
+    result.ranges.map((range, i) => {
+      const {
+        planned: { operator, sigmaY, method },
+        chosen,
+        tried,
+        spent,
+      } = result;
+      const [below, above] = neighbours(result, range);
+      const first = [
+        `${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`,
+        fixed(chosen.score, 2),
+        String(tried.length),
+        amount(spent),
+      ];
+      return [
+        ...(i === 0 ? first : ['', '', '', '']),
+        `${range.option} ${amount(valueOf(chosen, range.option))}`,
+        showNeighbour(result, range, below),
+        showNeighbour(result, range, above),
+      ];
+    }),
+  );
   return [
     `${title}: options chosen by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem`,
     '',

@@ -30,7 +30,12 @@ const foundOf = ({ metric, better, chosen, tried, ranges, spent }: TuneResult, t
 });
 
 /** A tuned row as it is written: what the row gives beside its options on each problem. */
-const tunedRow = (row: MethodRow, results: readonly TuneResult[], tune: Tune, steps: Pick<Exclude<MethodInput, string>, 'steps' | 'scheduler'>): MethodInput => {
+const tunedRow = (
+  row: MethodRow,
+  results: readonly TuneResult[],
+  tune: Tune,
+  steps: Pick<Exclude<MethodInput, string>, 'steps' | 'scheduler'>,
+): MethodInput => {
   const { id, label, given } = row.reference;
   return {
     id,
@@ -38,10 +43,20 @@ const tunedRow = (row: MethodRow, results: readonly TuneResult[], tune: Tune, st
     ...(Object.keys(given).length > 0 ? { options: given } : {}),
     ...steps,
     perProblem: results.map((result) => {
-      const { planned: { operator, sigmaY }, chosen } = result;
+      const {
+        planned: { operator, sigmaY },
+        chosen,
+      } = result;
       // Options of the row on this problem that are not those of the row: a preset of the task, say.
-      const own = Object.entries(result.planned.method.reference.given).filter(([name, value]) => given[name] !== value);
-      return { operator: operator.reference.label, sigmaY, options: { ...Object.fromEntries(own), ...chosen.values }, found: foundOf(result, tune) };
+      const own = Object.entries(result.planned.method.reference.given).filter(
+        ([name, value]) => given[name] !== value,
+      );
+      return {
+        operator: operator.reference.label,
+        sigmaY,
+        options: { ...Object.fromEntries(own), ...chosen.values },
+        found: foundOf(result, tune),
+      };
     }),
   };
 };
@@ -76,19 +91,41 @@ type Written = { readonly file: string | undefined; readonly target: string };
  * The recipe with each tuned row under the row as it was; comments and order of the file stay. Without a file it is
  * written from its content.
  */
-export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly TuneResult[], { file, target }: Written): string => {
+export const tunedRecipe = (
+  bench: Workbench,
+  tune: Tune,
+  results: readonly TuneResult[],
+  { file, target }: Written,
+): string => {
   const { recipe, experiment } = bench;
   const document = file === undefined ? new Document(recipe.input) : parseDocument(readFileSync(file, 'utf8'));
   const methods = document.get('methods') as YAMLSeq;
   const rows = untunedRows(bench);
-  const isOld = (input: MethodInput): boolean => typeof input !== 'string' && (input.perProblem ?? []).some(({ found }) => found !== undefined);
+  const isOld = (input: MethodInput): boolean =>
+    typeof input !== 'string' && (input.perProblem ?? []).some(({ found }) => found !== undefined);
   const items = recipe.input.methods.flatMap((input, i): unknown[] => {
     if (isOld(input)) return [];
-    const { id, label = id, steps, scheduler } = typeof input === 'string' ? { id: input } as Exclude<MethodInput, string> : input;
-    const own = rows.filter(({ reference }) => reference.id === id && (reference.sweep?.label ?? reference.label) === label);
+    const {
+      id,
+      label = id,
+      steps,
+      scheduler,
+    } = typeof input === 'string' ? ({ id: input } as Exclude<MethodInput, string>) : input;
+    const own = rows.filter(
+      ({ reference }) => reference.id === id && (reference.sweep?.label ?? reference.label) === label,
+    );
     const tuned = own.flatMap((row) => {
       const found = results.filter((result) => result.row === row);
-      return found.length === 0 ? [] : [document.createNode(tunedRow(row, found, tune, { ...(steps === undefined ? {} : { steps }), ...(scheduler === undefined ? {} : { scheduler }) }))];
+      return found.length === 0
+        ? []
+        : [
+            document.createNode(
+              tunedRow(row, found, tune, {
+                ...(steps === undefined ? {} : { steps }),
+                ...(scheduler === undefined ? {} : { scheduler }),
+              }),
+            ),
+          ];
     });
     for (const node of tuned) onOneLine(node);
     return [methods.items[i], ...tuned];
@@ -99,6 +136,8 @@ export const tunedRecipe = (bench: Workbench, tune: Tune, results: readonly Tune
   document.commentBefore = [
     document.commentBefore,
     ` Tuned by tweedie tune on ${experiment.operators.length * experiment.sigmaY.length} problem(s), images ${showImages(tune)}: the rows "... tuned". A new search replaces them.`,
-  ].filter(Boolean).join('\n');
+  ]
+    .filter(Boolean)
+    .join('\n');
   return document.toString({ lineWidth: 0 });
 };

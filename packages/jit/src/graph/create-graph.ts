@@ -1,6 +1,6 @@
 /**
- * Makes a graph. The same operation on the same values is made once (hash-consing): two gradients of one network hold one forward pass;
- * and what an operation simplifies to is made in its place.
+ * Makes a graph. The same operation on the same values is made once (hash-consing): two gradients of one network hold
+ * one forward pass; and what an operation simplifies to is made in its place.
  */
 import type { Data, Graph, Value } from './graph.ts';
 import { simplify } from './simplify.ts';
@@ -26,7 +26,9 @@ export function createGraph(share = true): Graph {
       const kept = uniform ? data.slice(0, 1) : data;
       const key = `${dtype} ${shape.join()} ${uniform}`;
       const alike = constants.get(key) ?? [];
-      const known = alike.find(({ source }) => source.kind === 'constant' && Buffer.compare(bytes(source.data), bytes(kept)) === 0);
+      const known = alike.find(
+        ({ source }) => source.kind === 'constant' && Buffer.compare(bytes(source.data), bytes(kept)) === 0,
+      );
       if (known !== undefined) return known;
       const value: Value = { id: count++, shape: [...shape], dtype, source: { kind: 'constant', data: kept, uniform } };
       constants.set(key, [...alike, value]);
@@ -44,7 +46,13 @@ export function createGraph(share = true): Graph {
       return value;
     },
 
-    copy: (op, inputs, { shape, dtype }, attributes = {}) => ({ id: count++, shape: [...shape], dtype, at: graph.at, source: { kind: 'operation', op, inputs, attributes } }),
+    copy: (op, inputs, { shape, dtype }, attributes = {}) => ({
+      id: count++,
+      shape: [...shape],
+      dtype,
+      at: graph.at,
+      source: { kind: 'operation', op, inputs, attributes },
+    }),
   };
   return graph;
 }

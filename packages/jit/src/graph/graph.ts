@@ -28,7 +28,12 @@ export type Value = {
     | { readonly kind: 'constant'; readonly data: Data; readonly uniform: boolean }
     | Operation;
 };
-export type Operation = { readonly kind: 'operation'; readonly op: string; readonly inputs: readonly Value[]; readonly attributes: Attributes };
+export type Operation = {
+  readonly kind: 'operation';
+  readonly op: string;
+  readonly inputs: readonly Value[];
+  readonly attributes: Attributes;
+};
 export type Type = { readonly shape: Shape; readonly dtype: Dtype };
 
 export interface Graph {
@@ -46,7 +51,10 @@ export interface Graph {
  * Numbers in the array that their type says: the cpu backend of TensorFlow.js casts int32 and bool to float32 without
  * touching the array.
  */
-export const inArrayOf = (data: Exclude<Data, BigInt64Array>, dtype: 'float32' | 'int32' | 'bool'): Exclude<Data, BigInt64Array> => {
+export const inArrayOf = (
+  data: Exclude<Data, BigInt64Array>,
+  dtype: 'float32' | 'int32' | 'bool',
+): Exclude<Data, BigInt64Array> => {
   const wanted = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
   return data instanceof wanted ? data : wanted.from(data);
 };
@@ -61,7 +69,10 @@ export const bytesOf = ({ shape, dtype }: Value): number => sizeOf(shape) * byte
  * All values that `outputs` are computed from, themselves included, in an order of computation. The rest of the graph
  * is dead. What a leaf is made of is left out.
  */
-export function reachable(outputs: readonly Value[], isLeaf: (value: Value) => boolean = () => false): readonly Value[] {
+export function reachable(
+  outputs: readonly Value[],
+  isLeaf: (value: Value) => boolean = () => false,
+): readonly Value[] {
   const seen = new Set<Value>();
   const pending = [...outputs];
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {

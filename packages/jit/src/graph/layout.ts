@@ -28,7 +28,8 @@ export const inItsLayout = (g: Graph, x: Value, work: (x: Value, first: number) 
 
 /** Puts a list with an entry for each axis of an interleaved image into the order of the planar image's axes. */
 const planarList = <T>(list: readonly T[]): T[] => PLANAR.map((axis) => list[axis] as T);
-const numbers = (x: Value | undefined): number[] => (x === undefined ? [] : Array.from(elements(x) as BigInt64Array, Number));
+const numbers = (x: Value | undefined): number[] =>
+  x === undefined ? [] : Array.from(elements(x) as BigInt64Array, Number);
 
 /** An operand of elementwise work, planar; what has fewer axes is broadcast from the left. */
 function planarOperand(g: Graph, x: Value): Value {
@@ -37,12 +38,32 @@ function planarOperand(g: Graph, x: Value): Value {
 }
 
 /** Elementwise work on an interleaved view of a planar image, done on the planar one. */
-export function elementwiseLayout(g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined {
+export function elementwiseLayout(
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  { shape, dtype }: Type,
+  attributes: Attributes,
+): Value | undefined {
   if (shape.length !== 4 || !inputs.some((x) => isInterleaved(x) && sameShape(x.shape, shape))) return undefined;
-  return interleaved(g, g.operation(op, inputs.map((x) => planarOperand(g, x)), { shape: planarList(shape), dtype }, attributes));
+  return interleaved(
+    g,
+    g.operation(
+      op,
+      inputs.map((x) => planarOperand(g, x)),
+      { shape: planarList(shape), dtype },
+      attributes,
+    ),
+  );
 }
 
-type LayoutRule = (g: Graph, op: string, inputs: readonly Value[], type: Type, attributes: Attributes) => Value | undefined;
+type LayoutRule = (
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  type: Type,
+  attributes: Attributes,
+) => Value | undefined;
 
 /** Rows of this many numbers lie in memory alike, so that ONNX Runtime adds each of them in the same order. */
 const ALIGNED = 16;
@@ -53,10 +74,15 @@ const reduction: LayoutRule = (g, op, [x, axes], { shape, dtype }, attributes) =
   const [batch = 1, channels = 1, height = 1, width = 1] = image.shape;
   const over = numbers(axes).map(planarAxis).sort();
   const kept = { shape: planarList(shape), dtype };
-  if (op !== 'ReduceSum' || dtype !== 'float32' || String(over) !== '2,3') return interleaved(g, g.operation(op, [image, ints(g, over)], kept, attributes));
+  if (op !== 'ReduceSum' || dtype !== 'float32' || String(over) !== '2,3')
+    return interleaved(g, g.operation(op, [image, ints(g, over)], kept, attributes));
   const rows = reshape(g, image, [batch * channels, height * width]);
-  if ((height * width) % ALIGNED !== 0) return interleaved(g, reshape(g, matmul(g, rows, fill(g, 1, dtype, [height * width, 1])), kept.shape));
-  return interleaved(g, reshape(g, g.operation(op, [rows, ints(g, [1])], { shape: [batch * channels, 1], dtype }, attributes), kept.shape));
+  if ((height * width) % ALIGNED !== 0)
+    return interleaved(g, reshape(g, matmul(g, rows, fill(g, 1, dtype, [height * width, 1])), kept.shape));
+  return interleaved(
+    g,
+    reshape(g, g.operation(op, [rows, ints(g, [1])], { shape: [batch * channels, 1], dtype }, attributes), kept.shape),
+  );
 };
 
 const rules: { readonly [op: string]: LayoutRule } = {
@@ -67,18 +93,31 @@ const rules: { readonly [op: string]: LayoutRule } = {
 
   Concat(g, _, inputs, __, { axis }) {
     if (!inputs.some(isInterleaved)) return undefined;
-    return interleaved(g, concat(g, inputs.map((x) => planar(g, x)), planarAxis(Number(axis))));
+    return interleaved(
+      g,
+      concat(
+        g,
+        inputs.map((x) => planar(g, x)),
+        planarAxis(Number(axis)),
+      ),
+    );
   },
 
   Gather(g, op, [x, places], { shape, dtype }, { axis }) {
     if (x === undefined || places?.shape.length !== 1 || !isInterleaved(x)) return undefined;
-    return interleaved(g, g.operation(op, [planar(g, x), places], { shape: planarList(shape), dtype }, { axis: planarAxis(Number(axis)) }));
+    return interleaved(
+      g,
+      g.operation(op, [planar(g, x), places], { shape: planarList(shape), dtype }, { axis: planarAxis(Number(axis)) }),
+    );
   },
 
   Slice(g, op, [x, begin, end, axes, steps], { shape, dtype }) {
     if (x === undefined || !isInterleaved(x)) return undefined;
     const moved = [begin, end, steps].map((list) => ints(g, planarList(numbers(list)))) as [Value, Value, Value];
-    return interleaved(g, g.operation(op, [planar(g, x), moved[0], moved[1], axes as Value, moved[2]], { shape: planarList(shape), dtype }));
+    return interleaved(
+      g,
+      g.operation(op, [planar(g, x), moved[0], moved[1], axes as Value, moved[2]], { shape: planarList(shape), dtype }),
+    );
   },
 
   Pad(g, op, [x, pads, value], { shape, dtype }) {
@@ -90,6 +129,12 @@ const rules: { readonly [op: string]: LayoutRule } = {
 };
 
 /** Operations that are not elementwise, on an interleaved view of a planar image, done on the planar one. */
-export function planarLayout(g: Graph, op: string, inputs: readonly Value[], type: Type, attributes: Attributes): Value | undefined {
+export function planarLayout(
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  type: Type,
+  attributes: Attributes,
+): Value | undefined {
   return type.shape.length === 4 ? rules[op]?.(g, op, inputs, type, attributes) : undefined;
 }

@@ -5,23 +5,82 @@
  */
 import { elementwiseLayout, planarLayout } from './layout.ts';
 import { swish, swishGradient } from './swish.ts';
-import { type Attributes, type Graph, sameShape, type Shape, sizeOf, type Type, uniformValue, type Value } from './graph.ts';
+import {
+  type Attributes,
+  type Graph,
+  sameShape,
+  type Shape,
+  sizeOf,
+  type Type,
+  uniformValue,
+  type Value,
+} from './graph.ts';
 import { binary, broadcast, concat, expand, reshape, transpose, unary } from './ops.ts';
 
 type Rule = (g: Graph, inputs: readonly Value[], type: Type, attributes: Attributes) => Value | undefined;
 
 const unaries = [
-  'Abs', 'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cast', 'Ceil', 'Clip', 'Cos', 'Cosh', 'Erf', 'ExactSigmoid', 'Exp', 'Floor', 'IsInf', 'IsNaN', 'Log',
-  'Neg', 'Not', 'Reciprocal', 'Relu', 'Round', 'Sigmoid', 'Sign', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Swish', 'Tan', 'Tanh',
+  'Abs',
+  'Acos',
+  'Acosh',
+  'Asin',
+  'Asinh',
+  'Atan',
+  'Atanh',
+  'Cast',
+  'Ceil',
+  'Clip',
+  'Cos',
+  'Cosh',
+  'Erf',
+  'ExactSigmoid',
+  'Exp',
+  'Floor',
+  'IsInf',
+  'IsNaN',
+  'Log',
+  'Neg',
+  'Not',
+  'Reciprocal',
+  'Relu',
+  'Round',
+  'Sigmoid',
+  'Sign',
+  'Sin',
+  'Sinh',
+  'Softplus',
+  'Sqrt',
+  'Swish',
+  'Tan',
+  'Tanh',
 ];
-const binaries = ['Add', 'And', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Max', 'Min', 'Mod', 'Mul', 'Or', 'Pow', 'Sub', 'SwishGradient', 'Xor'];
+const binaries = [
+  'Add',
+  'And',
+  'Div',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'Max',
+  'Min',
+  'Mod',
+  'Mul',
+  'Or',
+  'Pow',
+  'Sub',
+  'SwishGradient',
+  'Xor',
+];
 const elementwise = new Set([...unaries, ...binaries, 'Where']);
 const commutative = new Set(['Add', 'Mul']);
 
 /** The smaller value of which `x` is a repetition, or `x`: elementwise work is done on it, before the repetition. */
 function narrow(g: Graph, x: Value): Value {
   const { source } = x;
-  if (source.kind === 'constant' && source.uniform && x.shape.length > 0) return g.constant(source.data, { shape: [], dtype: x.dtype });
+  if (source.kind === 'constant' && source.uniform && x.shape.length > 0)
+    return g.constant(source.data, { shape: [], dtype: x.dtype });
   const [inner] = source.kind === 'operation' ? source.inputs : [];
   if (source.kind !== 'operation' || inner === undefined) return x;
   const led = x.shape.length - inner.shape.length;
@@ -30,7 +89,13 @@ function narrow(g: Graph, x: Value): Value {
 }
 
 /** Computes at the smallest shape that the operands need, then repeats. */
-const narrowed = (g: Graph, op: string, inputs: readonly Value[], type: Type, attributes: Attributes): Value | undefined => {
+const narrowed = (
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  type: Type,
+  attributes: Attributes,
+): Value | undefined => {
   const small = inputs.map((x) => narrow(g, x));
   if (small.every((x, i) => x === inputs[i])) return undefined;
   const shape = broadcast(...small.map((x) => x.shape));
@@ -47,7 +112,13 @@ const WORTH_REPEATING = 2 ** 10;
  * axis, so that a number times [1000, 1, 1, 8] takes four times as long as times [1000, 8]. Leading axes do no harm and
  * stay, as convolutions need them.
  */
-const squeezed = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined => {
+const squeezed = (
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  { shape, dtype }: Type,
+  attributes: Attributes,
+): Value | undefined => {
   if (sizeOf(shape) < WORTH_A_RESHAPE) return undefined;
   const first = shape.findIndex((n) => n !== 1);
   const isKept = (axis: number): boolean => axis <= first || shape[axis] !== 1;
@@ -62,10 +133,24 @@ const squeezed = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype
  * as short as that, and an image times its mask takes a third of the time with a repeated mask, which all its uses
  * share.
  */
-const repeated = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype }: Type, attributes: Attributes): Value | undefined => {
+const repeated = (
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  { shape, dtype }: Type,
+  attributes: Attributes,
+): Value | undefined => {
   const channels = shape.at(-1) ?? 1;
   if (channels === 1 || channels > 4) return undefined;
-  const wide = inputs.map((x) => (x.shape.at(-1) === 1 && sizeOf(x.shape) >= WORTH_REPEATING ? concat(g, Array.from({ length: channels }, () => x), x.shape.length - 1) : x));
+  const wide = inputs.map((x) =>
+    x.shape.at(-1) === 1 && sizeOf(x.shape) >= WORTH_REPEATING
+      ? concat(
+          g,
+          Array.from({ length: channels }, () => x),
+          x.shape.length - 1,
+        )
+      : x,
+  );
   return wide.every((x, i) => x === inputs[i]) ? undefined : g.operation(op, wide, { shape, dtype }, attributes);
 };
 
@@ -73,7 +158,8 @@ const repeated = (g: Graph, op: string, inputs: readonly Value[], { shape, dtype
 const operand = (x: Value | undefined, op: string): Value | undefined =>
   x?.source.kind === 'operation' && x.source.op === op ? x.source.inputs[0] : undefined;
 
-const isPowerOfTwo = (x: number): boolean => x > 0 && Number.isInteger(Math.log2(x)) && 2 ** Math.log2(x) === x && Number.isFinite(Math.fround(1 / x));
+const isPowerOfTwo = (x: number): boolean =>
+  x > 0 && Number.isInteger(Math.log2(x)) && 2 ** Math.log2(x) === x && Number.isFinite(Math.fround(1 / x));
 
 const rules: { readonly [op: string]: Rule } = {
   Identity: (_, [x]) => x,
@@ -107,7 +193,13 @@ const rules: { readonly [op: string]: Rule } = {
     const inner = operand(x, 'Transpose');
     if (inner === undefined || x.source.kind !== 'operation') return undefined;
     const first = x.source.attributes.perm;
-    return Array.isArray(first) ? transpose(g, inner, perm.map((axis: number) => first[axis])) : undefined;
+    return Array.isArray(first)
+      ? transpose(
+          g,
+          inner,
+          perm.map((axis: number) => first[axis]),
+        )
+      : undefined;
   },
 
   Add(g, [a, b], { shape }) {
@@ -155,23 +247,41 @@ const rules: { readonly [op: string]: Rule } = {
 
   Where: (g, [, a, b], { shape }) => (a !== undefined && a === b ? expand(g, a, shape) : undefined),
 
-  Slice: (_, [x, , , , steps], { shape }) => (x !== undefined && steps !== undefined && uniformValue(steps) === 1 && sameShape(x.shape, shape) ? x : undefined),
+  Slice: (_, [x, , , , steps], { shape }) =>
+    x !== undefined && steps !== undefined && uniformValue(steps) === 1 && sameShape(x.shape, shape) ? x : undefined,
 
   Pad: (_, [x], { shape }) => (x !== undefined && sameShape(x.shape, shape) ? x : undefined),
 };
 
-const overSingletons: Rule = (g, [x], { shape }) => (x !== undefined && sameShape(x.shape, shape) ? reshape(g, x, shape) : undefined);
-const reductions: { readonly [op: string]: Rule } = { ReduceSum: overSingletons, ReduceMax: overSingletons, ReduceMin: overSingletons, ReduceProd: overSingletons };
+const overSingletons: Rule = (g, [x], { shape }) =>
+  x !== undefined && sameShape(x.shape, shape) ? reshape(g, x, shape) : undefined;
+const reductions: { readonly [op: string]: Rule } = {
+  ReduceSum: overSingletons,
+  ReduceMax: overSingletons,
+  ReduceMin: overSingletons,
+  ReduceProd: overSingletons,
+};
 
 /** A simpler value equal to the operation, or undefined where it has to be computed. */
-export function simplify(g: Graph, op: string, inputs: readonly Value[], type: Type, attributes: Attributes): Value | undefined {
+export function simplify(
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  type: Type,
+  attributes: Attributes,
+): Value | undefined {
   const simpler = (rules[op] ?? reductions[op])?.(g, inputs, type, attributes);
   if (simpler !== undefined) return simpler;
   const [a, b] = inputs;
-  if (commutative.has(op) && a !== undefined && b !== undefined && a.id > b.id) return g.operation(op, [b, a], type, attributes);
+  if (commutative.has(op) && a !== undefined && b !== undefined && a.id > b.id)
+    return g.operation(op, [b, a], type, attributes);
   if (!elementwise.has(op)) return planarLayout(g, op, inputs, type, attributes);
   return (
-    narrowed(g, op, inputs, type, attributes) ?? elementwiseLayout(g, op, inputs, type, attributes) ?? squeezed(g, op, inputs, type, attributes) ??
-    repeated(g, op, inputs, type, attributes) ?? swish(g, op, inputs) ?? swishGradient(g, op, inputs)
+    narrowed(g, op, inputs, type, attributes) ??
+    elementwiseLayout(g, op, inputs, type, attributes) ??
+    squeezed(g, op, inputs, type, attributes) ??
+    repeated(g, op, inputs, type, attributes) ??
+    swish(g, op, inputs) ??
+    swishGradient(g, op, inputs)
   );
 }

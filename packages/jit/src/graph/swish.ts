@@ -7,7 +7,8 @@
 import { type Graph, uniformValue, type Value } from './graph.ts';
 import { add, binary, fill, mul, unary } from './ops.ts';
 
-const operands = (x: Value | undefined, op: string): readonly Value[] => (x?.source.kind === 'operation' && x.source.op === op ? x.source.inputs : []);
+const operands = (x: Value | undefined, op: string): readonly Value[] =>
+  x?.source.kind === 'operation' && x.source.op === op ? x.source.inputs : [];
 
 /** What is left of a product without one of its factors. */
 const without = (product: Value | undefined, factor: Value | undefined): Value | undefined => {
@@ -59,13 +60,16 @@ export function written(g: Graph, op: string, [a, b]: readonly Value[], activati
 }
 
 /** x sigmoid(x), or x sigmoid(-x) where `sign` is -1, as the one operation for it that ONNX Runtime has. */
-const fastSwish = (g: Graph, x: Value, sign = 1): Value => unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: sign } });
+const fastSwish = (g: Graph, x: Value, sign = 1): Value =>
+  unary(g, 'QuickGelu', x, x.dtype, { alpha: { float: sign } });
 
-const standardSwish = (g: Graph, x: Value, sign = 1): Value => mul(g, x, unary(g, 'Sigmoid', sign === 1 ? x : unary(g, 'Neg', x)));
+const standardSwish = (g: Graph, x: Value, sign = 1): Value =>
+  mul(g, x, unary(g, 'Sigmoid', sign === 1 ? x : unary(g, 'Neg', x)));
 
 /** dy s (1 + x (1 - s)), where `rest` is x (1 - s) = x sigmoid(-x). */
 const slopeTimes = (g: Graph, dy: Value, x: Value, rest: Value): Value =>
   mul(g, dy, mul(g, unary(g, 'Sigmoid', x), add(g, rest, fill(g, 1, x.dtype))));
 
 /** 1 / (1 + e^-x), to the last digit of the tail. */
-const exactSigmoid = (g: Graph, x: Value): Value => unary(g, 'Reciprocal', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', x))));
+const exactSigmoid = (g: Graph, x: Value): Value =>
+  unary(g, 'Reciprocal', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', x))));

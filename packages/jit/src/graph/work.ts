@@ -29,10 +29,24 @@ const larger = (shape: Shape, x: Value | undefined): number => Math.max(sizeOf(s
 const work = ({ source, shape }: Value): number =>
   source.kind === 'operation' ? (multiplyAdds(source, shape) ?? ELEMENTWISE * larger(shape, source.inputs[0])) : 0;
 
-export const largestWork = (outputs: readonly Value[]): number => reachable(outputs).reduce((largest, value) => Math.max(largest, work(value)), 0);
+export const largestWork = (outputs: readonly Value[]): number =>
+  reachable(outputs).reduce((largest, value) => Math.max(largest, work(value)), 0);
 
 /** Operations that only move numbers. */
-const moving = new Set(['Concat', 'Expand', 'Gather', 'GatherElements', 'GatherND', 'Identity', 'Pad', 'Reshape', 'Resize', 'Slice', 'Split', 'Transpose']);
+const moving = new Set([
+  'Concat',
+  'Expand',
+  'Gather',
+  'GatherElements',
+  'GatherND',
+  'Identity',
+  'Pad',
+  'Reshape',
+  'Resize',
+  'Slice',
+  'Split',
+  'Transpose',
+]);
 
 /**
  * Floating point operations: two for each multiply-add, otherwise one for each number that is made or, in a reduction,
@@ -46,7 +60,9 @@ export function flops({ source, shape }: Value): number {
 
 /** Bytes that an operation reads and writes; a reshape moves nothing. */
 export const bytesMoved = (value: Value): number =>
-  value.source.kind === 'operation' && value.source.op !== 'Reshape' ? [value, ...value.source.inputs].reduce((sum, it) => sum + bytesOf(it), 0) : 0;
+  value.source.kind === 'operation' && value.source.op !== 'Reshape'
+    ? [value, ...value.source.inputs].reduce((sum, it) => sum + bytesOf(it), 0)
+    : 0;
 
 /** Bytes that all operations together write. */
 export const bytesWritten = (outputs: readonly Value[]): number =>

@@ -24,7 +24,15 @@ const forward: Lowering = (g, { x, filter }, attributes) =>
 
 const inputGradient: Lowering = (g, { dy, filter }, attributes) => {
   const inputShape = (attributes.inputShape ?? shape4(dy)) as Shape4;
-  return convolveBack(g, dy, filter, stacked(g, filter), inputShape, windowsOver(inputShape, shape4(filter), attributes), inputShape[3]);
+  return convolveBack(
+    g,
+    dy,
+    filter,
+    stacked(g, filter),
+    inputShape,
+    windowsOver(inputShape, shape4(filter), attributes),
+    inputShape[3],
+  );
 };
 
 /**
@@ -37,7 +45,9 @@ const filterGradient: Lowering = (g, { x, dy }, attributes) => {
   const by = windowsOver(shape4(x), filterShape, attributes);
   const rows = sizeOf(dy.shape) / (channels * filters);
   const columns = reshape(g, dy, [rows, channels, filters]);
-  const sums = taps(g, x, by).map((seen) => reduce(g, 'ReduceSum', mul(g, reshape(g, seen, [rows, channels, 1]), columns), [0], true));
+  const sums = taps(g, x, by).map((seen) =>
+    reduce(g, 'ReduceSum', mul(g, reshape(g, seen, [rows, channels, 1]), columns), [0], true),
+  );
   return reshape(g, concat(g, sums, 0), filterShape);
 };
 

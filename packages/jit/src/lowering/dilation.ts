@@ -12,7 +12,14 @@ import { overlap, taps, type Windows } from './windows.ts';
 type Shape3 = [number, number, number];
 
 function windows(x: Value, filter: Value, { strides = 1, pad = 'valid', dilations = 1 }: KernelAttributes): Windows {
-  const info = tf.backend_util.computeDilation2DInfo([...x.shape] as Shape4, [...filter.shape] as Shape3, strides as number, pad as 'valid', 'NHWC', dilations as number);
+  const info = tf.backend_util.computeDilation2DInfo(
+    [...x.shape] as Shape4,
+    [...filter.shape] as Shape3,
+    strides as number,
+    pad as 'valid',
+    'NHWC',
+    dilations as number,
+  );
   return windowsOf(info, x.shape);
 }
 
@@ -20,10 +27,13 @@ function windows(x: Value, filter: Value, { strides = 1, pad = 'valid', dilation
 function raised(g: Graph, x: Value, filter: Value, by: Windows): Value[] {
   const channels = x.shape[3] ?? 1;
   const rows = reshape(g, filter, [sizeOf(by.kernel), channels]);
-  return taps(g, x, by, -Infinity).map((seen, tap) => add(g, seen, reshape(g, sliceAxis(g, rows, 0, tap, tap + 1), [channels])));
+  return taps(g, x, by, -Infinity).map((seen, tap) =>
+    add(g, seen, reshape(g, sliceAxis(g, rows, 0, tap, tap + 1), [channels])),
+  );
 }
 
-const largest = (g: Graph, parts: readonly Value[]): Value => parts.reduce((most, part) => binary(g, 'Max', most, part));
+const largest = (g: Graph, parts: readonly Value[]): Value =>
+  parts.reduce((most, part) => binary(g, 'Max', most, part));
 
 /** For each tap, the entries of dy of those windows in which it is the first of the largest, else zero. */
 function shares(g: Graph, { x, filter, dy }: Inputs, by: Windows): Value[] {

@@ -9,10 +9,19 @@ const number = (g: Graph, x: Value): Value => (x.dtype === 'bool' ? cast(g, x, '
 const like = (g: Graph, x: Value, value: number): Value => fill(g, value, x.dtype);
 
 /** An operation on real numbers, whatever the type of its operand. */
-const real = (op: string): Lowering => (g, { x }) => unary(g, op, float(g, x));
+const real =
+  (op: string): Lowering =>
+  (g, { x }) =>
+    unary(g, op, float(g, x));
 /** An operation that keeps the type of its operand. */
-const same = (op: string): Lowering => (g, { x }) => cast(g, unary(g, op, number(g, x)), x.dtype);
-const arithmetic = (op: string): Lowering => (g, { a, b }) => cast(g, binary(g, op, number(g, a), number(g, b)), a.dtype);
+const same =
+  (op: string): Lowering =>
+  (g, { x }) =>
+    cast(g, unary(g, op, number(g, x)), x.dtype);
+const arithmetic =
+  (op: string): Lowering =>
+  (g, { a, b }) =>
+    cast(g, binary(g, op, number(g, a), number(g, b)), a.dtype);
 
 /**
  * A function whose float32 form in ONNX Runtime has one kernel for the bulk of an array and another for its ends: a
@@ -45,7 +54,11 @@ const expm1 = (g: Graph, x: Value): Value =>
 
 /** max(x, 0) + log(1 + e^-|x|) */
 const softplus = (g: Graph, x: Value): Value =>
-  add(g, binary(g, 'Max', x, fill(g, 0, 'float32')), steady(g, 'Log', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', unary(g, 'Abs', x))))));
+  add(
+    g,
+    binary(g, 'Max', x, fill(g, 0, 'float32')),
+    steady(g, 'Log', add(g, fill(g, 1, 'float32'), unary(g, 'Exp', unary(g, 'Neg', unary(g, 'Abs', x))))),
+  );
 
 /** Exponential linear unit; the exponential sees only what is not positive, so it cannot overflow. */
 const elu = (g: Graph, x: Value): Value =>
@@ -82,7 +95,8 @@ function leg(g: Graph, x: Value): Value {
   return unary(g, 'Sqrt', mul(g, sub(g, one, wide), add(g, one, wide)));
 }
 
-const leaky = (g: Graph, x: Value, slope: Value): Value => where(g, compare(g, 'Less', x, like(g, x, 0)), mul(g, x, slope), x);
+const leaky = (g: Graph, x: Value, slope: Value): Value =>
+  where(g, compare(g, 'Less', x, like(g, x, 0)), mul(g, x, slope), x);
 
 const clip = (g: Graph, x: Value, low: number, high: number): Value =>
   g.operation('Clip', [x, fill(g, low, x.dtype), fill(g, high, x.dtype)], { shape: x.shape, dtype: x.dtype });
@@ -103,9 +117,22 @@ export const elementwise: Lowerings = {
   Sign: same('Sign'),
   Square: (g, { x }) => square(g, x),
   ...Object.fromEntries(
-    ['Acosh', 'Asinh', 'Atanh', 'Ceil', 'Cosh', 'Erf', 'Exp', 'Floor', 'Reciprocal', 'Round', 'Sinh', 'Sqrt', 'Tan', 'Tanh'].map(
-      (op) => [op, real(op)],
-    ),
+    [
+      'Acosh',
+      'Asinh',
+      'Atanh',
+      'Ceil',
+      'Cosh',
+      'Erf',
+      'Exp',
+      'Floor',
+      'Reciprocal',
+      'Round',
+      'Sinh',
+      'Sqrt',
+      'Tan',
+      'Tanh',
+    ].map((op) => [op, real(op)]),
   ),
   ...Object.fromEntries(['Cos', 'Log', 'Sin'].map((op): [string, Lowering] => [op, (g, { x }) => steady(g, op, x)])),
   Atan: (g, { x }) => angle(g, float(g, x), fill(g, 1, 'float32')),
@@ -123,8 +150,10 @@ export const elementwise: Lowerings = {
   Prelu: (g, { x, alpha }) => leaky(g, x, alpha),
   Elu: (g, { x }) => elu(g, x),
   Selu: (g, { x }) => selu(g, float(g, x)),
-  EluGrad: (g, { dy, y }) => mul(g, dy, where(g, compare(g, 'GreaterOrEqual', y, like(g, y, 0)), like(g, y, 1), add(g, y, like(g, y, 1)))),
-  Step: (g, { x }, { alpha = 0 }) => where(g, compare(g, 'Greater', x, like(g, x, 0)), like(g, x, 1), like(g, x, alpha)),
+  EluGrad: (g, { dy, y }) =>
+    mul(g, dy, where(g, compare(g, 'GreaterOrEqual', y, like(g, y, 0)), like(g, y, 1), add(g, y, like(g, y, 1)))),
+  Step: (g, { x }, { alpha = 0 }) =>
+    where(g, compare(g, 'Greater', x, like(g, x, 0)), like(g, x, 1), like(g, x, alpha)),
   ClipByValue: (g, { x }, { clipValueMin = 0, clipValueMax = 0 }) => clip(g, x, clipValueMin, clipValueMax),
 
   Add: arithmetic('Add'),
@@ -153,7 +182,13 @@ export const elementwise: Lowerings = {
 };
 
 /** The activation that a fused kernel names, applied to its result. */
-export function activate(g: Graph, x: Value, activation: string | undefined, slope: number, prelu: Value | undefined): Value {
+export function activate(
+  g: Graph,
+  x: Value,
+  activation: string | undefined,
+  slope: number,
+  prelu: Value | undefined,
+): Value {
   switch (activation) {
     case undefined:
     case 'linear':

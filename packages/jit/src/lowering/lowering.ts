@@ -4,9 +4,35 @@ import type { Graph, Value } from '../graph/graph.ts';
 /** The tensors of a kernel under the names that TensorFlow.js gives them; each kernel has some of these. */
 export type Inputs = Readonly<
   Record<
-    | 'a' | 'b' | 'x' | 'y' | 'dy' | 'input' | 'image' | 'images' | 'logits' | 'condition' | 't' | 'e' | 'filter' | 'alpha' | 'mean' | 'variance'
-    | 'indices' | 'segmentIds' | 'params' | 'updates' | 'tensor' | 'weights' | 'sortedSequence' | 'values' | 'sparseIndices' | 'sparseValues'
-    | 'defaultValue' | 's0' | 's1',
+    | 'a'
+    | 'b'
+    | 'x'
+    | 'y'
+    | 'dy'
+    | 'input'
+    | 'image'
+    | 'images'
+    | 'logits'
+    | 'condition'
+    | 't'
+    | 'e'
+    | 'filter'
+    | 'alpha'
+    | 'mean'
+    | 'variance'
+    | 'indices'
+    | 'segmentIds'
+    | 'params'
+    | 'updates'
+    | 'tensor'
+    | 'weights'
+    | 'sortedSequence'
+    | 'values'
+    | 'sparseIndices'
+    | 'sparseValues'
+    | 'defaultValue'
+    | 's0'
+    | 's1',
     Value
   >
 > & { readonly bias?: Value; readonly preluActivationWeights?: Value; readonly scale?: Value; readonly offset?: Value };
@@ -81,8 +107,16 @@ export type KernelAttributes = {
   readonly shrinkAxisMask?: number;
 };
 
-/** How one TensorFlow.js kernel is written in ONNX operations. `all` are its tensors in order, for kernels that take a list. */
-export type Lowering = (g: Graph, inputs: Inputs, attributes: KernelAttributes, all: readonly Value[]) => Value | readonly Value[];
+/**
+ * How one TensorFlow.js kernel is written in ONNX operations. `all` are its tensors in order, for kernels that take a
+ * list.
+ */
+export type Lowering = (
+  g: Graph,
+  inputs: Inputs,
+  attributes: KernelAttributes,
+  all: readonly Value[],
+) => Value | readonly Value[];
 export type Lowerings = { readonly [kernel: string]: Lowering };
 
 export function refusePlanar({ dataFormat }: KernelAttributes): void {

@@ -7,10 +7,15 @@ import { sum } from './reduction.ts';
 /** Swaps the last two axes. */
 function transposed(g: Graph, x: Value): Value {
   const rank = x.shape.length;
-  return transpose(g, x, x.shape.map((_, axis) => (axis === rank - 2 ? rank - 1 : axis === rank - 1 ? rank - 2 : axis)));
+  return transpose(
+    g,
+    x,
+    x.shape.map((_, axis) => (axis === rank - 2 ? rank - 1 : axis === rank - 1 ? rank - 2 : axis)),
+  );
 }
 
-const isFixed = ({ source }: Value): boolean => source.kind === 'constant' || (source.kind === 'operation' && source.inputs.every(isFixed));
+const isFixed = ({ source }: Value): boolean =>
+  source.kind === 'constant' || (source.kind === 'operation' && source.inputs.every(isFixed));
 
 /**
  * A matrix times a vector that is not a constant: ONNX Runtime's kernel treats the rows at the end of the matrix
@@ -22,12 +27,20 @@ function timesVector(g: Graph, a: Value, vector: Value): Value {
   return sum(g, mul(g, a, row), [a.shape.length - 1], true);
 }
 
-export function product(g: Graph, a: Value, b: Value, { transposeA = false, transposeB = false }: KernelAttributes = {}): Value {
+export function product(
+  g: Graph,
+  a: Value,
+  b: Value,
+  { transposeA = false, transposeB = false }: KernelAttributes = {},
+): Value {
   const [left, right] = [transposeA ? transposed(g, a) : a, transposeB ? transposed(g, b) : b];
-  const vector = right.shape.at(-1) === 1 && sizeOf(right.shape.slice(0, -2)) === 1 && right.shape.length <= left.shape.length;
-  if (vector && left.dtype === 'float32' && left.shape.at(-2) !== 1 && !isFixed(right)) return timesVector(g, left, right);
+  const vector =
+    right.shape.at(-1) === 1 && sizeOf(right.shape.slice(0, -2)) === 1 && right.shape.length <= left.shape.length;
+  if (vector && left.dtype === 'float32' && left.shape.at(-2) !== 1 && !isFixed(right))
+    return timesVector(g, left, right);
   // The product is v^T X^T: the samples are the columns.
-  if (left.shape.length === 2 && right.shape.length === 2 && left.shape[0] === 1 && transposeB && !isFixed(left)) return transpose(g, product(g, b, transposed(g, left), {}), [1, 0]);
+  if (left.shape.length === 2 && right.shape.length === 2 && left.shape[0] === 1 && transposeB && !isFixed(left))
+    return transpose(g, product(g, b, transposed(g, left), {}), [1, 0]);
   return matmul(g, left, right);
 }
 

@@ -12,7 +12,9 @@ function localNorm(g: Graph, x: Value, { depthRadius = 5, bias = 1, alpha = 1 }:
 
 function neighbours(g: Graph, x: Value, radius: number): Value {
   const channels = x.shape.at(-1) ?? 1;
-  const band = Array.from({ length: channels * channels }, (_, i) => (Math.abs(Math.floor(i / channels) - (i % channels)) <= radius ? 1 : 0));
+  const band = Array.from({ length: channels * channels }, (_, i) =>
+    Math.abs(Math.floor(i / channels) - (i % channels)) <= radius ? 1 : 0,
+  );
   return matmul(g, x, table(g, band, 'float32', [channels, channels]));
 }
 

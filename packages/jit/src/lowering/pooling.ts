@@ -9,19 +9,41 @@ import { alongSpace, repeat } from './resize.ts';
 import { type Shape5, triple, windowsOf as volumeWindows } from './volume.ts';
 import { overlap, taps, type Windows } from './windows.ts';
 
-function windowsOver({ shape }: Value, { filterSize, strides, pad = 'valid', dimRoundingMode }: KernelAttributes): Windows {
+function windowsOver(
+  { shape }: Value,
+  { filterSize, strides, pad = 'valid', dimRoundingMode }: KernelAttributes,
+): Windows {
   const { computePool2DInfo, computePool3DInfo } = tf.backend_util;
   return shape.length === 5
-    ? volumeWindows(computePool3DInfo([...shape] as Shape5, triple(filterSize), triple(strides), 1, pad as 'valid', dimRoundingMode), shape)
-    : imageWindows(computePool2DInfo([...shape] as Shape4, pair(filterSize), pair(strides), 1, pad, dimRoundingMode), shape);
+    ? volumeWindows(
+        computePool3DInfo(
+          [...shape] as Shape5,
+          triple(filterSize),
+          triple(strides),
+          1,
+          pad as 'valid',
+          dimRoundingMode,
+        ),
+        shape,
+      )
+    : imageWindows(
+        computePool2DInfo([...shape] as Shape4, pair(filterSize), pair(strides), 1, pad, dimRoundingMode),
+        shape,
+      );
 }
 
-const pool = (op: 'AveragePool' | 'MaxPool'): Lowering => (g, { x }, attributes) => {
-  const by = windowsOver(x, attributes);
-  const type = { shape: [x.shape[0] ?? 1, x.shape.at(-1) ?? 1, ...by.count], dtype: 'float32' } as const;
-  const pooled = g.operation(op, [planar(g, cast(g, x, 'float32'))], type, { kernel_shape: by.kernel, strides: by.strides, pads: [...by.before, ...by.after] });
-  return cast(g, interleaved(g, pooled), x.dtype);
-};
+const pool =
+  (op: 'AveragePool' | 'MaxPool'): Lowering =>
+  (g, { x }, attributes) => {
+    const by = windowsOver(x, attributes);
+    const type = { shape: [x.shape[0] ?? 1, x.shape.at(-1) ?? 1, ...by.count], dtype: 'float32' } as const;
+    const pooled = g.operation(op, [planar(g, cast(g, x, 'float32'))], type, {
+      kernel_shape: by.kernel,
+      strides: by.strides,
+      pads: [...by.before, ...by.after],
+    });
+    return cast(g, interleaved(g, pooled), x.dtype);
+  };
 
 /** A matrix [windows, entries] for one axis, with 1 where the entry is in the window. */
 function membership({ count, strides, before, kernel }: Windows, axis: number, length: number): number[][] {
@@ -44,7 +66,14 @@ const averageGradient: Lowering = (g, { dy, input }, attributes) => {
   const share = div(g, dy, table(g, counts, 'float32', [1, ...by.count, 1]));
   const disjoint = by.kernel.every((n, axis) => n === by.strides[axis] && n * (by.count[axis] ?? 1) === space[axis]);
   if (disjoint) return repeat(g, share, by.kernel);
-  return interleaved(g, alongSpace(g, planar(g, share), members.map((windows, axis) => table(g, windows.flat(), 'float32', [windows.length, space[axis] ?? 1]))));
+  return interleaved(
+    g,
+    alongSpace(
+      g,
+      planar(g, share),
+      members.map((windows, axis) => table(g, windows.flat(), 'float32', [windows.length, space[axis] ?? 1])),
+    ),
+  );
 };
 
 /**
@@ -72,7 +101,12 @@ const maximumGradient: Lowering = (g, { dy, input }, attributes) => {
 const maximumWithPosition: Lowering = (g, { x }, attributes) => {
   const by = windowsOver(x, attributes);
   const [batch = 1, , width = 1, channels = 1] = x.shape;
-  const numbers = table(g, Array.from({ length: sizeOf(x.shape.slice(1)) }, (_, i) => i), 'int32', [1, ...x.shape.slice(1)]);
+  const numbers = table(
+    g,
+    Array.from({ length: sizeOf(x.shape.slice(1)) }, (_, i) => i),
+    'int32',
+    [1, ...x.shape.slice(1)],
+  );
   const positions = taps(g, numbers, by, -1);
   const values = taps(g, x, by, -Infinity);
   let [best, place] = [values[0] ?? x, positions[0] ?? x];
@@ -81,7 +115,16 @@ const maximumWithPosition: Lowering = (g, { x }, attributes) => {
     place = where(g, better, positions[tap] ?? place, place);
     best = binary(g, 'Max', best, seen);
   });
-  const images = mul(g, table(g, Array.from({ length: batch }, (_, i) => i), 'int32', [batch, 1, 1, 1]), fill(g, sizeOf([x.shape[1] ?? 1, width, channels]), 'int32'));
+  const images = mul(
+    g,
+    table(
+      g,
+      Array.from({ length: batch }, (_, i) => i),
+      'int32',
+      [batch, 1, 1, 1],
+    ),
+    fill(g, sizeOf([x.shape[1] ?? 1, width, channels]), 'int32'),
+  );
   const start = attributes.includeBatchInIndex === true ? images : fill(g, 0, 'int32', [batch, 1, 1, 1]);
   return [best, expand(g, add(g, place, start), best.shape)];
 };

@@ -9,19 +9,29 @@ import type { KernelAttributes, Lowerings } from './lowering.ts';
 
 /** Repeats every entry `times` times beside itself, along each axis of space. */
 export const repeat = (g: Graph, x: Value, times: readonly number[]): Value =>
-  inItsLayout(g, x, (image, first) => (first === 2 && image.dtype === 'float32' ? enlarged(g, image, times) : copied(g, image, first, times)));
+  inItsLayout(g, x, (image, first) =>
+    first === 2 && image.dtype === 'float32' ? enlarged(g, image, times) : copied(g, image, first, times),
+  );
 
 /** Repeats single numbers of planes with ONNX Runtime's Resize, which is ten times as fast as its broadcast. */
 function enlarged(g: Graph, planes: Value, times: readonly number[]): Value {
   const scales = [1, 1, ...times];
   const type = { shape: planes.shape.map((n, axis) => n * (scales[axis] ?? 1)), dtype: planes.dtype };
   const inputs = [planes, table(g, [], 'float32'), table(g, scales, 'float32')];
-  return g.operation('Resize', inputs, type, { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' });
+  return g.operation('Resize', inputs, type, {
+    mode: 'nearest',
+    coordinate_transformation_mode: 'asymmetric',
+    nearest_mode: 'floor',
+  });
 }
 
 function copied(g: Graph, x: Value, first: number, times: readonly number[]): Value {
   const space = x.shape.slice(first, first + times.length);
-  const around = (lengths: readonly number[]): number[] => [...x.shape.slice(0, first), ...lengths, ...x.shape.slice(first + times.length)];
+  const around = (lengths: readonly number[]): number[] => [
+    ...x.shape.slice(0, first),
+    ...lengths,
+    ...x.shape.slice(first + times.length),
+  ];
   const split = reshape(g, x, around(space.flatMap((n) => [n, 1])));
   const copies = expand(g, split, around(space.flatMap((n, axis) => [n, times[axis] ?? 1])));
   return reshape(g, copies, around(space.map((n, axis) => n * (times[axis] ?? 1))));
@@ -31,9 +41,19 @@ function copied(g: Graph, x: Value, first: number, times: readonly number[]): Va
 const blockSums = (g: Graph, x: Value, times: readonly [number, number]): Value =>
   inItsLayout(g, x, (image, first) => {
     const [height = 1, width = 1] = image.shape.slice(first).map((n, axis) => n / (times[axis] ?? 1));
-    if (first === 1) return reduce(g, 'ReduceSum', reshape(g, image, [image.shape[0] ?? 1, height, times[0], width, times[1], image.shape[3] ?? 1]), [2, 4]);
+    if (first === 1)
+      return reduce(
+        g,
+        'ReduceSum',
+        reshape(g, image, [image.shape[0] ?? 1, height, times[0], width, times[1], image.shape[3] ?? 1]),
+        [2, 4],
+      );
     const type = { shape: [...image.shape.slice(0, 2), height, width], dtype: image.dtype };
-    const means = g.operation('AveragePool', [image], type, { kernel_shape: times, strides: times, pads: [0, 0, 0, 0] });
+    const means = g.operation('AveragePool', [image], type, {
+      kernel_shape: times,
+      strides: times,
+      pads: [0, 0, 0, 0],
+    });
     return mul(g, means, fill(g, times[0] * times[1], image.dtype));
   });
 
@@ -43,7 +63,8 @@ type Axis = { readonly from: number; readonly to: number };
 type Share = readonly [source: number, weight: number];
 type Rule = (axis: Axis, i: number, options: KernelAttributes) => readonly Share[];
 
-const scale = ({ from, to }: Axis, alignCorners: boolean): number => (alignCorners && to > 1 ? (from - 1) / (to - 1) : from / to);
+const scale = ({ from, to }: Axis, alignCorners: boolean): number =>
+  alignCorners && to > 1 ? (from - 1) / (to - 1) : from / to;
 
 const nearest: Rule = (axis, i, { alignCorners = false, halfPixelCenters = false }) => {
   const place = scale(axis, alignCorners) * (halfPixelCenters ? i + 0.5 : i);
@@ -55,14 +76,21 @@ const linear: Rule = (axis, i, { alignCorners = false, halfPixelCenters = false 
   const place = Math.max(0, halfPixelCenters ? ratio * (i + 0.5) - 0.5 : ratio * i);
   const below = Math.min(Math.floor(place), axis.from - 1);
   const above = Math.min(below + 1, axis.from - 1);
-  return above === below ? [[below, 1]] : [[below, 1 - (place - below)], [above, place - below]];
+  return above === below
+    ? [[below, 1]]
+    : [
+        [below, 1 - (place - below)],
+        [above, place - below],
+      ];
 };
 
 /** The weights of one axis as a matrix [from, to], or its transpose. */
 function weights(g: Graph, axis: Axis, rule: Rule, options: KernelAttributes, turned: boolean): Value {
   const { from, to } = axis;
   const values = new Array<number>(from * to).fill(0);
-  for (let i = 0; i < to; i++) for (const [source, weight] of rule(axis, i, options)) values[turned ? i * from + source : source * to + i] = weight;
+  for (let i = 0; i < to; i++)
+    for (const [source, weight] of rule(axis, i, options))
+      values[turned ? i * from + source : source * to + i] = weight;
   return table(g, values, 'float32', turned ? [to, from] : [from, to]);
 }
 
@@ -80,8 +108,22 @@ export function alongSpace(g: Graph, planes: Value, matrices: readonly Value[]):
   }, planes);
 }
 
-function resample(g: Graph, x: Value, along: readonly Axis[], rule: Rule, options: KernelAttributes, back = false): Value {
-  return interleaved(g, alongSpace(g, planar(g, cast(g, x, 'float32')), along.map((axis) => weights(g, axis, rule, options, back))));
+function resample(
+  g: Graph,
+  x: Value,
+  along: readonly Axis[],
+  rule: Rule,
+  options: KernelAttributes,
+  back = false,
+): Value {
+  return interleaved(
+    g,
+    alongSpace(
+      g,
+      planar(g, cast(g, x, 'float32')),
+      along.map((axis) => weights(g, axis, rule, options, back)),
+    ),
+  );
 }
 
 const axes = (images: Value, [height = 1, width = 1]: readonly number[]): [Axis, Axis] => [
@@ -91,7 +133,10 @@ const axes = (images: Value, [height = 1, width = 1]: readonly number[]): [Axis,
 const sizeFrom = ({ size }: KernelAttributes): number[] => (typeof size === 'number' ? [size, size] : (size ?? []));
 
 /** Whole-number factors of an enlargement, where each entry becomes a block. */
-function factors([down, across]: readonly [Axis, Axis], { alignCorners = false }: KernelAttributes): readonly [number, number] | undefined {
+function factors(
+  [down, across]: readonly [Axis, Axis],
+  { alignCorners = false }: KernelAttributes,
+): readonly [number, number] | undefined {
   const both = [down.to / down.from, across.to / across.from] as const;
   return !alignCorners && both.every(Number.isInteger) ? both : undefined;
 }
@@ -99,8 +144,17 @@ function factors([down, across]: readonly [Axis, Axis], { alignCorners = false }
 /** Enlarges by copying rows, then columns. */
 function pick(g: Graph, x: Value, along: readonly [Axis, Axis], options: KernelAttributes): Value {
   return along.reduce((image, axis, i) => {
-    const from = table(g, Array.from({ length: axis.to }, (_, k) => nearest(axis, k, options)[0]?.[0] ?? 0), 'int32');
-    return g.operation('Gather', [image, from], { shape: image.shape.map((n, a) => (a === i + 1 ? axis.to : n)), dtype: x.dtype }, { axis: i + 1 });
+    const from = table(
+      g,
+      Array.from({ length: axis.to }, (_, k) => nearest(axis, k, options)[0]?.[0] ?? 0),
+      'int32',
+    );
+    return g.operation(
+      'Gather',
+      [image, from],
+      { shape: image.shape.map((n, a) => (a === i + 1 ? axis.to : n)), dtype: x.dtype },
+      { axis: i + 1 },
+    );
   }, x);
 }
 
@@ -116,5 +170,6 @@ export const resizes: Lowerings = {
     return times === undefined ? resample(g, dy, along, nearest, options, true) : blockSums(g, dy, times);
   },
   ResizeBilinear: (g, { images }, options) => resample(g, images, axes(images, sizeFrom(options)), linear, options),
-  ResizeBilinearGrad: (g, { dy, images }, options) => resample(g, dy, axes(images, dy.shape.slice(1, 3)), linear, options, true),
+  ResizeBilinearGrad: (g, { dy, images }, options) =>
+    resample(g, dy, axes(images, dy.shape.slice(1, 3)), linear, options, true),
 };

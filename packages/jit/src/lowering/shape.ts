@@ -4,14 +4,27 @@ import { concat, expand, pad, reshape, reverse, slice, sliceAxis, table, transpo
 import { type KernelAttributes, type Lowerings, refusePlanar } from './lowering.ts';
 import { axesOf } from './reduction.ts';
 
-const asList = (value: number | number[] | undefined): number[] => (value === undefined ? [] : typeof value === 'number' ? [value] : value);
+const asList = (value: number | number[] | undefined): number[] =>
+  value === undefined ? [] : typeof value === 'number' ? [value] : value;
 
 /** Repeats x `reps` times along each axis: a broadcast, if need be after each axis is split into (copies, length). */
 function tile(g: Graph, x: Value, reps: readonly number[]): Value {
   const shape = x.shape.map((n, axis) => n * (reps[axis] ?? 1));
   if (x.shape.every((n, axis) => n === 1 || n === shape[axis])) return expand(g, x, shape);
-  const split = reshape(g, x, x.shape.flatMap((n) => [1, n]));
-  return reshape(g, expand(g, split, x.shape.flatMap((n, axis) => [reps[axis] ?? 1, n])), shape);
+  const split = reshape(
+    g,
+    x,
+    x.shape.flatMap((n) => [1, n]),
+  );
+  return reshape(
+    g,
+    expand(
+      g,
+      split,
+      x.shape.flatMap((n, axis) => [reps[axis] ?? 1, n]),
+    ),
+    shape,
+  );
 }
 
 /** Copies entries along each axis, mirrored at its ends; `skip` is 1 where the end itself is not repeated. */
@@ -37,45 +50,98 @@ function depthToSpace(g: Graph, x: Value, block: number): Value {
 }
 
 /** Moves blocks of space to the batch axis. */
-function spaceToBatch(g: Graph, x: Value, block: readonly number[], paddings: readonly (readonly [number, number])[]): Value {
-  const padded = pad(g, x, x.shape.map((_, axis) => paddings[axis - 1] ?? [0, 0]));
+function spaceToBatch(
+  g: Graph,
+  x: Value,
+  block: readonly number[],
+  paddings: readonly (readonly [number, number])[],
+): Value {
+  const padded = pad(
+    g,
+    x,
+    x.shape.map((_, axis) => paddings[axis - 1] ?? [0, 0]),
+  );
   const [batch = 1, ...rest] = padded.shape;
   const [space, others] = [rest.slice(0, block.length), rest.slice(block.length)];
   const coarse = space.map((n, i) => n / (block[i] ?? 1));
   const split = reshape(g, padded, [batch, ...coarse.flatMap((n, i) => [n, block[i] ?? 1]), ...others]);
-  const perm = [...block.map((_, i) => 2 * i + 2), 0, ...block.map((_, i) => 2 * i + 1), ...others.map((_, i) => 2 * block.length + 1 + i)];
+  const perm = [
+    ...block.map((_, i) => 2 * i + 2),
+    0,
+    ...block.map((_, i) => 2 * i + 1),
+    ...others.map((_, i) => 2 * block.length + 1 + i),
+  ];
   return reshape(g, transpose(g, split, perm), [batch * sizeOf(block), ...coarse, ...others]);
 }
 
 /** Moves batch entries back to blocks of space. */
-function batchToSpace(g: Graph, x: Value, block: readonly number[], crops: readonly (readonly [number, number])[]): Value {
+function batchToSpace(
+  g: Graph,
+  x: Value,
+  block: readonly number[],
+  crops: readonly (readonly [number, number])[],
+): Value {
   const [entries = 1, ...rest] = x.shape;
   const [coarse, others] = [rest.slice(0, block.length), rest.slice(block.length)];
   const batch = entries / sizeOf(block);
   const split = reshape(g, x, [...block, batch, ...coarse, ...others]);
-  const perm = [block.length, ...block.flatMap((_, i) => [block.length + 1 + i, i]), ...others.map((_, i) => 2 * block.length + 1 + i)];
+  const perm = [
+    block.length,
+    ...block.flatMap((_, i) => [block.length + 1 + i, i]),
+    ...others.map((_, i) => 2 * block.length + 1 + i),
+  ];
   const whole = reshape(g, transpose(g, split, perm), [batch, ...coarse.map((n, i) => n * (block[i] ?? 1)), ...others]);
   const begin = whole.shape.map((_, axis) => crops[axis - 1]?.[0] ?? 0);
-  return slice(g, whole, begin, whole.shape.map((n, axis) => n - (crops[axis - 1]?.[1] ?? 0)));
+  return slice(
+    g,
+    whole,
+    begin,
+    whole.shape.map((n, axis) => n - (crops[axis - 1]?.[1] ?? 0)),
+  );
 }
 
 /** A matrix of zeros with x on its diagonal. */
 function diagonal(g: Graph, x: Value): Value {
   const n = sizeOf(x.shape);
-  const spaced = pad(g, reshape(g, x, [n, 1]), [[0, 0], [0, n]]);
+  const spaced = pad(g, reshape(g, x, [n, 1]), [
+    [0, 0],
+    [0, n],
+  ]);
   return reshape(g, sliceAxis(g, reshape(g, spaced, [n * (n + 1)]), 0, 0, n * n), [...x.shape, ...x.shape]);
 }
 
 function stridedSlice(g: Graph, x: Value, attributes: KernelAttributes): Value {
-  const { begin, end = [], strides, beginMask = 0, endMask = 0, ellipsisMask = 0, newAxisMask = 0, shrinkAxisMask = 0 } = attributes;
-  const info = tf.slice_util.sliceInfo([...x.shape], asList(begin), end, asList(strides), beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask);
+  const {
+    begin,
+    end = [],
+    strides,
+    beginMask = 0,
+    endMask = 0,
+    ellipsisMask = 0,
+    newAxisMask = 0,
+    shrinkAxisMask = 0,
+  } = attributes;
+  const info = tf.slice_util.sliceInfo(
+    [...x.shape],
+    asList(begin),
+    end,
+    asList(strides),
+    beginMask,
+    endMask,
+    ellipsisMask,
+    newAxisMask,
+    shrinkAxisMask,
+  );
   return reshape(g, slice(g, x, info.begin, info.end, info.strides), info.finalShape);
 }
 
 function split(g: Graph, x: Value, { numOrSizeSplits = 1, axis }: KernelAttributes): Value[] {
   const [along = 0] = axesOf(axis ?? 0, x.shape.length);
   const length = x.shape[along] ?? 1;
-  const sizes = typeof numOrSizeSplits === 'number' ? Array<number>(numOrSizeSplits).fill(length / numOrSizeSplits) : numOrSizeSplits;
+  const sizes =
+    typeof numOrSizeSplits === 'number'
+      ? Array<number>(numOrSizeSplits).fill(length / numOrSizeSplits)
+      : numOrSizeSplits;
   const known = sizes.reduce((sum, n) => sum + Math.max(n, 0), 0);
   let from = 0;
   return sizes.map((size) => {
@@ -100,13 +166,20 @@ export const shapes: Lowerings = {
 
   Concat(g, _, { axis }, all) {
     const [along = 0] = axesOf(axis ?? 0, all[0]?.shape.length ?? 1);
-    tf.backend_util.assertParamsConsistent(all.map((x) => [...x.shape]), along);
+    tf.backend_util.assertParamsConsistent(
+      all.map((x) => [...x.shape]),
+      along,
+    );
     const filled = all.filter((x) => sizeOf(x.shape) > 0);
     return concat(g, filled.length === 0 ? all.slice(0, 1) : filled, along);
   },
   Pack(g, _, { axis }, all) {
     const [along = 0] = axesOf(axis ?? 0, (all[0]?.shape.length ?? 0) + 1);
-    return concat(g, all.map((x) => reshape(g, x, [...x.shape.slice(0, along), 1, ...x.shape.slice(along)])), along);
+    return concat(
+      g,
+      all.map((x) => reshape(g, x, [...x.shape.slice(0, along), 1, ...x.shape.slice(along)])),
+      along,
+    );
   },
   Unpack(g, _, { axis }, all) {
     const [x] = all;
@@ -121,7 +194,8 @@ export const shapes: Lowerings = {
     const [starts, sizes] = [asList(begin), asList(size)];
     const from = x.shape.map((_, axis) => starts[axis] ?? 0);
     const to = x.shape.map((n, axis) => ((sizes[axis] ?? -1) < 0 ? n : (from[axis] ?? 0) + (sizes[axis] ?? 0)));
-    if (to.some((end, axis) => end > (x.shape[axis] ?? 0))) throw new Error(`jit: slice from [${from.join(', ')}] to [${to.join(', ')}] of shape [${x.shape.join(', ')}].`);
+    if (to.some((end, axis) => end > (x.shape[axis] ?? 0)))
+      throw new Error(`jit: slice from [${from.join(', ')}] to [${to.join(', ')}] of shape [${x.shape.join(', ')}].`);
     return slice(g, x, from, to);
   },
   StridedSlice: (g, { x }, attributes) => stridedSlice(g, x, attributes),
@@ -138,8 +212,16 @@ export const shapes: Lowerings = {
 
   Range(g, _, { start = 0, stop = 0, step = 1, dtype = 'float32' }) {
     const length = Math.max(0, Math.ceil((stop - start) / step));
-    return table(g, Array.from({ length }, (__, i) => start + i * step), dtype as Dtype);
+    return table(
+      g,
+      Array.from({ length }, (__, i) => start + i * step),
+      dtype as Dtype,
+    );
   },
-  LinSpace: (g, _, { start = 0, stop = 0, num = 1 }) => table(g, Array.from({ length: num }, (__, i) => start + (num === 1 ? 0 : (i * (stop - start)) / (num - 1))), 'float32'),
+  LinSpace: (g, _, { start = 0, stop = 0, num = 1 }) =>
+    table(
+      g,
+      Array.from({ length: num }, (__, i) => start + (num === 1 ? 0 : (i * (stop - start)) / (num - 1))),
+      'float32',
+    ),
 };
-

@@ -1,10 +1,15 @@
-/** The kernels of TensorFlow.js that are not compiled: why, and what to do instead. Errors and docs/jit-kernels.md read this table. */
+/**
+ * The kernels of TensorFlow.js that are not compiled: why, and what to do instead. Errors and docs/jit-kernels.md read
+ * this table.
+ */
 
 const outside = 'Compute it outside of the compiled function and pass the result in, or run with --engine eager.';
 const dataDependent = `the shape of its result depends on the numbers, and a graph has fixed shapes. ${outside}`;
-const complex = 'ONNX Runtime has no complex numbers. Write a transform as products with matrices of cosines and sines, or run with --engine eager.';
+const complex =
+  'ONNX Runtime has no complex numbers. Write a transform as products with matrices of cosines and sines, or run with --engine eager.';
 const text = `it works on strings. ${outside}`;
-const warp = 'it has no gradient in TensorFlow.js. Write the warp as tf.gather with constant indices or as a product with a constant matrix, which have one.';
+const warp =
+  'it has no gradient in TensorFlow.js. Write the warp as tf.gather with constant indices or as a product with a constant matrix, which have one.';
 const canvas = `it reads or paints a canvas of the browser. ${outside}`;
 const unused = (instead: string): string => `no operation of TensorFlow.js runs it; ${instead}.`;
 
@@ -37,7 +42,8 @@ export const unlowered: { readonly [kernel: string]: string } = {
   RotateWithOffset: warp,
   Transform: warp,
 
-  Multinomial: 'it draws random numbers, and a compiled function is pure. Draw outside, for example with batchRandom of @tweedie/core, and pass the noise in.',
+  Multinomial:
+    'it draws random numbers, and a compiled function is pure. Draw outside, for example with batchRandom of @tweedie/core, and pass the noise in.',
 
   Draw: canvas,
   FromPixels: canvas,

@@ -8,7 +8,8 @@ import { behind, transposedConvolution, type Windows } from './windows.ts';
 
 export type Shape5 = [number, number, number, number, number];
 type Triple = [number, number, number];
-export const triple = (value: number | number[] | undefined): Triple => (typeof value === 'number' ? [value, value, value] : [value?.[0] ?? 1, value?.[1] ?? 1, value?.[2] ?? 1]);
+export const triple = (value: number | number[] | undefined): Triple =>
+  typeof value === 'number' ? [value, value, value] : [value?.[0] ?? 1, value?.[1] ?? 1, value?.[2] ?? 1];
 
 type Info = ReturnType<typeof tf.backend_util.computeConv3DInfo>;
 
@@ -28,17 +29,31 @@ export function windowsOf(info: Info, [, depth = 1, height = 1, width = 1]: read
   };
 }
 
-function windows(inputShape: readonly number[], filterShape: readonly number[], { strides, dilations, pad = 'valid' }: KernelAttributes): Windows {
-  const info = tf.backend_util.computeConv3DInfo([...inputShape] as Shape5, [...filterShape] as Shape5, triple(strides), triple(dilations), pad as 'valid');
+function windows(
+  inputShape: readonly number[],
+  filterShape: readonly number[],
+  { strides, dilations, pad = 'valid' }: KernelAttributes,
+): Windows {
+  const info = tf.backend_util.computeConv3DInfo(
+    [...inputShape] as Shape5,
+    [...filterShape] as Shape5,
+    triple(strides),
+    triple(dilations),
+    pad as 'valid',
+  );
   return windowsOf(info, inputShape);
 }
 
 export const volumes: Lowerings = {
-  Conv3D: (g, { x, filter }, attributes) => convolve(g, x, transpose(g, filter, [4, 3, 0, 1, 2]), windows(x.shape, filter.shape, attributes)),
+  Conv3D: (g, { x, filter }, attributes) =>
+    convolve(g, x, transpose(g, filter, [4, 3, 0, 1, 2]), windows(x.shape, filter.shape, attributes)),
   Conv3DBackpropInputV2(g, { dy, filter }, attributes) {
     const inputShape = attributes.inputShape ?? dy.shape;
     const by = windows(inputShape, filter.shape, attributes);
-    return interleaved(g, transposedConvolution(g, planar(g, dy), transpose(g, filter, [4, 3, 0, 1, 2]), by, inputShape.slice(1, -1)));
+    return interleaved(
+      g,
+      transposedConvolution(g, planar(g, dy), transpose(g, filter, [4, 3, 0, 1, 2]), by, inputShape.slice(1, -1)),
+    );
   },
   Conv3DBackpropFilterV2(g, { x, dy }, attributes) {
     const filterShape = attributes.filterShape ?? [];

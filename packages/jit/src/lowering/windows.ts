@@ -26,7 +26,10 @@ export type Windows = {
  */
 export function behind(length: number, before: number, count: number, stride: number, reach: number): number {
   const needed = (count - 1) * stride + reach - before - length;
-  if (needed <= -stride) throw new Error("jit: a number as padding needs a filter as wide as high in TensorFlow.js. Use 'same', 'valid' or a list of paddings");
+  if (needed <= -stride)
+    throw new Error(
+      "jit: a number as padding needs a filter as wide as high in TensorFlow.js. Use 'same', 'valid' or a list of paddings",
+    );
   return Math.max(needed, 0);
 }
 
@@ -48,7 +51,16 @@ function places({ kernel, dilations }: Windows): number[][] {
 
 /** For every tap the entries that it sees in all windows, [batch, ...count, channels]; `fill` outside of the data. */
 export function taps(g: Graph, x: Value, by: Windows, fill = 0): Value[] {
-  const padded = pad(g, x, aroundSpace([0, 0], by.before.map((n, axis) => [n, by.after[axis] ?? 0] as const), [0, 0]), fill);
+  const padded = pad(
+    g,
+    x,
+    aroundSpace(
+      [0, 0],
+      by.before.map((n, axis) => [n, by.after[axis] ?? 0] as const),
+      [0, 0],
+    ),
+    fill,
+  );
   const [batch = 1] = x.shape;
   const channels = x.shape.at(-1) ?? 1;
   const steps = aroundSpace(1, by.strides, 1);
@@ -63,11 +75,42 @@ function spread(g: Graph, x: Value, strides: readonly number[]): Value {
   if (strides.every((n) => n === 1)) return x;
   return inItsLayout(g, x, (image, first) => {
     const space = image.shape.slice(first, first + strides.length);
-    const around = <T>(lead: readonly T[], inner: readonly T[]): T[] => [...lead.slice(0, first), ...inner, ...lead.slice(first + strides.length)];
-    const split = reshape(g, image, around(image.shape, space.flatMap((n) => [n, 1])));
+    const around = <T>(lead: readonly T[], inner: readonly T[]): T[] => [
+      ...lead.slice(0, first),
+      ...inner,
+      ...lead.slice(first + strides.length),
+    ];
+    const split = reshape(
+      g,
+      image,
+      around(
+        image.shape,
+        space.flatMap((n) => [n, 1]),
+      ),
+    );
     const none = image.shape.map(() => [0, 0] as const);
-    const filled = pad(g, split, around<readonly [number, number]>(none, strides.flatMap((n) => [[0, 0], [0, n - 1]] as const)));
-    return reshape(g, filled, around(image.shape, space.map((n, axis) => n * (strides[axis] ?? 1))));
+    const filled = pad(
+      g,
+      split,
+      around<readonly [number, number]>(
+        none,
+        strides.flatMap(
+          (n) =>
+            [
+              [0, 0],
+              [0, n - 1],
+            ] as const,
+        ),
+      ),
+    );
+    return reshape(
+      g,
+      filled,
+      around(
+        image.shape,
+        space.map((n, axis) => n * (strides[axis] ?? 1)),
+      ),
+    );
   });
 }
 
@@ -83,8 +126,21 @@ export function overlap(g: Graph, parts: readonly Value[], by: Windows, space: r
     const needed = each(part).map((n, axis) => (n - 1) * (by.strides[axis] ?? 1) + 1);
     const [batch = 1] = part.shape;
     const channels = part.shape.at(-1) ?? 1;
-    const cut = slice(g, wide, wide.shape.map(() => 0), aroundSpace(batch, needed, channels));
-    return pad(g, cut, aroundSpace([0, 0], place.map((from, axis) => [from, (padded[axis] ?? 0) - from - (needed[axis] ?? 0)] as const), [0, 0]));
+    const cut = slice(
+      g,
+      wide,
+      wide.shape.map(() => 0),
+      aroundSpace(batch, needed, channels),
+    );
+    return pad(
+      g,
+      cut,
+      aroundSpace(
+        [0, 0],
+        place.map((from, axis) => [from, (padded[axis] ?? 0) - from - (needed[axis] ?? 0)] as const),
+        [0, 0],
+      ),
+    );
   });
   const sum = back.reduce((total, part) => add(g, total, part));
   const [batch = 1] = sum.shape;
@@ -96,14 +152,35 @@ export function overlap(g: Graph, parts: readonly Value[], by: Windows, space: r
  * ONNX's transposed convolution on planes, [batch, channels, ...space]: the gradient of a convolution with respect to
  * its input. `filter` is [channels of dy, channels of the result in one group, ...kernel].
  */
-export function transposedConvolution(g: Graph, dy: Value, filter: Value, by: Windows, space: readonly number[], group = 1): Value {
+export function transposedConvolution(
+  g: Graph,
+  dy: Value,
+  filter: Value,
+  by: Windows,
+  space: readonly number[],
+  group = 1,
+): Value {
   const [batch = 1] = dy.shape;
   const reach = by.kernel.map((n, axis) => (n - 1) * (by.dilations[axis] ?? 1) + 1);
-  const missing = space.map((n, axis) => n + (by.before[axis] ?? 0) + (by.after[axis] ?? 0) - ((by.count[axis] ?? 1) - 1) * (by.strides[axis] ?? 1) - (reach[axis] ?? 1));
+  const missing = space.map(
+    (n, axis) =>
+      n +
+      (by.before[axis] ?? 0) +
+      (by.after[axis] ?? 0) -
+      ((by.count[axis] ?? 1) - 1) * (by.strides[axis] ?? 1) -
+      (reach[axis] ?? 1),
+  );
   return g.operation(
     'ConvTranspose',
     [dy, filter],
     { shape: [batch, (filter.shape[1] ?? 1) * group, ...space], dtype: 'float32' },
-    { kernel_shape: by.kernel, strides: by.strides, dilations: by.dilations, pads: [...by.before, ...by.after], output_padding: missing, group },
+    {
+      kernel_shape: by.kernel,
+      strides: by.strides,
+      dilations: by.dilations,
+      pads: [...by.before, ...by.after],
+      output_padding: missing,
+      group,
+    },
   );
 }

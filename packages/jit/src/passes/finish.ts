@@ -24,7 +24,11 @@ function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGr
     if (source.kind !== 'operation') continue;
     graph.at = at;
     const inputs = source.inputs.map(now);
-    rewritten.set(value, replace(graph, value, { ...source, inputs }) ?? graph.operation(source.op, inputs, { shape, dtype }, source.attributes));
+    rewritten.set(
+      value,
+      replace(graph, value, { ...source, inputs }) ??
+        graph.operation(source.op, inputs, { shape, dtype }, source.attributes),
+    );
   }
   return outputs.map(now);
 }
@@ -37,7 +41,8 @@ export function finished(outputs: readonly Value[], activations: Activations): V
   const known: Transformed = new Map();
   const inFastestForm: Rewriting = (g, value, { op, inputs, attributes }) => {
     const [x, filter] = inputs;
-    if (x !== undefined && filter !== undefined && wide.has(value)) return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
+    if (x !== undefined && filter !== undefined && wide.has(value))
+      return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
     return written(g, op, inputs, activations);
   };
   return rewrite(repeated, inFastestForm, createGraph(false));

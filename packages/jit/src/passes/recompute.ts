@@ -16,7 +16,28 @@ const WORTHWHILE = 2 ** 26;
  */
 const FAR = 24;
 
-const cheap = new Set(['Add', 'Sub', 'Mul', 'Div', 'Neg', 'Abs', 'Sqrt', 'Relu', 'Swish', 'Exp', 'Tanh', 'ExactSigmoid', 'Clip', 'Where', 'Cast', 'Max', 'Min', 'Reshape', 'Transpose', 'Expand']);
+const cheap = new Set([
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Neg',
+  'Abs',
+  'Sqrt',
+  'Relu',
+  'Swish',
+  'Exp',
+  'Tanh',
+  'ExactSigmoid',
+  'Clip',
+  'Where',
+  'Cast',
+  'Max',
+  'Min',
+  'Reshape',
+  'Transpose',
+  'Expand',
+]);
 
 const inputsOf = ({ source }: Value): readonly Value[] => (source.kind === 'operation' ? source.inputs : []);
 const isCheap = ({ source }: Value): boolean => source.kind === 'operation' && cheap.has(source.op);
@@ -25,7 +46,8 @@ const isLarge = ({ shape }: Value): boolean => sizeOf(shape) >= LARGE;
 /** The depths of the operations that use a value, ascending. */
 function usesOf(values: readonly Value[], depths: Depths): ReadonlyMap<Value, readonly number[]> {
   const uses = new Map<Value, number[]>();
-  for (const value of values) for (const input of inputsOf(value)) uses.set(input, [...(uses.get(input) ?? []), depths.get(value) ?? 0]);
+  for (const value of values)
+    for (const input of inputsOf(value)) uses.set(input, [...(uses.get(input) ?? []), depths.get(value) ?? 0]);
   for (const list of uses.values()) list.sort((a, b) => a - b);
   return uses;
 }
@@ -44,9 +66,12 @@ function planned(values: readonly Value[], outputs: readonly Value[]): Plan {
   const lastUse = new Map(values.map((value) => [value, uses.get(value)?.at(-1) ?? 0]));
   for (const output of outputs) lastUse.set(output, Infinity);
 
-  const isKept = (value: Value, beyond: number): boolean => value.source.kind !== 'operation' || !isLarge(value) || (lastUse.get(value) ?? 0) > beyond;
+  const isKept = (value: Value, beyond: number): boolean =>
+    value.source.kind !== 'operation' || !isLarge(value) || (lastUse.get(value) ?? 0) > beyond;
   const canBeMade = (value: Value, beyond: number, known = new Map<Value, boolean>()): boolean => {
-    const answer = known.get(value) ?? (isCheap(value) && inputsOf(value).every((input) => isKept(input, beyond) || canBeMade(input, beyond, known)));
+    const answer =
+      known.get(value) ??
+      (isCheap(value) && inputsOf(value).every((input) => isKept(input, beyond) || canBeMade(input, beyond, known)));
     known.set(value, answer);
     return answer;
   };

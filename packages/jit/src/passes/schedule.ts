@@ -15,7 +15,10 @@ export function depthsOf(values: readonly Value[]): Depths {
   const depths = new Map<Value, number>();
   for (const value of values) {
     const inputs = value.source.kind === 'operation' ? value.source.inputs : [];
-    depths.set(value, inputs.reduce((deepest, input) => Math.max(deepest, (depths.get(input) ?? 0) + 1), 0));
+    depths.set(
+      value,
+      inputs.reduce((deepest, input) => Math.max(deepest, (depths.get(input) ?? 0) + 1), 0),
+    );
   }
   return depths;
 }

@@ -22,11 +22,15 @@ const powers = (point: number, count: number): number[] => Array.from({ length: 
 const highest = (count: number): number[] => Array.from({ length: count }, (_, i) => (i === count - 1 ? 1 : 0));
 
 /** For each pair of points the products of their rows: a list of 36 rows. */
-const inTwoDimensions = (rows: readonly (readonly number[])[]): number[][] => rows.flatMap((down) => rows.map((across) => down.flatMap((a) => across.map((b) => a * b))));
+const inTwoDimensions = (rows: readonly (readonly number[])[]): number[][] =>
+  rows.flatMap((down) => rows.map((across) => down.flatMap((a) => across.map((b) => a * b))));
 
 /** B^T, G and A in two dimensions. */
 export const ofInputs = inTwoDimensions([...POINTS.map((p) => [...coefficients(others(p)), 0]), coefficients(POINTS)]);
-const ofFilters = inTwoDimensions([...POINTS.map((p) => powers(p, TAPS).map((power) => power / others(p).reduce((product, q) => product * (p - q), 1))), highest(TAPS)]);
+const ofFilters = inTwoDimensions([
+  ...POINTS.map((p) => powers(p, TAPS).map((power) => power / others(p).reduce((product, q) => product * (p - q), 1))),
+  highest(TAPS),
+]);
 export const ofOutputs = inTwoDimensions([...POINTS.map((p) => powers(p, TILE)), highest(TILE)]);
 
 /** The operation on a constant filter [channels out, channels in, 3, 3] that gives [36, channels out, channels in]. */
@@ -39,9 +43,15 @@ export function winogradFilters(filters: Float32Array, to: Float32Array): Float3
     // The sum is written out because it is most of the compile time that the method costs.
     for (let n = 0, k = 0; n < count; n++, k += size) {
       to[plane * count + n] =
-        a * (filters[k] as number) + b * (filters[k + 1] as number) + c * (filters[k + 2] as number) +
-        d * (filters[k + 3] as number) + e * (filters[k + 4] as number) + f * (filters[k + 5] as number) +
-        g * (filters[k + 6] as number) + h * (filters[k + 7] as number) + i * (filters[k + 8] as number);
+        a * (filters[k] as number) +
+        b * (filters[k + 1] as number) +
+        c * (filters[k + 2] as number) +
+        d * (filters[k + 3] as number) +
+        e * (filters[k + 4] as number) +
+        f * (filters[k + 5] as number) +
+        g * (filters[k + 6] as number) +
+        h * (filters[k + 7] as number) +
+        i * (filters[k + 8] as number);
     }
   });
   return to;

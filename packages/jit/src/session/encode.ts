@@ -45,7 +45,11 @@ function initializer(value: Value, nameOf: Names, weights: WeightFile | undefine
   const tensor = { name: nameOf(value), dims: [...value.shape], dataType: elementTypes[value.dtype] };
   if (file === undefined) return { ...tensor, rawData: bytes };
   const place = { location: file.name, offset: String(file.append(bytes)), length: String(byteLength) };
-  return { ...tensor, dataLocation: onnx.TensorProto.DataLocation.EXTERNAL, externalData: Object.entries(place).map(([key, text]) => ({ key, value: text })) };
+  return {
+    ...tensor,
+    dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+    externalData: Object.entries(place).map(([key, text]) => ({ key, value: text })),
+  };
 }
 
 const attributesOf = (attributes: Attributes): Onnx.IAttributeProto[] =>
@@ -61,7 +65,11 @@ const valueInfo = (name: string, { shape, dtype }: Value): Onnx.IValueInfoProto 
   type: { tensorType: { elemType: elementTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
 });
 
-const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({ name: 'to', type: onnx.AttributeProto.AttributeType.INT, i: elementTypes[dtype] });
+const castTo = ({ dtype }: Value): Onnx.IAttributeProto => ({
+  name: 'to',
+  type: onnx.AttributeProto.AttributeType.INT,
+  i: elementTypes[dtype],
+});
 
 /**
  * The name of the operation that makes a value. ONNX Runtime's names begin with it where it has rewritten the
@@ -76,7 +84,8 @@ const operator = (op: string): { readonly opType: string; readonly position: num
   return { opType, position: Number(position) };
 };
 const outputName = (value: Value, position: number): string => `${nodeName(value)}:${position}`;
-const ownName = (value: Value): string => outputName(value, value.source.kind === 'operation' ? operator(value.source.op).position : 0);
+const ownName = (value: Value): string =>
+  outputName(value, value.source.kind === 'operation' ? operator(value.source.op).position : 0);
 
 /** A value is one output of its operation; the others get names that nobody reads. */
 function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Names): Onnx.INodeProto {
@@ -86,7 +95,9 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
     opType,
     domain: contributed.has(opType) ? CONTRIBUTED : '',
     input: inputs.map(nameOf),
-    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) => (i === position ? nameOf(value) : outputName(value, i))),
+    output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) =>
+      i === position ? nameOf(value) : outputName(value, i),
+    ),
     attribute: op === 'Cast' ? [castTo(value)] : attributesOf(attributes),
   };
 }
@@ -103,12 +114,20 @@ export type Model = {
 };
 
 /** The bytes of a model with the inputs and outputs in the order given. */
-export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}`) }: Model, weights?: WeightFile): Uint8Array {
+export function encode(
+  { inputs, outputs, names = outputs.map((_, i) => `out${i}`) }: Model,
+  weights?: WeightFile,
+): Uint8Array {
   const initializers: Onnx.ITensorProto[] = [];
   const nodes: Onnx.INodeProto[] = [];
   // An output is the operation that makes it; an argument handed back, a constant, or a value returned twice is copied.
-  const made = new Map(outputs.map((value, i) => [value, at(names, i, 'output name')] as const).filter(([value]) => value.source.kind === 'operation' && !isFixed(value)));
-  const nameOf: Names = (value) => made.get(value) ?? (value.source.kind === 'input' ? value.source.name : ownName(value));
+  const made = new Map(
+    outputs
+      .map((value, i) => [value, at(names, i, 'output name')] as const)
+      .filter(([value]) => value.source.kind === 'operation' && !isFixed(value)),
+  );
+  const nameOf: Names = (value) =>
+    made.get(value) ?? (value.source.kind === 'input' ? value.source.name : ownName(value));
   for (const value of scheduled(outputs, isFixed)) {
     const { source } = value;
     if (isFixed(value)) initializers.push(initializer(value, nameOf, weights));
@@ -121,7 +140,10 @@ export function encode({ inputs, outputs, names = outputs.map((_, i) => `out${i}
   const model: Onnx.IModelProto = {
     irVersion: IR_VERSION,
     producerName: 'tweedie',
-    opsetImport: [{ domain: '', version: OPSET }, ...(nodes.some(({ domain }) => domain === CONTRIBUTED) ? [{ domain: CONTRIBUTED, version: 1 }] : [])],
+    opsetImport: [
+      { domain: '', version: OPSET },
+      ...(nodes.some(({ domain }) => domain === CONTRIBUTED) ? [{ domain: CONTRIBUTED, version: 1 }] : []),
+    ],
     graph: {
       name: 'jit',
       node: nodes,

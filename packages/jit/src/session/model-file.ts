@@ -33,7 +33,10 @@ function written<T>(folder: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    throw new Error(`jit: the compiled model could not be written to ${folder}: ${messageOf(cause)}. Make room there, or name another folder in TMPDIR.`, { cause });
+    throw new Error(
+      `jit: the compiled model could not be written to ${folder}: ${messageOf(cause)}. Make room there, or name another folder in TMPDIR.`,
+      { cause },
+    );
   }
 }
 
@@ -54,7 +57,7 @@ function writeWithWeights(model: Model, folder: string, name: string): ModelFile
   let end = 0;
   const append = (bytes: Uint8Array): number => {
     const place = Math.ceil(end / PAGE) * PAGE;
-    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, place + done);
+    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done, bytes.length - done, place + done);
     end = place + bytes.length;
     return place;
   };

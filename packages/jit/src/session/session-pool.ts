@@ -60,7 +60,8 @@ const identityOf = (data: Data): string => {
 };
 
 // Hexadecimal bytes, since decimal numbers would not tell 0 from -0.
-const hexOf = ({ buffer, byteOffset, byteLength }: Data): string => Buffer.from(buffer, byteOffset, byteLength).toString('hex');
+const hexOf = ({ buffer, byteOffset, byteLength }: Data): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('hex');
 
 /** A text that is equal for equal graphs, whatever the ids of their values are. */
 function keyOf({ inputs, outputs }: Model): string {
@@ -70,8 +71,11 @@ function keyOf({ inputs, outputs }: Model): string {
     const { source, shape, dtype } = value;
     const type = `${dtype} ${shape.join()}`;
     if (source.kind === 'input') return `${type} ${source.name}`;
-    if (source.kind === 'constant') return `${type} ${source.data.length < SMALL ? hexOf(source.data) : identityOf(source.data)}`;
+    if (source.kind === 'constant')
+      return `${type} ${source.data.length < SMALL ? hexOf(source.data) : identityOf(source.data)}`;
     return `${type} ${source.op} ${source.inputs.map((input) => places.get(input)).join()} ${JSON.stringify(source.attributes)}`;
   });
-  return [...described, ...[inputs, outputs].map((values) => values.map((value) => places.get(value)).join())].join('\n');
+  return [...described, ...[inputs, outputs].map((values) => values.map((value) => places.get(value)).join())].join(
+    '\n',
+  );
 }

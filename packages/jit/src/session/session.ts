@@ -45,13 +45,16 @@ export const defaultThreads = (): number => availableParallelism();
 
 const remedies: { readonly [D in Device]: string } = {
   cpu: 'Reinstall with `npm ci`.',
-  cuda:
-    'CUDA needs an NVIDIA driver, CUDA 12 and cuDNN 9; fetch ONNX Runtime\'s files for it with `ONNXRUNTIME_NODE_INSTALL=cuda12 npm explore onnxruntime-node -- node script/install.js`. Or use device: cpu.',
+  cuda: "CUDA needs an NVIDIA driver, CUDA 12 and cuDNN 9; fetch ONNX Runtime's files for it with `ONNXRUNTIME_NODE_INSTALL=cuda12 npm explore onnxruntime-node -- node script/install.js`. Or use device: cpu.",
   webgpu: 'WebGPU needs a graphics driver (Vulkan, Metal or Direct3D 12). Or use device: cpu.',
 };
 
 /** A tensor outside of TensorFlow.js. */
-export type PlainTensor = { readonly data: Float32Array | Int32Array | Uint8Array; readonly shape: Shape; readonly dtype: Exclude<Dtype, 'int64' | 'float64'> };
+export type PlainTensor = {
+  readonly data: Float32Array | Int32Array | Uint8Array;
+  readonly shape: Shape;
+  readonly dtype: Exclude<Dtype, 'int64' | 'float64'>;
+};
 export type Feeds = { readonly [name: string]: PlainTensor };
 
 export interface Session {
@@ -74,7 +77,10 @@ export type SessionSettings = SessionOptions & {
 };
 
 /** Makes a session from the bytes of a model or from the path of its file. */
-export async function createSession(model: Uint8Array | string, { threads = defaultThreads(), device = 'cpu', planMemory = false, profileTo }: SessionSettings): Promise<Session> {
+export async function createSession(
+  model: Uint8Array | string,
+  { threads = defaultThreads(), device = 'cpu', planMemory = false, profileTo }: SessionSettings,
+): Promise<Session> {
   const { InferenceSession, Tensor } = await runtime();
   const session = await InferenceSession.create(model as string, {
     executionProviders: [device],
@@ -94,13 +100,25 @@ export async function createSession(model: Uint8Array | string, { threads = defa
     },
   }).catch((cause: unknown) => {
     if (device === 'cpu') {
-      throw new Error(`jit: ONNX Runtime refuses the compiled graph: ${lastLine(messageOf(cause))}. A lowering in packages/jit/src/lowering is at fault; --engine eager runs without it.`, { cause });
+      throw new Error(
+        `jit: ONNX Runtime refuses the compiled graph: ${lastLine(messageOf(cause))}. A lowering in packages/jit/src/lowering is at fault; --engine eager runs without it.`,
+        { cause },
+      );
     }
-    throw new ConfigError('engine/onnxruntime', `device ${device} cannot be used here: ${lastLine(messageOf(cause))}.`, remedies[device], { cause });
+    throw new ConfigError(
+      'engine/onnxruntime',
+      `device ${device} cannot be used here: ${lastLine(messageOf(cause))}.`,
+      remedies[device],
+      { cause },
+    );
   });
   return {
     async run(feeds) {
-      const results = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, shape)])));
+      const results = await session.run(
+        Object.fromEntries(
+          Object.entries(feeds).map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, shape)]),
+        ),
+      );
       return session.outputNames.map((name) => plain(results[name]));
     },
     endProfiling: () => session.endProfiling(),

@@ -22,7 +22,9 @@ const unreadable =
 const unknown = 'it has no lowering yet. Add one to packages/jit/src/lowering/index.ts, or run with --engine eager.';
 /** The error for a kernel whose lowering throws. */
 const refused = (cause: unknown, kernel: string): Error =>
-  new Error(`jit: ${messageOf(cause).replace(/^jit: |\.$/g, '')} (kernel ${kernel}, called at ${sourceLine()()}).`, { cause });
+  new Error(`jit: ${messageOf(cause).replace(/^jit: |\.$/g, '')} (kernel ${kernel}, called at ${sourceLine()()}).`, {
+    cause,
+  });
 
 class TracingBackend extends tf.KernelBackend {
   private readonly traced = new Map<object, { readonly graph: Graph; readonly value: Value }>();
@@ -39,7 +41,8 @@ class TracingBackend extends tf.KernelBackend {
 
   /** A handle for a value of the running trace. */
   handle(value: Value): tf.TensorInfo {
-    if (value.dtype === 'int64' || value.dtype === 'float64') throw new Error(`jit: a lowering returned a value of type ${value.dtype}, which TensorFlow.js does not know.`);
+    if (value.dtype === 'int64' || value.dtype === 'float64')
+      throw new Error(`jit: a lowering returned a value of type ${value.dtype}, which TensorFlow.js does not know.`);
     const dataId = {};
     this.traced.set(dataId, { graph: this.running(), value });
     return { dataId, shape: [...value.shape], dtype: value.dtype };
@@ -56,9 +59,14 @@ class TracingBackend extends tf.KernelBackend {
       return entry.value;
     }
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
-      throw new Error(`jit: a tensor of type ${dtype} cannot be compiled (float32, int32 and bool can). Or run with --engine eager.`);
+      throw new Error(
+        `jit: a tensor of type ${dtype} cannot be compiled (float32, int32 and bool can). Or run with --engine eager.`,
+      );
     }
-    return this.running().constant(inArrayOf(tf.engine().readSync(dataId) as Exclude<Data, BigInt64Array>, dtype), { shape, dtype });
+    return this.running().constant(inArrayOf(tf.engine().readSync(dataId) as Exclude<Data, BigInt64Array>, dtype), {
+      shape,
+      dtype,
+    });
   }
 
   override write(values: tf.BackendValues): object {
@@ -118,10 +126,17 @@ function register(backend: TracingBackend, kernelName: string, lowering: Lowerin
     backendName: BACKEND,
     kernelFunc({ inputs, attrs }) {
       try {
-        const values = Object.entries(inputs).flatMap(([name, info]) => (info === undefined || info === null ? [] : [[name, backend.value(info)] as const]));
+        const values = Object.entries(inputs).flatMap(([name, info]) =>
+          info === undefined || info === null ? [] : [[name, backend.value(info)] as const],
+        );
         const graph = backend.running();
         graph.at = backend.sourceOf?.(kernelName);
-        const result = lowering(graph, Object.fromEntries(values) as Inputs, attrs ?? {}, values.map(([, value]) => value));
+        const result = lowering(
+          graph,
+          Object.fromEntries(values) as Inputs,
+          attrs ?? {},
+          values.map(([, value]) => value),
+        );
         return 'source' in result ? backend.handle(result) : result.map((value) => backend.handle(value));
       } catch (cause) {
         throw refused(cause, kernelName);
@@ -135,7 +150,9 @@ function registerMissing(kernelName: string): void {
     kernelName,
     backendName: BACKEND,
     kernelFunc() {
-      throw new Error(`jit: the TensorFlow.js kernel ${kernelName}, called at ${sourceLine()()}, cannot be compiled: ${unlowered[kernelName] ?? unknown}`);
+      throw new Error(
+        `jit: the TensorFlow.js kernel ${kernelName}, called at ${sourceLine()()}, cannot be compiled: ${unlowered[kernelName] ?? unknown}`,
+      );
     },
   });
 }
@@ -148,7 +165,10 @@ export function tracingBackend(): TracingBackend {
   const backend = new TracingBackend();
   tf.registerBackend(BACKEND, () => backend, 0);
   for (const [kernel, lowering] of Object.entries(lowerings)) register(backend, kernel, lowering);
-  const known = new Set([...tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName), ...Object.keys(unlowered)]);
+  const known = new Set([
+    ...tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName),
+    ...Object.keys(unlowered),
+  ]);
   for (const kernel of known) if (lowerings[kernel] === undefined) registerMissing(kernel);
   registered = backend;
   return backend;

@@ -33,7 +33,8 @@ function frames(stack: string): Frame[] {
   });
 }
 
-const isUsers = ({ file }: Frame): boolean => isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(ownPackage) && !between.test(file);
+const isUsers = ({ file }: Frame): boolean =>
+  isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(ownPackage) && !between.test(file);
 
 function nameOf({ file, line }: Frame): string {
   const path = relative(process.cwd(), file);

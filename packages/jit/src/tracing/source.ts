@@ -30,5 +30,9 @@ export function withSources<T>(body: (sourceOf: SourceOf) => T): T {
       forward = outer;
     }
   };
-  return followingTape(() => latest, within, () => withDeepStacks(() => body(sourceOf)));
+  return followingTape(
+    () => latest,
+    within,
+    () => withDeepStacks(() => body(sourceOf)),
+  );
 }

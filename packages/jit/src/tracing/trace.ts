@@ -1,5 +1,18 @@
 /** Runs a function once on placeholders and gives the graph that it wrote. */
-import { addMark, type Cost, leavesOf, mapTree, MARK, type MarkKind, messageOf, noCost, onBackend, type Tensor, tf, type TensorTree } from '@tweedie/core';
+import {
+  addMark,
+  type Cost,
+  leavesOf,
+  mapTree,
+  MARK,
+  type MarkKind,
+  messageOf,
+  noCost,
+  onBackend,
+  type Tensor,
+  tf,
+  type TensorTree,
+} from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
 import { finished } from '../passes/finish.ts';
 import { createGraph } from '../graph/create-graph.ts';
@@ -32,7 +45,9 @@ function count(outputs: readonly Value[]): Cost {
 
 export function refuseWhileTracing(): void {
   if (tracingBackend().graph === undefined) return;
-  throw new Error('jit: a compiled function was called inside another one. Call the plain function there; it becomes part of the outer graph.');
+  throw new Error(
+    'jit: a compiled function was called inside another one. Call the plain function there; it becomes part of the outer graph.',
+  );
 }
 
 export interface TraceOptions {
@@ -59,14 +74,20 @@ function whileTracing<T>(graph: Graph, sources: boolean, body: (backend: Backend
     });
   } catch (error) {
     const line = error instanceof Error ? refusedAt(error) : undefined;
-    throw line === undefined ? error : new Error(`jit: ${messageOf(error)} (refused by TensorFlow.js at ${line})`, { cause: error });
+    throw line === undefined
+      ? error
+      : new Error(`jit: ${messageOf(error)} (refused by TensorFlow.js at ${line})`, { cause: error });
   } finally {
     backend.graph = undefined;
     backend.sourceOf = undefined;
   }
 }
 
-export function trace(fn: (...args: never) => TensorTree, args: readonly TensorTree[], { sources = false, activations = 'fast', names = inputName }: TraceOptions = {}): Trace {
+export function trace(
+  fn: (...args: never) => TensorTree,
+  args: readonly TensorTree[],
+  { sources = false, activations = 'fast', names = inputName }: TraceOptions = {},
+): Trace {
   const graph = createGraph();
   const leaves = leavesOf(args);
   const numbers = leaves.filter((leaf) => typeof leaf === 'number').length;
@@ -89,10 +110,16 @@ export function trace(fn: (...args: never) => TensorTree, args: readonly TensorT
         return input;
       };
       let index = 0;
-      const placeholders = mapTree(args, (leaf) => tf.engine().makeTensorFromTensorInfo(backend.handle(placeholder(leaf, index++)), backend));
+      const placeholders = mapTree(args, (leaf) =>
+        tf.engine().makeTensorFromTensorInfo(backend.handle(placeholder(leaf, index++)), backend),
+      );
       const returned = fn(...(placeholders as never));
-      if (returned instanceof Promise) throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
-      result = mapTree(returned, (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1);
+      if (returned instanceof Promise)
+        throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
+      result = mapTree(
+        returned,
+        (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1,
+      );
     });
     return { inputs, outputs: finished(outputs, activations), result, cost: count(outputs) };
   });
