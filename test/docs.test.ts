@@ -52,3 +52,20 @@ it('packages/core/README.md: its example runs as it stands', () => {
   expect(cost).toEqual({ forwards: 200, vjps: 200, operatorCalls: 400 });
   expect(errors).toEqual([expect.closeTo(0.15, 1), expect.closeTo(0.15, 1)]);
 });
+
+it('packages/experiments/README.md: its example runs as it stands, by the line it gives, outside of the repository', () => {
+  const page = readFileSync(join(root, 'packages/experiments/README.md'), 'utf8');
+  const [, code] = /^```ts\n([\s\S]*?)```/m.exec(page)!;
+  const [, line] = /^`npx tweedie (run example\.ts)`/m.exec(page)!;
+  const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
+  try {
+    writeFileSync(join(folder, 'example.ts'), code!);
+    const printed = execFileSync(process.execPath, [join(root, 'packages/cli/bin/tweedie.js'), ...line!.split(' ')], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(printed).toMatch(/^experiment: 4 images of 1x2x1[\s\S]*\bexact\b[\s\S]*Float32Array\(2\) \[[^\]]+\] 20\n$/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

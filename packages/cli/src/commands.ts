@@ -9,6 +9,7 @@ import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
+import { Run } from './commands/run.ts';
 import { Tune } from './commands/tune.ts';
 
 /** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
@@ -24,5 +25,6 @@ export const commands = {
   plan: Plan,
   report: Report,
   restore: Restore,
+  run: Run,
   tune: Tune,
 };

@@ -175,8 +175,15 @@ const parse = (file: string, text: string): Recipe => {
 };
 
 /** Reads an experiment from a YAML or JSON file, or takes it as an object. */
-export const readRecipe = (recipe: string | ExperimentInput): Recipe => {
+export const readRecipe = (recipe: string | ExperimentInput | undefined): Recipe => {
   if (typeof recipe !== 'string') {
+    // In JavaScript, and where types are not checked, the content is often given without the key.
+    if (recipe === undefined)
+      throw new ConfigError(
+        'experiment',
+        'the key `recipe` is missing.',
+        "Give a path, compare({ recipe: 'my.yaml' }), or the content, compare({ recipe: { model, images, ... } }); options such as `out` stand beside it.",
+      );
     const input = validate<CheckedExperiment>(schema, recipe, 'experiment');
     return {
       input,
