@@ -53,8 +53,9 @@ const homes: readonly (readonly [library: RegExp, home: RegExp])[] = [
   [/^(@duckdb\/|yaml|@observablehq\/plot|linkedom)/, /^packages\/experiments\//],
   [/^(@oclif\/|cli-progress)/, /^packages\/cli\//],
   [/^playwright-core/, /test\//],
-  [/^(vitest|fast-check)/, /(^|\/)test\/|^packages\/testing\/src\//],
-  [/^typescript$/, /^test\//],
+  [/^fast-check/, /(^|\/)test\//],
+  [/^vitest/, /(^|\/)test\/|^packages\/testing\/src\/|^packages\/cli\/src\/check-plugin\//],
+  [/^typescript$/, /^test\/|^packages\/cli\/src\/check-plugin\//],
 ];
 
 type Source = {

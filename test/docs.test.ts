@@ -11,7 +11,14 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the repository', () => {
+const kit = `import { describeGuidance } from '@tweedie/testing';
+import { expect, it } from 'vitest';
+import { pull } from '../src/index.ts';
+describeGuidance(import.meta.url, { priorAt: ['A = 0'] });
+it('is a function', () => expect(typeof pull).toBe('function'));
+`;
+
+it('docs/write-a-plugin.md: its method has types and runs beside an experiment, outside of the repository', () => {
   const page = readFileSync(join(root, 'docs/write-a-plugin.md'), 'utf8');
   const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
   try {
@@ -22,7 +29,9 @@ it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the
     save('registry.json', /^ {2}registry\.json\s+(\{.*\})$/m.exec(page)![1]!);
     // A file's name in backticks, then its block.
     for (const [, name, content] of page.matchAll(/^`([\w./-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```/gm))
-      save(name!, content!);
+      save(name!, content!.replaceAll('CLONE', root.replace(/[\\/]$/, '')));
+    save('pull/test/conformance.test.ts', kit);
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { stdio: 'pipe' });
     const printed = execFileSync(
       process.execPath,
       [join(root, 'packages/cli/bin/tweedie.js'), 'compare', 'mine.yaml', '--limit', '1', '--steps', '5', '--json'],

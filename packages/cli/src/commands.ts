@@ -1,4 +1,5 @@
 import { Bench } from './commands/bench.ts';
+import { Check } from './commands/check.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
@@ -15,6 +16,7 @@ import { Tune } from './commands/tune.ts';
 /** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
 export const commands = {
   bench: Bench,
+  check: Check,
   compare: Compare,
   doctor: Doctor,
   explain: Explain,

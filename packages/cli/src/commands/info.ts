@@ -23,7 +23,8 @@ export class Info extends Command {
   }
 }
 
-const find = ({ manifests, broken }: Registry, name: string): Manifest => {
+/** The plugin that a user calls `kind/id`, or by its id alone. Throws ConfigError with the nearest names. */
+export const find = ({ manifests, broken }: Registry, name: string): Manifest => {
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
   const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
   if (found.length > 1)
