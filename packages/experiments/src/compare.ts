@@ -199,8 +199,8 @@ export type ReportOptions = Watch & {
 };
 
 /**
- * Table and report of a run folder again, of as much as has finished: also while a comparison is at work there, and with
- * `out` of a folder that may not be written.
+ * Table and report of a run folder again, of as much as has finished: also while a comparison is at work there, and
+ * with `out` of a folder that may not be written.
  */
 export const report = async (folder: string, { out, ...watch }: ReportOptions = {}): Promise<Comparison> => {
   if (!existsSync(folder))
