@@ -195,6 +195,15 @@ describe('report', () => {
     expect(look(folder)).toEqual(before);
   });
 
+  it('says that there are no results, or no folder', async () => {
+    const folder = newFolder();
+    const message = `ConfigError: [${folder}] has no results: results.duckdb is not there. Run the command of the run again.`;
+    expect(await messageOf(openResults(folder))).toBe(message);
+    mkdirSync(folder);
+    expect(await messageOf(openResults(folder))).toBe(message);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('says where the page could go when the folder cannot take it', async () => {
     const folder = newFolder();
     await compare({ recipe, out: folder });

@@ -161,6 +161,8 @@ const copyDatabase = (path: string, copy: string): void => {
  * goes on: it is a copy in the temporary folder, or what this process has open.
  */
 export const readDatabase = async (folder: string): Promise<Database> => {
+  if (!existsSync(join(folder, FILE)))
+    throw new ConfigError(folder, `has no results: ${FILE} is not there.`, 'Run the command of the run again.');
   const path = join(realpathSync(folder), FILE);
   const there = opened.get(path);
   if (there) {
@@ -169,8 +171,6 @@ export const readDatabase = async (folder: string): Promise<Database> => {
     };
     return connect(folder, there, end);
   }
-  if (!existsSync(path))
-    throw new ConfigError(folder, `has no results: ${FILE} is not there.`, 'Run the command of the run again.');
   const elsewhere = 'Make room there, or name another temporary folder in TMPDIR.';
   let temporary: string;
   try {
