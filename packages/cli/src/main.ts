@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Errors, flush, run, settings } from '@oclif/core';
-import { CancelledError, ConfigError, messageOf, suggest } from '@tweedie/core/registry';
+import { CancelledError, ConfigError, messageOf, pluginPlace, PluginError, suggest } from '@tweedie/core/registry';
 import { commands } from './commands.ts';
 
 /** The exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C. */
@@ -8,6 +8,8 @@ export const exitCode = { done: 0, failed: 1, badInput: 2, stopped: 130 } as con
 
 /** Runs one command line and gives its exit code. Nothing is thrown: errors are printed on standard error. */
 export const main = async (argv: readonly string[]): Promise<number> => {
+  // Deep enough to reach a plugin's line through TensorFlow.js.
+  Error.stackTraceLimit = 50;
   // Left on, oclif looks for a TypeScript loader of its own.
   settings.enableAutoTranspile = false;
   try {
@@ -31,7 +33,15 @@ const report = (error: unknown): number => {
   if (error instanceof ConfigError) return exitCode.badInput;
   if (error instanceof CancelledError) return exitCode.stopped;
   if (error instanceof Errors.CLIError) return error.oclif.exit ?? exitCode.badInput;
-  if (!debugging)
-    console.error('This is not an error of your input. Run again with DEBUG=tweedie to see where it comes from.');
+  if (!debugging) console.error(origin(error));
   return exitCode.failed;
+};
+
+/** Says where an error comes from that is none of the input: the line of a plugin, where one is in its stack. */
+const origin = (error: unknown): string => {
+  if (error instanceof PluginError) return 'DEBUG=tweedie shows the whole stack.';
+  const place = pluginPlace(error);
+  return place === undefined
+    ? 'This is not an error of your input. Run again with DEBUG=tweedie to see where it comes from.'
+    : `It comes from ${place.plugin}, at ${place.line}. DEBUG=tweedie shows the whole stack.`;
 };

@@ -149,3 +149,35 @@ it("runs a stranger's plugin from a folder where nothing is installed", async ()
   expect((await tweedie(['list', 'engine', '--json'], { cwd: mine })).out).toContain('"slow"');
   expect((await tweedie(['doctor'], { cwd: mine })).out).toContain('ok      engine slow: speed slow');
 });
+
+it('prints plugin, file and line at once where the code of a plugin fails', async () => {
+  const own = join(folder, 'failing');
+  mkdirSync(join(own, 'undef'), { recursive: true });
+  const file = (name: string, text: string) => writeFileSync(join(own, name), text);
+  file('registry.json', '{ "plugins": { "operator/undef": "./undef" } }');
+  const options = { type: 'object', additionalProperties: false, properties: {} };
+  const manifest = {
+    kind: 'operator',
+    id: 'undef',
+    export: 'undef',
+    title: 'u',
+    options,
+    provides: ['operator.gradient'],
+  };
+  file('undef/plugin.json', JSON.stringify(manifest));
+  file('undef/package.json', '{ "name": "undef", "type": "module", "exports": "./index.ts" }');
+  file(
+    'undef/index.ts',
+    'export const undef = () => ({ linear: false, measurementShape: [4, 4, 3], draw: () => ({}),\n  forward: (x) => tf.square(x) });',
+  );
+  file(
+    'recipe.yaml',
+    'model: { id: gmm, options: { shape: [4, 4, 3], smooth: { length: 2, std: 0.5 } } }\nimages: { from: prior, count: 1 }\n' +
+      'operators: [ undef ]\nsigmaY: 0.1\nmethods: [ dps ]\nscheduler: { id: ddim, options: { steps: 2 } }\nmetrics: []\n',
+  );
+  const { code, err } = await tweedie(['compare', 'recipe.yaml'], { cwd: own });
+  expect(err).toContain(
+    `Error: tf is not defined\nIt comes from operator/undef, at ${join('undef', 'index.ts')}:2. DEBUG=tweedie shows the whole stack.\n`,
+  );
+  expect(code).toBe(1);
+});
