@@ -3,13 +3,14 @@ import { Errors, flush, run, settings } from '@oclif/core';
 import { CancelledError, ConfigError, messageOf, pluginPlace, PluginError, suggest } from '@tweedie/core/registry';
 import { commands } from './commands.ts';
 
-/** The exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C. */
+/** The exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C or a signal. */
 export const exitCode = { done: 0, failed: 1, badInput: 2, stopped: 130 } as const;
 
 /** Runs one command line and gives its exit code. Nothing is thrown: errors are printed on standard error. */
 export const main = async (argv: readonly string[]): Promise<number> => {
   // Deep enough to reach a plugin's line through TensorFlow.js.
   Error.stackTraceLimit = 50;
+  const gone = whenGone();
   // Left on, oclif looks for a TypeScript loader of its own.
   settings.enableAutoTranspile = false;
   try {
@@ -18,12 +19,27 @@ export const main = async (argv: readonly string[]): Promise<number> => {
     if (id !== '' && !id.startsWith('-') && !known.includes(id))
       throw new ConfigError('tweedie', `there is no command ${JSON.stringify(id)}.`, suggest(id, known));
     await run([...argv], { root: fileURLToPath(new URL('..', import.meta.url)) });
-    await flush();
+    // A reader that has gone (`| head -1`) takes no more: what is left need not be written.
+    await Promise.race([flush(), gone]);
     return exitCode.done;
   } catch (error) {
     return report(error);
   }
 };
+
+/**
+ * Resolves when nobody reads standard output any more. From then on, as where a terminal has closed, errors of writing
+ * are no news: the work goes on, for its results are in files.
+ */
+const whenGone = (): Promise<void> =>
+  new Promise((resolve) => {
+    const ignore = (error: NodeJS.ErrnoException, then: () => void): void => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      then();
+    };
+    process.stdout.on('error', (error) => ignore(error, resolve));
+    process.stderr.on('error', (error) => ignore(error, () => undefined));
+  });
 
 const report = (error: unknown): number => {
   if (error instanceof Errors.ExitError) return error.oclif.exit ?? exitCode.done;

@@ -95,18 +95,21 @@ describe('progress', () => {
 });
 
 describe('interruptible', () => {
-  it('turns the first Ctrl-C into an abort and leaves the second to the system', async () => {
-    const before = process.listenerCount('SIGINT');
-    const told = vi.fn();
-    const seen = await interruptible(told, async (signal) => {
-      expect(process.listenerCount('SIGINT')).toBe(before + 1);
-      process.emit('SIGINT');
-      expect(process.listenerCount('SIGINT')).toBe(before);
-      return signal.aborted;
-    });
-    expect(seen).toBe(true);
-    expect(told).toHaveBeenCalledOnce();
-  });
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'turns the first %s into an abort and leaves the second to the system',
+    async (name) => {
+      const before = process.listenerCount(name);
+      const told = vi.fn();
+      const seen = await interruptible(told, async (signal) => {
+        expect(process.listenerCount(name)).toBe(before + 1);
+        process.emit(name, name);
+        expect(process.listenerCount(name)).toBe(before);
+        return signal.aborted;
+      });
+      expect(seen).toBe(true);
+      expect(told).toHaveBeenCalledOnce();
+    },
+  );
 
   it('takes its listeners away when the work fails', async () => {
     const before = process.listenerCount('SIGINT');

@@ -1,9 +1,10 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../src/commands.ts';
-import { tweedie } from './start.ts';
+import { binary, tweedie } from './start.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -180,4 +181,29 @@ it('prints plugin, file and line at once where the code of a plugin fails', asyn
     `Error: tf is not defined\nIt comes from operator/undef, at ${join('undef', 'index.ts')}:2. DEBUG=tweedie shows the whole stack.\n`,
   );
   expect(code).toBe(1);
+});
+
+it('ends quietly where nobody reads its output, and where the working folder is gone', () => {
+  const shell = (script: string) =>
+    spawnSync('bash', ['-o', 'pipefail', '-c', script], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, T: binary },
+    });
+  expect(shell('node "$T" list | head -c 0')).toMatchObject({ status: 0, stderr: '' });
+  expect(shell('mkdir gone && cd gone && rmdir ../gone && exec node "$T" list')).toMatchObject({
+    status: 2,
+    stderr: 'Error: the working folder does not exist any more. Change to another one and run the command again.\n',
+  });
+});
+
+it('refuses a pipe, a device and a negative seed', async () => {
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const remedy = 'a file is wanted. Write its content to a file and name that.\n';
+  const run = async (...argv: string[]) => (await tweedie(argv, { cwd: folder })).err;
+  expect(await run('compare', 'pipe')).toBe(`Error: [pipe] is a pipe, ${remedy}`);
+  const restore = (path: string) => run('restore', path, '--operator', 'identity');
+  expect(await restore('pipe')).toBe(`Error: [${join(folder, 'pipe')}] is a pipe, ${remedy}`);
+  expect(await restore('/dev/zero')).toBe(`Error: [/dev/zero] is a device, ${remedy}`);
+  expect(await run('restore', 'x.png', '--seed', '-1')).toContain('greater than or equal to 0 but received: -1');
 });

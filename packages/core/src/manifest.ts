@@ -1,8 +1,9 @@
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type { Capability } from './capabilities.ts';
 import { ConfigError, messageOf } from './errors.ts';
+import { refuseIrregular } from './regular-file.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import type { Kind } from './plugin.ts';
 
@@ -42,12 +43,14 @@ export type Manifest = {
 /** JSON from a file, with or without the mark that some editors put before UTF-8; a ConfigError names the file. */
 export const readJson = (path: string, remedy = ''): unknown => {
   try {
+    refuseIrregular(path, statSync(path));
     const bytes = readFileSync(path);
     const [first, second] = bytes;
     if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
       throw new Error('it is UTF-16 text, save it as UTF-8');
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, remedy, { cause: error });
   }
 };
