@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -206,4 +206,11 @@ it('refuses a pipe, a device and a negative seed', async () => {
   expect(await restore('pipe')).toBe(`Error: [${join(folder, 'pipe')}] is a pipe, ${remedy}`);
   expect(await restore('/dev/zero')).toBe(`Error: [/dev/zero] is a device, ${remedy}`);
   expect(await run('restore', 'x.png', '--seed', '-1')).toContain('greater than or equal to 0 but received: -1');
+});
+
+it('keeps nothing that it has translated in the temporary folder, which others may write', async () => {
+  const temporary = join(folder, 'temporary');
+  mkdirSync(temporary);
+  expect((await tweedie(['list', 'engine'], { env: { TMPDIR: temporary } })).code).toBe(0);
+  expect(readdirSync(temporary)).toEqual([]);
 });
