@@ -23,7 +23,7 @@ export const main = async (argv: readonly string[]): Promise<number> => {
     await Promise.race([flush(), gone]);
     return exitCode.done;
   } catch (error) {
-    return report(error);
+    return report(error, argv[0] ?? '');
   }
 };
 
@@ -41,11 +41,11 @@ const whenGone = (): Promise<void> =>
     process.stderr.on('error', (error) => ignore(error, () => undefined));
   });
 
-const report = (error: unknown): number => {
+const report = (error: unknown, id: string): number => {
   if (error instanceof Errors.ExitError) return error.oclif.exit ?? exitCode.done;
   const debugging = process.env['DEBUG']?.includes('tweedie') ?? false;
   if (debugging) console.error(error);
-  else console.error(`Error: ${messageOf(error).replace(/ \n\t/g, ': ')}`);
+  else console.error(`Error: ${withSuggestion(error, id).replace(/ \n\t/g, ': ')}`);
   if (error instanceof ConfigError) return exitCode.badInput;
   if (error instanceof CancelledError) return exitCode.stopped;
   if (error instanceof Errors.CLIError) return error.oclif.exit ?? exitCode.badInput;
@@ -60,4 +60,14 @@ const origin = (error: unknown): string => {
   return place === undefined
     ? 'This is not an error of your input. Run again with DEBUG=tweedie to see where it comes from.'
     : `It comes from ${place.plugin}, at ${place.line}. DEBUG=tweedie shows the whole stack.`;
+};
+
+/** The message of an error; that of an unknown flag names the nearest flags of the command. */
+const withSuggestion = (error: unknown, id: string): string => {
+  const message = messageOf(error);
+  const [, flag] = /^Nonexistent flags?: (--[\w-]+)/.exec(message) ?? [];
+  if (flag === undefined) return message;
+  const known: { readonly [name: string]: { readonly flags?: object } } = commands;
+  const flags = Object.keys(known[id]?.flags ?? {}).map((name) => `--${name}`);
+  return message.replace('\n', `\n${suggest(flag, flags)}\n`);
 };

@@ -75,14 +75,14 @@ describe('progress', () => {
       moveCursor: vi.fn(),
     });
 
-  it('is a line per tenth where there is no terminal', () => {
+  it('is a line per quarter where there is no terminal', () => {
     const plain = stream(false);
     const progress = progressOn(plain as unknown as NodeJS.WriteStream);
     events.forEach((event) => progress.show(event));
     progress.stop();
     const written = plain.write.mock.calls.map(([text]) => text);
-    expect(written).toHaveLength(11);
-    expect(written[3]).toBe('sampling 30 %  dps\n');
+    expect(written).toHaveLength(5);
+    expect(written[1]).toBe('sampling 25 %  dps\n');
   });
 
   it('is a bar on a terminal', () => {

@@ -24,7 +24,12 @@ describe('exit codes and messages', () => {
       ['info', 'engine/eagre'],
       'Error: [engine/eagre] there is no such plugin. Did you mean "engine/eager"?\n',
     ],
-    ['an unknown flag', ['list', '--jsno'], 'Error: Nonexistent flag: --jsno\nSee more help with --help\n'],
+    [
+      'an unknown flag',
+      ['list', '--jsno'],
+      'Error: Nonexistent flag: --jsno\nDid you mean "--json"?\nSee more help with --help\n',
+    ],
+    ['an unknown id', ['info', 'dpss'], 'Error: [dpss] there is no such plugin. Did you mean "guidance/dps"?\n'],
     [
       'a missing argument',
       ['plan'],
@@ -213,4 +218,19 @@ it('keeps nothing that it has translated in the temporary folder, which others m
   mkdirSync(temporary);
   expect((await tweedie(['list', 'engine'], { env: { TMPDIR: temporary } })).code).toBe(0);
   expect(readdirSync(temporary)).toEqual([]);
+});
+
+it('info shows what tune searches', async () => {
+  expect((await tweedie(['info', 'guidance/dps'])).out).toMatch(
+    /TUNABLE \(what tweedie tune searches\)\n {2}scale {3}\S+ to \S+ {3}log\n/,
+  );
+});
+
+it('report names the nearest run', async () => {
+  const run = join(folder, 'runs', 'photos-1a2b3c4d');
+  mkdirSync(run, { recursive: true });
+  writeFileSync(join(run, 'run.json'), JSON.stringify({ title: 'photos' }));
+  expect((await tweedie(['report', 'runs/photos'], { cwd: folder })).err).toBe(
+    'Error: [runs/photos] does not exist. Did you mean "runs/photos-1a2b3c4d"?\n',
+  );
 });

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { ConfigError, type Metric } from '@tweedie/core';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ConfigError, type Metric, nearest } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
@@ -10,7 +10,7 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
-import { readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
+import { holdsRun, readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
 import { openStore, type Store } from './run/store.ts';
 import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
@@ -190,10 +190,33 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
   }
 };
 
+/** The error for a run folder that is not there: names the runs beside it, or under `runs`, that may be meant. */
+const noRun = (folder: string): ConfigError => {
+  const runsIn = (place: string): readonly string[] =>
+    existsSync(place) && statSync(place).isDirectory()
+      ? readdirSync(place)
+          .map((name) => join(place, name))
+          .filter(holdsRun)
+      : [];
+  const runs = [...new Set([dirname(folder), 'runs'].flatMap(runsIn))];
+  const wanted = basename(folder);
+  const near = nearest(
+    wanted,
+    runs.map((run) => basename(run)),
+  );
+  const meant = runs.filter((run) => near.includes(basename(run)));
+  return new ConfigError(
+    folder,
+    'does not exist.',
+    meant.length > 0
+      ? `Did you mean ${meant.map((run) => JSON.stringify(run)).join(' or ')}?`
+      : 'Give the folder that tweedie compare wrote.',
+  );
+};
+
 /** Table and report of a run folder again, of as much as has finished. */
 export const report = async (folder: string, watch: Watch = {}): Promise<Comparison> => {
-  if (!existsSync(folder))
-    throw new ConfigError(folder, 'does not exist.', 'Give the folder that tweedie compare wrote.');
+  if (!existsSync(folder)) throw noRun(folder);
   const index = readIndex(folder);
   const store = await openStore(resolve(folder));
   try {

@@ -100,6 +100,9 @@ export const readIndex = (folder: string): RunIndex => {
   );
 };
 
+/** Whether a folder is that of a run, of whatever version. */
+export const holdsRun = (folder: string): boolean => existsSync(join(folder, FILE));
+
 /** The title of the run that the folder holds, where it holds one that can be read. */
 export const titleIn = (folder: string): string | undefined => {
   try {
