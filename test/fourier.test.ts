@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { type Tensor, tf } from '@tweedie/core';
 import { ModuleKind, transpileModule } from 'typescript';
 import { expect, it } from 'vitest';
-import { jit } from '../src/index.ts';
+import { jit } from '@tweedie/jit';
 
 type Fourier = (shape: readonly number[]) => (x: Tensor) => Tensor;
 
 /** The code of the section of docs/write-a-plugin.md that the error about complex numbers names. */
 const documented = (): Fourier => {
-  const page = readFileSync(new URL('../../../docs/write-a-plugin.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../docs/write-a-plugin.md', import.meta.url), 'utf8');
   const code = /### Fourier transforms[^]*?```ts\n([^]*?)```/.exec(page)![1]!;
   const { outputText } = transpileModule(code, { compilerOptions: { module: ModuleKind.None } });
   return new Function('tf', `${outputText}; return fourier;`)(tf) as Fourier;
