@@ -267,6 +267,16 @@ describe('a recipe with a mistake', () => {
       '',
       'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".',
     ],
+    [
+      'an alias in its own anchor',
+      'model: gmm\nimages: { from: prior, count: 1 }\noperators: &all\n  - identity\n  - *all\n',
+      'ConfigError: [bad.yaml:5 /operators/1] holds itself, without end. An alias (*name) cannot stand within its own anchor (&name): write out what is meant.',
+    ],
+    [
+      'more bytes than are read',
+      '#'.repeat(17 * 2 ** 20),
+      'ConfigError: [bad.yaml] has 17 MB; experiment files of at most 16 MB are read. Keep numbers in files that it names',
+    ],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
     [
       'an alias without an anchor',
