@@ -115,6 +115,8 @@ export interface ScoreModel {
   readonly process: NoiseProcess;
   /** Pixel range: methods clamp x0hat only where it is given. */
   readonly range?: readonly [low: number, high: number];
+  /** Without `range`: the range of the data that it was made of. Metrics and pictures use it; nothing is clamped. */
+  readonly dataRange?: readonly [low: number, high: number];
   /** True where predictions carry a `varianceFraction`. */
   readonly predictsVariance?: boolean;
   /** The prior in closed form, where there is one; call after `load`. */
@@ -286,6 +288,8 @@ export interface StepRandom {
 export interface Metric {
   readonly better: 'higher' | 'lower';
   readonly unit?: string;
+  /** What it took as full scale and whether it clips, in words that follow its name; told below a table. */
+  readonly scale?: string;
   compare(x: Image, reference: Image): Promise<readonly number[]>;
 }
 

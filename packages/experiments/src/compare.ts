@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError, type Metric } from '@tweedie/core';
+import { ConfigError } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './results/free-energy.ts';
 import { identify } from './run/identity.ts';
+import { imageRange, makeMetrics } from './run/image-range.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
@@ -40,6 +41,10 @@ export type ComparisonJson = {
   })[];
   /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
+  /** What each metric took as full scale and whether it clips, where it says so. */
+  readonly scales: readonly { readonly metric: string; readonly scale: string }[];
+  /** Share of the entries of the samples by row that lie outside the range of the images, where they have one. */
+  readonly outside: readonly (Place & { readonly share: number })[];
   /** Cost of one sample by row, padding left out. */
   readonly cost: readonly (Place & {
     readonly forwards: number;
@@ -82,6 +87,8 @@ const toJson = (
     })),
   ),
   misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
+  scales: index.metrics.flatMap(({ id: metric, scale }) => (scale === undefined ? [] : [{ metric, scale }])),
+  outside: rows.flatMap((row) => (row.outside === undefined ? [] : [{ ...placeOf(row), share: row.outside }])),
   cost: rows.flatMap((row) => {
     if (!row.cost) return [];
     const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
@@ -151,9 +158,9 @@ const runExperiment = async (
   const { container, experiment, model } = bench;
   const engine = await container.plugin('engine', experiment.engine);
   await model.load?.();
-  const metrics: Metric[] = [];
-  for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
-  const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
+  const images = await imageRange(bench);
+  const metrics = await makeMetrics(bench, images);
+  const index = await prepareRun({ bench, rows, engine, metrics, images, command, watch }, store.folder);
   await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);

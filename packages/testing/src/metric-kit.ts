@@ -15,6 +15,8 @@ type WorkedExample = {
 export type MetricSettings = {
   /** Images to compare; default: [16, 16, 3]. */
   readonly imageShape?: ImageShape;
+  /** The range of the images that the metric is made for; default: [-1, 1]. */
+  readonly range?: readonly [low: number, high: number];
   /** The value of equal images: the best there is. */
   readonly best: number;
   /** Whether the two images may be exchanged. */
@@ -23,7 +25,12 @@ export type MetricSettings = {
 };
 
 /** What the metric checks look at. */
-export type MetricSubject = Required<MetricSettings> & { readonly name: string; readonly metric: Metric };
+export type MetricSubject = Required<MetricSettings> & {
+  readonly name: string;
+  readonly metric: Metric;
+  /** The metric for images without a range, whose clean ones spread from 1 to 3. */
+  makeUnbounded(): Promise<Metric>;
+};
 
 const CLOSE = 1e-6;
 
@@ -172,6 +179,27 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
     },
   },
   {
+    name: 'images without a range are not clipped',
+    async run({ imageShape, best, makeUnbounded }) {
+      await comparing([filled(imageShape, 2), filled(imageShape, 2.5)], async (a, b) => {
+        if (!a || !b) return;
+        // A metric that knows pictures alone refuses, when it is made or when it compares.
+        const score = await makeUnbounded()
+          .then(async (metric) => (await metric.compare(a, b))[0] ?? NaN)
+          .catch((error: unknown) => {
+            if (error instanceof ConfigError) return undefined;
+            throw error;
+          });
+        ensure(
+          score === undefined ||
+            (Number.isFinite(score) && Math.abs(score - best) > CLOSE * Math.max(1, Math.abs(best))),
+          () =>
+            `images of 2 and of 2.5 score ${score}, ${best} is the best value: clip to the range in the context, and to nothing where there is none.`,
+        );
+      });
+    },
+  },
+  {
     name: 'images of different shapes are refused',
     async run({ metric, name, imageShape: [height, width, channels] }) {
       await comparing(
@@ -208,7 +236,7 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
 
 /** Tests everything that a metric must hold, as the README lists; a plugin's test calls it once. */
 export function describeMetric(url: string, settings: KitOptions & MetricSettings): void {
-  const { imageShape = [16, 16, 3], worked = [], best, symmetric } = settings;
+  const { imageShape = [16, 16, 3], range = [-1, 1], worked = [], best, symmetric } = settings;
   describePlugin(
     url,
     'metric',
@@ -219,10 +247,12 @@ export function describeMetric(url: string, settings: KitOptions & MetricSetting
         make: async () => ({
           name,
           imageShape,
+          range,
           worked,
           best,
           symmetric,
-          metric: await container.plugin('metric', { id: manifest.id, options }),
+          metric: await container.plugin('metric', { id: manifest.id, options }, { range }),
+          makeUnbounded: () => container.plugin('metric', { id: manifest.id, options }, { references: [1, 3] }),
         }),
       },
     ],

@@ -56,6 +56,10 @@ export type Workbench = {
   dispose(): void;
 };
 
+/** The range of the images of a model, which is also that of a data set, where there is one. */
+export const rangeOf = (model: ScoreModel, dataset?: object): readonly [low: number, high: number] | undefined =>
+  model.range ?? model.dataRange ?? (dataset ? [-1, 1] : undefined);
+
 /** Numbers in one chunk: 16 pictures of 32x32x3, 4 of 64x64x3, 1 of 256x256x3. */
 const CHUNK_NUMBERS = 49_152;
 const LARGEST_CHUNK = 256;

@@ -1,4 +1,5 @@
 import { at } from '@tweedie/core';
+import { OUTSIDE } from '../run/image-range.ts';
 import { MISFIT } from '../run/misfit.ts';
 import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
 import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
@@ -61,6 +62,8 @@ export type RowSummary = IndexRow & {
    * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
    */
   readonly misfit?: Estimate;
+  /** Share of the entries of the samples outside the range of the images: what metrics clip. */
+  readonly outside?: number;
   /** Cost of one sample; undefined where nothing has run. */
   readonly cost?: RowCost;
   /** Samples that are there, failed ones included. */
@@ -218,6 +221,7 @@ export const summariseRun = async (
 ): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);
+  const shares = await store.scores(OUTSIDE);
   const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));
   for (const { id, key, better } of index.metrics) {
     const values = await store.scores(key);
@@ -243,10 +247,12 @@ export const summariseRun = async (
     );
     const cost = costOf(own.map(({ cell }) => cell));
     const misfit = perImageOf(index, row, cells, misfits).filter(finite);
+    const outside = index.range ? perImageOf(index, row, cells, shares).filter(finite) : [];
     return {
       ...row,
       metrics: metrics.get(row) ?? new Map(),
       ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
+      ...(outside.length > 0 ? { outside: mean(outside) } : {}),
       ...(cost ? { cost } : {}),
       finished: own.length,
       failed: own.flatMap(({ cell: { failure }, image, sample }) => (failure ? [{ image, sample, ...failure }] : [])),
