@@ -18,6 +18,7 @@ import {
 import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
+import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */
@@ -133,6 +134,9 @@ export const openWorkbench = async ({
     const model = await container.plugin('model', experiment.model);
     const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
     recipe.locating(() => checkImages(experiment.images, recipe.where, '/images', model, dataset));
+    const noise = recipe.input.sigmaY;
+    if (typeof noise !== 'object' || !('poisson' in noise))
+      warnOfUnits([noise].flat(), rangeOf(model, dataset), container.warn);
     const operators: OperatorPart[] = [];
     for (const reference of experiment.operators) {
       operators.push({
