@@ -135,6 +135,7 @@ export {
   sharedIsotropicTensors,
   sharedVariance,
 } from './mixture.ts';
+export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
 export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';

@@ -43,8 +43,7 @@ export type Cost = { readonly forwards: number; readonly vjps: number; readonly 
 
 export interface Compiled<A extends readonly unknown[], R> {
   (...args: { [K in keyof A]: Feed<A[K]> } & readonly unknown[]): Promise<R>;
-  /** Sum over all calls since compilation. */
-  readonly cost: Cost;
+  readonly cost: Cost; // sum over all calls since compilation
   /** Number of traces made so far: one per set of argument shapes. */
   readonly compilations: number;
   dispose(): void;
@@ -166,8 +165,7 @@ export interface ReferenceTask {
  */
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
-  /** True where A = I. */
-  readonly identity?: boolean;
+  readonly identity?: boolean; // true where A = I
   /** Shape of y without the batch axis. */
   readonly measurementShape: readonly number[];
   /** Draws what is random in the operator: once for a problem, with which it is stored; no batch axis. */

@@ -13,7 +13,15 @@ import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
 import { readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
 import { openStore, type Store } from './run/store.ts';
-import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
+import {
+  failuresOf,
+  nothingSound,
+  placeOf,
+  summariseRun,
+  type Failure,
+  type Place,
+  type RowSummary,
+} from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { writeWhole } from './machine/write.ts';
 
@@ -53,6 +61,8 @@ export type ComparisonJson = {
     readonly secondsPerSample: number;
   })[];
   readonly failures: readonly Failure[];
+  /** `failed` where every sample that was drawn failed: there is nothing to compare. */
+  readonly outcome: 'done' | 'some failed' | 'failed';
   /** Free energies from umbrella windows, where the recipe asks for them. */
   readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Path of the HTML report. */
@@ -67,6 +77,8 @@ export type Comparison = {
   /** Path of the HTML report. */
   readonly report: string;
   readonly failures: readonly Failure[];
+  /** The closing sentence of a run whose every sample failed. */
+  readonly failed?: string;
 };
 
 const toJson = (
@@ -95,6 +107,7 @@ const toJson = (
     return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
   }),
   failures: failuresOf(index, rows),
+  outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
   report,
 });
@@ -123,7 +136,8 @@ const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Com
   const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join(
     '\n\n',
   );
-  return { json, table, report: path, failures: json.failures };
+  const failed = nothingSound(rows);
+  return { json, table, report: path, failures: json.failures, ...(failed === undefined ? {} : { failed }) };
 };
 
 /**

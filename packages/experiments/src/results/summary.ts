@@ -104,6 +104,17 @@ export const progressOf = (
   expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
 });
 
+/** Says that a run has no sample that can be used; undefined where it has one or nothing was drawn. */
+export const nothingSound = (rows: readonly Pick<RowSummary, 'finished' | 'failed'>[]): string | undefined => {
+  const [finished, failed] = [
+    rows.reduce((sum, row) => sum + row.finished, 0),
+    rows.reduce((sum, row) => sum + row.failed.length, 0),
+  ];
+  return finished > 0 && failed === finished
+    ? `FAILED: ${finished === 1 ? 'the only sample' : `all ${finished} samples`} of this run failed, so there is nothing to compare.`
+    : undefined;
+};
+
 const estimate = (values: readonly number[]): Estimate => {
   const { n, mean: center, halfWidth95 } = summarise(values);
   return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };
