@@ -56,7 +56,7 @@ export type SampleOptions = Watch & {
         readonly operator: Operator;
         readonly container: Container;
       }) => Promise<SampleProblem>);
-  /** Standard deviation of the measurement noise, in the units of A's output; or a fraction such as `25/255`; or Poisson noise. */
+  /** Standard deviation of the measurement noise in the units of A's output, a fraction (`25/255`) too; or Poisson. */
   readonly sigmaY: SigmaInput | NoiseLevel;
   /** Number of posterior samples; default 1. */
   readonly samples?: number;

@@ -28,8 +28,8 @@ describe('images without a range', () => {
   it('are scored over the spread of the clean ones, or the option, and not clipped', async () => {
     const { json, table, report } = await compare({ recipe, out: join(runs, 'free') });
     const { psnr, ssim, 'psnr of 2': ofTwo } = scores(json) as Record<'psnr' | 'ssim' | 'psnr of 2', number>;
-    // The truth lies 0.1 around the means, and the sample, in few steps, between 0 and 0.1: a mean squared error between
-    // 0.01 and 0.02 of (3 - 1)^2, give or take 5 % for 4 images of 256 entries.
+    // The truth lies 0.1 around the means, and the sample, in few steps, between 0 and 0.1: a mean squared error
+    // between 0.01 and 0.02 of (3 - 1)^2, give or take 5 % for 4 images of 256 entries.
     expect(ofTwo).toBeGreaterThan(-10 * Math.log10(0.021 / 4));
     expect(ofTwo).toBeLessThan(-10 * Math.log10(0.0095 / 4));
     expect(ssim).toBeLessThan(0.98);

@@ -14,8 +14,9 @@ const floor = 1e-8;
  *   PSNR = -10 log10( mean( (u(x) - u(reference))^2 ) + 1e-8 ),   u(x) = (clip(x) - low) / (high - low)
  *
  * Two batches [B, H, W, C] of one shape. Images that have a range, [-1, 1] say, are clipped to it, others are not;
- * nothing is rounded to 8 bits. Full scale, low to high, is `metricScale`'s; computed in float64. Throws ConfigError when the shapes differ. Source: the evaluation program of DAPS
- * (arXiv:2407.01521), whose 1e-8 caps the score at 80 dB.
+ * nothing is rounded to 8 bits. Full scale, low to high, is `metricScale`'s; computed in float64. Throws ConfigError
+ * when the shapes differ. Source: the evaluation program of DAPS (arXiv:2407.01521), whose 1e-8 caps the score at
+ * 80 dB.
  */
 export const psnr: MetricFactory<PsnrOptions> = ({ range }, context) => {
   const { unit, scale } = metricScale('metric/psnr', range, context);

@@ -18,8 +18,9 @@ const c2 = 0.03 ** 2;
  *
  * where mu and E are averages in an 11 x 11 Gaussian window of standard deviation 1.5 that stays inside the picture;
  * the mean is over positions, then over channels. Pictures of 384 pixels or more on the short side are first averaged
- * over f x f blocks, f = round(short side / 256), ties to even. Images that have a range, [-1, 1] say, are clipped to it,
- * others are not; full scale, low to high, is `metricScale`'s. Two batches [B, H, W, C] of one shape; computed in float64, for in float32 the variances cancel. Throws ConfigError when the shapes differ or a side is shorter than 11.
+ * over f x f blocks, f = round(short side / 256), ties to even. Images that have a range, [-1, 1] say, are clipped to
+ * it, others are not; full scale, low to high, is `metricScale`'s. Two batches [B, H, W, C] of one shape; computed in
+ * float64, for in float32 the variances cancel. Throws ConfigError when the shapes differ or a side is shorter than 11.
  * Source: Wang et al. 2004, doi:10.1109/TIP.2003.819861, with the settings of the piq package.
  */
 export const ssim: MetricFactory<SsimOptions> = ({ range }, context) => {

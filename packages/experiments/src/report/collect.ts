@@ -6,7 +6,7 @@ import { checkSignal, type Watch } from '../machine/progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult } from './data.ts';
 import type { RunIndex } from '../run/run-index.ts';
 import { soundOf, type Cell } from '../run/cells.ts';
-import type { Store } from '../run/store.ts';
+import type { Results } from '../run/results.ts';
 import { isSignal, signalsOf } from './collect-signals.ts';
 import { problemsOf } from '../results/problems.ts';
 import { failuresOf, progressOf, type RowSummary } from '../results/summary.ts';
@@ -53,7 +53,7 @@ const drawnOf = async (
   { label, cells: keys, metrics }: RowSummary,
   position: number,
   cells: ReadonlyMap<string, Cell>,
-  store: Store,
+  store: Results,
   shape: ImageShape,
 ): Promise<Drawn | undefined> => {
   const sound = soundOf(keys[position] ?? [], cells);
@@ -72,7 +72,7 @@ const drawnOf = async (
 const resultOf = async (
   drawn: Drawn,
   largestStd: number,
-  store: Store,
+  store: Results,
   { imageShape: shape, range, references }: RunIndex,
 ): Promise<ReportResult> => {
   const shades = range ?? references;
@@ -106,7 +106,7 @@ const resultOf = async (
 const imagesOf = async (
   index: RunIndex,
   rows: readonly RowSummary[],
-  store: Store,
+  store: Results,
   { signal, onProgress }: Watch,
 ): Promise<readonly ReportImage[]> => {
   const { imageShape: shape, range: shades = index.references } = index;
@@ -160,7 +160,7 @@ const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<Report
 export const reportData = async (
   index: RunIndex,
   rows: readonly RowSummary[],
-  store: Store,
+  store: Results,
   watch: Watch,
 ): Promise<ReportData> => {
   const { title, notes, command, provenance, imageShape, truthUnknown, range, references, metrics } = index;
