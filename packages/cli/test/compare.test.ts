@@ -58,7 +58,12 @@ describe('tweedie compare', () => {
       ['dps', 2],
     ]);
     expect(result.cost.map(({ forwards }) => forwards)).toEqual([5, 5]);
-    expect(result).toMatchObject({ run: join(folder, 'run'), failures: [], report: join(folder, 'run/report.html') });
+    expect(result).toMatchObject({
+      run: join(folder, 'run'),
+      failures: [],
+      outcome: 'done',
+      report: join(folder, 'run/report.html'),
+    });
     expect(code).toBe(0);
   });
 
@@ -71,6 +76,22 @@ describe('tweedie compare', () => {
     expect(failures.map(({ label }) => label)).toEqual(['dps', 'dps']);
     expect(rows.map(({ label }) => label)).toContain('none');
     expect(code).toBe(1);
+  });
+
+  it('says last that nothing can be compared where every sample failed, in JSON too', async () => {
+    const args = [
+      'compare',
+      recipe({ methods: [{ id: 'dps', options: { scale: 1e38 } }], notes: '' }),
+      '--out',
+      'none',
+    ];
+    const { code, err } = await tweedie(args, { cwd: folder });
+    expect(err).toMatch(/FAILED: all 2 samples of this run failed, so there is nothing to compare\.\n$/);
+    expect(code).toBe(1);
+    const again = await tweedie([...args, '--json'], { cwd: folder });
+    expect(JSON.parse(again.out)).toMatchObject({ outcome: 'failed', rows: [] });
+    expect(again.code).toBe(1);
+    expect((await tweedie(['report', 'none'], { cwd: folder })).err).toContain('FAILED: all 2 samples');
   });
 
   it('refuses bad input with 2 and one message', async () => {

@@ -9,21 +9,16 @@ import { importFactory, type AnyFactory } from './import-plugin.ts';
 import { resolveOptions } from './manifest.ts';
 import { factoryFault, PluginError } from './plugin-fault.ts';
 import type { Registry } from './registry.ts';
-import type { Context, Kind, PluginKinds, PluginReference } from './plugin.ts';
-import type { ImageShape } from './types.ts';
+import type { Context, Extra, Kind, PluginKinds, PluginReference } from './plugin.ts';
 import type { Files } from './files.ts';
 
 export interface Container extends Context {
   readonly registry: Registry;
   /**
-   * A plugin with checked options. Operators are made for one image shape, given in `extra`. Engines and data sets are
-   * shared: same options, same object.
+   * A plugin with checked options. Operators are made for one image shape and metrics for the images of a run, given in
+   * `extra`. Engines and data sets are shared: same options, same object.
    */
-  plugin<K extends Kind>(
-    kind: K,
-    reference: PluginReference,
-    extra?: { readonly imageShape: ImageShape },
-  ): Promise<PluginKinds[K]>;
+  plugin<K extends Kind>(kind: K, reference: PluginReference, extra?: Extra): Promise<PluginKinds[K]>;
   /** Its options, checked and with defaults; imports nothing. */
   resolved(kind: Kind, reference: PluginReference): Readonly<Record<string, unknown>>;
   /** Disposes every plugin made, last one first. */

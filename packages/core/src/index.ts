@@ -5,6 +5,7 @@ export type {
   EngineFactory,
   GuidanceFactory,
   Kind,
+  MetricContext,
   MetricFactory,
   ModelFactory,
   OperatorContext,
@@ -137,6 +138,8 @@ export {
   sharedIsotropicTensors,
   sharedVariance,
 } from './mixture.ts';
+export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
+export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';

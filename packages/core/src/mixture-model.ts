@@ -70,8 +70,10 @@ export function mixtureModel(facts: {
   imageShape: ImageShape;
   process: NoiseProcess;
   mixture: () => GaussianMixture | Promise<GaussianMixture>;
+  /** The range of the data, where they have one. */
+  dataRange?: readonly [low: number, high: number];
 }): ScoreModel {
-  const { imageShape, process } = facts;
+  const { imageShape, process, dataRange } = facts;
   let loaded:
     | { mixture: GaussianMixture; denoise: (z: Tensor, noiseVariance: Tensor) => Denoised; dispose: () => void }
     | undefined;
@@ -82,6 +84,7 @@ export function mixtureModel(facts: {
   return {
     imageShape,
     process,
+    ...(dataRange && { dataRange }),
     mixture: () => ready().mixture,
     weightsHash: () => mixtureHash(ready().mixture),
     async load() {

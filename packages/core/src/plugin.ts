@@ -39,6 +39,15 @@ export interface Context {
 }
 /** Operators are made for one image shape. */
 export type OperatorContext = Context & { readonly imageShape: ImageShape };
+/** Metrics are made for the images of one run. */
+export type MetricContext = Context & {
+  /** The range of the images, where they have one: that of the model (`range`, `dataRange`) or of a data set. */
+  readonly range?: readonly [low: number, high: number];
+  /** Without a range: the smallest and the largest entry of the clean images of the run. */
+  readonly references?: readonly [low: number, high: number];
+};
+/** What the context of some kinds has beside `Context`. */
+export type Extra = Partial<Omit<OperatorContext & MetricContext, keyof Context>>;
 
 type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
 export type EngineFactory<O> = Factory<O, Context, Engine>;
@@ -46,5 +55,5 @@ export type ModelFactory<O> = Factory<O, Context, ScoreModel>;
 export type OperatorFactory<O> = Factory<O, OperatorContext, Operator>;
 export type SchedulerFactory<O, C extends Coefficients = Coefficients> = Factory<O, Context, Scheduler<C>>;
 export type GuidanceFactory<O, S extends TensorTree = Image> = Factory<O, Context, Guidance<S>>;
-export type MetricFactory<O> = Factory<O, Context, Metric>;
+export type MetricFactory<O> = Factory<O, MetricContext, Metric>;
 export type DatasetFactory<O> = Factory<O, Context, Dataset>;

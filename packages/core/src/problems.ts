@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { checkFinite, checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
 import { ConfigError } from './errors.ts';
 import { poissonMeasurement, poissonSigma } from './poisson.ts';
 import { keyedRandom } from './random.ts';
@@ -33,7 +34,7 @@ export type Problem = {
 /**
  * Draws the operator's parameters and the noise, and measures. The random numbers depend on the seed, the image's name
  * and the operator (`operatorKey`: id and options), not on sigmaY nor on the other images, so noise levels are compared
- * on the same draw.
+ * on the same draw. Throws ConfigError where the measurement is not finite or has another shape than the operator says.
  */
 export function makeProblem(parts: {
   readonly name: string;
@@ -60,9 +61,11 @@ export function makeProblem(parts: {
       "Give the noise's standard deviation in the units of A's output.",
     );
   }
+  checkMeasurementShape(operator, operatorKey);
   const random = keyedRandom(`problem ${seed} ${name} ${operatorKey}`);
   const drawn = operator.draw(random);
   const x0 = tf.tensor3d(parts.x0, [...imageShape]);
+  checkFinite('the clean image', 'problem', x0, name, 'Give another image.');
   const y = tf.tidy(() => {
     const batch = stackTrees([drawn]);
     const clean = operator.forward(tf.expandDims(x0), batch);
@@ -72,6 +75,7 @@ export function makeProblem(parts: {
         : poissonMeasurement(clean, level.poisson, random).sub(clean);
     return clean.add(operator.shapeNoise?.(noise, batch) ?? noise).squeeze([0]);
   });
+  checkMeasurement(y, operator, operatorKey, name);
   const problem = { name, operator: operatorKey, sigmaY, x0, y, drawn };
   return { ...problem, hash: sha256(encodeProblem(problem)) };
 }

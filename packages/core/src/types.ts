@@ -43,8 +43,7 @@ export type Cost = { readonly forwards: number; readonly vjps: number; readonly 
 
 export interface Compiled<A extends readonly unknown[], R> {
   (...args: { [K in keyof A]: Feed<A[K]> } & readonly unknown[]): Promise<R>;
-  /** Sum over all calls since compilation. */
-  readonly cost: Cost;
+  readonly cost: Cost; // sum over all calls since compilation
   /** Number of traces made so far: one per set of argument shapes. */
   readonly compilations: number;
   dispose(): void;
@@ -115,6 +114,8 @@ export interface ScoreModel {
   readonly process: NoiseProcess;
   /** Pixel range: methods clamp x0hat only where it is given. */
   readonly range?: readonly [low: number, high: number];
+  /** Without `range`: the range of the data that it was made of. Metrics and pictures use it; nothing is clamped. */
+  readonly dataRange?: readonly [low: number, high: number];
   /** True where predictions carry a `varianceFraction`. */
   readonly predictsVariance?: boolean;
   /** The prior in closed form, where there is one; call after `load`. */
@@ -164,8 +165,7 @@ export interface ReferenceTask {
  */
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
-  /** True where A = I. */
-  readonly identity?: boolean;
+  readonly identity?: boolean; // true where A = I
   /** Shape of y without the batch axis. */
   readonly measurementShape: readonly number[];
   /** Draws what is random in the operator: once for a problem, with which it is stored; no batch axis. */
@@ -286,6 +286,8 @@ export interface StepRandom {
 export interface Metric {
   readonly better: 'higher' | 'lower';
   readonly unit?: string;
+  /** What it took as full scale and whether it clips, in words that follow its name; told below a table. */
+  readonly scale?: string;
   compare(x: Image, reference: Image): Promise<readonly number[]>;
 }
 

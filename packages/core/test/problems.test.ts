@@ -46,7 +46,39 @@ const make = (changes: Partial<Parameters<typeof makeProblem>[0]> = {}) =>
   });
 const drawnOf = ({ drawn }: Problem) => drawn as Drawn;
 
+const refusal = (changes: Partial<Operator<Drawn>>, parts: Parameters<typeof make>[0] = {}): string => {
+  try {
+    make({ operator: { ...operator, ...changes } as unknown as Operator, ...parts });
+    return 'none';
+  } catch (error) {
+    return String(error);
+  }
+};
+
 describe('a problem', () => {
+  it('is refused where the measurement is not finite or has another shape than the operator says', () => {
+    const operatorKey = '{"id":"root","options":{}}';
+    expect(refusal({ forward: (x) => x.sqrt() }, { operatorKey })).toBe(
+      'ConfigError: [operator/root] the measurement of "picture" holds NaN at entry 4 of 4800. Correct the operator: clip or extend where a root or a logarithm ends.',
+    );
+    expect(refusal({ shapeNoise: (noise) => noise.div(0) })).toContain('the measurement of "picture" holds');
+    expect(refusal({ measurementShape: [4800] })).toBe(
+      'ConfigError: [operator mask {}] the measurement of "picture" has shape [40, 40, 3], its measurementShape is [4800]. Correct forward, shapeNoise or measurementShape.',
+    );
+    expect(refusal({}, { x0: x0.map((value, i) => (i === 7 ? Infinity : value)) })).toBe(
+      'ConfigError: [problem] the clean image of "picture" holds Infinity at entry 7 of 4800. Give another image.',
+    );
+  });
+
+  it.each([[[]], [[40, 0, 3]], [[40, -1]], [[1.5]], [[NaN]], [undefined], ['[40]']])(
+    'is refused where measurementShape is %j',
+    (measurementShape) => {
+      expect(refusal({ measurementShape: measurementShape as number[] })).toMatch(
+        /^ConfigError: \[operator mask {}\] its measurementShape is .*\. Give the shape of y without the batch axis, positive whole numbers\.$/,
+      );
+    },
+  );
+
   it('is the same whenever it is made, and different for each of its causes', () => {
     const { hash } = make();
     expect(hash).toMatch(/^[0-9a-f]{64}$/);

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Metric } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './results/free-energy.ts';
 import { identify } from './run/identity.ts';
+import { imageRange, makeMetrics } from './run/image-range.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
@@ -13,7 +13,15 @@ import { reportData } from './report/collect.ts';
 import { missingRun, readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
 import { openStore, type Store } from './run/store.ts';
-import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
+import {
+  failuresOf,
+  nothingSound,
+  placeOf,
+  summariseRun,
+  type Failure,
+  type Place,
+  type RowSummary,
+} from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from './machine/write.ts';
 
@@ -41,6 +49,10 @@ export type ComparisonJson = {
   })[];
   /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
+  /** What each metric took as full scale and whether it clips, where it says so. */
+  readonly scales: readonly { readonly metric: string; readonly scale: string }[];
+  /** Share of the entries of the samples by row that lie outside the range of the images, where they have one. */
+  readonly outside: readonly (Place & { readonly share: number })[];
   /** Cost of one sample by row, padding left out. */
   readonly cost: readonly (Place & {
     readonly forwards: number;
@@ -49,6 +61,8 @@ export type ComparisonJson = {
     readonly secondsPerSample: number;
   })[];
   readonly failures: readonly Failure[];
+  /** `failed` where every sample that was drawn failed: there is nothing to compare. */
+  readonly outcome: 'done' | 'some failed' | 'failed';
   /** Free energies from umbrella windows, where the recipe asks for them. */
   readonly freeEnergy?: readonly FreeEnergyTable[];
   /** Path of the HTML report. */
@@ -63,6 +77,8 @@ export type Comparison = {
   /** Path of the HTML report. */
   readonly report: string;
   readonly failures: readonly Failure[];
+  /** The closing sentence of a run whose every sample failed. */
+  readonly failed?: string;
 };
 
 const toJson = (
@@ -83,12 +99,15 @@ const toJson = (
     })),
   ),
   misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
+  scales: index.metrics.flatMap(({ id: metric, scale }) => (scale === undefined ? [] : [{ metric, scale }])),
+  outside: rows.flatMap((row) => (row.outside === undefined ? [] : [{ ...placeOf(row), share: row.outside }])),
   cost: rows.flatMap((row) => {
     if (!row.cost) return [];
     const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
     return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
   }),
   failures: failuresOf(index, rows),
+  outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
   report,
 });
@@ -119,7 +138,8 @@ const present = async (index: RunIndex, results: Results, path: string, watch: W
   const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join(
     '\n\n',
   );
-  return { json, table, report: path, failures: json.failures };
+  const failed = nothingSound(rows);
+  return { json, table, report: path, failures: json.failures, ...(failed === undefined ? {} : { failed }) };
 };
 
 /**
@@ -154,9 +174,9 @@ const runExperiment = async (
   const { container, experiment, model } = bench;
   const engine = await container.plugin('engine', experiment.engine);
   await model.load?.();
-  const metrics: Metric[] = [];
-  for (const metric of experiment.metrics) metrics.push(await container.plugin('metric', metric));
-  const index = await prepareRun({ bench, rows, engine, metrics, command, watch }, store.folder);
+  const images = await imageRange(bench);
+  const metrics = await makeMetrics(bench, images);
+  const index = await prepareRun({ bench, rows, engine, metrics, images, command, watch }, store.folder);
   await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);

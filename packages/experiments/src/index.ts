@@ -9,6 +9,7 @@ export {
 } from './recipe/recipe.ts';
 export type { Experiment, Overrides } from './recipe/experiment.ts';
 export type { ExperimentSource } from './plan/workbench.ts';
+export { parseSigma, type SigmaInput } from './recipe/noise.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions } from './plan.ts';
 export type { PlannedRow } from './plan/rows.ts';
 export { quote } from './plan/command.ts';

@@ -4,7 +4,6 @@ import {
   showShape,
   type Container,
   type ImageShape,
-  type NoiseLevel,
   type Operator,
   type SampleFailure,
   type ScoreModel,
@@ -12,7 +11,7 @@ import {
 import { encodePng } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { sample, type SampleProblem } from './sample.ts';
+import { sample, type SampleOptions, type SampleProblem } from './sample.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 
 export type RestoreOptions = Watch & {
@@ -23,7 +22,7 @@ export type RestoreOptions = Watch & {
   readonly method: ReferenceInput;
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;
-  readonly sigmaY: NoiseLevel;
+  readonly sigmaY: SampleOptions['sigmaY'];
   /** Mask picture for inpainting, white = known. */
   readonly mask?: string;
   /** Degrade the picture first, after fitting it to the model's size. */

@@ -30,7 +30,8 @@ import { createFiles } from '@tweedie/files';
 import { givenProblem } from './plan/given-problem.ts';
 import type { Progress, Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { chunkFor } from './plan/workbench.ts';
+import { readSigma, warnOfUnits, type SigmaInput } from './recipe/noise.ts';
+import { chunkFor, rangeOf } from './plan/workbench.ts';
 
 /**
  * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
@@ -55,8 +56,8 @@ export type SampleOptions = Watch & {
         readonly operator: Operator;
         readonly container: Container;
       }) => Promise<SampleProblem>);
-  /** Standard deviation of the measurement noise, in the units of A's output; or Poisson noise. */
-  readonly sigmaY: NoiseLevel;
+  /** Standard deviation of the measurement noise in the units of A's output, a fraction (`25/255`) too; or Poisson. */
+  readonly sigmaY: SigmaInput | NoiseLevel;
   /** Number of posterior samples; default 1. */
   readonly samples?: number;
   readonly seed?: number;
@@ -97,7 +98,7 @@ const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
 };
 
 /** Makes every part and checks it against the others. */
-const assemble = async (options: SampleOptions, container: Container, registry: Registry) => {
+const assemble = async (options: SampleOptions, noise: NoiseLevel, container: Container, registry: Registry) => {
   const model = await make(container, 'model', options.model);
   const operator = await make(container, 'operator', options.operator, { imageShape: model.imageShape });
   const guidance = await make(container, 'guidance', options.method);
@@ -105,7 +106,7 @@ const assemble = async (options: SampleOptions, container: Container, registry: 
   const idOf = (kind: Kind, part: ReferenceInput | object) =>
     isReference(part) ? registry.find(kind, asReference(part).id) : undefined;
   const reason = conflict(
-    { model, operator, scheduler, guidance, noise: options.sigmaY },
+    { model, operator, scheduler, guidance, noise },
     {
       model: idOf('model', options.model),
       operator: idOf('operator', options.operator),
@@ -121,11 +122,13 @@ const assemble = async (options: SampleOptions, container: Container, registry: 
 
 /** Draws posterior samples of one problem. Every part may be a registered plugin or an object of your own. */
 export const sample = async (options: SampleOptions): Promise<Sampled> => {
-  const { sigmaY, samples: count = 1, seed = 0, registries = [], folder = process.cwd(), signal, onProgress } = options;
+  const { samples: count = 1, seed = 0, registries = [], folder = process.cwd(), signal, onProgress } = options;
+  const sigmaY = typeof options.sigmaY === 'object' ? options.sigmaY : readSigma(options.sigmaY, 'sample');
   const registry = openRegistry({ folders: [process.cwd(), folder], files: registries });
   const container = createContainer({ registry, files: createFiles(folder) });
   try {
-    const { model, operator, guidance, scheduler, engine } = await assemble(options, container, registry);
+    const { model, operator, guidance, scheduler, engine } = await assemble(options, sigmaY, container, registry);
+    if (typeof options.sigmaY !== 'object') warnOfUnits([options.sigmaY], rangeOf(model), container.warn);
     const { imageShape } = model;
     const given =
       typeof options.problem === 'function' ? await options.problem({ model, operator, container }) : options.problem;

@@ -5,6 +5,7 @@ import { quote } from './plan/command.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { identify } from './run/identity.ts';
 import { planRows, refuseImpossible } from './plan/rows.ts';
+import { imageRange, makeMetrics, type ImageRange } from './run/image-range.ts';
 import { prepareRun } from './run/prepare.ts';
 import { cleanImage } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
@@ -79,6 +80,8 @@ type Parts = {
   readonly bench: Workbench;
   readonly engine: Engine;
   readonly metric: Metric;
+  /** Of all validation images, so that every round scores alike. */
+  readonly images: ImageRange;
   readonly store: Store;
   readonly command: string;
   readonly watch: Watch;
@@ -86,14 +89,17 @@ type Parts = {
 
 /** Draws and scores candidates on the first images. */
 const evaluate = async (
-  { bench, engine, metric, store, command, watch }: Parts,
+  { bench, engine, metric, images, store, command, watch }: Parts,
   candidates: readonly Candidate[],
-  images: number,
+  count: number,
 ): Promise<readonly Scored[]> => {
   const { experiment } = bench;
-  const reduced = { ...bench, experiment: { ...experiment, images: { ...experiment.images, count: images } } };
+  const reduced = { ...bench, experiment: { ...experiment, images: { ...experiment.images, count } } };
   const rows = candidates.map(({ planned }) => planned);
-  const index = await prepareRun({ bench: reduced, rows, engine, metrics: [metric], command, watch }, store.folder);
+  const index = await prepareRun(
+    { bench: reduced, rows, engine, metrics: [metric], images, command, watch },
+    store.folder,
+  );
   await drawAndScore({ bench: reduced, engine, index, rows, metrics: [metric], store, watch });
   const [cells, values] = [await store.cells(), await store.scores(at(index.metrics, 0, 'metric of the index').key)];
   return candidates.map((candidate, i) => {
@@ -193,9 +199,9 @@ export const tune = async ({
     await refuseShared(bench, validation);
     const position = experiment.metrics.findIndex(({ label }) => label === settings.metric);
     const decides = experiment.metrics.slice(position, position + 1);
-    const [reference] = decides;
-    if (reference === undefined) throw new RangeError('the settings name a metric that is there.');
-    const metric = await container.plugin('metric', reference);
+    const chosenOn = { ...validation, experiment: { ...validation.experiment, metrics: decides } };
+    const images = await imageRange(chosenOn);
+    const metric = at(await makeMetrics(chosenOn, images), 0, 'metric that the settings name');
     const question = {
       model: experiment.model,
       images: settings.images,
@@ -210,9 +216,10 @@ export const tune = async ({
       const command = `npx tweedie tune ${quote(recipe.where)}`;
       await store.begin({ command, experiment: recipe.input });
       const parts = {
-        bench: { ...validation, experiment: { ...validation.experiment, metrics: decides } },
+        bench: chosenOn,
         engine,
         metric,
+        images,
         store,
         command,
         watch,

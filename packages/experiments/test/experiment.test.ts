@@ -286,7 +286,7 @@ describe('a recipe with a mistake', () => {
     [
       'a number that is none',
       yaml('operators: [identity]\nmethods: [dps]\nsigmaY: .inf'),
-      'ConfigError: [bad.yaml:5 /sigmaY] must be number or array or object, got Infinity.',
+      'ConfigError: [bad.yaml:5 /sigmaY] must be number or string or array or object, got Infinity.',
     ],
     [
       'a blur wider than any kernel',

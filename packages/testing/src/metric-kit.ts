@@ -15,6 +15,8 @@ type WorkedExample = {
 export type MetricSettings = {
   /** Images to compare; default: [16, 16, 3]. */
   readonly imageShape?: ImageShape;
+  /** The range of the images that the metric is made for; default: [-1, 1]. */
+  readonly range?: readonly [low: number, high: number];
   /** The value of equal images: the best there is. */
   readonly best: number;
   /** Whether the two images may be exchanged. */
@@ -27,6 +29,8 @@ export type MetricSubject = Required<Omit<MetricSettings, 'best'>> & {
   readonly name: string;
   readonly metric: Metric;
   readonly best: number | undefined;
+  /** The metric for images without a range, whose clean ones spread from 1 to 3. */
+  makeUnbounded(): Promise<Metric>;
 };
 
 const CLOSE = 1e-6;
@@ -177,6 +181,28 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
     },
   },
   {
+    name: 'images without a range are not clipped',
+    async run({ imageShape, makeUnbounded }) {
+      await comparing([filled(imageShape, 2), filled(imageShape, 2.5)], async (a, b) => {
+        if (!a || !b) return;
+        // A metric that knows pictures alone refuses, when it is made or when it compares.
+        const scores = await makeUnbounded()
+          .then(async (metric) => [...(await metric.compare(a, b)), ...(await metric.compare(a, a))])
+          .catch((error: unknown) => {
+            if (error instanceof ConfigError) return undefined;
+            throw error;
+          });
+        if (scores === undefined) return;
+        const [apart = NaN, equal = NaN] = scores;
+        ensure(
+          Number.isFinite(apart) && Math.abs(apart - equal) > CLOSE * Math.max(1, Math.abs(equal)),
+          () =>
+            `images of 2 and of 2.5 score ${apart}, equal ones ${equal}: clip to the range in the context, and to nothing where there is none.`,
+        );
+      });
+    },
+  },
+  {
     name: 'images of different shapes are refused',
     async run({ metric, name, imageShape: [height, width, channels] }) {
       await comparing(
@@ -214,6 +240,7 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
 /** Without settings, which a metric's test gives, the kit leaves out what they say. */
 export const metricKit = ({
   imageShape = [16, 16, 3],
+  range = [-1, 1],
   worked = [],
   best,
   symmetric = false,
@@ -225,10 +252,12 @@ export const metricKit = ({
       make: async () => ({
         name,
         imageShape,
+        range,
         worked,
         best,
         symmetric,
-        metric: await container.plugin('metric', { id: manifest.id, options }),
+        metric: await container.plugin('metric', { id: manifest.id, options }, { range }),
+        makeUnbounded: () => container.plugin('metric', { id: manifest.id, options }, { references: [1, 3] }),
       }),
     },
   ],

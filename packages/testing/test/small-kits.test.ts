@@ -90,6 +90,8 @@ describe('describeMetric', () => {
     failuresOf(metricChecks, {
       name: 'metric/mine',
       metric: { ...good, ...metric },
+      makeUnbounded: async () => ({ ...good, ...metric }),
+      range: [-1, 1],
       imageShape: [4, 4, 1],
       best: 0,
       symmetric: true,
@@ -126,6 +128,15 @@ describe('describeMetric', () => {
       },
       ['a number that is not finite is not hidden'],
       /^an image of NaN scores 0/,
+    ],
+    [
+      'clipping without a range',
+      {
+        compare: (x, reference) =>
+          good.compare(...([x, reference].map((image) => tf.clipByValue(image, -1, 1)) as [Image, Image])),
+      },
+      ['images without a range are not clipped', 'it leaves no tensors behind'],
+      /^images of 2 and of 2.5 score 0, equal ones 0: clip to the range in the context/,
     ],
     [
       'a tensor left',

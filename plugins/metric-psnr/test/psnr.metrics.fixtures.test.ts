@@ -12,7 +12,7 @@ type Pair = {
 type Listed = { readonly pairs: readonly Pair[]; readonly out_of_range?: Pair };
 
 const context = testContext();
-const metric = await psnr({}, context);
+const metric = await psnr({}, { ...context, range: [-1, 1] });
 const report = fixtureReport('metrics', 'psnr');
 const { pairs, out_of_range: outOfRange } = readFixtureJson<Listed>('metrics', 'metrics.json');
 

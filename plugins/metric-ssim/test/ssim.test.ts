@@ -3,7 +3,7 @@ import { testContext } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
 import { ssim } from '../src/index.ts';
 
-const metric = await ssim({}, testContext());
+const metric = await ssim({}, { ...testContext(), range: [-1, 1] });
 const noise = (key: string, height: number, width: number, channels = 1): Image =>
   tf.tensor4d(keyedRandom(key).normal('image', height * width * channels), [1, height, width, channels]).mul(0.3);
 
@@ -46,6 +46,14 @@ describe('metric/ssim', () => {
   it('equals the definition', async () => {
     const [x, y] = [noise('x', 14, 17, 2), noise('y', 14, 17, 2)];
     expect((await metric.compare(x, y))[0]).toBeCloseTo(await byDefinition(x, y), 12);
+  });
+
+  it('maps full scale to 0 to 1, whatever it is: constants scale with it', async () => {
+    const [x, y] = [noise('x', 14, 17, 2), noise('y', 14, 17, 2)];
+    const moved = (image: Image): Image => image.clipByValue<Image>(-1, 1).mul(20).add(100);
+    const free = await ssim({}, { ...testContext(), references: [80, 120] });
+    expect((await free.compare(moved(x), moved(y)))[0]).toBeCloseTo((await metric.compare(x, y))[0]!, 4);
+    expect((await free.compare(moved(x).add(40), moved(y).add(40)))[0]).not.toBe(1);
   });
 
   it('is 1 for equal images and symmetric, and scores each image by itself', async () => {

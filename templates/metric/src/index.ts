@@ -1,4 +1,4 @@
-import { ConfigError, type MetricFactory, showShape, tf } from '@tweedie/core';
+import { ConfigError, type MetricFactory, metricScale, showShape } from '@tweedie/core';
 
 // Edit 1 of 3: the options. Names, ranges and defaults stand in plugin.json, by which they are checked beforehand.
 export interface ExampleOptions {
@@ -10,25 +10,34 @@ export interface ExampleOptions {
 /**
  * Mean absolute error, per image, over all of its entries:
  *
- *   MAE = white / 2 * mean( |x - reference| )
+ *   MAE = white * mean( |u(x) - u(reference)| ),   u(x) = (clip(x) - low) / (high - low)
  *
- * Two batches [B, H, W, C] of one shape, in [-1, 1] (numbers outside count as they are). Equal images score 0, the
- * best value. Throws ConfigError when the shapes differ.
+ * Two batches [B, H, W, C] of one shape. Full scale, low to high, is the range of the images, to which they are
+ * clipped, or else the spread of the clean ones. Equal images score 0, the best value. Throws ConfigError when the
+ * shapes differ.
  */
-export const example: MetricFactory<ExampleOptions> = ({ white }) => ({
-  better: 'lower',
-  // Edit 3 of 3: the mathematics. One number per image; an image that holds NaN must not score a number.
-  compare: async (x, reference) => {
-    if (showShape(x.shape) !== showShape(reference.shape)) {
-      throw new ConfigError(
-        'metric/example',
-        `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
-        'Compare images of one shape.',
-      );
-    }
-    const errors = tf.tidy(() => tf.mean(x.sub(reference).abs(), [1, 2, 3]).mul(white / 2));
-    const values = await errors.data();
-    errors.dispose();
-    return [...values];
-  },
-});
+export const example: MetricFactory<ExampleOptions> = ({ white }, context) => {
+  const { unit, scale } = metricScale('metric/example', undefined, context);
+  return {
+    better: 'lower',
+    scale,
+    // Edit 3 of 3: the mathematics. One number per image; an image that holds NaN must not score a number.
+    compare: async (x, reference) => {
+      if (showShape(x.shape) !== showShape(reference.shape)) {
+        throw new ConfigError(
+          'metric/example',
+          `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
+          'Compare images of one shape.',
+        );
+      }
+      const [a, b] = await Promise.all([x.data(), reference.data()]);
+      const size = a.length / x.shape[0];
+      return Array.from({ length: x.shape[0] }, (_, sample) => {
+        let sum = 0;
+        for (let k = sample * size; k < (sample + 1) * size; k++)
+          sum += Math.abs(unit(a[k] ?? NaN) - unit(b[k] ?? NaN));
+        return (white * sum) / size;
+      });
+    },
+  };
+};

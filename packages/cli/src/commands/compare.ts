@@ -7,7 +7,7 @@ import { runResumable } from '../run.ts';
 export class Compare extends Command {
   static override summary = 'Run the comparison that a recipe describes; end with a table and an HTML report.';
   static override description =
-    'A run that was stopped, by Ctrl-C or by a crash, resumes with the same command: finished samples are kept. Exit codes: 0 done, 1 a sample failed, 2 bad input, 130 stopped.';
+    'A run that was stopped, by Ctrl-C or by a crash, resumes with the same command: finished samples are kept. Exit codes: 0 done, 1 a sample failed (of a run of which all did, the last line says so), 2 bad input, 130 stopped.';
   static override examples = [
     '<%= config.bin %> compare recipes/quickstart.yaml',
     '<%= config.bin %> compare recipes/quickstart.yaml --limit 2 --steps 20 --out runs/trial',
@@ -35,6 +35,7 @@ export class Compare extends Command {
       }),
     );
     this.log(flags.json ? JSON.stringify(comparison.json) : `${comparison.table}\n\nReport: ${comparison.report}`);
+    if (comparison.failed !== undefined) this.logToStderr(comparison.failed);
     if (comparison.failures.length > 0) this.exit(1);
   }
 }

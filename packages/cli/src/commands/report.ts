@@ -17,7 +17,8 @@ export class Report extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Report);
     const { report } = await import('@tweedie/experiments');
-    const { table, report: path } = await report(args.run, flags);
+    const { table, report: path, failed } = await report(args.run, flags);
     this.log(`${table}\n\nReport: ${path}`);
+    if (failed !== undefined) this.logToStderr(failed);
   }
 }

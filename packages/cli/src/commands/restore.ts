@@ -3,16 +3,17 @@ import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { parseReference } from '../reference.ts';
 import { runLong } from '../run.ts';
 
-const sigma = Flags.custom<number | { readonly poisson: number }>({
+const sigma = Flags.custom<number | string | { readonly poisson: number }>({
   parse: async (text) => {
     const [, rate] = /^poisson:(.+)$/.exec(text) ?? [];
-    const value = Number(rate ?? text);
+    const { parseSigma } = await import('@tweedie/experiments');
+    const value = Number(rate);
     if (rate !== undefined && value > 0 && value < Infinity) return { poisson: value };
-    if (rate !== undefined || text.trim() === '' || !(value >= 0 && value < Infinity))
+    if (rate !== undefined || parseSigma(text) === undefined)
       throw new Errors.CLIError(
-        `Must be a number of at least 0, or poisson: and a rate above 0 (poisson:1), got ${text}.`,
+        `Must be a number of at least 0, a fraction (25/255), or poisson: and a rate above 0 (poisson:1), got ${text}.`,
       );
-    return value;
+    return text;
   },
 });
 
@@ -38,7 +39,7 @@ export class Restore extends Command {
       default: 0.05,
       helpValue: 'STD',
       description:
-        'Noise of the measurement, images being in [-1, 1]; or poisson:RATE, of which a white pixel gets 255 RATE counts.',
+        'Noise of the measurement, images being in [-1, 1]: a number or a fraction (20 grey levels are 20/127.5); or poisson:RATE, of which a white pixel gets 255 RATE counts.',
     }),
     mask: Flags.string({
       helpValue: 'FILE',

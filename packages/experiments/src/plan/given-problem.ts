@@ -1,4 +1,6 @@
 import {
+  checkMeasurement,
+  checkMeasurementShape,
   ConfigError,
   encodeProblem,
   sha256,
@@ -42,6 +44,7 @@ export const givenProblem = (parts: {
   readonly where: string;
 }): Problem => {
   const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;
+  checkMeasurementShape(operator, operatorKey);
   const size = sizeOf(operator.measurementShape);
   if (y.length !== size) {
     throw new ConfigError(
@@ -56,6 +59,7 @@ export const givenProblem = (parts: {
     const batch = tf.tensor(y, [1, ...operator.measurementShape]);
     return (operator.shapeNoise?.(batch, stackTrees([drawn])) ?? batch).squeeze([0]);
   });
+  checkMeasurement(shaped, operator, operatorKey, name);
   const problem = { name, operator: operatorKey, sigmaY, x0: tf.zeros([...imageShape]), y: shaped, drawn };
   return { ...problem, hash: sha256(encodeProblem(problem)) };
 };

@@ -18,6 +18,7 @@ import {
 import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
+import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */
@@ -55,6 +56,10 @@ export type Workbench = {
   readonly chunk: number;
   dispose(): void;
 };
+
+/** The range of the images of a model, which is also that of a data set, where there is one. */
+export const rangeOf = (model: ScoreModel, dataset?: object): readonly [low: number, high: number] | undefined =>
+  model.range ?? model.dataRange ?? (dataset ? [-1, 1] : undefined);
 
 /** Numbers in one chunk: 16 pictures of 32x32x3, 4 of 64x64x3, 1 of 256x256x3. */
 const CHUNK_NUMBERS = 49_152;
@@ -129,6 +134,9 @@ export const openWorkbench = async ({
     const model = await container.plugin('model', experiment.model);
     const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
     recipe.locating(() => checkImages(experiment.images, recipe.where, '/images', model, dataset));
+    const noise = recipe.input.sigmaY;
+    if (typeof noise !== 'object' || !('poisson' in noise))
+      warnOfUnits([noise].flat(), rangeOf(model, dataset), container.warn);
     const operators: OperatorPart[] = [];
     for (const reference of experiment.operators) {
       operators.push({

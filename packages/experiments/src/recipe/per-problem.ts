@@ -9,7 +9,7 @@ const holdsOn = (entry: Pick<ProblemOptions, 'operator' | 'sigmaY'>, operator: s
 
 /** Checks and completes the options that a row has on single problems; `at` is their place in the recipe. */
 export const resolvePerProblem = (
-  entries: readonly ProblemOptionsInput[],
+  entries: readonly (Omit<ProblemOptionsInput, 'sigmaY'> & Pick<ProblemOptions, 'sigmaY'>)[],
   { given, sweep }: Pick<Method, 'given' | 'sweep'>,
   manifest: Manifest,
   { operators, sigmaY: levels }: Problems,

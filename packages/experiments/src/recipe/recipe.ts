@@ -3,6 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ConfigError, messageOf, readJson, validate, type JsonSchema, refuseIrregular } from '@tweedie/core';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
+import type { SigmaInput } from './noise.ts';
 
 /** The name of a plugin in a file or a program: an id, or an id with options. */
 export type ReferenceInput = string | { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
@@ -30,7 +31,7 @@ export type Found = {
 };
 export type ProblemOptionsInput = {
   readonly operator: string;
-  readonly sigmaY?: number;
+  readonly sigmaY?: SigmaInput;
   readonly options: Readonly<Record<string, unknown>>;
   readonly found?: Found;
 };
@@ -64,7 +65,7 @@ export type ExperimentInput = {
     readonly offset?: number;
   };
   readonly operators: readonly LabelledInput[];
-  readonly sigmaY: number | readonly number[] | { readonly poisson: number };
+  readonly sigmaY: SigmaInput | readonly SigmaInput[] | { readonly poisson: number };
   readonly methods: readonly MethodInput[];
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;

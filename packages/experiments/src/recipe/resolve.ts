@@ -1,6 +1,7 @@
 import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type Registry } from '@tweedie/core';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
 import type { Experiment, Images, Labelled, Method, Overrides, Reference } from './experiment.ts';
+import { readSigma } from './noise.ts';
 import { resolvePerProblem } from './per-problem.ts';
 import type { ExperimentInput, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
@@ -111,7 +112,13 @@ export const resolveExperiment = (
     const operators = plain('operator', input.operators, '/operators').map((row) =>
       poisson === undefined ? row : { ...row, label: `${row.label}, Poisson noise of rate ${poisson}` },
     );
-    const sigmaY = [noise].flat().map(sigmaOf);
+    const sigmaY =
+      typeof noise === 'object' && 'poisson' in noise
+        ? [sigmaOf(noise)]
+        : [noise].flat().map((given, i) => readSigma(given, `${where} /sigmaY${Array.isArray(noise) ? `/${i}` : ''}`));
+    const twice = sigmaY.findIndex((level, i) => sigmaY.indexOf(level) < i);
+    if (twice >= 0)
+      throw new ConfigError(`${where} /sigmaY/${twice}`, `a second noise level is ${sigmaY[twice]}.`, 'Keep one.');
     const metrics = plain('metric', input.metrics, '/metrics');
     if (images.measurements !== undefined && metrics.length > 0) {
       throw new ConfigError(
@@ -139,7 +146,10 @@ export const resolveExperiment = (
         ...row,
         scheduler: chosen,
         perProblem: resolvePerProblem(
-          own.perProblem ?? [],
+          (own.perProblem ?? []).map(({ sigmaY: given, ...entry }, k) => ({
+            ...entry,
+            ...(given === undefined ? {} : { sigmaY: readSigma(given, `${where} ${at}/perProblem/${k}/sigmaY`) }),
+          })),
           row,
           manifest('guidance', own.id, at),
           { operators, sigmaY },

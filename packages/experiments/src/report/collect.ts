@@ -18,8 +18,16 @@ const PICTURED = 16;
 const isPicture = (shape: readonly number[]): shape is ImageShape =>
   shape.length === 3 && (shape[2] === 1 || shape[2] === 3) && (shape[0] ?? 0) > 1 && (shape[1] ?? 0) > 1;
 
-const picture = async (pixels: Float32Array, shape: ImageShape): Promise<PngDataUri> =>
-  `data:image/png;base64,${Buffer.from(await encodePng(pixels, shape)).toString('base64')}`;
+/** Values from black to white, where it is not [-1, 1]. */
+type Shades = readonly [black: number, white: number] | undefined;
+
+const picture = async (pixels: Float32Array, shape: ImageShape, shades?: Shades): Promise<PngDataUri> => {
+  const [black, white] = shades ?? [-1, 1];
+  // A constant picture has no spread: mid-grey.
+  const width = white > black ? white - black : Infinity;
+  const scaled = black === -1 && white === 1 ? pixels : pixels.map((value) => (2 * (value - black)) / width - 1);
+  return `data:image/png;base64,${Buffer.from(await encodePng(scaled, shape)).toString('base64')}`;
+};
 
 /** Standard deviation of each pixel over the samples, mean over its channels. */
 const deviation = (samples: readonly Float32Array[], [height, width, channels]: ImageShape): Float32Array => {
@@ -61,17 +69,23 @@ const drawnOf = async (
   return { label, samples, scores, traced: first, ...(samples.length > 1 ? { std: deviation(samples, shape) } : {}) };
 };
 
-const resultOf = async (drawn: Drawn, largestStd: number, store: Results, shape: ImageShape): Promise<ReportResult> => {
+const resultOf = async (
+  drawn: Drawn,
+  largestStd: number,
+  store: Results,
+  { imageShape: shape, range, references }: RunIndex,
+): Promise<ReportResult> => {
+  const shades = range ?? references;
   const { label, samples, std, traced, scores } = drawn;
   const trace = await readTrace(store.folder, traced);
   const [height, width] = shape;
   return {
     label,
     scores,
-    sample: await picture(at(samples, 0, 'sample'), shape),
+    sample: await picture(at(samples, 0, 'sample'), shape, shades),
     ...(std
       ? {
-          mean: await picture(meanOf(samples), shape),
+          mean: await picture(meanOf(samples), shape, shades),
           std: await picture(
             std.map((value) => (2 * value) / largestStd - 1),
             [height, width, 1],
@@ -82,7 +96,7 @@ const resultOf = async (drawn: Drawn, largestStd: number, store: Results, shape:
       ? {
           trace: {
             levels: trace.levels,
-            frames: await Promise.all(trace.frames.map((frame) => picture(frame, shape))),
+            frames: await Promise.all(trace.frames.map((frame) => picture(frame, shape, shades))),
           },
         }
       : {}),
@@ -95,7 +109,7 @@ const imagesOf = async (
   store: Results,
   { signal, onProgress }: Watch,
 ): Promise<readonly ReportImage[]> => {
-  const { imageShape: shape } = index;
+  const { imageShape: shape, range: shades = index.references } = index;
   if (!isPicture(shape)) return [];
   const cells = await store.cells();
   const names = index.images.slice(0, PICTURED);
@@ -114,7 +128,7 @@ const imagesOf = async (
         problem.y.shape,
       ];
       disposeProblem(problem);
-      if (!index.truthUnknown) truth ??= await picture(x0, shape);
+      if (!index.truthUnknown) truth ??= await picture(x0, shape, shades);
       const drawn = (await Promise.all(table.map((row) => drawnOf(row, position, cells, store, shape)))).filter(
         (each) => each !== undefined,
       );
@@ -126,9 +140,9 @@ const imagesOf = async (
       problems.push({
         operator,
         sigmaY,
-        measurement: isPicture(yShape) ? await picture(y, yShape) : null,
+        measurement: isPicture(yShape) ? await picture(y, yShape, shades) : null,
         ...(drawn.some(({ std }) => std) ? { stdWhite: largestStd } : {}),
-        results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape))),
+        results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, index))),
       });
     }
     if (problems.length > 0) images.push({ name, ...(truth === undefined ? {} : { truth }), problems });
@@ -149,7 +163,7 @@ export const reportData = async (
   store: Results,
   watch: Watch,
 ): Promise<ReportData> => {
-  const { title, notes, command, provenance, imageShape, truthUnknown, metrics } = index;
+  const { title, notes, command, provenance, imageShape, truthUnknown, range, references, metrics } = index;
   return {
     title,
     created: new Date().toISOString(),
@@ -159,6 +173,8 @@ export const reportData = async (
     imageShape,
     imageNames: index.images,
     ...(truthUnknown ? { truthUnknown } : {}),
+    ...(range ? { range } : {}),
+    ...(references ? { references } : {}),
     metrics,
     rows,
     images: await imagesOf(index, rows, store, watch),

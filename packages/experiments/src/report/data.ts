@@ -13,7 +13,7 @@ export type PngDataUri = `data:image/png;base64,${string}`;
 
 export type ReportData = Pick<
   RunIndex,
-  'title' | 'notes' | 'command' | 'provenance' | 'imageShape' | 'metrics' | 'truthUnknown'
+  'title' | 'notes' | 'command' | 'provenance' | 'imageShape' | 'metrics' | 'truthUnknown' | 'range' | 'references'
 > & {
   /** When the report was made, ISO 8601. */
   readonly created: string;
@@ -46,7 +46,7 @@ export type ReportProblem = {
   /** The measurement; null where it is not a picture. */
   readonly measurement: PngDataUri | null;
   /**
-   * The standard deviation that is white in the `std` pictures of all results here; black is 0. Images are in [-1, 1].
+   * The standard deviation that is white in the `std` pictures of all results here; black is 0.
    */
   readonly stdWhite?: number;
   readonly results: readonly ReportResult[];

@@ -12,7 +12,11 @@ import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
 import { problemTitle, type ReportRows } from './problems.ts';
+import { printed } from '../results/numbers.ts';
+import { scaleNotes } from '../results/scales.ts';
 import { failuresTable, imageScoresTable, summaryTable, verdicts } from './table.ts';
+
+const { short } = printed;
 
 const howToRead = `Tables give means over images with 95 % confidence intervals. A paired difference is taken image by image against the row with the best mean, and a row is marked
 best only where no such interval crosses zero. The papers’ NFE counts forwards only; a vjp (backward pass) costs about two more. In the figures a thin tick is one image, a dot with
@@ -39,7 +43,7 @@ export function renderReport(data: ReportData): string {
     section(
       'images',
       'Images',
-      'Every method got the same stored measurement. Point at a picture to see its scores.',
+      `Every method got the same stored measurement. ${data.references ? `Black is ${short(data.references[0])} and white is ${short(data.references[1])} in all pictures: the spread of the clean images. ` : ''}Point at a picture to see its scores.`,
       problems.map((problem) => imageGrid(problem, data)),
     ),
     section(
@@ -90,7 +94,7 @@ export function renderReport(data: ReportData): string {
     { id: 'provenance', title: 'Provenance' },
   ].map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
 <main>
-${data.metrics.length > 0 ? html`<p class="hint">${howToRead}</p>` : null}
+${data.metrics.length > 0 ? html`<p class="hint">${[howToRead, ...scaleNotes(data, data.rows)].join(' ')}</p>` : null}
 ${problems.map((problem) => comparison(problem, data))}
 ${sections.map(
   ({ id, title, body }) => html`<section id="${id}"><h2>${title}</h2>${body}</section>

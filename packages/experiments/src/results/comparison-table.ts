@@ -2,6 +2,7 @@ import { plural, textTable } from '../machine/text-table.ts';
 import type { IndexMetric, RunIndex } from '../run/run-index.ts';
 import { columnDecimals, plain } from './numbers.ts';
 import { problemsOf, type ProblemRows } from './problems.ts';
+import { scaleNotes } from './scales.ts';
 import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
 
 const { amount, estimate, fixed, signed } = plain;
@@ -88,6 +89,7 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
           'Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.',
         ]
       : []),
+    ...scaleNotes(index, rows),
     'misfit: ||y - A(x)|| / (sigmaY sqrt(entries)); 1 is the level of the noise.',
     'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
   ].join('\n');

@@ -1,4 +1,5 @@
 import { at } from '@tweedie/core';
+import { OUTSIDE } from '../run/image-range.ts';
 import { MISFIT } from '../run/misfit.ts';
 import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
 import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
@@ -61,6 +62,8 @@ export type RowSummary = IndexRow & {
    * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
    */
   readonly misfit?: Estimate;
+  /** Share of the entries of the samples outside the range of the images: what metrics clip. */
+  readonly outside?: number;
   /** Cost of one sample; undefined where nothing has run. */
   readonly cost?: RowCost;
   /** Samples that are there, failed ones included. */
@@ -100,6 +103,17 @@ export const progressOf = (
   finished: rows.reduce((sum, row) => sum + row.finished, 0),
   expected: index.rows.reduce((sum, row) => sum + row.cells.flat().length, 0),
 });
+
+/** Says that a run has no sample that can be used; undefined where it has one or nothing was drawn. */
+export const nothingSound = (rows: readonly Pick<RowSummary, 'finished' | 'failed'>[]): string | undefined => {
+  const [finished, failed] = [
+    rows.reduce((sum, row) => sum + row.finished, 0),
+    rows.reduce((sum, row) => sum + row.failed.length, 0),
+  ];
+  return finished > 0 && failed === finished
+    ? `FAILED: ${finished === 1 ? 'the only sample' : `all ${finished} samples`} of this run failed, so there is nothing to compare.`
+    : undefined;
+};
 
 const estimate = (values: readonly number[]): Estimate => {
   const { n, mean: center, halfWidth95 } = summarise(values);
@@ -218,6 +232,7 @@ export const summariseRun = async (
 ): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);
+  const shares = await store.scores(OUTSIDE);
   const metrics = new Map<IndexRow, Map<string, MetricSummary>>(index.rows.map((row) => [row, new Map()]));
   for (const { id, key, better } of index.metrics) {
     const values = await store.scores(key);
@@ -243,10 +258,12 @@ export const summariseRun = async (
     );
     const cost = costOf(own.map(({ cell }) => cell));
     const misfit = perImageOf(index, row, cells, misfits).filter(finite);
+    const outside = index.range ? perImageOf(index, row, cells, shares).filter(finite) : [];
     return {
       ...row,
       metrics: metrics.get(row) ?? new Map(),
       ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
+      ...(outside.length > 0 ? { outside: mean(outside) } : {}),
       ...(cost ? { cost } : {}),
       finished: own.length,
       failed: own.flatMap(({ cell: { failure }, image, sample }) => (failure ? [{ image, sample, ...failure }] : [])),

@@ -8,6 +8,7 @@ import {
   type Metric,
   type Problem,
 } from '@tweedie/core';
+import { OUTSIDE, shareOutside } from './image-range.ts';
 import { MISFIT } from './misfit.ts';
 import { loadProblem } from './problems.ts';
 import type { PlannedRow } from '../plan/rows.ts';
@@ -97,6 +98,15 @@ export const completeScores = async (run: Run): Promise<void> => {
     jobs.push(
       ...index.rows.map((row) => ({ row, measure: scoreBy(metric), key, wanted: wantedOf(row, cells, known) })),
     );
+  }
+  const { range } = index;
+  if (range && metrics.length > 0) {
+    const shares = await store.scores(OUTSIDE);
+    const measure: Measure = async (x) => at(await shareOutside(x, range), 0, 'share outside of a picture');
+    for (const row of index.rows) {
+      const wanted = wantedOf(row, cells, shares).filter(({ samples }) => samples.length === 1);
+      jobs.push({ row, measure, key: OUTSIDE, wanted });
+    }
   }
   const known = await store.scores(MISFIT);
   for (const [i, row] of index.rows.entries()) {

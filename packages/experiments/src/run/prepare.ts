@@ -2,6 +2,7 @@ import { at, type Engine, type Metric } from '@tweedie/core';
 import type { Labelled, Reference } from '../recipe/experiment.ts';
 import { freeEnergyIndex } from '../plan/free-energy.ts';
 import { identify } from './identity.ts';
+import type { ImageRange } from './image-range.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
@@ -91,25 +92,40 @@ type Parts = {
   readonly engine: Engine;
   /** The metrics of the experiment, in its order. */
   readonly metrics: readonly Metric[];
+  /** What the metrics were told of the images. */
+  readonly images: ImageRange;
   readonly command: string;
   readonly watch: Watch;
 };
 
 /** Makes the problems and names every cell. The model is loaded. */
 export const prepareRun = async (
-  { bench, rows, engine, metrics: made, command, watch }: Parts,
+  { bench, rows, engine, metrics: made, images, command, watch }: Parts,
   folder: string,
 ): Promise<RunIndex> => {
   const { experiment, model, registry } = bench;
   const freeEnergy = freeEnergyIndex(bench);
   const code = codeOf(bench);
   const { problems, names } = await makeProblems(bench, folder, watch);
-  const metrics = made.map(({ better, unit }, i): IndexMetric => {
+  const metrics = made.map(({ better, unit, scale }, i): IndexMetric => {
     const { id, label, options } = at(experiment.metrics, i, 'metric of the experiment');
     // The unit has its own place.
     const title = label === id ? registry.find('metric', id).title.replace(` (${unit})`, '') : label;
-    const key = identify({ id, options, code: code('metric', id) });
-    return { id: label, title, better, ...(unit === undefined ? {} : { unit }), key };
+    // Scores by another spread of the clean images are other scores; a range follows from the sample's own key.
+    const key = identify({
+      id,
+      options,
+      code: code('metric', id),
+      ...(images.references === undefined ? {} : { references: images.references }),
+    });
+    return {
+      id: label,
+      title,
+      better,
+      ...(unit === undefined ? {} : { unit }),
+      ...(scale === undefined ? {} : { scale }),
+      key,
+    };
   });
   const samples = Array.from({ length: experiment.samples }, (_, sample) => sample);
   return {
@@ -117,6 +133,7 @@ export const prepareRun = async (
     ...(experiment.notes === undefined ? {} : { notes: experiment.notes }),
     command,
     imageShape: model.imageShape,
+    ...images,
     images: names,
     samples: experiment.samples,
     ...(experiment.images.measurements === undefined ? {} : { truthUnknown: true }),

@@ -41,6 +41,8 @@ export type IndexMetric = {
   readonly better: 'higher' | 'lower';
   /** Unit of the score, for example `dB`. */
   readonly unit?: string;
+  /** What it took as full scale and whether it clips, as the metric says it. */
+  readonly scale?: string;
   /** Name that scores of this metric are stored under. */
   readonly key: string;
 };
@@ -54,6 +56,10 @@ export type RunIndex = {
   readonly notes?: string;
   readonly command: string;
   readonly imageShape: ImageShape;
+  /** The range of the images, where they have one. */
+  readonly range?: readonly [low: number, high: number];
+  /** Without a range: the smallest and the largest entry of the clean images, where they are known. */
+  readonly references?: readonly [low: number, high: number];
   readonly images: readonly string[];
   readonly samples: number;
   readonly metrics: readonly IndexMetric[];

@@ -16,6 +16,7 @@ import {
   type SampleFailure,
   type StepEvent,
 } from '@tweedie/core';
+import { OUTSIDE, shareOutside } from './image-range.ts';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { loadProblem } from './problems.ts';
@@ -89,6 +90,12 @@ const scoreRows = async (
     const values = await metric.compare(samples, references);
     sound.forEach((row, position) =>
       scores.push({ cell: cellOf(row), metric: key, value: at(values, position, `score by ${key}`) }),
+    );
+  }
+  if (index.range && metrics.length > 0) {
+    const shares = await shareOutside(samples, index.range);
+    sound.forEach((row, position) =>
+      scores.push({ cell: cellOf(row), metric: OUTSIDE, value: at(shares, position, 'share outside') }),
     );
   }
   tf.dispose([samples, references]);
