@@ -13,8 +13,18 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { compare, openResults, openStore, report, type Comparison, type ExperimentInput } from '../src/index.ts';
+import { decodeSafetensors, encodeSafetensors, safetensorsMetadata } from '@tweedie/core';
+import {
+  compare,
+  openResults,
+  openStore,
+  report,
+  type Cell,
+  type Comparison,
+  type ExperimentInput,
+} from '../src/index.ts';
 
 const recipe: ExperimentInput = {
   model: { id: 'gmm', options: { shape: [12, 12, 1], smooth: { length: 2, std: 0.5 } } },
@@ -52,26 +62,33 @@ beforeEach(() => {
 afterEach(() => vi.restoreAllMocks());
 
 describe('a sample with one flipped bit', () => {
-  const damageAll = (folder: string): readonly string[] => {
-    const paths = readdirSync(join(folder, 'samples')).map((name) => join(folder, 'samples', name));
-    for (const path of paths) flip(path, -1);
-    return paths;
-  };
-  const messages = (paths: readonly string[]): readonly string[] =>
-    paths
+  /** Flips a bit of the last sample of each file: which one that is, by file. */
+  const damage = (folder: string): ReadonlyMap<string, string> =>
+    new Map(
+      readdirSync(join(folder, 'samples')).map((name) => {
+        const path = join(folder, 'samples', name);
+        const sample = [...decodeSafetensors(readFileSync(path)).keys()].at(-1)!;
+        const { images } = safetensorsMetadata(readFileSync(path));
+        const [problem = '', which] = sample.split('/');
+        flip(path, -1);
+        return [path, `${which} of ${(JSON.parse(images!) as Record<string, string>)[problem]}`];
+      }),
+    );
+  const messages = (damaged: ReadonlyMap<string, string>): readonly string[] =>
+    [...damaged]
       .map(
-        (path) =>
-          `Warning: [${path}] is damaged and counts as not drawn: the command of the run draws this sample again.\n`,
+        ([path, sample]) =>
+          `Warning: [${path}] is damaged, and counts as not drawn: ${sample}. The command of the run draws that again.\n`,
       )
       .sort();
 
   it('is named, drawn again, and not scored by a metric that is added', async () => {
     const folder = newFolder();
     await compare({ recipe, out: folder });
-    const paths = damageAll(folder);
+    const damaged = damage(folder);
     const added = { ...recipe, metrics: ['psnr', 'ssim'] };
     const mended = await compare({ recipe: added, out: folder });
-    expect(said.sort()).toEqual(messages(paths));
+    expect(said.sort()).toEqual(messages(damaged));
     expect(scores(mended)).toEqual(scores(await compare({ recipe: added, out: newFolder() })));
     said = [];
     await report(folder);
@@ -81,21 +98,92 @@ describe('a sample with one flipped bit', () => {
   it('does not count in a report, which names it', async () => {
     const folder = newFolder();
     await compare({ recipe, out: folder });
-    const paths = damageAll(folder);
-    expect((await report(folder)).table).toContain('(unfinished: 0 of 12 samples)');
-    expect(said.sort()).toEqual(messages(paths));
+    const damaged = damage(folder);
+    expect((await report(folder)).table).toContain('(unfinished: 8 of 12 samples)');
+    expect(said.sort()).toEqual(messages(damaged));
   });
 
   it('is not given to who reads it', async () => {
     const folder = newFolder();
     await compare({ recipe, out: folder });
-    const [path = ''] = damageAll(folder);
+    const sound = await openResults(folder);
+    const cells = [...(await sound.cells()).values()];
+    sound.close();
+    damage(folder);
     const results = await openResults(folder);
-    const key = path.split('/').at(-1)!.replace('.safetensors', '');
-    expect(await messageOf(results.readSample(key))).toBe(
-      `ConfigError: [${path}] no longer holds the sample that was stored there. Run the command of the run again: it draws this sample anew.`,
-    );
+    const left = await results.cells();
+    const lost = cells.filter(({ key }) => !left.has(key));
+    expect(lost).toHaveLength(4);
+    for (const { key, file } of lost) {
+      expect(await messageOf(results.readSample(key))).toBe(
+        `ConfigError: [${join(folder, 'samples', `${file}.safetensors`)}] no longer holds the sample that was stored there. Run the command of the run again: it draws this sample anew.`,
+      );
+    }
+    for (const key of left.keys()) expect(await results.readSample(key)).toHaveLength(144);
     results.close();
+  });
+});
+
+describe('samples', () => {
+  it('are in one file for each row and chunk, named by problem and sample', async () => {
+    const folder = newFolder();
+    await compare({ recipe, out: folder });
+    const results = await openResults(folder);
+    const cells = [...(await results.cells()).values()];
+    const files = readdirSync(join(folder, 'samples'));
+    // 2 rows of 6 samples, in chunks of 4.
+    expect(files).toHaveLength(2 * 2);
+    for (const name of files) {
+      const bytes = readFileSync(join(folder, 'samples', name));
+      const own = cells.filter(({ file }) => `${file}.safetensors` === name);
+      const tensors = decodeSafetensors(bytes);
+      expect([...tensors.keys()].sort()).toEqual(own.map((cell) => `${cell.problem}/sample ${cell.sample}`).sort());
+      for (const { key, problem, sample } of own) {
+        const { data, shape } = tensors.get(`${problem}/sample ${sample}`)!;
+        expect(shape).toEqual([12, 12, 1]);
+        expect(data).toEqual(await results.readSample(key));
+      }
+      const { images, ...row } = safetensorsMetadata(bytes);
+      const [{ label, method }] = own as [Cell];
+      expect(row).toEqual({ operator: 'identity', sigmaY: '0.2', method, label });
+      expect(JSON.parse(images!)).toEqual(Object.fromEntries(own.map(({ problem, image }) => [problem, image])));
+    }
+    results.close();
+  });
+
+  it('of an older run folder, one file each, are shown, kept and added to', async () => {
+    const folder = newFolder();
+    const before = await compare({ recipe, out: folder });
+    const store = await openResults(folder);
+    const cells = [...(await store.cells()).values()];
+    const samples = await Promise.all(cells.map(({ key }) => store.readSample(key)));
+    store.close();
+    rmSync(join(folder, 'samples'), { recursive: true });
+    mkdirSync(join(folder, 'samples'));
+    for (const [i, { key }] of cells.entries()) {
+      const x = { dtype: 'F32', shape: [12, 12, 1], data: samples[i]! } as const;
+      writeFileSync(join(folder, 'samples', `${key}.safetensors`), encodeSafetensors(new Map([['x', x]])));
+    }
+    const instance = await DuckDBInstance.create(join(folder, 'results.duckdb'));
+    const connection = await instance.connect();
+    for (const sql of [
+      'CREATE TABLE old AS SELECT * EXCLUDE (file) FROM cells',
+      'DROP TABLE cells',
+      'ALTER TABLE old RENAME TO cells',
+      'ALTER TABLE cells ADD PRIMARY KEY (key)',
+      "UPDATE meta SET value = '1' WHERE name = 'version'",
+    ])
+      await connection.run(sql);
+    connection.closeSync();
+    instance.closeSync();
+
+    expect((await report(folder)).table).toBe(before.table);
+    expect((await compare({ recipe, out: folder })).json).toEqual(before.json);
+    const more = await compare({ recipe: { ...recipe, samples: 3 }, out: folder });
+    expect(readdirSync(join(folder, 'samples'))).toHaveLength(12 + 2);
+    expect(scores(more)).toEqual(scores(await compare({ recipe: { ...recipe, samples: 3 }, out: newFolder() })));
+    expect((await report(folder)).table).toBe(more.table);
+    expect(said.filter((line) => !line.includes('is the run folder of'))).toEqual([]);
   });
 });
 

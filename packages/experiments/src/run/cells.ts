@@ -23,9 +23,11 @@ export type Cell = {
   readonly peakMemory: number;
   /** SHA-256 of the float32 sample; absent where it failed. */
   readonly sampleHash?: string;
+  /** Key of the file that the sample is in; absent where it has a file of its own, as in format 1. */
+  readonly file?: string;
   readonly failure?: { readonly step: number; readonly reason: string };
 };
-export type NewCell = Omit<Cell, 'sampleHash'> & { readonly x?: Float32Array };
+export type NewCell = Omit<Cell, 'sampleHash' | 'file'> & { readonly x?: Float32Array };
 
 /** The keys of those cells that are there and did not fail. */
 export const soundOf = (keys: readonly string[], cells: ReadonlyMap<string, Cell>): readonly string[] =>

@@ -32,17 +32,16 @@ const toCell = (row: Readonly<Record<string, unknown>>): Cell => ({
   chunk: Number(row['chunk']),
   peakMemory: Number(row['peak_memory']),
   ...(row['sample_hash'] === null ? {} : { sampleHash: String(row['sample_hash']) }),
+  ...(typeof row['file'] === 'string' ? { file: row['file'] } : {}),
   ...(row['failure'] === null ? {} : { failure: { step: Number(row['failed_step']), reason: String(row['failure']) } }),
 });
 
 /** The results in a database and files of samples. */
 export const resultsIn = (folder: string, { read, close }: Database, samples: SampleFiles): Results => {
   const cells = async (): Promise<Map<string, Cell>> => {
-    const rows = (await read('SELECT * FROM cells')).map(toCell);
-    const there = rows.filter(
-      ({ key, failure, sampleHash }) => failure !== undefined || samples.holds(key, sampleHash),
-    );
-    return new Map(there.map((cell) => [cell.key, cell]));
+    const rows = (await read('SELECT * FROM cells ORDER BY file, image, sample')).map(toCell);
+    const whole = new Set(samples.whole(rows.filter(({ failure }) => failure === undefined)));
+    return new Map(rows.filter((cell) => cell.failure || whole.has(cell)).map((cell) => [cell.key, cell]));
   };
   return {
     folder,

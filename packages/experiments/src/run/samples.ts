@@ -1,15 +1,34 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, decodeSafetensors, encodeSafetensors, sha256, type ImageShape } from '@tweedie/core';
+import {
+  ConfigError,
+  decodeSafetensors,
+  encodeSafetensors,
+  sha256,
+  type ImageShape,
+  type SafetensorsEntry,
+} from '@tweedie/core';
 import { writeWhole } from '../machine/write.ts';
+import type { Cell, NewCell } from './cells.ts';
+import { identify } from './identity.ts';
 
-/** Samples of a run folder, one file each, that are seen to be what was drawn whenever they are read. */
+/** What is to be known of a sample to find it and to see that it is whole. */
+type Stored = Pick<Cell, 'key' | 'image' | 'problem' | 'sample' | 'sampleHash' | 'file'>;
+type Drawn = NewCell & { readonly x: Float32Array };
+
+/**
+ * Samples of a run folder, one file for each row and chunk: written once, and seen to be what was drawn whenever it is
+ * read.
+ */
 export interface SampleFiles {
-  /** Writes a sample and gives its hash. */
-  write(key: string, x: Float32Array, imageShape: ImageShape): string;
-  /** Whether the sample with this hash is there. One that is damaged is not, which is said once. */
-  holds(key: string, hash: string | undefined): boolean;
-  /** Whether a sample has been written or asked for, so that its hash is known. */
+  /** Writes the samples of one row as one file. Gives the cells as they are stored. */
+  write(cells: readonly NewCell[], imageShape: ImageShape): readonly (NewCell & Stored)[];
+  /**
+   * Those whose sample is there; given file by file, each is read once. One that is damaged is not there, which is said
+   * once.
+   */
+  whole<S extends Stored>(cells: readonly S[]): readonly S[];
+  /** Whether a sample has been written or asked for, so that its place and hash are known. */
   knows(key: string): boolean;
   /** The numbers of a sample that is known; throws ConfigError where they no longer have its hash. */
   read(key: string): Float32Array;
@@ -17,47 +36,98 @@ export interface SampleFiles {
 
 const sampleHash = (x: Float32Array): string => sha256(new Uint8Array(x.buffer, x.byteOffset, x.byteLength));
 
-export const sampleFiles = (folder: string, warn: (message: string) => void): SampleFiles => {
-  const pathOf = (key: string): string => join(folder, 'samples', `${key}.safetensors`);
-  const hashes = new Map<string, string | undefined>();
-  const whole = new Set<string>();
-  const damaged = new Set<string>();
+/** The name of a sample in its file. In format 1 each had a file of its own. */
+const nameOf = ({ problem, sample, file }: Stored): string =>
+  file === undefined ? 'x' : `${problem}/sample ${sample}`;
 
-  /** The sample that a file holds; undefined where it is not the one that was stored. */
-  const soundIn = (path: string, hash: string | undefined): Float32Array | undefined => {
+/** The bytes of the samples of one row; the metadata say which row it is and of which image each problem was made. */
+const encodeSamples = (drawn: readonly (Drawn & Stored)[], imageShape: ImageShape): Uint8Array => {
+  const [{ operator, sigmaY, method, label } = { operator: '', sigmaY: 0, method: '', label: '' }] = drawn;
+  return encodeSafetensors(
+    new Map(drawn.map((cell) => [nameOf(cell), { dtype: 'F32', shape: [...imageShape], data: cell.x }])),
+    {
+      operator,
+      sigmaY: String(sigmaY),
+      method,
+      label,
+      images: JSON.stringify(Object.fromEntries(drawn.map(({ problem, image }) => [problem, image]))),
+    },
+  );
+};
+
+/** The names of samples for a message: the first ones. */
+const listOf = (cells: readonly Stored[]): string => {
+  const names = cells.slice(0, 3).map(({ image, sample }) => `sample ${sample} of ${image}`);
+  return [...names, ...(cells.length > names.length ? [`${cells.length - names.length} more`] : [])].join(', ');
+};
+
+export const sampleFiles = (folder: string, warn: (message: string) => void): SampleFiles => {
+  const pathOf = ({ file, key }: Stored): string => join(folder, 'samples', `${file ?? key}.safetensors`);
+  const known = new Map<string, Stored>();
+  const sound = new Set<string>();
+  const told = new Set<string>();
+  /** The file that was read last: those who read want its samples one after the other. */
+  let last: { readonly path: string; readonly tensors: ReadonlyMap<string, SafetensorsEntry> } | undefined;
+
+  const tensorsIn = (path: string): ReadonlyMap<string, SafetensorsEntry> => {
     try {
-      const x = decodeSafetensors(readFileSync(path), path).get('x');
-      return x?.dtype === 'F32' && sampleHash(x.data) === hash ? x.data : undefined;
+      if (last?.path !== path) last = { path, tensors: decodeSafetensors(readFileSync(path), path) };
+      return last.tensors;
     } catch {
-      return undefined;
+      return new Map();
     }
   };
+  /** The numbers of a sample; undefined where they are not those that were stored. */
+  const soundIn = (cell: Stored): Float32Array | undefined => {
+    const x = tensorsIn(pathOf(cell)).get(nameOf(cell));
+    return x?.dtype === 'F32' && sampleHash(x.data) === cell.sampleHash ? x.data : undefined;
+  };
+  const isSound = (cell: Stored): boolean => {
+    if (!sound.has(cell.key) && soundIn(cell)) sound.add(cell.key);
+    return sound.has(cell.key);
+  };
+
   return {
-    write(key, x, imageShape) {
-      writeWhole(pathOf(key), encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [...imageShape], data: x }]])));
-      const hash = sampleHash(x);
-      hashes.set(key, hash);
-      whole.add(key);
-      return hash;
-    },
-    holds(key, hash) {
-      const path = pathOf(key);
-      hashes.set(key, hash);
-      if (!existsSync(path)) return false;
-      if (whole.has(key)) return true;
-      if (soundIn(path, hash)) whole.add(key);
-      else if (!damaged.has(key)) {
-        damaged.add(key);
-        warn(`[${path}] is damaged and counts as not drawn: the command of the run draws this sample again.`);
+    write(cells, imageShape) {
+      const drawn = cells.filter((cell): cell is Drawn => cell.x !== undefined);
+      if (drawn.length === 0) return cells;
+      const file = identify(drawn.map(({ key }) => key).sort());
+      const stored = cells.map((cell) => (cell.x ? { ...cell, file, sampleHash: sampleHash(cell.x) } : cell));
+      const [path = ''] = drawn.map((cell) => pathOf({ ...cell, file }));
+      writeWhole(
+        path,
+        encodeSamples(
+          drawn.map((cell) => ({ ...cell, file })),
+          imageShape,
+        ),
+      );
+      if (last?.path === path) last = undefined;
+      for (const { x, ...cell } of stored) {
+        if (!x) continue;
+        known.set(cell.key, cell);
+        sound.add(cell.key);
       }
-      return whole.has(key);
+      return stored;
     },
-    knows: (key) => hashes.has(key),
+    whole(cells) {
+      for (const cell of cells) known.set(cell.key, cell);
+      const there = new Set([...new Set(cells.map(pathOf))].filter((path) => existsSync(path)));
+      const damaged = cells.filter((cell) => there.has(pathOf(cell)) && !isSound(cell));
+      for (const path of new Set(damaged.map(pathOf))) {
+        if (told.has(path)) continue;
+        told.add(path);
+        const names = listOf(damaged.filter((cell) => pathOf(cell) === path));
+        warn(`[${path}] is damaged, and counts as not drawn: ${names}. The command of the run draws that again.`);
+      }
+      return cells.filter((cell) => there.has(pathOf(cell)) && sound.has(cell.key));
+    },
+    knows: (key) => known.has(key),
     read(key) {
-      const x = soundIn(pathOf(key), hashes.get(key));
-      if (x !== undefined) return x;
+      const cell = known.get(key);
+      const x = cell && soundIn(cell);
+      if (x !== undefined) return x.slice();
       throw new ConfigError(
-        pathOf(key),
+        cell ? pathOf(cell) : join(folder, 'samples', key),
         'no longer holds the sample that was stored there.',
         'Run the command of the run again: it draws this sample anew.',
       );

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { toStandardError, type ImageShape } from '@tweedie/core';
 import { makeFolder, sweepPartials } from '../machine/write.ts';
-import type { NewCell, Score } from './cells.ts';
+import type { Cell, NewCell, Score } from './cells.ts';
 import { openDatabase } from './database.ts';
 import { resultsIn, type Results } from './results.ts';
 import { sampleFiles } from './samples.ts';
@@ -9,7 +9,10 @@ import { CELLS, SCORES, type RowOf } from './tables.ts';
 
 /** Results of one run folder, to which results are added. Whoever opens it first keeps it until `close`. */
 export interface Store extends Results {
-  /** Stores samples first, then the rest in one transaction: a cell in the table has its sample on disk. */
+  /**
+   * Stores samples of one row as one file, then the rest in one transaction: a cell in the table has its sample on
+   * disk.
+   */
   save(cells: readonly NewCell[], scores: readonly Score[], imageShape: ImageShape): Promise<void>;
   /** Notes a start of the command with what it ran on. */
   begin(provenance: Readonly<Record<string, unknown>>): Promise<void>;
@@ -45,7 +48,12 @@ export const openStore = async (folder: string, warn: (message: string) => void 
       [JSON.stringify(rows)],
     );
   };
-  const toRow = ({ failure, cost, sigmaY, ...cell }: NewCell, sampleHash: string | undefined): RowOf<typeof CELLS> => ({
+  const toRow = ({
+    failure,
+    cost,
+    sigmaY,
+    ...cell
+  }: NewCell & Pick<Cell, 'sampleHash' | 'file'>): RowOf<typeof CELLS> => ({
     key: cell.key,
     run,
     problem: cell.problem,
@@ -60,7 +68,7 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     finished: sqlTime(cell.finished),
     seconds: cell.seconds,
     compile_seconds: cell.compileSeconds,
-    sample_hash: sampleHash ?? null,
+    sample_hash: cell.sampleHash ?? null,
     failure: failure?.reason ?? null,
     failed_step: failure?.step ?? null,
     forwards: cost.forwards,
@@ -68,12 +76,13 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     operator_calls: cost.operatorCalls,
     chunk: cell.chunk,
     peak_memory: cell.peakMemory,
+    file: cell.file ?? null,
   });
 
   return {
     ...resultsIn(folder, database, samples),
     async save(cells, scores, imageShape) {
-      const rows = cells.map((cell) => toRow(cell, cell.x && samples.write(cell.key, cell.x, imageShape)));
+      const rows = samples.write(cells, imageShape).map(toRow);
       await write('BEGIN');
       try {
         await insert('cells', CELLS, rows);
