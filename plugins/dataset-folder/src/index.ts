@@ -33,8 +33,9 @@ const where = 'dataset/folder';
 const lanes = 4;
 
 /**
- * The PNG, JPEG, WebP, TIFF and GIF files of a folder (the first picture of one that holds several), in the order of their names. EXIF orientation is applied, what is
- * transparent stands on mid-grey, grey pictures become three equal channels (or colour ones grey, for one channel).
+ * The PNG, JPEG, WebP, TIFF and GIF files of a folder (the first picture of one that holds several), in the order of
+ * their names. EXIF orientation is applied, what is transparent stands on mid-grey, grey pictures become three equal
+ * channels (or colour ones grey, for one channel).
  *
  * Every file is decoded once when the data set is made (some milliseconds each), so that damaged ones are known, all of
  * them, before a run starts: by default they are an error, or they are left out with a warning that names them. With
