@@ -28,6 +28,8 @@ export interface Container extends Context {
 /** Tells the user something that does not stop the work. */
 export const toStandardError = (message: string): void => void process.stderr.write(`Warning: ${message}\n`);
 
+const noteToStandardError = (message: string): void => void process.stderr.write(`Note: ${message}\n`);
+
 /** Calls a factory. What a user can mend (a ConfigError) goes through; anything else becomes a fault of the plugin. */
 const call = async (factory: AnyFactory, name: string, ...given: Parameters<AnyFactory>): Promise<unknown> => {
   try {
@@ -64,16 +66,24 @@ const tokens = {
   factory: Symbol.for('tweedie.factory') as ServiceIdentifier<AnyFactory>,
 };
 
-/** `warn` gets what plugins want to tell the user; by default it is written to standard error. */
+/** `warn` and `note` get what plugins tell the user; by default it is written to standard error, a note once. */
 export const createContainer = ({
   registry,
   files,
   warn = toStandardError,
+  note = noteToStandardError,
 }: {
   registry: Registry;
   files: Files;
   warn?: (message: string) => void;
+  note?: (message: string) => void;
 }): Container => {
+  const noted = new Set<string>();
+  const noteOnce = (message: string): void => {
+    if (noted.has(message)) return;
+    noted.add(message);
+    note(message);
+  };
   const bindings = new Bindings({ defaultScope: 'Singleton' });
   for (const manifest of registry.manifests) {
     bindings
@@ -88,7 +98,13 @@ export const createContainer = ({
 
   const make = async (name: string, options: Readonly<Record<string, unknown>>, extra: object): Promise<object> => {
     const factory = await bindings.getAsync(tokens.factory, { name });
-    const plugin: unknown = await call(factory, name, options, { files, warn, plugin: container.plugin, ...extra });
+    const plugin: unknown = await call(factory, name, options, {
+      files,
+      warn,
+      note: noteOnce,
+      plugin: container.plugin,
+      ...extra,
+    });
     checkMade(name, plugin);
     made.push(plugin);
     return plugin;
@@ -98,6 +114,7 @@ export const createContainer = ({
     registry,
     files,
     warn,
+    note: noteOnce,
     resolved,
     async plugin<K extends Kind>(kind: K, reference: PluginReference, extra = {}) {
       const options = resolved(kind, reference);

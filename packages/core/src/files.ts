@@ -17,6 +17,20 @@ export type ReadImageOptions = {
   readonly background?: number;
 };
 
+/** A picture as its file holds it: no blending, no scaling. EXIF orientation is applied, a palette is looked up. */
+export type StoredPicture = {
+  readonly height: number;
+  readonly width: number;
+  /** Grey, grey and alpha, red green blue, or these and alpha. */
+  readonly channels: 1 | 2 | 3 | 4;
+  /** True where the last channel is the opacity. */
+  readonly alpha: boolean;
+  /** The value of white and of an opaque pixel: 255, or 65535 where the file has 16 bits. */
+  readonly largest: 255 | 65535;
+  /** Row-major H, W, C, 0 to `largest`. */
+  readonly values: Uint8Array | Uint16Array;
+};
+
 /**
  * The only way a plugin reaches files. Paths may be `file:` URLs, absolute, or relative to the folder of the
  * experiment. Failures are ConfigErrors that name the path. EXIF orientation is applied to pictures.
@@ -34,8 +48,28 @@ export interface Files {
   readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
   /** Names of a folder's entries, sorted by code unit; the name of a folder ends in `/`. */
   list(folder: string): Promise<readonly string[]>;
-  /** A picture as float32 row-major H, W, C in [-1, 1] (value / 127.5 - 1). */
+  /** A picture as float32 row-major H, W, C in [-1, 1] (value / 127.5 - 1; of 16 bits, value / 32767.5 - 1). */
   readImage(path: string, options: ReadImageOptions): Promise<Float32Array>;
+  /** A picture's numbers as stored, for masks and for what a file says of itself. */
+  readStored(path: string): Promise<StoredPicture>;
   /** Size and channel count of a picture as stored, EXIF orientation applied. */
   imageShape(path: string): Promise<ImageShape>;
+}
+
+/** Below this share of white, all of a 16-bit picture may be data of fewer bits. */
+const leastShare = 1 / 8;
+
+/**
+ * A sentence on a 16-bit picture that uses less than an eighth of its range, as 12-bit data in 16 bits do; undefined
+ * for any other. Whether it is dark or of fewer bits cannot be known. `pixels` is what `readImage` gave for it: the
+ * file is read once more only where they are that dark.
+ */
+export async function noteOnUnusedRange(path: string, pixels: Float32Array, files: Files): Promise<string | undefined> {
+  if (pixels.some((value) => value >= 2 * leastShare - 1)) return undefined;
+  const { values, largest, channels, alpha } = await files.readStored(path);
+  if (largest !== 65535) return undefined;
+  let highest = 0;
+  for (const [k, value] of values.entries()) if (!alpha || (k + 1) % channels !== 0) highest = Math.max(highest, value);
+  if (highest >= leastShare * largest) return undefined;
+  return `[${files.resolve(path)}] the picture has 16 bits, but no value above ${highest} of ${largest}: it comes out nearly black. If it holds data of fewer bits, scale them to 16 first.`;
 }

@@ -54,7 +54,7 @@ export type {
   Transition,
 } from './types.ts';
 export { at } from './at.ts';
-export type { Files, ReadImageOptions } from './files.ts';
+export { type Files, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
 export { isLeftover, temporaryFolder } from './leftovers.ts';

@@ -34,6 +34,8 @@ export interface Context {
   readonly files: Files;
   /** Tells the user something that stops nothing: a file left out, say. */
   warn(message: string): void;
+  /** Tells the user what was found, where nothing is wrong: how many pixels a mask hides. Said once each. */
+  note?(message: string): void;
   /** Another plugin by reference, its options checked (a data set for a model, say). */
   plugin<K extends Kind>(kind: K, reference: PluginReference): Promise<PluginKinds[K]>;
 }

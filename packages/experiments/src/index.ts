@@ -34,7 +34,7 @@ export { freeEnergy, freeEnergyTruth } from './statistics/free-energy.ts';
 export type { FreeEnergyRow, FreeEnergyTable } from './results/free-energy.ts';
 export type { Failure } from './results/summary.ts';
 export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
-export { restore, type Restored, type RestoreOptions } from './restore.ts';
+export { restore, type Restored, type RestoredPicture, type RestoreOptions } from './restore.ts';
 export type { Cell, Score } from './run/cells.ts';
 export { openResults, type Results } from './run/results.ts';
 export { openStore, type Store } from './run/store.ts';

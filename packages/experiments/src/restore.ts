@@ -1,22 +1,15 @@
 import { extname, resolve } from 'node:path';
-import {
-  ConfigError,
-  showShape,
-  type Container,
-  type ImageShape,
-  type Operator,
-  type SampleFailure,
-  type ScoreModel,
-} from '@tweedie/core';
+import { at, ConfigError, type ImageShape, type SampleFailure } from '@tweedie/core';
 import { encodePng } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { sample, type SampleOptions, type SampleProblem } from './sample.ts';
+import { readPicture, checkSizes } from './restore-picture.ts';
+import { type Sampled, sampleEach, type SampleOptions } from './sample.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 
 export type RestoreOptions = Watch & {
-  /** PNG, JPEG or WebP: the degraded picture or, with `degrade`, a clean one. */
-  readonly image: string;
+  /** PNG, JPEG, WebP, TIFF or GIF: the degraded picture, or several; with `degrade`, clean ones. */
+  readonly image: string | readonly string[];
   readonly model: ReferenceInput;
   readonly operator: ReferenceInput;
   readonly method: ReferenceInput;
@@ -30,13 +23,20 @@ export type RestoreOptions = Watch & {
   readonly samples?: number;
   readonly seed?: number;
   readonly registries?: readonly string[];
-  /** PNG to write; further samples get a number. Default: beside the picture. */
+  /** PNG to write, for one picture; further samples get a number. Default: beside the picture. */
   readonly out?: string;
 };
 
 export type Restored = {
   readonly written: readonly string[];
   readonly failures: readonly (SampleFailure | undefined)[];
+  /** One of these per picture. */
+  readonly pictures: readonly RestoredPicture[];
+};
+
+export type RestoredPicture = Pick<Sampled, 'misfits' | 'failures' | 'seconds' | 'steps'> & {
+  readonly image: string;
+  readonly written: readonly string[];
 };
 
 const withMask = (operator: ReferenceInput, mask: string | undefined, degrade: boolean): ReferenceInput => {
@@ -58,64 +58,6 @@ const withMask = (operator: ReferenceInput, mask: string | undefined, degrade: b
   return { id, options: { ...options, pattern: 'file', file: resolve(mask) } };
 };
 
-const channelsOf = (shape: ImageShape): 1 | 3 => {
-  const [, , channels] = shape;
-  if (channels === 1 || channels === 3) return channels;
-  throw new ConfigError(
-    'restore',
-    `the model's images ${showShape(shape)} are no pictures.`,
-    'Choose a model of grey or colour pictures.',
-  );
-};
-
-const asShape = (shape: readonly number[], id: string): ImageShape => {
-  const [height = 0, width = 0, channels = 0] = shape;
-  if (shape.length === 3 && (channels === 1 || channels === 3)) return [height, width, channels];
-  throw new ConfigError(
-    'restore',
-    `measurements ${showShape(shape)} of operator ${JSON.stringify(id)} are no pictures.`,
-    'Use --degrade with a clean picture.',
-  );
-};
-
-const same = (a: ImageShape, b: ImageShape): boolean => a[0] === b[0] && a[1] === b[1];
-
-type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container };
-
-/** The picture as the clean image, or as the measurement at its exact size. */
-const readProblem = async (
-  path: string,
-  degrade: boolean,
-  operatorId: string,
-  { model, operator, container }: Parts,
-): Promise<SampleProblem> => {
-  if (degrade) {
-    const [height, width] = model.imageShape;
-    return {
-      x0: await container.files.readImage(path, {
-        height,
-        width,
-        channels: channelsOf(model.imageShape),
-        fit: 'cover',
-      }),
-    };
-  }
-  const shape = asShape(operator.measurementShape, operatorId);
-  const [height, width] = shape;
-  const [givenHeight, givenWidth] = await container.files.imageShape(path);
-  if (givenHeight !== height || givenWidth !== width) {
-    throw new ConfigError(
-      path,
-      `the picture is ${givenHeight} high and ${givenWidth} wide, wanted ${height} by ${width}.`,
-      same(shape, model.imageShape)
-        ? 'Give a picture of the size that the model knows, or another --model.'
-        : `Operator ${JSON.stringify(operatorId)} makes pictures of that size from the model's ${showShape(model.imageShape)}: change its options, the picture or --model.`,
-    );
-  }
-  const pixels = await container.files.readImage(path, { height, width, channels: channelsOf(shape), fit: 'exact' });
-  return { y: pixels };
-};
-
 /** `out`, or beside the picture; the second sample is `...-2.png`. */
 const pathsOf = (
   image: string,
@@ -130,8 +72,31 @@ const pathsOf = (
   };
 };
 
+/** Throws ConfigError where two pictures would be written to one file, or several to `out`. */
+const checkOut = (images: readonly string[], out: string | undefined): void => {
+  if (out !== undefined && images.length > 1)
+    throw new ConfigError(
+      'restore',
+      `--out ${out} is one file, and ${images.length} pictures are given.`,
+      'Leave it out: each is written beside its picture.',
+    );
+  const firsts = new Map<string, string>();
+  for (const image of images) {
+    const path = at(pathsOf(image, out, 1).samples, 0, 'path');
+    const other = firsts.get(path);
+    if (other !== undefined)
+      throw new ConfigError(
+        'restore',
+        `${other} and ${image} would both be written to ${path}.`,
+        'Rename one of them.',
+      );
+    firsts.set(path, image);
+  }
+};
+
 /**
- * Restores one picture and writes PNG files: the samples and, with `degrade`, the measurement that they were made from.
+ * Restores one picture or several and writes PNG files: the samples and, with `degrade`, the measurement that they were
+ * made from. All pictures are read before the first is restored.
  */
 export const restore = async ({
   image,
@@ -141,29 +106,46 @@ export const restore = async ({
   operator: given,
   ...options
 }: RestoreOptions): Promise<Restored> => {
+  const images = typeof image === 'string' ? [image] : image;
+  checkOut(images, out);
   const operator = withMask(given, mask, degrade);
   const operatorId = typeof operator === 'string' ? operator : operator.id;
-  const { imageShape, samples, failures, measurement } = await sample({
+  const pictures: RestoredPicture[] = [];
+  await sampleEach({
     ...options,
     operator,
-    problem: async (parts) => {
-      const problem = await readProblem(resolve(image), degrade, operatorId, parts);
-      for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
-      return problem;
+    check: async ({ model, container }) => {
+      if (mask !== undefined && !degrade) await checkSizes(images, resolve(mask), model, container.files);
+    },
+    problems: async (parts) => {
+      const problems = [];
+      for (const image of images) problems.push(await readPicture(resolve(image), degrade, operatorId, parts));
+      for (const image of images)
+        for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
+      return problems;
+    },
+    onSampled: async ({ imageShape, samples, measurement, ...facts }, index) => {
+      const image = at(images, index, 'picture');
+      const paths = pathsOf(image, out, samples.length);
+      const written: string[] = [];
+      const write = async (path: string, pixels: Float32Array, shape: ImageShape): Promise<void> => {
+        writeWhole(path, await encodePng(pixels, shape), OTHER_FILE);
+        written.push(path);
+      };
+      for (const [i, pixels] of samples.entries()) {
+        const path = paths.samples[i];
+        if (path !== undefined && facts.failures[i] === undefined) await write(path, pixels, imageShape);
+      }
+      const [height = 0, width = 0, channels = 0] = measurement.shape;
+      if (degrade && measurement.shape.length === 3 && (channels === 1 || channels === 3))
+        await write(paths.measurement, measurement.data, [height, width, channels]);
+      const { misfits, failures, seconds, steps } = facts;
+      pictures.push({ image, written, misfits, failures, seconds, steps });
     },
   });
-  const paths = pathsOf(image, out, samples.length);
-  const written: string[] = [];
-  const write = async (path: string, pixels: Float32Array, shape: ImageShape): Promise<void> => {
-    writeWhole(path, await encodePng(pixels, shape), OTHER_FILE);
-    written.push(path);
+  return {
+    written: pictures.flatMap(({ written }) => written),
+    failures: pictures.flatMap(({ failures }) => failures),
+    pictures,
   };
-  for (const [i, pixels] of samples.entries()) {
-    const path = paths.samples[i];
-    if (path !== undefined && failures[i] === undefined) await write(path, pixels, imageShape);
-  }
-  const [height = 0, width = 0, channels = 0] = measurement.shape;
-  if (degrade && measurement.shape.length === 3 && (channels === 1 || channels === 3))
-    await write(paths.measurement, measurement.data, [height, width, channels]);
-  return { written, failures };
 };

@@ -1,4 +1,5 @@
 import {
+  at,
   conflict,
   bindGuidance,
   canonicalJson,
@@ -20,6 +21,7 @@ import {
   type NoiseLevel,
   type Operator,
   type PluginKinds,
+  type Problem,
   type Registry,
   type SampleFailure,
   type TensorTree,
@@ -32,12 +34,15 @@ import type { Progress, Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { readSigma, warnOfUnits, type SigmaInput } from './recipe/noise.ts';
 import { chunkFor, rangeOf } from './plan/workbench.ts';
+import { misfitMeter } from './run/misfit.ts';
 
 /**
  * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
  * measurement shape.
  */
 export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
+
+type ProblemParts = { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container };
 
 export type SampleOptions = Watch & {
   /** Each part by reference, or an object of its kind. */
@@ -49,13 +54,7 @@ export type SampleOptions = Watch & {
   /** Engine; default `onnxruntime`. */
   readonly engine?: ReferenceInput | Engine;
   /** A problem, or what makes one from the image shape. */
-  readonly problem:
-    | SampleProblem
-    | ((parts: {
-        readonly model: ScoreModel;
-        readonly operator: Operator;
-        readonly container: Container;
-      }) => Promise<SampleProblem>);
+  readonly problem: SampleProblem | ((parts: ProblemParts) => Promise<SampleProblem>);
   /** Standard deviation of the measurement noise in the units of A's output, a fraction (`25/255`) too; or Poisson. */
   readonly sigmaY: SigmaInput | NoiseLevel;
   /** Number of posterior samples; default 1. */
@@ -72,6 +71,10 @@ export type Sampled = {
   readonly samples: readonly Float32Array[];
   readonly failures: readonly (SampleFailure | undefined)[];
   readonly measurement: { readonly shape: readonly number[]; readonly data: Float32Array };
+  /** || y - A(x) || in units of the noise, one per sample; not defined without noise and for one that failed. */
+  readonly misfits: readonly (number | undefined)[];
+  /** Steps of the schedule. */
+  readonly steps: number;
   /** Cost of one sample. */
   readonly cost: Cost;
   /** Wall clock of sampling, compilation included. */
@@ -98,8 +101,9 @@ const keyOf = (registry: Registry, part: ReferenceInput | Operator): string => {
 };
 
 /** Makes every part and checks it against the others. */
-const assemble = async (options: SampleOptions, noise: NoiseLevel, container: Container, registry: Registry) => {
+const assemble = async (options: SamplesOptions, noise: NoiseLevel, container: Container, registry: Registry) => {
   const model = await make(container, 'model', options.model);
+  await options.check?.({ model, container });
   const operator = await make(container, 'operator', options.operator, { imageShape: model.imageShape });
   const guidance = await make(container, 'guidance', options.method);
   const scheduler = await make(container, 'scheduler', options.scheduler ?? 'ddpm');
@@ -121,7 +125,27 @@ const assemble = async (options: SampleOptions, noise: NoiseLevel, container: Co
 };
 
 /** Draws posterior samples of one problem. Every part may be a registered plugin or an object of your own. */
-export const sample = async (options: SampleOptions): Promise<Sampled> => {
+export const sample = async ({ problem, ...options }: SampleOptions): Promise<Sampled> => {
+  const all: Sampled[] = [];
+  await sampleEach({
+    ...options,
+    problems: async (parts) => [typeof problem === 'function' ? await problem(parts) : problem],
+    onSampled: (sampled) => void all.push(sampled),
+  });
+  return at(all, 0, 'problem');
+};
+
+/** The parts of `sample` for several problems: all of them are made before the first is drawn. */
+export type SamplesOptions = Omit<SampleOptions, 'problem'> & {
+  /** Asked when the model is made, before its weights and the operator are read. */
+  readonly check?: (parts: Omit<ProblemParts, 'operator'>) => Promise<void>;
+  readonly problems: (parts: ProblemParts) => Promise<readonly SampleProblem[]>;
+  /** Gets what was drawn of one problem, as soon as it is. */
+  readonly onSampled: (sampled: Sampled, index: number) => void | Promise<void>;
+};
+
+/** Draws posterior samples of several problems of one operator: the parts are made and compiled once. */
+export const sampleEach = async (options: SamplesOptions): Promise<void> => {
   const { samples: count = 1, seed = 0, registries = [], folder = process.cwd(), signal, onProgress } = options;
   const sigmaY = typeof options.sigmaY === 'object' ? options.sigmaY : readSigma(options.sigmaY, 'sample');
   const registry = openRegistry({ folders: [process.cwd(), folder], files: registries });
@@ -130,51 +154,50 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
     const { model, operator, guidance, scheduler, engine } = await assemble(options, sigmaY, container, registry);
     if (typeof options.sigmaY !== 'object') warnOfUnits([options.sigmaY], rangeOf(model), container.warn);
     const { imageShape } = model;
-    const given =
-      typeof options.problem === 'function' ? await options.problem({ model, operator, container }) : options.problem;
     const key = keyOf(registry, options.operator);
-    const problem =
-      'x0' in given
-        ? makeProblem({ name: 'given', x0: given.x0, imageShape, operator, operatorKey: key, sigmaY, seed })
-        : givenProblem({
-            name: 'given',
-            y: given.y,
-            imageShape,
-            operator,
-            operatorKey: key,
-            sigmaY: sigmaOf(sigmaY),
-            where: 'sample',
-          });
+    const given = await options.problems({ model, operator, container });
+    const stated = { name: 'given', imageShape, operator, operatorKey: key };
+    const problems = given.map((one) =>
+      'x0' in one
+        ? makeProblem({ ...stated, x0: one.x0, sigmaY, seed })
+        : givenProblem({ ...stated, y: one.y, sigmaY: sigmaOf(sigmaY), where: 'sample' }),
+    );
     const size = Math.min(count, chunkFor(imageShape));
-    const problems = Array.from({ length: size }, () => problem);
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });
-    const samples: Float32Array[] = [];
-    const failures: (SampleFailure | undefined)[] = [];
-    const started = performance.now();
+    const meter = misfitMeter(engine);
     let rows = 0;
-    try {
+    const draw = async (problem: Problem, index: number): Promise<Sampled> => {
+      const samples: Float32Array[] = [];
+      const failures: (SampleFailure | undefined)[] = [];
+      const misfits: (number | undefined)[] = [];
+      const started = performance.now();
       while (samples.length < count) {
         const first = samples.length;
         const drawn = await drawBatch(
           {
             bound,
             imageShape,
-            problems,
-            samples: problems.map((_, row) => Math.min(first + row, count - 1)),
+            problems: Array.from({ length: size }, () => problem),
+            samples: Array.from({ length: size }, (_, row) => Math.min(first + row, count - 1)),
             seed,
             ...(signal && { signal }),
             onStep: ({ done, total }) =>
               onProgress?.({
                 phase: 'sampling',
-                done: first + (size * done) / total,
-                total: count,
+                done: index * count + first + (size * done) / total,
+                total: problems.length * count,
                 label: `step ${done} of ${total}`,
               } satisfies Progress),
           },
-          ({ x, failures }) => ({ images: rowsOf(x), failures }),
+          async ({ x, failures }, measured) => ({
+            images: rowsOf(x),
+            failures,
+            misfits: measured.sigmaY > 0 ? [...(await meter.measure(operator, x, measured))] : [],
+          }),
         );
         samples.push(...drawn.images.slice(0, count - first));
         failures.push(...drawn.failures.slice(0, count - first));
+        misfits.push(...drawn.images.slice(0, count - first).map((_, row) => drawn.misfits[row]));
         rows += size;
       }
       const total = bound.cost();
@@ -184,10 +207,17 @@ export const sample = async (options: SampleOptions): Promise<Sampled> => {
         vjps: total.vjps / rows,
         operatorCalls: total.operatorCalls / rows,
       };
-      return { imageShape, samples, failures, measurement, cost, seconds: (performance.now() - started) / 1000 };
+      const seconds = (performance.now() - started) / 1000;
+      const defined = misfits.map((misfit, i) => (failures[i] === undefined ? misfit : undefined));
+      const steps = bound.steps.length;
+      return { imageShape, samples, failures, misfits: defined, steps, measurement, cost, seconds };
+    };
+    try {
+      for (const [index, problem] of problems.entries()) await options.onSampled(await draw(problem, index), index);
     } finally {
+      meter.dispose();
       bound.dispose();
-      disposeProblem(problem);
+      for (const problem of problems) disposeProblem(problem);
     }
   } finally {
     container.dispose();

@@ -128,6 +128,73 @@ describe('restore', () => {
     expect(distance(await read(written[1] ?? ''), pixels(-0.8))).toBeGreaterThan(0.7);
   });
 
+  it('says how well a restoration fits, with its steps and seconds', async () => {
+    const image = await write('fits.png', pixels(0.8));
+    const [fits] = (await restore({ ...common, image, operator: 'identity' })).pictures;
+    expect(fits).toMatchObject({ image, steps: 30, failures: [undefined] });
+    expect(fits?.seconds).toBeGreaterThan(0);
+    expect(fits?.misfits[0]).toBeLessThan(2);
+    const strange = await write(
+      'strange.png',
+      Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 1 : -1)),
+    );
+    const [far] = (await restore({ ...common, image: strange, operator: 'identity' })).pictures;
+    expect(far?.misfits[0]).toBeGreaterThan(2);
+    const [exact] = (await restore({ ...common, image, operator: 'identity', method: 'dps', sigmaY: 0 })).pictures;
+    expect(exact?.misfits).toEqual([undefined]);
+  });
+
+  it('restores several pictures with one model, each as if alone', async () => {
+    const images = [await write('first.png', pixels(0.8)), await write('second.png', pixels(-0.8))];
+    const { written, pictures } = await restore({ ...common, image: images, operator: 'identity' });
+    expect(written).toEqual([join(folder, 'first.restored.png'), join(folder, 'second.restored.png')]);
+    expect(pictures.map(({ image }) => image)).toEqual(images);
+    const together = await Promise.all(written.map(read));
+    for (const [i, value] of [0.8, -0.8].entries())
+      expect(distance(together[i] ?? [], pixels(value))).toBeLessThan(0.5);
+    await restore({ ...common, image: images[1] ?? '', operator: 'identity' });
+    expect(await read(written[1] ?? '')).toEqual(together[1]);
+    await expect(restore({ ...common, image: images, operator: 'identity', out: 'one.png' })).rejects.toThrow(
+      '[restore] --out one.png is one file, and 2 pictures are given. Leave it out: each is written beside its picture.',
+    );
+    const twins = [join(folder, 'twin.png'), join(folder, 'twin.jpg')];
+    await expect(restore({ ...common, image: twins, operator: 'identity' })).rejects.toThrow(
+      `[restore] ${twins[0]} and ${twins[1]} would both be written to ${join(folder, 'twin.restored.png')}. Rename one of them.`,
+    );
+  });
+
+  it('tells what it does to a picture on the way', async () => {
+    const told: string[] = [];
+    const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0);
+    const colour = { ...model, options: { shape: [4, 4, 3], means: [new Array<number>(48).fill(0)], variances: [1] } };
+    const wide = join(folder, 'wide.png');
+    writeFileSync(wide, await encodePng(Float32Array.from([0, 1, 0.5, 0, 0, 1, 0.5, 0]), [2, 4, 1]));
+    try {
+      await restore({ ...common, model: colour, image: wide, operator: 'identity', degrade: true });
+      const grey = await write('grey.png', pixels(0.8));
+      await restore({ ...common, model: colour, image: grey, operator: 'identity' });
+      const alike = 'the picture is grey: its values stand for red, green and blue alike.';
+      expect(told).toEqual([
+        `Note: [${wide}] the picture is 2 high and 4 wide, the model's images are 4 by 4: its middle of 2 by 2 is kept, enlarged to 4 by 4.\n`,
+        `Note: [${wide}] ${alike}\n`,
+        `Warning: [${grey}] ${alike} If its colours were lost, use --operator colorize.\n`,
+      ]);
+    } finally {
+      stderr.mockRestore();
+    }
+  });
+
+  it('names the sizes of picture and mask together', async () => {
+    const wide = async (name: string, height: number) => {
+      writeFileSync(join(folder, name), await encodePng(new Float32Array(height * 4).fill(1), [height, 4, 1]));
+      return join(folder, name);
+    };
+    const [image, mask] = [await wide('three.png', 3), await wide('five.png', 5)];
+    await expect(restore({ ...common, image, mask, operator: 'inpaint' })).rejects.toThrow(
+      `[restore] ${image} is 3 high and 4 wide, ${mask} is 5 high and 4 wide; wanted 4 by 4. Give pictures and a mask of that size.`,
+    );
+  });
+
   it('takes a picture of the size of the measurement', async () => {
     const small = await encodePng(Float32Array.from([0.8, -0.8, 0.8, -0.8]), [2, 2, 1]);
     const image = join(folder, 'low.png');
@@ -158,7 +225,7 @@ describe('restore', () => {
     const image = await write('small.png', pixels(0.8));
     const large = { ...model, options: { shape: [8, 8, 1], means: [new Array<number>(64).fill(0)], variances: [1] } };
     await expect(restore({ ...common, model: large, image, operator: 'identity' })).rejects.toThrow(
-      'the picture is 4 high and 4 wide, wanted 8 by 8. Give a picture of the size that the model knows, or another --model.',
+      'the picture is 4 high and 4 wide, wanted 8 by 8. Give a picture of that size, or a --model that knows 4 by 4: \'empirical:{"dataset":{"id":"folder","options":{"path":"FOLDER","height":4,"width":4,"channels":1}}}\' with a FOLDER of such pictures.',
     );
     await expect(restore({ ...common, image, operator: 'inpaint' })).rejects.toThrow(
       'which pixels of the picture are missing is not said. Give --mask',

@@ -2,7 +2,7 @@ import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Files, messageOf, refuseIrregular } from '@tweedie/core';
-import { decodeImage, imageShapeOf } from './images.ts';
+import { decodeImage, decodeStored, imageShapeOf } from './images.ts';
 
 /** The files of this machine; relative paths start at `baseFolder`. */
 export function createFiles(baseFolder: string): Files {
@@ -45,6 +45,7 @@ export function createFiles(baseFolder: string): Files {
       }
     },
     readImage: async (path, options) => decodeImage(await readBytes(path), locate(path), options),
+    readStored: async (path) => decodeStored(await readBytes(path), locate(path)),
     imageShape: async (path) => imageShapeOf(await readBytes(path), locate(path)),
   };
 }

@@ -1,5 +1,12 @@
 /** Pictures in and out. The only file that knows sharp, which is loaded when the first picture is. */
-import { ConfigError, type ImageShape, messageOf, type ReadImageOptions, showShape } from '@tweedie/core';
+import {
+  ConfigError,
+  type ImageShape,
+  messageOf,
+  type ReadImageOptions,
+  showShape,
+  type StoredPicture,
+} from '@tweedie/core';
 import type { Metadata, Sharp } from 'sharp';
 
 const midGrey = 128;
@@ -10,7 +17,8 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
   const { height, width, channels, fit = 'cover', offset = centre, background = midGrey } = options;
   try {
     const picture = await open(bytes);
-    const [storedHeight, storedWidth] = shapeOf(await picture.metadata());
+    const stored = await picture.metadata();
+    const [storedHeight, storedWidth] = shapeOf(stored);
     const refuse = (remedy: string) =>
       new ConfigError(
         source,
@@ -34,17 +42,36 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
         height,
         width,
       })
-      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-      .raw({ depth: 'uchar' })
+      .toColourspace(spaceOf(stored, channels === 1))
+      .raw({ depth: depthOf(stored) })
       .toBuffer({ resolveWithObject: true });
     if (info.channels !== channels)
       throw new Error(`${info.channels} channels came out of the decoder, wanted ${channels}`);
     // A loop, for Float32Array.from with a function takes seconds on large pictures.
-    const pixels = new Float32Array(data.length);
-    for (let k = 0; k < data.length; k++) pixels[k] = (data[k] ?? 0) / 127.5 - 1;
+    const { values, largest } = numbersOf(data, stored);
+    const pixels = new Float32Array(values.length);
+    for (let k = 0; k < values.length; k++) pixels[k] = (values[k] ?? 0) / (largest / 2) - 1;
     return pixels;
   } catch (cause) {
     throw cause instanceof ConfigError ? cause : unreadable(source, cause);
+  }
+}
+
+/** The numbers of a picture as stored; `source` is the path that errors name. */
+export async function decodeStored(bytes: Uint8Array, source: string): Promise<StoredPicture> {
+  try {
+    const picture = await open(bytes);
+    const stored = await picture.metadata();
+    const grey = stored.space === 'b-w' || stored.space === 'grey16';
+    const { data, info } = await picture
+      .autoOrient()
+      .toColourspace(spaceOf(stored, grey))
+      .raw({ depth: depthOf(stored) })
+      .toBuffer({ resolveWithObject: true });
+    const { height, width, channels } = info;
+    return { height, width, channels, alpha: channels === 2 || channels === 4, ...numbersOf(data, stored) };
+  } catch (cause) {
+    throw unreadable(source, cause);
   }
 }
 
@@ -80,12 +107,24 @@ async function open(bytes: Uint8Array): Promise<Sharp> {
   return sharp(bytes, { failOn: 'error' });
 }
 
+/** True for 16 bits a channel; all else is read as 8. */
+const isDeep = ({ depth }: Metadata): boolean => depth === 'ushort';
+const depthOf = (stored: Metadata) => (isDeep(stored) ? 'ushort' : 'uchar');
+const spaceOf = (stored: Metadata, grey: boolean) =>
+  isDeep(stored) ? (grey ? 'grey16' : 'rgb16') : grey ? 'b-w' : 'srgb';
+
+/** The decoder's bytes as numbers of the picture's depth. */
+const numbersOf = (data: Buffer, stored: Metadata): Pick<StoredPicture, 'values' | 'largest'> =>
+  isDeep(stored)
+    ? { values: new Uint16Array(Uint8Array.from(data).buffer), largest: 65535 }
+    : { values: data, largest: 255 };
+
 const shapeOf = ({ autoOrient, channels }: Metadata): ImageShape => [autoOrient.height, autoOrient.width, channels];
 
 const unreadable = (source: string, cause: unknown): ConfigError =>
   new ConfigError(
     source,
     `cannot be read as a picture (${messageOf(cause)}).`,
-    'Give a sound PNG, JPEG or WebP file.',
+    'Give a sound PNG, JPEG, WebP, TIFF or GIF file.',
     { cause },
   );

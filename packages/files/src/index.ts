@@ -1,2 +1,2 @@
 export { createFiles } from './files.ts';
-export { decodeImage, encodePng, imageShapeOf } from './images.ts';
+export { decodeImage, decodeStored, encodePng, imageShapeOf } from './images.ts';

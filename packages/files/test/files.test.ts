@@ -2,6 +2,7 @@ import { mkdtemp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { noteOnUnusedRange } from '@tweedie/core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFiles, encodePng } from '../src/index.ts';
@@ -152,6 +153,43 @@ describe('pictures', () => {
     expect([...(await read('palette.png', two))]).toEqual(fourPixels);
     await save('cmyk.jpg', raw(new Uint8Array(48).fill(255), 4, 4, 3).toColourspace('cmyk').jpeg().toBuffer());
     expect(Math.min(...bits(await read('cmyk.jpg', two)))).toBeGreaterThan(245);
+  });
+
+  it('keeps 16 bits', async () => {
+    const fine = Uint16Array.of(0, 1, 32768, 65535);
+    const read = await save('fine.png', raw(fine, 1, 4, 1).toColourspace('grey16').png().toBuffer());
+    const wanted = [0, 1, 32768, 65535];
+    for (const channels of [1, 3] as const) {
+      const pixels = await read('fine.png', { height: 1, width: 4, channels });
+      const deep = [...pixels].filter((_, k) => k % channels === 0).map((value) => Math.round((value + 1) * 32767.5));
+      expect(deep).toEqual(wanted);
+    }
+    const { values, largest, channels, alpha } = await createFiles(folder).readStored('fine.png');
+    expect([[...values], largest, channels, alpha]).toEqual([wanted, 65535, 1, false]);
+  });
+
+  it('reads a picture as stored, its transparency unblended', async () => {
+    const clear = Uint8Array.of(10, 20, 30, 0, 40, 50, 60, 128);
+    await save('clear.png', raw(clear, 1, 2, 4).png().toBuffer());
+    const { values, ...facts } = await createFiles(folder).readStored('clear.png');
+    expect([...values]).toEqual([...clear]);
+    expect(facts).toEqual({ height: 1, width: 2, channels: 4, alpha: true, largest: 255 });
+    await save('palette.png', raw(four, 2, 2, 3).png({ palette: true }).toBuffer());
+    expect([...(await createFiles(folder).readStored('palette.png')).values]).toEqual([...four]);
+  });
+
+  it('says what a 16-bit picture uses that has data of 12 bits', async () => {
+    const files = createFiles(folder);
+    const said = async (name: string, data: Uint16Array | Uint8Array) => {
+      const space = data instanceof Uint16Array ? 'grey16' : 'b-w';
+      const read = await save(name, raw(data, 1, 2, 1).toColourspace(space).png().toBuffer());
+      return noteOnUnusedRange(name, await read(name, { height: 1, width: 2, channels: 1 }), files);
+    };
+    expect(await said('twelve.png', Uint16Array.of(0, 4095))).toBe(
+      `[${join(folder, 'twelve.png')}] the picture has 16 bits, but no value above 4095 of 65535: it comes out nearly black. If it holds data of fewer bits, scale them to 16 first.`,
+    );
+    expect(await said('sixteen.png', Uint16Array.of(0, 9000))).toBeUndefined();
+    expect(await said('dark.png', Uint8Array.of(0, 16))).toBeUndefined();
   });
 
   it('covers by scaling the short side, then crops where the offset says', async () => {

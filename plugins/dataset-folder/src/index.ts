@@ -1,4 +1,11 @@
-import { ConfigError, type DatasetFactory, keyedRandom, messageOf, type ReadImageOptions } from '@tweedie/core';
+import {
+  ConfigError,
+  type DatasetFactory,
+  keyedRandom,
+  messageOf,
+  noteOnUnusedRange,
+  type ReadImageOptions,
+} from '@tweedie/core';
 import { pictureNames } from './names.ts';
 
 export type FolderOptions = {
@@ -26,8 +33,9 @@ const where = 'dataset/folder';
 const lanes = 4;
 
 /**
- * The PNG, JPEG and WebP files of a folder, in the order of their names. EXIF orientation is applied, what is
- * transparent stands on mid-grey, grey pictures become three equal channels (or colour ones grey, for one channel).
+ * The PNG, JPEG, WebP, TIFF and GIF files of a folder (the first picture of one that holds several), in the order of
+ * their names. EXIF orientation is applied, what is transparent stands on mid-grey, grey pictures become three equal
+ * channels (or colour ones grey, for one channel).
  *
  * Every file is decoded once when the data set is made (some milliseconds each), so that damaged ones are known, all of
  * them, before a run starts: by default they are an error, or they are left out with a warning that names them. With
@@ -42,10 +50,13 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
     throw new ConfigError(where, 'cropsPerImage belongs to crop random.', 'Set crop: random.');
   const cropsPerImage = options.cropsPerImage ?? 1;
 
-  const names = (await pictureNames(path, recursive, files)).slice(0, limit);
+  const found = await pictureNames(path, recursive, files);
+  const names = found.names.slice(0, limit);
+  if (found.leftOut.length > 0)
+    warn(`[${where}] left out, for PNG, JPEG, WebP, TIFF and GIF are read: ${found.leftOut.join(', ')}.`);
   if (names.length === 0) {
     const hint = recursive ? 'Check the path.' : 'Check the path; recursive: true looks into its folders.';
-    throw new ConfigError(where, `${files.resolve(path)} holds no PNG, JPEG or WebP file.`, hint);
+    throw new ConfigError(where, `${files.resolve(path)} holds no PNG, JPEG, WebP, TIFF or GIF file.`, hint);
   }
   const read = (name: string, copy: number): Promise<Float32Array> => {
     const common: ReadImageOptions = { height, width, channels };
@@ -55,9 +66,17 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
   };
 
   const complaints = new Map<string, string>();
+  const dim = new Map<string, string>();
   const unchecked = names.values();
   const check = async () => {
-    for (const name of unchecked) await read(name, 0).catch((error: unknown) => complaints.set(name, messageOf(error)));
+    for (const name of unchecked) {
+      try {
+        const said = await noteOnUnusedRange(`${path}/${name}`, await read(name, 0), files);
+        if (said !== undefined) dim.set(name, said);
+      } catch (error) {
+        complaints.set(name, messageOf(error));
+      }
+    }
   };
   await Promise.all(Array.from({ length: lanes }, check));
 
@@ -72,6 +91,7 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
     );
   }
   for (const complaint of unusable) warn(`[${where}] left out: ${complaint}`);
+  for (const name of good) if (dim.has(name)) warn(`[${where}] ${dim.get(name)}`);
 
   return {
     imageShape: [height, width, channels],

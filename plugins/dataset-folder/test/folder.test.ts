@@ -50,6 +50,15 @@ describe('dataset/folder', () => {
     expect(await namesOf({ path: 'names', size: 4, limit: 2 })).toEqual(['C.PNG', 'a.png']);
   });
 
+  it('takes TIFF and GIF too, and names the kinds that are left out', async () => {
+    for (const name of ['a.tif', 'b.TIFF', 'c.gif', 'd.png']) await save(`kinds/${name}`, await picture(4, 4));
+    for (const name of ['e.bmp', 'f.heic', 'notes.txt']) await save(`kinds/${name}`, 'not read');
+    expect(await namesOf({ path: 'kinds', size: 4 })).toEqual(['a.tif', 'b.TIFF', 'c.gif', 'd.png']);
+    expect(warnings.splice(0)).toEqual([
+      '[dataset/folder] left out, for PNG, JPEG, WebP, TIFF and GIF are read: e.bmp, f.heic.',
+    ]);
+  });
+
   it('visits a folder once, however many links lead to it', async () => {
     for (const name of ['a.png', 'deep/b.png', 'deep/deeper/c.png']) await save(`links/${name}`, await picture(4, 4));
     await save('apart/d.png', await picture(4, 4));
@@ -148,7 +157,7 @@ describe('dataset/folder', () => {
     await mkdir(join(base, 'empty/inner'), { recursive: true });
     await save('file', '');
     await expect(load({ path: 'empty', size: 4 })).rejects.toThrow(
-      `[dataset/folder] ${join(base, 'empty')} holds no PNG, JPEG or WebP file. Check the path; recursive: true looks into its folders.`,
+      `[dataset/folder] ${join(base, 'empty')} holds no PNG, JPEG, WebP, TIFF or GIF file. Check the path; recursive: true looks into its folders.`,
     );
     await expect(load({ path: 'gone', size: 4 })).rejects.toThrow('does not exist');
     await expect(load({ path: 'file', size: 4 })).rejects.toThrow('is not a folder');

@@ -24,6 +24,8 @@ export type InpaintOptions = {
   readonly margin?: number;
   /** A picture or a .safetensors file, for `file`. */
   readonly file?: string;
+  /** Share of white below which a pixel of a picture is hidden, for `file`; default: see `maskOfPicture`. */
+  readonly threshold?: number;
   /**
    * `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and
    * DAPS.
@@ -34,14 +36,15 @@ export type InpaintOptions = {
 const optionsOf = {
   random: ['rate', 'maxRate'],
   box: ['box', 'boxHeight', 'boxWidth', 'margin'],
-  file: ['file'],
+  file: ['file', 'threshold'],
 } as const satisfies Record<string, readonly (keyof InpaintOptions)[]>;
 
 /**
  * Inpainting: y = M x0 + M sigmaY * noise with a mask M of ones (observed) and zeros, the same for all channels.
  *   A = A^T = A^+ = M,  [B, H, W, C] -> [B, H, W, C];  (A A^T + ridge I)^-1 y = y / (M + ridge), ridge > 0
  * The mask, [H, W, 1], is drawn for each problem (random pixels, a box) or read from a file; docs/methods.md 5.2.
- * Throws ConfigError for a box without a place, a mask file of another shape, or an option of another pattern.
+ * Throws ConfigError for a box without a place, a file of another shape or that is no mask, or an option of another
+ * pattern.
  */
 export const inpaint: OperatorFactory<InpaintOptions> = async (options, context) => {
   const [height, width, channels] = context.imageShape;
@@ -80,7 +83,7 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
 
 async function maskOf(
   options: InpaintOptions,
-  { imageShape: [height, width], files, warn }: OperatorContext,
+  { imageShape: [height, width], files, warn, note }: OperatorContext,
 ): Promise<DrawMask> {
   const { pattern, rate = 0.7, maxRate = rate, file } = options;
   const fitting: readonly string[] = [...optionsOf[pattern], 'pattern', 'hiddenNoise'];
@@ -120,6 +123,6 @@ async function maskOf(
           'pattern file needs the option file.',
           'Name a picture (white = observed) or a .safetensors file.',
         );
-      return fileMask([height, width], file, files);
+      return fileMask([height, width], file, { files, threshold: options.threshold, warn, ...(note && { note }) });
   }
 }

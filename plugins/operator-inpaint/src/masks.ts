@@ -1,5 +1,6 @@
 /** Which pixels are observed: 1 or 0, row-major H, W. */
 import { ConfigError, decodeSafetensors, type Files, type KeyedRandom, showShape } from '@tweedie/core';
+import { type FoundMask, maskOfPicture } from './mask-picture.ts';
 
 const where = 'operator/inpaint';
 type Size = readonly [height: number, width: number];
@@ -51,28 +52,40 @@ export function boxMask([height, width]: Size, { boxHeight, boxWidth, margin }: 
   };
 }
 
+/** What a mask file is read with: the threshold of shades, and where what was found is told. */
+export type MaskReading = {
+  readonly files: Files;
+  readonly threshold: number | undefined;
+  readonly warn: (message: string) => void;
+  readonly note?: (message: string) => void;
+};
+
 /**
- * A stored mask, the same for all problems: a picture (white = observed) or the tensor `mask` of a safetensors file (1
- * = observed).
+ * A stored mask, the same for all problems: a picture (`pictureMask`) or the tensor `mask` of a safetensors file (1 =
+ * observed). Tells how many pixels are hidden; warns where none is; throws ConfigError where all are.
  */
-export async function fileMask(size: Size, file: string, files: Files): Promise<DrawMask> {
-  const mask = file.endsWith('.safetensors')
-    ? await tensorMask(size, file, files)
-    : await pictureMask(size, file, files);
-  if (!mask.includes(1))
-    throw new ConfigError(
-      where,
-      `the mask ${files.resolve(file)} observes no pixel.`,
-      'White (1) marks what is observed.',
-    );
+export async function fileMask(size: Size, file: string, reading: MaskReading): Promise<DrawMask> {
+  const { files, threshold, warn, note } = reading;
+  const path = files.resolve(file);
+  const tensor = file.endsWith('.safetensors');
+  if (tensor && threshold !== undefined)
+    throw new ConfigError(where, `threshold ${threshold} is for pictures, and ${path} is none.`, 'Leave it out.');
+  const { mask, found } = tensor
+    ? { mask: await tensorMask(size, file, files), found: '1 is observed' }
+    : await pictureMask(size, file, files, threshold);
+  const hidden = mask.reduce((sum, value) => sum + 1 - value, 0);
+  if (hidden === mask.length)
+    throw new ConfigError(where, `the mask ${path} observes no pixel (${found}).`, 'White (1) marks what is observed.');
+  if (hidden === 0) warn(`[${where}] the mask ${path} hides no pixel (${found}).`);
+  else note?.(`[${where}] the mask ${path} hides ${hidden} of ${mask.length} pixels (${found}).`);
   return () => mask.slice();
 }
 
-async function pictureMask([height, width]: Size, file: string, files: Files): Promise<Float32Array> {
-  const [storedHeight, storedWidth] = await files.imageShape(file);
-  checkShape([storedHeight, storedWidth], [height, width], files.resolve(file));
-  const pixels = await files.readImage(file, { height, width, channels: 1, fit: 'exact', background: 0 });
-  return pixels.map((value) => (value > 0 ? 1 : 0));
+async function pictureMask(size: Size, file: string, files: Files, threshold: number | undefined): Promise<FoundMask> {
+  const path = files.resolve(file);
+  const stored = await files.readStored(file);
+  checkShape([stored.height, stored.width], size, path);
+  return maskOfPicture(stored, path, threshold);
 }
 
 async function tensorMask(size: Size, file: string, files: Files): Promise<Float32Array> {

@@ -137,6 +137,29 @@ describe('mask files', () => {
     }
   });
 
+  it('tell how many pixels they hide, and warn where it is none', async () => {
+    await store('some.safetensors', [16, 24], pattern);
+    await store('none.safetensors', [16, 24], new Float32Array(16 * 24).fill(1));
+    await writeFile(join(folder, 'white.png'), await encodePng(new Float32Array(16 * 24).fill(1), [16, 24, 1]));
+    const said: string[] = [];
+    const context = {
+      ...testOperatorContext(shape, folder),
+      warn: (message: string) => void said.push(`Warning: ${message}`),
+      note: (message: string) => void said.push(`Note: ${message}`),
+    };
+    for (const file of ['some.safetensors', 'none.safetensors', 'white.png'])
+      await inpaint({ pattern: 'file', file, hiddenNoise: 'zero' }, context);
+    const mask = (file: string) => `[operator/inpaint] the mask ${join(folder, file)}`;
+    expect(said).toEqual([
+      `Note: ${mask('some.safetensors')} hides 77 of 384 pixels (1 is observed).`,
+      `Warning: ${mask('none.safetensors')} hides no pixel (1 is observed).`,
+      `Warning: ${mask('white.png')} hides no pixel (all of it is 255 of 255).`,
+    ]);
+    await expect(make({ pattern: 'file', file: 'some.safetensors', threshold: 0.5 }, shape, folder)).rejects.toThrow(
+      'threshold 0.5 is for pictures',
+    );
+  });
+
   it('are refused with both shapes when the size is wrong', async () => {
     await writeFile(join(folder, 'turned.png'), await encodePng(pattern, [24, 16, 1]));
     await store('turned.safetensors', [24, 16], pattern);

@@ -17,11 +17,14 @@ const sigma = Flags.custom<number | string | { readonly poisson: number }>({
   },
 });
 
-/** `tweedie restore` restores one picture. */
+/** Above this misfit a restoration is not one of the measurement; a good one has about 1. */
+const LARGEST_MISFIT = 2;
+
+/** `tweedie restore` restores pictures. */
 export class Restore extends Command {
-  static override summary = 'Restore one picture with any model, operator and method; write PNG.';
+  static override summary = 'Restore pictures with any model, operator and method; write PNG.';
   static override description =
-    'The file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,form=squared, or dps:{"scale":0.3}.';
+    'A file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. Several pictures share one model; each is written beside its picture. Misfit (about 1 where the measurement is fitted), seconds, steps and seed go to standard error. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,form=squared, or dps:{"scale":0.3}.';
   static override examples = [
     '<%= config.bin %> restore scratched.png --operator inpaint --mask scratches.png --out restored.png',
     '<%= config.bin %> restore face.png --degrade --operator inpaint:pattern=random,rate=0.7 --method dps:scale=0.3 --samples 4',
@@ -29,12 +32,15 @@ export class Restore extends Command {
     '<%= config.bin %> restore grey.png --operator colorize --method dps-w',
     '<%= config.bin %> restore noisy.png --operator identity --sigma-y 0.2 --steps 100',
   ];
-  static override args = { image: Args.string({ required: true, description: 'PNG, JPEG or WebP' }) };
+  static override strict = false;
+  static override args = {
+    image: Args.string({ required: true, description: 'PNG, JPEG, WebP, TIFF or GIF; or several' }),
+  };
   static override flags = {
     model: Flags.string({ default: 'empirical:dataset=emoji', helpValue: 'ID', description: 'The prior.' }),
     operator: Flags.string({ default: 'inpaint', helpValue: 'ID', description: 'What degraded the picture.' }),
     method: Flags.string({ default: 'dps', helpValue: 'ID', description: 'Guidance method.' }),
-    scheduler: Flags.string({ default: 'ddpm', helpValue: 'ID', description: 'Sampling schedule.' }),
+    scheduler: Flags.string({ default: 'ddpm:steps=100', helpValue: 'ID', description: 'Sampling schedule.' }),
     'sigma-y': sigma({
       default: 0.05,
       helpValue: 'STD',
@@ -45,7 +51,9 @@ export class Restore extends Command {
       helpValue: 'FILE',
       description: 'Mask picture for inpainting: white is known, black is filled in.',
     }),
-    degrade: Flags.boolean({ description: 'The picture is clean: degrade it first.' }),
+    degrade: Flags.boolean({
+      description: 'The picture is clean: fit its middle to the size of the model, and degrade it first.',
+    }),
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),
     samples: Flags.integer({ min: 1, default: 1, helpValue: 'N', description: 'How many restorations.' }),
     seed: Flags.integer({ min: 0, default: 0, helpValue: 'N', description: 'Same seed, same pictures.' }),
@@ -63,12 +71,12 @@ export class Restore extends Command {
   };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Restore);
+    const { argv, flags } = await this.parse(Restore);
     const { restore } = await import('@tweedie/experiments');
     const scheduler = parseReference(flags.scheduler);
-    const { written, failures } = await runLong(({ onProgress, signal }) =>
+    const { pictures } = await runLong(({ onProgress, signal }) =>
       restore({
-        image: args.image,
+        image: argv.map(String),
         model: parseReference(flags.model),
         operator: parseReference(flags.operator),
         method: parseReference(flags.method),
@@ -88,11 +96,23 @@ export class Restore extends Command {
         signal,
       }),
     );
-    for (const path of written) this.log(path);
-    const failed = failures.flatMap((failure, i) =>
-      failure === undefined ? [] : [`sample ${i + 1} failed at step ${failure.step}: ${failure.reason}`],
-    );
-    for (const message of failed) this.logToStderr(message);
-    if (failed.length > 0) this.exit(1);
+    let failed = false;
+    for (const { image, written, misfits, failures, seconds, steps } of pictures) {
+      for (const path of written) this.log(path);
+      const shown = misfits.map((misfit) => misfit?.toFixed(2) ?? 'not defined').join(', ');
+      const name = pictures.length > 1 ? `${image}: ` : '';
+      this.logToStderr(`${name}misfit ${shown}; ${seconds.toFixed(1)} s, ${steps} steps, seed ${flags.seed}`);
+      const worst = Math.max(...misfits.map((misfit) => misfit ?? 0));
+      if (worst > LARGEST_MISFIT)
+        this.logToStderr(
+          `Warning: a misfit of ${worst.toFixed(2)} is well above 1: the result does not fit the picture given. This prior (--model ${flags.model}) may not know such pictures, --operator may not be what degraded it, or --sigma-y ${JSON.stringify(flags['sigma-y'])} is too small; more --steps, or --method exact where it works, may fit better.`,
+        );
+      for (const [i, failure] of failures.entries()) {
+        if (failure === undefined) continue;
+        failed = true;
+        this.logToStderr(`sample ${i + 1} failed at step ${failure.step}: ${failure.reason}`);
+      }
+    }
+    if (failed) this.exit(1);
   }
 }

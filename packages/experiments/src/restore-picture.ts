@@ -1,0 +1,122 @@
+import {
+  type Container,
+  ConfigError,
+  type Files,
+  type ImageShape,
+  noteOnUnusedRange,
+  type Operator,
+  type ScoreModel,
+  showShape,
+} from '@tweedie/core';
+import type { SampleProblem } from './sample.ts';
+
+const channelsOf = (shape: ImageShape): 1 | 3 => {
+  const [, , channels] = shape;
+  if (channels === 1 || channels === 3) return channels;
+  throw new ConfigError(
+    'restore',
+    `the model's images ${showShape(shape)} are no pictures.`,
+    'Choose a model of grey or colour pictures.',
+  );
+};
+
+const asShape = (shape: readonly number[], id: string): ImageShape => {
+  const [height = 0, width = 0, channels = 0] = shape;
+  if (shape.length === 3 && (channels === 1 || channels === 3)) return [height, width, channels];
+  throw new ConfigError(
+    'restore',
+    `measurements ${showShape(shape)} of operator ${JSON.stringify(id)} are no pictures.`,
+    'Use --degrade with a clean picture.',
+  );
+};
+
+const same = (a: ImageShape, b: ImageShape): boolean => a[0] === b[0] && a[1] === b[1];
+
+type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container };
+
+/** The picture as the clean image, or as the measurement at its exact size. Tells what happened to it on the way. */
+export const readPicture = async (
+  path: string,
+  degrade: boolean,
+  operatorId: string,
+  { model, operator, container }: Parts,
+): Promise<SampleProblem> => {
+  const { files, note, warn } = container;
+  const [givenHeight, givenWidth] = await files.imageShape(path);
+  const read = async (shape: ImageShape, fit: 'cover' | 'exact'): Promise<Float32Array> => {
+    const [height, width] = shape;
+    const channels = channelsOf(shape);
+    const pixels = await files.readImage(path, { height, width, channels, fit });
+    const dim = await noteOnUnusedRange(path, pixels, files);
+    if (dim !== undefined) warn(dim);
+    if (channels === 3 && isGrey(pixels)) {
+      const grey = `[${path}] the picture is grey: its values stand for red, green and blue alike.`;
+      if (degrade) note?.(grey);
+      else warn(`${grey} If its colours were lost, use --operator colorize.`);
+    }
+    return pixels;
+  };
+  if (degrade) {
+    const fitted = fitting([givenHeight, givenWidth], model.imageShape);
+    if (fitted !== undefined) note?.(`[${path}] ${fitted}`);
+    return { x0: await read(model.imageShape, 'cover') };
+  }
+  const shape = asShape(operator.measurementShape, operatorId);
+  const [height, width] = shape;
+  if (givenHeight !== height || givenWidth !== width) {
+    throw new ConfigError(
+      path,
+      `the picture is ${givenHeight} high and ${givenWidth} wide, wanted ${height} by ${width}.`,
+      same(shape, model.imageShape)
+        ? `Give a picture of that size, or a --model that knows ${givenHeight} by ${givenWidth}: ${modelOf(givenHeight, givenWidth, channelsOf(shape))}.`
+        : `Operator ${JSON.stringify(operatorId)} makes pictures of that size from the model's ${showShape(model.imageShape)}: change its options, the picture or --model.`,
+    );
+  }
+  return { y: await read(shape, 'exact') };
+};
+
+/** True where red, green and blue are the same everywhere. */
+const isGrey = (pixels: Float32Array): boolean => pixels.every((value, k) => value === pixels[k - (k % 3)]);
+
+/** What `cover` does to a picture, in words with both sizes; undefined where it does nothing. */
+const fitting = ([givenHeight, givenWidth]: readonly [number, number], [height, width]: ImageShape) => {
+  const scale = Math.max(height / givenHeight, width / givenWidth);
+  const [keptHeight, keptWidth] = [Math.round(height / scale), Math.round(width / scale)];
+  const cropped = keptHeight !== givenHeight || keptWidth !== givenWidth;
+  if (!cropped && scale === 1) return undefined;
+  const crop = cropped ? `its middle of ${keptHeight} by ${keptWidth} is kept` : 'all of it is kept';
+  const size = scale === 1 ? '' : `, ${scale > 1 ? 'enlarged' : 'reduced'} to ${height} by ${width}`;
+  return `the picture is ${givenHeight} high and ${givenWidth} wide, the model's images are ${height} by ${width}: ${crop}${size}.`;
+};
+
+/** A prior of that size, as the command line names it: the emoji where they have it, else pictures of one's own. */
+const modelOf = (height: number, width: number, channels: 1 | 3): string => {
+  const emoji = height === width && (height === 32 || height === 64) && channels === 3;
+  const dataset = emoji
+    ? { id: 'emoji', options: { size: height } }
+    : { id: 'folder', options: { path: 'FOLDER', height, width, channels } };
+  return `'empirical:${JSON.stringify({ dataset })}'${emoji ? '' : ' with a FOLDER of such pictures'}`;
+};
+
+/** Throws one ConfigError for a mask and pictures that have not the size of the model's images. */
+export const checkSizes = async (
+  images: readonly string[],
+  mask: string,
+  { imageShape: [height, width, channels] }: ScoreModel,
+  files: Files,
+): Promise<void> => {
+  if (mask.endsWith('.safetensors')) return;
+  const sizes = [];
+  for (const path of [...images, mask]) sizes.push({ path, shape: await files.imageShape(path) });
+  const wrong = sizes.filter(({ shape }) => shape[0] !== height || shape[1] !== width);
+  if (wrong.length < 2) return;
+  const [first] = wrong;
+  const agree = wrong.length === sizes.length && wrong.every(({ shape }) => first && same(shape, first.shape));
+  throw new ConfigError(
+    'restore',
+    `${wrong.map(({ path, shape }) => `${path} is ${shape[0]} high and ${shape[1]} wide`).join(', ')}; wanted ${height} by ${width}.`,
+    first && agree && (channels === 1 || channels === 3)
+      ? `Give pictures of that size, or a --model that knows theirs: ${modelOf(first.shape[0], first.shape[1], channels)}.`
+      : 'Give pictures and a mask of that size.',
+  );
+};
