@@ -1,5 +1,6 @@
-import type { Cost } from '@tweedie/core';
+import { at, type Cost } from '@tweedie/core';
 import { estimateSeconds } from './run/estimate.ts';
+import { gridOf } from './plan/grid.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { plain } from './results/numbers.ts';
 import { problemsOf } from './results/problems.ts';
@@ -80,19 +81,25 @@ const render = (
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
-  const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
+  const reasons = new Set(rows.flatMap(({ impossible }) => impossible ?? []));
+  const notes = new Map([...reasons].map((reason, i) => [reason, i + 1]));
   const cell = ({ impossible, cost }: PlannedRow): string =>
     impossible === undefined
       ? `${amount(cost.forwards)} + ${amount(cost.vjps)}`
-      : `impossible (${notes.indexOf(impossible) + 1})`;
+      : `impossible (${notes.get(impossible)})`;
   const columns = problemsOf(rows.map((row) => ({ operator: row.operator.reference.label, sigmaY: row.sigmaY, row })));
   const titles = columns.map(
     ({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`,
   );
-  const matrix = methods.map(({ reference: { label }, steps }) => {
-    const own = columns.map((column) => column.rows.find(({ row }) => row.method.reference.label === label));
-    return [label, String(steps.length), ...own.map((found) => (found ? cell(found.row) : ''))];
-  });
+  const grid = gridOf(
+    methods.map(({ reference }) => reference.label),
+    columns.map((column) => ({ rows: column.rows.map(({ row }) => row) })),
+  );
+  const matrix = grid.map(({ label, rows: own }, i) => [
+    label,
+    String(at(methods, i, 'method of a line').steps.length),
+    ...own.map((row) => (row ? cell(row) : '')),
+  ]);
   const { images, samples, sigmaY } = experiment;
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
@@ -101,7 +108,7 @@ const render = (
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',
     textTable(['method', 'steps', ...titles], matrix),
-    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
+    ...(notes.size > 0 ? ['', ...[...notes].map(([note, number]) => `  (${number}) ${note}`)] : []),
     '',
     `In all: ${amount(total.forwards)} forwards, ${amount(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
   ].join('\n');
