@@ -5,6 +5,7 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { plain } from './results/numbers.ts';
 import { problemsOf } from './results/problems.ts';
 import { plural, textTable } from './machine/text-table.ts';
+import { samplesFor } from './tune/rounds.ts';
 import { planSearches, type Search } from './tune/search.ts';
 import { showImages } from './recipe/tune-settings.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
@@ -58,9 +59,32 @@ const showDuration = (seconds: number): string =>
       ? `${amount(seconds / 60, 2)} min`
       : `${amount(seconds / 3600, 2)} h`;
 
+/**
+ * Seconds that searches would take here, compilation left out: the samples that each draws, at the time that the row
+ * as it is takes for one. Zero where rows were not measured.
+ */
+const tuneSeconds = (
+  { experiment: { images, samples, tune }, chunk }: Workbench,
+  rows: readonly PlannedRow[],
+  searches: readonly Search[],
+): number => {
+  if (tune === undefined) return 0;
+  const keyOf = ({ operator, sigmaY, method }: PlannedRow): string =>
+    JSON.stringify([operator.reference.label, sigmaY, method.reference.label]);
+  const measured = new Map(rows.map((row) => [keyOf(row), row.seconds ?? 0]));
+  const drawn = Math.ceil((images.count * samples) / chunk) * chunk;
+  return searches.reduce(
+    (sum, { planned, count }) =>
+      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count),
+    0,
+  );
+};
+
 /** The searches that `tweedie tune` would make, where the recipe says how. */
-const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
+const renderTune = (bench: Workbench, rows: readonly PlannedRow[], searches: readonly Search[]): readonly string[] => {
+  const { tune } = bench.experiment;
   if (tune === undefined) return [];
+  const seconds = tuneSeconds(bench, rows, searches);
   const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) => [
     `${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`,
     ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '),
@@ -68,7 +92,7 @@ const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Sear
   ]);
   return [
     '',
-    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
+    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem${seconds > 0 ? `; about ${showDuration(seconds)} here` : ''}.`,
     '',
     counts.length === 0
       ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.'
@@ -145,7 +169,12 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
       })),
     };
     const searches = bench.experiment.tune ? planSearches(bench, bench.experiment.tune) : [];
-    return { ...facts, rows, table: [render(bench, rows, total), ...renderTune(bench, searches)].join('\n'), json };
+    return {
+      ...facts,
+      rows,
+      table: [render(bench, rows, total), ...renderTune(bench, rows, searches)].join('\n'),
+      json,
+    };
   } finally {
     bench.dispose();
   }

@@ -80,6 +80,11 @@ describe('a plan', () => {
     const { rows, table } = await plan({ recipe: { ...recipe, chunk: 2 }, measure: true });
     for (const { seconds } of rows) expect(seconds).toBeGreaterThan(0);
     expect(table).toMatch(/about [\d.]+ (s|min) here\.$/);
+    const { table: tuned } = await plan({
+      recipe: { ...recipe, chunk: 2, tune: { images: { count: 4 }, budget: 400 } },
+      measure: true,
+    });
+    expect(tuned).toMatch(/tweedie tune: by psnr .* for each method and problem; about [\d.]+ (s|min) here\.\n/);
   });
 
   it('asks for no more images than there are, of the right size', async () => {

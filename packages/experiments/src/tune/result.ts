@@ -1,5 +1,6 @@
 import { at, type Metric } from '@tweedie/core';
 import { mean } from '../statistics/statistics.ts';
+import type { DefaultFate } from './against-default.ts';
 import type { Candidate, Search } from './search.ts';
 
 /** A candidate with its score on each image that it has seen; null where its sample failed. */
@@ -11,6 +12,10 @@ export type TuneResult = Search & {
   readonly better: Metric['better'];
   readonly chosen: Scored & { readonly score: number };
   readonly tried: readonly Scored[];
+  /** The candidate with the best mean over all images; the chosen one, unless it is not resolved from the default. */
+  readonly best: Scored;
+  /** The values that the row has without tuning, and what became of them; absent where it has none. */
+  readonly default?: { readonly candidate: Scored; readonly fate: DefaultFate };
   /** Network forwards that the search took; a vjp counts as two. */
   readonly spent: number;
 };
