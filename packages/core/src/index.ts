@@ -56,6 +56,7 @@ export { at } from './at.ts';
 export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
+export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export {
