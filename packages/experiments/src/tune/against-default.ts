@@ -1,12 +1,12 @@
 import type { Metric } from '@tweedie/core';
 import { differences, tInterval, mean, type Interval } from '../statistics/statistics.ts';
 import { byScore } from './rounds.ts';
-import type { Scored } from './result.ts';
+import type { DefaultFate, Scored } from './result.ts';
 
 /** How far a candidate is from the default, on the images that both have seen. */
 export type Gain = { readonly difference: number; readonly interval: Interval; readonly images: number };
 
-/** The paired difference to the default with its 95 % t interval; null where one failed or fewer than two are shared. */
+/** The paired difference to the default with its 95 % t interval; null where one failed or images are below two. */
 export const gainOver = (fallback: Scored, candidate: Scored): Gain | null => {
   const images = Math.min(fallback.perImage.length, candidate.perImage.length);
   const sound = ({ perImage }: Scored): readonly number[] =>
@@ -18,7 +18,7 @@ export const gainOver = (fallback: Scored, candidate: Scored): Gain | null => {
 };
 
 /** Whether a candidate is better than the default by more than chance: its whole interval is on the better side. */
-export const isResolved = (better: Metric['better'], fallback: Scored, candidate: Scored): boolean => {
+const isResolved = (better: Metric['better'], fallback: Scored, candidate: Scored): boolean => {
   if (fallback.score === null) return candidate.score !== null;
   const gain = gainOver(fallback, candidate);
   return gain !== null && (better === 'higher' ? gain.interval[0] > 0 : gain.interval[1] < 0);
@@ -42,9 +42,6 @@ export const goOn = (
   if (places === 1) return isResolved(better, fallback, best) ? [best] : [fallback];
   return [...kept.slice(0, -1), fallback];
 };
-
-/** What became of the default: none did better, the best is not resolved from it, or it was beaten. */
-export type DefaultFate = 'best' | 'kept' | 'beaten';
 
 /** The best of those that have seen every image, or the default where the best is not resolved from it. */
 export const choose = <T extends Scored>(

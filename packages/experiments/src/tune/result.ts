@@ -1,10 +1,12 @@
 import { at, type Metric } from '@tweedie/core';
 import { mean } from '../statistics/statistics.ts';
-import type { DefaultFate } from './against-default.ts';
 import type { Candidate, Search } from './search.ts';
 
 /** A candidate with its score on each image that it has seen; null where its sample failed. */
 export type Scored = Candidate & { readonly perImage: readonly (number | null)[]; readonly score: number | null };
+
+/** What became of the default: none did better, the best is not resolved from it, or it was beaten. */
+export type DefaultFate = 'best' | 'kept' | 'beaten';
 
 /** What one search found: the candidate that it chose, and all that it tried. */
 export type TuneResult = Search & {
