@@ -124,6 +124,8 @@ export { type Container, createContainer, toStandardError } from './container.ts
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
+export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
+export { refuseIrregular } from './regular-file.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError, type Metric } from '@tweedie/core';
+import type { Metric } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
@@ -10,7 +10,7 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
-import { readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
+import { missingRun, readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
 import { openStore, type Store } from './run/store.ts';
 import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
@@ -203,8 +203,7 @@ export type ReportOptions = Watch & {
  * with `out` of a folder that may not be written.
  */
 export const report = async (folder: string, { out, ...watch }: ReportOptions = {}): Promise<Comparison> => {
-  if (!existsSync(folder))
-    throw new ConfigError(folder, 'does not exist.', 'Give the folder that tweedie compare wrote.');
+  if (!existsSync(folder)) throw missingRun(folder);
   const index = readIndex(folder);
   const results = await openResults(resolve(folder));
   try {

@@ -3,7 +3,7 @@ import { Args, Command, Flags } from '@oclif/core';
 /** `tweedie report` makes the table and the HTML report of a run folder again. */
 export class Report extends Command {
   static override summary = 'Make the table and the HTML report of a run folder again.';
-  static override examples = ['<%= config.bin %> report runs/quickstart'];
+  static override examples = ['<%= config.bin %> report runs/quickstart-1a2b3c4d'];
   static override args = { run: Args.string({ required: true, description: 'run folder of a comparison' }) };
 
   static override flags = {

@@ -2,8 +2,9 @@
  * Where in the user's code something was traced: the first frame of a stack that is neither TensorFlow.js, nor Node,
  * nor this package.
  */
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Frame, showFrame, stackFrames } from '@tweedie/core';
 
 /**
  * Frames of a stack to keep: from a kernel back to the line that called its operation are about twenty, through
@@ -23,28 +24,15 @@ const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradi
  */
 const tape = join(here, 'tape');
 
-type Frame = { readonly file: string; readonly line: string };
-
-function frames(stack: string): Frame[] {
-  return stack.split('\n').flatMap((text) => {
-    const [, place, line] = /^ +at (?:.* \()?(.+?):(\d+):\d+\)?$/.exec(text) ?? [];
-    if (place === undefined || line === undefined) return [];
-    return [{ file: place.startsWith('file:') ? fileURLToPath(place) : place, line }];
-  });
-}
-
 const isUsers = ({ file }: Frame): boolean =>
   isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(ownPackage) && !between.test(file);
 
-function nameOf({ file, line }: Frame): string {
-  const path = relative(process.cwd(), file);
-  return `${path.startsWith('..') || isAbsolute(path) ? file : path}:${line}`;
-}
-
 function userLine(stack: string, outsideGradient?: () => string): string {
-  const frame = frames(stack).find((it) => isUsers(it) || (outsideGradient !== undefined && it.file.startsWith(tape)));
+  const frame = stackFrames(stack).find(
+    (it) => isUsers(it) || (outsideGradient !== undefined && it.file.startsWith(tape)),
+  );
   if (frame === undefined) return 'an unknown line';
-  return outsideGradient !== undefined && !isUsers(frame) ? outsideGradient() : nameOf(frame);
+  return outsideGradient !== undefined && !isUsers(frame) ? outsideGradient() : showFrame(frame);
 }
 
 /** Runs `body` with stacks that are deep enough to reach the user's code. */
@@ -74,6 +62,6 @@ export function sourceLine(outsideGradient?: () => string): () => string {
  */
 export function refusedAt(error: Error): string | undefined {
   const stack = error.stack ?? '';
-  const [thrower] = frames(stack);
+  const [thrower] = stackFrames(stack);
   return thrower !== undefined && TENSORFLOW.test(thrower.file) ? userLine(stack) : undefined;
 }
