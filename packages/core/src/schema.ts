@@ -1,19 +1,29 @@
 /** JSON Schema (draft 7) validation with messages that say where, what and what to do. The only file that knows ajv. */
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { ConfigError, messageOf } from './errors.ts';
 import { nearest, suggest } from './nearest.ts';
 
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
-const ajv = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  verbose: true,
-  strict: true,
-  strictTypes: false,
-  strictRequired: false,
-  allowUnionTypes: true,
+/** Compiled schemas by their content. Manifests are read anew for each experiment, so identity would never be met. */
+type Compiler = { readonly ajv: Ajv; readonly compiled: Map<string, ValidateFunction> };
+
+const newCompiler = (): Compiler => ({
+  ajv: new Ajv({
+    allErrors: true,
+    useDefaults: true,
+    verbose: true,
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    allowUnionTypes: true,
+  }),
+  compiled: new Map(),
 });
+
+/** More schemas than an experiment has; beyond it all are forgotten, with the code that ajv keeps of each. */
+const MOST_SCHEMAS = 256;
+let compiler = newCompiler();
 
 type Complaint = { readonly at: string; readonly what: string };
 
@@ -106,9 +116,15 @@ export const validate = <T>(
   );
 };
 
-const compile = (schema: JsonSchema, where: string) => {
+const compile = (schema: JsonSchema, where: string): ValidateFunction => {
+  const content = JSON.stringify(schema);
+  const known = compiler.compiled.get(content);
+  if (known) return known;
+  if (compiler.compiled.size >= MOST_SCHEMAS) compiler = newCompiler();
   try {
-    return ajv.compile(schema);
+    const check = compiler.ajv.compile(schema);
+    compiler.compiled.set(content, check);
+    return check;
   } catch (error) {
     throw new ConfigError(where, `is not a valid JSON Schema: ${messageOf(error)}.`, 'Correct the schema.', {
       cause: error,

@@ -8,18 +8,22 @@ import {
   openRegistry,
   perSample,
   sampleNorm,
+  scoped,
   showShape,
   stackTrees,
   tf,
+  type Engine,
   type Image,
   type ImageShape,
   type Operator,
+  type TensorTree,
 } from '@tweedie/core';
 import { createFiles, encodePng } from '@tweedie/files';
 import type { ReferenceInput } from './recipe/recipe.ts';
+import { checkSignal, type Watch } from './machine/progress.ts';
 import { OTHER_FILE, writeWhole } from './machine/write.ts';
 
-export type OperatorPictureOptions = {
+export type OperatorPictureOptions = Watch & {
   readonly operator: ReferenceInput;
   /** A clean picture; taken at its own size. */
   readonly image: string;
@@ -62,26 +66,45 @@ function montage(panels: readonly Panel[], height: number, width: number): { pix
 }
 
 /** x, A(x) and A^T A(x) / || A ||^2 as arrays, one problem without noise. */
-function panelsOf(operator: Operator, x0: Float32Array, imageShape: ImageShape, seed: number): readonly Panel[] {
+async function panelsOf(
+  operator: Operator,
+  engine: Engine,
+  { x0, imageShape, seed }: { readonly x0: Float32Array; readonly imageShape: ImageShape; readonly seed: number },
+  { signal, onProgress }: Watch,
+): Promise<readonly Panel[]> {
   const one = operator.draw(keyedRandom(`picture ${seed}`));
   const drawn = stackTrees([one]);
-  const panels = tf.tidy(() => {
-    const adjoint = adjointOf(operator, imageShape);
-    const normal = (x: Image): Image => adjoint(operator.forward(x, drawn), drawn);
-    const x = tf.tensor4d(x0, [1, ...imageShape]);
-    let vector: Image = tf.tensor4d(keyedRandom('power method').normal('start', x0.length), [1, ...imageShape]);
-    let gain = sampleNorm(vector);
-    for (let i = 0; i < ITERATIONS; i++) {
-      const next = normal(vector.div(perSample(gain, vector)));
-      [vector, gain] = [next, sampleNorm(next)];
-    }
-    return [x, operator.forward(x, drawn), normal(x).div(perSample(gain, x))].map((panel) => ({
-      pixels: Float32Array.from(panel.dataSync()),
-      shape: panel.shape.slice(1),
-    }));
+  const adjoint = adjointOf(operator, imageShape);
+  const apply = engine.compile((x: Image, given: TensorTree) => {
+    const measured = operator.forward(x, given);
+    return { measured, normal: adjoint(measured, given) };
   });
-  disposeTree([one, drawn]);
-  return panels;
+  const total = ITERATIONS + 1;
+  const applied = async (x: Image, done: number) => {
+    checkSignal(signal);
+    onProgress?.({ phase: 'drawing', done, total, label: `A^T A, ${done + 1} of ${total}` });
+    return apply(x, drawn);
+  };
+  try {
+    return await scoped(async () => {
+      const x: Image = tf.tensor4d(x0, [1, ...imageShape]);
+      let vector: Image = tf.tensor4d(keyedRandom('power method').normal('start', x0.length), [1, ...imageShape]);
+      let gain = sampleNorm(vector);
+      for (let i = 0; i < ITERATIONS; i++) {
+        const next = await applied(vector.div(perSample(gain, vector)), i);
+        [vector, gain] = [next.normal, sampleNorm(next.normal)];
+      }
+      const { measured, normal } = await applied(x, ITERATIONS);
+      onProgress?.({ phase: 'drawing', done: total, total });
+      return [x, measured, normal.div(perSample(gain, x))].map((panel) => ({
+        pixels: Float32Array.from(panel.dataSync()),
+        shape: panel.shape.slice(1),
+      }));
+    });
+  } finally {
+    apply.dispose();
+    disposeTree([one, drawn]);
+  }
 }
 
 /** Writes a PNG of a picture x, its measurement A(x) without noise, and A^T A(x) / || A ||^2, side by side. */
@@ -92,6 +115,7 @@ export async function operatorPicture({
   enlarge = 2,
   seed = 0,
   registries = [],
+  ...watch
 }: OperatorPictureOptions): Promise<void> {
   const container = createContainer({
     registry: openRegistry({ folders: [process.cwd()], files: registries }),
@@ -112,7 +136,9 @@ export async function operatorPicture({
         : 'it is not linear and has no adjoint';
       throw new ConfigError(`operator/${reference.id}`, `cannot be drawn: ${why}.`, 'Choose another operator.');
     }
-    const drawing = montage(panelsOf(operator, x0, imageShape, seed), height * enlarge, width * enlarge);
+    const engine = await container.plugin('engine', { id: 'onnxruntime' });
+    const panels = await panelsOf(operator, engine, { x0, imageShape, seed }, watch);
+    const drawing = montage(panels, height * enlarge, width * enlarge);
     writeWhole(resolve(out), await encodePng(drawing.pixels, drawing.shape), OTHER_FILE);
   } finally {
     container.dispose();

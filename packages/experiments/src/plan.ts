@@ -1,9 +1,11 @@
-import type { Cost } from '@tweedie/core';
+import { at, type Cost } from '@tweedie/core';
 import { estimateSeconds } from './run/estimate.ts';
+import { gridOf } from './plan/grid.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { plain } from './results/numbers.ts';
 import { problemsOf } from './results/problems.ts';
 import { plural, textTable } from './machine/text-table.ts';
+import { samplesFor } from './tune/rounds.ts';
 import { planSearches, type Search } from './tune/search.ts';
 import { showImages } from './recipe/tune-settings.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
@@ -57,9 +59,32 @@ const showDuration = (seconds: number): string =>
       ? `${amount(seconds / 60, 2)} min`
       : `${amount(seconds / 3600, 2)} h`;
 
+/**
+ * Seconds that searches would take here, compilation left out: the samples that each draws, at the time that the row
+ * as it is takes for one. Zero where rows were not measured.
+ */
+const tuneSeconds = (
+  { experiment: { images, samples, tune }, chunk }: Workbench,
+  rows: readonly PlannedRow[],
+  searches: readonly Search[],
+): number => {
+  if (tune === undefined) return 0;
+  const keyOf = ({ operator, sigmaY, method }: PlannedRow): string =>
+    JSON.stringify([operator.reference.label, sigmaY, method.reference.label]);
+  const measured = new Map(rows.map((row) => [keyOf(row), row.seconds ?? 0]));
+  const drawn = Math.ceil((images.count * samples) / chunk) * chunk;
+  return searches.reduce(
+    (sum, { planned, count }) =>
+      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count),
+    0,
+  );
+};
+
 /** The searches that `tweedie tune` would make, where the recipe says how. */
-const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Search[]): readonly string[] => {
+const renderTune = (bench: Workbench, rows: readonly PlannedRow[], searches: readonly Search[]): readonly string[] => {
+  const { tune } = bench.experiment;
   if (tune === undefined) return [];
+  const seconds = tuneSeconds(bench, rows, searches);
   const counts = searches.map(({ planned: { operator, sigmaY, method }, ranges, count }) => [
     `${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`,
     ranges.map(({ option, from, to }) => `${option} ${from} to ${to}`).join(', '),
@@ -67,7 +92,7 @@ const renderTune = ({ experiment: { tune } }: Workbench, searches: readonly Sear
   ]);
   return [
     '',
-    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem.`,
+    `tweedie tune: by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem${seconds > 0 ? `; about ${showDuration(seconds)} here` : ''}.`,
     '',
     counts.length === 0
       ? '  Nothing to tune: the methods declare no tunable options, or the recipe gives all of them.'
@@ -80,19 +105,25 @@ const render = (
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
-  const notes = [...new Set(rows.flatMap(({ impossible }) => impossible ?? []))];
+  const reasons = new Set(rows.flatMap(({ impossible }) => impossible ?? []));
+  const notes = new Map([...reasons].map((reason, i) => [reason, i + 1]));
   const cell = ({ impossible, cost }: PlannedRow): string =>
     impossible === undefined
       ? `${amount(cost.forwards)} + ${amount(cost.vjps)}`
-      : `impossible (${notes.indexOf(impossible) + 1})`;
+      : `impossible (${notes.get(impossible)})`;
   const columns = problemsOf(rows.map((row) => ({ operator: row.operator.reference.label, sigmaY: row.sigmaY, row })));
   const titles = columns.map(
     ({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`,
   );
-  const matrix = methods.map(({ reference: { label }, steps }) => {
-    const own = columns.map((column) => column.rows.find(({ row }) => row.method.reference.label === label));
-    return [label, String(steps.length), ...own.map((found) => (found ? cell(found.row) : ''))];
-  });
+  const grid = gridOf(
+    methods.map(({ reference }) => reference.label),
+    columns.map((column) => ({ rows: column.rows.map(({ row }) => row) })),
+  );
+  const matrix = grid.map(({ label, rows: own }, i) => [
+    label,
+    String(at(methods, i, 'method of a line').steps.length),
+    ...own.map((row) => (row ? cell(row) : '')),
+  ]);
   const { images, samples, sigmaY } = experiment;
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
@@ -101,7 +132,7 @@ const render = (
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',
     textTable(['method', 'steps', ...titles], matrix),
-    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `  (${i + 1}) ${note}`)] : []),
+    ...(notes.size > 0 ? ['', ...[...notes].map(([note, number]) => `  (${number}) ${note}`)] : []),
     '',
     `In all: ${amount(total.forwards)} forwards, ${amount(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
   ].join('\n');
@@ -138,7 +169,12 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
       })),
     };
     const searches = bench.experiment.tune ? planSearches(bench, bench.experiment.tune) : [];
-    return { ...facts, rows, table: [render(bench, rows, total), ...renderTune(bench, searches)].join('\n'), json };
+    return {
+      ...facts,
+      rows,
+      table: [render(bench, rows, total), ...renderTune(bench, rows, searches)].join('\n'),
+      json,
+    };
   } finally {
     bench.dispose();
   }

@@ -13,7 +13,8 @@ import { mean } from './statistics/statistics.ts';
 import { openStore, type Store } from './run/store.ts';
 import { perImageOf } from './results/summary.ts';
 import { checkImages, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
-import { byScore, roundSizes, survivors } from './tune/rounds.ts';
+import { choose, goOn } from './tune/against-default.ts';
+import { roundSizes, survivors } from './tune/rounds.ts';
 import { forwardsOf, makeCandidates, planSearches, type Candidate, type Search } from './tune/search.ts';
 import type { Tune } from './recipe/experiment.ts';
 import type { Scored, TuneResult } from './tune/result.ts';
@@ -108,18 +109,24 @@ const evaluate = async (
   });
 };
 
+/** The candidate that has the values of the row as it is. */
+const defaultOf = ({ ranges, planned }: Search, scored: readonly Scored[]): Scored | undefined =>
+  scored.find(({ values }) =>
+    ranges.every(({ option }) => values[option] === planned.method.reference.options[option]),
+  );
+
 /** Successive halving, all searches in step, so that the rounds of a run are few. */
 const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune): Promise<readonly TuneResult[]> => {
   const sizes = roundSizes(tune.images.count);
-  const better = byScore(parts.metric.better);
+  const { better } = parts.metric;
   let left = await makeCandidates(parts.bench, tune, searches);
   const tried = searches.map(() => new Map<Candidate['values'], Scored>());
   for (const [round, images] of sizes.entries()) {
     left = left.map((candidates, s) => {
       if (round === 0) return candidates;
-      const [scored, { count }] = [at(tried, s, 'search'), at(searches, s, 'search')];
-      const scoreBefore = ({ values }: Candidate): number | null => scored.get(values)?.score ?? null;
-      return [...candidates].sort((a, b) => better(scoreBefore(a), scoreBefore(b))).slice(0, survivors(count, round));
+      const [scored, search] = [at(tried, s, 'search'), at(searches, s, 'search')];
+      const known = candidates.flatMap(({ values }) => scored.get(values) ?? []);
+      return goOn(better, known, defaultOf(search, known), survivors(search.count, round));
     });
     const message = `round ${round + 1} of ${sizes.length}: ${left.flat().length} candidates on ${images} images`;
     const watch = {
@@ -137,9 +144,10 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
     const finalists = all.filter(
       (each): each is TuneResult['chosen'] => each.perImage.length === tune.images.count && each.score !== null,
     );
-    const [chosen] = finalists.sort((a, b) => better(a.score, b.score));
+    const fallback = defaultOf(search, all);
+    const { chosen, best, fate } = choose(better, finalists, fallback);
     const { planned } = search;
-    if (chosen === undefined) {
+    if (chosen === undefined || best === undefined) {
       throw new ConfigError(
         parts.bench.recipe.where,
         `every candidate of ${JSON.stringify(planned.method.reference.label)} on ${planned.operator.reference.label} at sigmaY ${planned.sigmaY} failed on some image.`,
@@ -147,7 +155,16 @@ const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune):
       );
     }
     const spent = all.reduce((sum, each) => sum + forwardsOf(each.planned) * each.perImage.length, 0);
-    return { ...search, metric: tune.metric, better: parts.metric.better, chosen, tried: all, spent };
+    return {
+      ...search,
+      metric: tune.metric,
+      better,
+      chosen,
+      best,
+      tried: all,
+      spent,
+      ...(fallback && fate ? { default: { candidate: fallback, fate } } : {}),
+    };
   });
 };
 

@@ -17,7 +17,9 @@ it('draws x, A(x) and A^T A(x) of an operator side by side, the last at the gain
       [4, 4, 3],
     ),
   );
+  const told: string[] = [];
   await operatorPicture({
+    onProgress: ({ phase, done, total }) => told.push(`${phase} ${done}/${total}`),
     operator: { id: 'super-resolution', options: { factor: 2, kernel: 'block' } },
     image,
     out,
@@ -31,4 +33,5 @@ it('draws x, A(x) and A^T A(x) of an operator side by side, the last at the gain
     expect(at(3, panel + 3)).toBeCloseTo(-0.6, 1);
   }
   expect(at(0, 5)).toBe(1);
+  expect(told).toEqual(Array.from({ length: 22 }, (_, i) => `drawing ${i}/21`));
 });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { plan, type ExperimentInput } from '../src/index.ts';
+import { gridOf } from '../src/plan/grid.ts';
+import type { PlannedRow } from '../src/plan/rows.ts';
 
 const recipe: ExperimentInput = {
   title: 'Planned',
@@ -78,11 +80,33 @@ describe('a plan', () => {
     const { rows, table } = await plan({ recipe: { ...recipe, chunk: 2 }, measure: true });
     for (const { seconds } of rows) expect(seconds).toBeGreaterThan(0);
     expect(table).toMatch(/about [\d.]+ (s|min) here\.$/);
+    const { table: tuned } = await plan({
+      recipe: { ...recipe, chunk: 2, tune: { images: { count: 4 }, budget: 400 } },
+      measure: true,
+    });
+    expect(tuned).toMatch(/tweedie tune: by psnr .* for each method and problem; about [\d.]+ (s|min) here\.\n/);
   });
 
   it('asks for no more images than there are, of the right size', async () => {
     await expect(plan({ recipe: { ...recipe, images: { dataset: 'emoji', count: 1 } } })).rejects.toThrow(
       /its images are \[32, 32, 3\], the model's \[1, 2, 1\]/,
     );
+  });
+
+  it('looks at each row once when it puts thousands of them in a table', () => {
+    const labels = Array.from({ length: 3000 }, (_, i) => `dps scale=${i}`);
+    let looks = 0;
+    const rows = labels.map((label) => {
+      const reference = {
+        get label() {
+          looks++;
+          return label;
+        },
+      };
+      return { method: { reference } } as unknown as PlannedRow;
+    });
+    const grid = gridOf(labels, [{ rows }]);
+    expect(looks).toBe(3000);
+    expect(grid.map(({ rows: [row] }) => row)).toEqual(rows);
   });
 });

@@ -15,7 +15,9 @@ import {
   type Tuned,
   type TuneOptions,
 } from '../src/index.ts';
+import { choose, gainOver, goOn } from '../src/tune/against-default.ts';
 import { candidateValues, evenPoints } from '../src/tune/candidates.ts';
+import type { Scored } from '../src/tune/result.ts';
 import { byScore, candidatesFor, roundSizes, samplesFor, survivors } from '../src/tune/rounds.ts';
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'tweedie-tune-'));
@@ -71,6 +73,41 @@ describe('the search', () => {
       expect([1, 2, 3, 4, 5, 6, 7, 8, 9]).toContain(inner);
     }
     expect(candidateValues(ranges, { scale: 1 }, [0.2, 0.7], 12)[0]).not.toEqual({ scale: 1, inner: 3 });
+  });
+});
+
+describe('the default', () => {
+  const scored = (...perImage: number[]): Scored =>
+    ({ perImage, score: perImage.reduce((sum, value) => sum + value, 0) / perImage.length }) as unknown as Scored;
+  const usual = scored(20, 22, 24, 26);
+  // 1 dB better in the mean, by 7, -1, -2 and 0 dB: t = 0.49 with 3 degrees of freedom, where 3.18 are needed.
+  const lucky = scored(27, 21, 22, 26);
+  // 1 dB better each time, give or take 0.1 dB: t = 24.
+  const sound = scored(21.1, 22.9, 25.1, 26.9);
+
+  it('stays where the best candidate is better by chance alone', () => {
+    expect(choose('higher', [lucky, usual], usual)).toEqual({ chosen: usual, best: lucky, fate: 'kept' });
+    expect(choose('higher', [sound, usual], usual)).toEqual({ chosen: sound, best: sound, fate: 'beaten' });
+    expect(choose('higher', [scored(19, 20, 21, 22), usual], usual).fate).toBe('best');
+    expect(choose('lower', [lucky, usual], lucky)).toEqual({ chosen: lucky, best: usual, fate: 'kept' });
+    expect(choose('lower', [sound, usual], sound).fate).toBe('beaten');
+    expect(choose('higher', [lucky], undefined)).toEqual({ chosen: lucky, best: lucky });
+  });
+
+  it('has the t interval of its paired differences, on the images that both have seen', () => {
+    // Differences 1.1, 0.9, 1.1, 0.9: standard error 0.11547 / 2, times 3.1824.
+    expect(gainOver(usual, sound)?.difference).toBeCloseTo(1, 12);
+    expect(gainOver(usual, sound)?.interval[0]).toBeCloseTo(1 - 0.18374, 4);
+    expect(gainOver(usual, scored(21, 24))).toMatchObject({ difference: 1.5, images: 2 });
+    expect(gainOver(usual, scored(21))).toBeNull();
+  });
+
+  it('goes on to the last round, unless one place is left and the best is resolved from it', () => {
+    const [second, third] = [scored(26, 20, 22, 27), scored(25, 20, 22, 27)];
+    expect(goOn('higher', [usual, lucky, second, third], usual, 2)).toEqual([lucky, usual]);
+    expect(goOn('higher', [usual, lucky], usual, 1)).toEqual([usual]);
+    expect(goOn('higher', [usual, sound], usual, 1)).toEqual([sound]);
+    expect(goOn('higher', [usual, lucky, second], undefined, 2)).toEqual([lucky, second]);
   });
 });
 
@@ -136,19 +173,27 @@ describe('tune', () => {
     expect(settings?.images).toEqual({ count: 4, offset: 3 });
   });
 
-  it('keeps to the budget, and chooses the best of what has seen every image', () => {
+  it('keeps to the budget, and chooses the best of what has seen every image, or the default where that is not resolved', () => {
     expect(tuned.results.map(({ planned: { operator, sigmaY } }) => [operator.reference.label, sigmaY])).toEqual([
       ['identity', 0.2],
       ['half', 0.2],
     ]);
-    for (const { tried, chosen, spent, count } of tuned.results) {
+    for (const { tried, chosen, best, default: usual, spent, count } of tuned.results) {
       expect(spent).toBeLessThanOrEqual(200);
       expect(spent).toBe(15 * tried.reduce((sum, { perImage }) => sum + perImage.length, 0));
       expect(tried).toHaveLength(count);
       const finalists = tried.filter(({ perImage }) => perImage.length === 4);
-      expect(chosen.score).toBe(Math.max(...finalists.map(({ score }) => score ?? -Infinity)));
+      expect(best.score).toBe(Math.max(...finalists.map(({ score }) => score ?? -Infinity)));
+      expect(usual?.candidate.values).toEqual({ scale: 1 });
+      expect(chosen).toBe(usual?.fate === 'kept' ? usual.candidate : best);
     }
-    expect(tuned.table).toMatch(/DPS, half, sigmaY 0.2 +\d+\.\d\d +\d+ +[\d,]+ +scale [\d.]+/);
+    expect(tuned.table).toMatch(/DPS, half, sigmaY 0.2 +\d+\.\d\d +\d+ +[\d,]+ .* scale [\d.]+/);
+    const { methods } = parse(readFileSync(tuned.recipe, 'utf8')) as ExperimentInput;
+    const found = methods
+      .flatMap((row) => (typeof row === 'string' ? [] : (row.perProblem ?? [])))
+      .map((each) => each.found);
+    expect(found.map((each) => each?.default)).toEqual(tuned.results.map((result) => result.default?.fate));
+    expect(found.map((each) => each?.tried.toDefault?.length)).toEqual(tuned.results.map(({ tried }) => tried.length));
   });
 
   it('is repeated by the same command without drawing anything', async () => {

@@ -1,6 +1,7 @@
 import { Args, Command, Flags } from '@oclif/core';
 import { parseReference } from '../reference.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
+import { runLong } from '../run.ts';
 
 /** `tweedie picture` draws what an operator does to a picture. */
 export class Picture extends Command {
@@ -23,14 +24,17 @@ export class Picture extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Picture);
     const { operatorPicture } = await import('@tweedie/experiments');
-    await operatorPicture({
-      operator: parseReference(args.operator),
-      image: flags.image,
-      out: flags.out,
-      enlarge: flags.enlarge,
-      seed: flags.seed,
-      registries: registriesOf(flags),
-    });
+    await runLong((running) =>
+      operatorPicture({
+        operator: parseReference(args.operator),
+        image: flags.image,
+        out: flags.out,
+        enlarge: flags.enlarge,
+        seed: flags.seed,
+        registries: registriesOf(flags),
+        ...running,
+      }),
+    );
     this.log(flags.out);
   }
 }

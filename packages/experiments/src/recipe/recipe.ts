@@ -18,15 +18,19 @@ export type Found = {
   readonly budget: number;
   readonly spent: number;
   readonly seed: number;
+  /** The default was the best, was kept because the best is not resolved from it, or was beaten; absent: not known. */
+  readonly default?: 'best' | 'kept' | 'beaten';
   /**
    * Columns with an entry per candidate: `score` is its mean over the first `images`, `toChosen` the mean difference
-   * to the chosen one on the same images; null where a sample failed.
+   * to the chosen one on the same images; null where a sample failed. `toDefault` is the 95 % interval of the
+   * difference to the default, null also for the default itself.
    */
   readonly tried: {
     readonly options: Readonly<Record<string, readonly number[]>>;
     readonly images: readonly number[];
     readonly score: readonly (number | null)[];
     readonly toChosen: readonly (number | null)[];
+    readonly toDefault?: readonly (readonly number[] | null)[];
   };
 };
 export type ProblemOptionsInput = {

@@ -11,7 +11,13 @@ const { count, short, signed } = printed;
 
 type Candidate = { readonly value: number; readonly difference: number; readonly images: number };
 
-function strip(label: string, option: string, { metric, tried }: Found): Html {
+const fates = {
+  best: '; the default is the best',
+  kept: '; the default is kept, the best is not resolved from it',
+  beaten: '; the default was beaten',
+} as const;
+
+function strip(label: string, option: string, { metric, tried, default: fate }: Found): Html {
   const values = tried.options[option] ?? [];
   const most = Math.max(...tried.images);
   const candidates = values.flatMap((value, i): Candidate[] => {
@@ -24,7 +30,7 @@ function strip(label: string, option: string, { metric, tried }: Found): Html {
   const chosen = candidates.find(({ difference, images }) => difference === 0 && images === most);
   const caption = `${label}: ${option} ${chosen ? short(chosen.value) : ''}`;
   return plotFigure(
-    html`${caption}<span class="about">${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen one</span>`,
+    html`${caption}<span class="about">${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen one${fate === undefined ? '' : fates[fate]}</span>`,
     `Sensitivity of ${caption}`,
     {
       width: 300,

@@ -5,12 +5,19 @@ import type { Candidate, Search } from './search.ts';
 /** A candidate with its score on each image that it has seen; null where its sample failed. */
 export type Scored = Candidate & { readonly perImage: readonly (number | null)[]; readonly score: number | null };
 
+/** What became of the default: none did better, the best is not resolved from it, or it was beaten. */
+export type DefaultFate = 'best' | 'kept' | 'beaten';
+
 /** What one search found: the candidate that it chose, and all that it tried. */
 export type TuneResult = Search & {
   readonly metric: string;
   readonly better: Metric['better'];
   readonly chosen: Scored & { readonly score: number };
   readonly tried: readonly Scored[];
+  /** The candidate with the best mean over all images; the chosen one, unless it is not resolved from the default. */
+  readonly best: Scored;
+  /** The values that the row has without tuning, and what became of them; absent where it has none. */
+  readonly default?: { readonly candidate: Scored; readonly fate: DefaultFate };
   /** Network forwards that the search took; a vjp counts as two. */
   readonly spent: number;
 };

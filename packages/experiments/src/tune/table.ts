@@ -3,6 +3,7 @@ import { textTable } from '../machine/text-table.ts';
 import { plain } from '../results/numbers.ts';
 import type { Range } from './candidates.ts';
 import { showImages } from '../recipe/tune-settings.ts';
+import { gainOver } from './against-default.ts';
 import { differenceTo, valueOf, type Scored, type TuneResult } from './result.ts';
 
 /**
@@ -27,6 +28,16 @@ const showNeighbour = (result: TuneResult, { option }: Range, neighbour: Scored 
     ? 'edge'
     : `${amount(valueOf(neighbour, option))}: ${showDifference(differenceTo(result.chosen, neighbour))}`;
 
+/** The best candidate's paired interval to the default, and what follows from it. */
+const showDefault = ({ best, default: usual }: TuneResult): string => {
+  if (usual === undefined) return 'none';
+  if (usual.fate === 'best') return 'is best';
+  const gain = gainOver(usual.candidate, best);
+  if (gain === null) return usual.fate === 'kept' ? 'kept' : 'failed';
+  const [low, high] = gain.interval;
+  return `${usual.fate === 'kept' ? 'kept: ' : ''}${signed(gain.difference, 2)} (${signed(low, 2)} to ${signed(high, 2)})`;
+};
+
 /** The options chosen, for a terminal: one line per method, problem and option. */
 export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly TuneResult[]): string => {
   const lines = results.flatMap((result) =>
@@ -43,9 +54,10 @@ export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly T
         fixed(chosen.score, 2),
         String(tried.length),
         amount(spent),
+        showDefault(result),
       ];
       return [
-        ...(i === 0 ? first : ['', '', '', '']),
+        ...(i === 0 ? first : ['', '', '', '', '']),
         `${range.option} ${amount(valueOf(chosen, range.option))}`,
         showNeighbour(result, range, below),
         showNeighbour(result, range, above),
@@ -55,8 +67,12 @@ export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly T
   return [
     `${title}: options chosen by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem`,
     '',
-    textTable(['method and problem', tune.metric, 'tried', 'forwards', 'chosen', 'next below', 'next above'], lines),
+    textTable(
+      ['method and problem', tune.metric, 'tried', 'forwards', 'best to default', 'chosen', 'next below', 'next above'],
+      lines,
+    ),
     '',
+    `"best to default": paired difference of the best candidate to the options that the row has, with its 95 % t interval; where that does not exclude zero in favour of the best, the default is kept.`,
     `"next": the nearest value tried, and the mean difference of its ${tune.metric} to the chosen one on the same images; "edge": nothing was tried beyond. With several options it differs in the others too.`,
   ].join('\n');
 };

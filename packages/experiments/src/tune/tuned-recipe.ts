@@ -7,13 +7,17 @@ import type { Found, MethodInput } from '../recipe/recipe.ts';
 import type { MethodRow, Workbench } from '../plan/workbench.ts';
 import { untunedRows } from './search.ts';
 import { showImages } from '../recipe/tune-settings.ts';
-import { differenceTo, valueOf, type TuneResult } from './result.ts';
+import { gainOver } from './against-default.ts';
+import { differenceTo, valueOf, type Scored, type TuneResult } from './result.ts';
 
 /** A score as it is written: with four digits, which are all that a reader can use. */
 const short = (value: number): number => rounded(value, 4);
 const shortOrNull = (value: number | null): number | null => (value === null ? null : short(value));
 
-const foundOf = ({ metric, better, chosen, tried, ranges, spent }: TuneResult, tune: Tune): Found => ({
+const shortInterval = (fallback: Scored, each: Scored): readonly number[] | null =>
+  each === fallback ? null : (gainOver(fallback, each)?.interval.map(short) ?? null);
+
+const foundOf = ({ metric, better, chosen, tried, ranges, spent, default: usual }: TuneResult, tune: Tune): Found => ({
   metric,
   value: short(chosen.score),
   better,
@@ -21,11 +25,13 @@ const foundOf = ({ metric, better, chosen, tried, ranges, spent }: TuneResult, t
   budget: tune.budget,
   spent,
   seed: tune.seed,
+  ...(usual === undefined ? {} : { default: usual.fate }),
   tried: {
     options: Object.fromEntries(ranges.map(({ option }) => [option, tried.map((each) => valueOf(each, option))])),
     images: tried.map(({ perImage }) => perImage.length),
     score: tried.map(({ score }) => shortOrNull(score)),
     toChosen: tried.map((each) => shortOrNull(differenceTo(chosen, each))),
+    ...(usual === undefined ? {} : { toDefault: tried.map((each) => shortInterval(usual.candidate, each)) }),
   },
 });
 
