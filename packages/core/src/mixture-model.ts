@@ -13,6 +13,7 @@ import { covarianceOf } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
 import type {
+  Covariance,
   GaussianMixture,
   Image,
   ImageShape,
@@ -70,8 +71,9 @@ export function mixtureModel(facts: {
   imageShape: ImageShape;
   process: NoiseProcess;
   mixture: () => GaussianMixture | Promise<GaussianMixture>;
+  covariance?: Covariance['kind'];
 }): ScoreModel {
-  const { imageShape, process } = facts;
+  const { imageShape, process, covariance } = facts;
   let loaded:
     | { mixture: GaussianMixture; denoise: (z: Tensor, noiseVariance: Tensor) => Denoised; dispose: () => void }
     | undefined;
@@ -82,6 +84,7 @@ export function mixtureModel(facts: {
   return {
     imageShape,
     process,
+    ...(covariance === undefined ? {} : { covariance }),
     mixture: () => ready().mixture,
     weightsHash: () => mixtureHash(ready().mixture),
     async load() {

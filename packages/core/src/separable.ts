@@ -98,7 +98,7 @@ export function separable(
   const q = () => tf.outerProduct(r.q().as1D(), c.q().as1D());
   const flat = (z: Tensor): Tensor => z.reshape([-1, channels * r.inputs * c.inputs]);
   const svd = (): SpectralForm => ({
-    pixels: false,
+    basis: 'fixed',
     singularValues: flat(q().expandDims(0).tile([channels, 1, 1])),
     toSpectral: (x) => flat(back(r.v(), planes(x), c.v())),
     fromSpectral: (coefficients) =>

@@ -119,6 +119,8 @@ export interface ScoreModel {
   readonly predictsVariance?: boolean;
   /** The prior in closed form, where there is one; call after `load`. */
   readonly mixture?: () => GaussianMixture;
+  /** Which covariances `mixture` has, where that is known before `load`. */
+  readonly covariance?: Covariance['kind'];
   /** Reads what is large; called once, before the first `predict`. */
   load?(): Promise<void>;
   /** SHA-256 of the weights (or of what stands for them); call after `load`. */
@@ -140,8 +142,8 @@ export interface SpectralForm {
   measurementToSpectral(y: Measurement): Tensor;
   /** q >= 0, [B, d] or [1, d] */
   readonly singularValues: Tensor;
-  /** True where V is the identity, so that diagonal covariances stay diagonal. */
-  readonly pixels: boolean;
+  /** V is the identity (`pixels`), the same whatever was drawn (`fixed`), or another for each draw (`drawn`). */
+  readonly basis: 'pixels' | 'fixed' | 'drawn';
 }
 
 /** The denoising problem that DPS-w fits its weight on (docs/methods.md 4.4). */

@@ -30,6 +30,7 @@ export const empirical: ModelFactory<EmpiricalOptions> = async ({ dataset, bandw
   return mixtureModel({
     imageShape: images.imageShape,
     process: noiseProcess(process),
+    covariance: 'isotropic',
     async mixture() {
       const [height, width, channels] = images.imageShape;
       const d = height * width * channels;
