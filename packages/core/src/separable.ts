@@ -99,7 +99,10 @@ export function separable(
   const flat = (z: Tensor): Tensor => z.reshape([-1, channels * r.inputs * c.inputs]);
   const svd = (): SpectralForm => ({
     basis: 'fixed',
-    singularValues: flat(q().expandDims(0).tile([channels, 1, 1])),
+    // Asked for the basis alone, as by a plan, it decomposes nothing.
+    get singularValues() {
+      return flat(q().expandDims(0).tile([channels, 1, 1]));
+    },
     toSpectral: (x) => flat(back(r.v(), planes(x), c.v())),
     fromSpectral: (coefficients) =>
       pixels(between(r.v(), coefficients.reshape([-1, channels, r.inputs, c.inputs]), c.v())),

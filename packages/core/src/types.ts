@@ -241,7 +241,7 @@ export interface Guidance<S extends TensorTree = Image> {
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** The method's own grid of levels, whatever the scheduler; default: the scheduler's. */
   levels?(process: NoiseProcess): readonly Step[];
-  /** Compiles what the method needs; called once per setting (model, operator, shapes), not per problem. */
+  /** Compiles what the method needs, for all problems of a setting; once more before a run, to see that it works. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
 
