@@ -1,4 +1,6 @@
 export { tf } from './tensorflow.ts';
+export { withoutRandomness } from './hidden-randomness.ts';
+export { type Frame, framesOf, isOfTensorFlow, isUsers, nameOf, withDeepStacks } from './user-line.ts';
 export type {
   Context,
   DatasetFactory,

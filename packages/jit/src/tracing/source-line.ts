@@ -2,60 +2,26 @@
  * Where in the user's code something was traced: the first frame of a stack that is neither TensorFlow.js, nor Node,
  * nor this package.
  */
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-/**
- * Frames of a stack to keep: from a kernel back to the line that called its operation are about twenty, through
- * gradients more.
- */
-const FRAMES = 80;
+import { type Frame, framesOf, isOfTensorFlow, isUsers, nameOf, withDeepStacks } from '@tweedie/core';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const ownPackage = dirname(here);
-/** Files of TensorFlow.js, also as Node's source maps show them, where its authors had them. */
-const TENSORFLOW = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
-/** The files of core with chained methods and gradients, which stand between the user and TensorFlow.js. */
-const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradients)\.[jt]s$/;
 /**
  * The path of tape.ts, which calls the gradients of operations: frames beyond it are those of the caller who took the
  * gradient.
  */
 const tape = join(here, 'tape');
 
-type Frame = { readonly file: string; readonly line: string };
-
-function frames(stack: string): Frame[] {
-  return stack.split('\n').flatMap((text) => {
-    const [, place, line] = /^ +at (?:.* \()?(.+?):(\d+):\d+\)?$/.exec(text) ?? [];
-    if (place === undefined || line === undefined) return [];
-    return [{ file: place.startsWith('file:') ? fileURLToPath(place) : place, line }];
-  });
-}
-
-const isUsers = ({ file }: Frame): boolean =>
-  isAbsolute(file) && !TENSORFLOW.test(file) && !file.startsWith(ownPackage) && !between.test(file);
-
-function nameOf({ file, line }: Frame): string {
-  const path = relative(process.cwd(), file);
-  return `${path.startsWith('..') || isAbsolute(path) ? file : path}:${line}`;
-}
+const isUsersHere = (frame: Frame): boolean => isUsers(frame) && !frame.file.startsWith(ownPackage);
 
 function userLine(stack: string, outsideGradient?: () => string): string {
-  const frame = frames(stack).find((it) => isUsers(it) || (outsideGradient !== undefined && it.file.startsWith(tape)));
+  const frame = framesOf(stack).find(
+    (it) => isUsersHere(it) || (outsideGradient !== undefined && it.file.startsWith(tape)),
+  );
   if (frame === undefined) return 'an unknown line';
-  return outsideGradient !== undefined && !isUsers(frame) ? outsideGradient() : nameOf(frame);
-}
-
-/** Runs `body` with stacks that are deep enough to reach the user's code. */
-export function withDeepStacks<T>(body: () => T): T {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = Math.max(limit, FRAMES);
-  try {
-    return body();
-  } finally {
-    Error.stackTraceLimit = limit;
-  }
+  return outsideGradient !== undefined && !isUsersHere(frame) ? outsideGradient() : nameOf(frame);
 }
 
 /**
@@ -74,6 +40,6 @@ export function sourceLine(outsideGradient?: () => string): () => string {
  */
 export function refusedAt(error: Error): string | undefined {
   const stack = error.stack ?? '';
-  const [thrower] = frames(stack);
-  return thrower !== undefined && TENSORFLOW.test(thrower.file) ? userLine(stack) : undefined;
+  const [thrower] = framesOf(stack);
+  return thrower !== undefined && isOfTensorFlow(thrower) ? userLine(stack) : undefined;
 }
