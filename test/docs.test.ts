@@ -11,7 +11,14 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the repository', () => {
+const kit = `import { describeGuidance } from '@tweedie/testing';
+import { expect, it } from 'vitest';
+import { pull } from '../src/index.ts';
+describeGuidance(import.meta.url, { priorAt: ['A = 0'] });
+it('is a function', () => expect(typeof pull).toBe('function'));
+`;
+
+it('docs/write-a-plugin.md: its method has types and runs beside an experiment, outside of the repository', () => {
   const page = readFileSync(join(root, 'docs/write-a-plugin.md'), 'utf8');
   const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
   try {
@@ -22,7 +29,9 @@ it('docs/write-a-plugin.md: its method runs beside an experiment, outside of the
     save('registry.json', /^ {2}registry\.json\s+(\{.*\})$/m.exec(page)![1]!);
     // A file's name in backticks, then its block.
     for (const [, name, content] of page.matchAll(/^`([\w./-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```/gm))
-      save(name!, content!);
+      save(name!, content!.replaceAll('CLONE', root.replace(/[\\/]$/, '')));
+    save('pull/test/conformance.test.ts', kit);
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { stdio: 'pipe' });
     const printed = execFileSync(
       process.execPath,
       [join(root, 'packages/cli/bin/tweedie.js'), 'compare', 'mine.yaml', '--limit', '1', '--steps', '5', '--json'],
@@ -51,4 +60,21 @@ it('packages/core/README.md: its example runs as it stands', () => {
   const { errors, ...cost } = JSON.parse(printed) as { errors: number[] };
   expect(cost).toEqual({ forwards: 200, vjps: 200, operatorCalls: 400 });
   expect(errors).toEqual([expect.closeTo(0.15, 1), expect.closeTo(0.15, 1)]);
+});
+
+it('packages/experiments/README.md: its example runs as it stands, by the line it gives, outside of the repository', () => {
+  const page = readFileSync(join(root, 'packages/experiments/README.md'), 'utf8');
+  const [, code] = /^```ts\n([\s\S]*?)```/m.exec(page)!;
+  const [, line] = /^`npx tweedie (run example\.ts)`/m.exec(page)!;
+  const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
+  try {
+    writeFileSync(join(folder, 'example.ts'), code!);
+    const printed = execFileSync(process.execPath, [join(root, 'packages/cli/bin/tweedie.js'), ...line!.split(' ')], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(printed).toMatch(/^experiment: 4 images of 1x2x1[\s\S]*\bexact\b[\s\S]*Float32Array\(2\) \[[^\]]+\] 20\n$/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -1,4 +1,5 @@
 import { Bench } from './commands/bench.ts';
+import { Check } from './commands/check.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
@@ -9,11 +10,13 @@ import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
+import { Run } from './commands/run.ts';
 import { Tune } from './commands/tune.ts';
 
 /** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
 export const commands = {
   bench: Bench,
+  check: Check,
   compare: Compare,
   doctor: Doctor,
   explain: Explain,
@@ -24,5 +27,6 @@ export const commands = {
   plan: Plan,
   report: Report,
   restore: Restore,
+  run: Run,
   tune: Tune,
 };

@@ -3,7 +3,7 @@ import { SingleBar } from 'cli-progress';
 
 export type ProgressDisplay = { show(progress: Progress): void; stop(): void };
 
-/** Shows progress on a stream: a bar on a terminal; elsewhere a line per phase, message and tenth of the way. */
+/** Shows progress on a stream: a bar on a terminal; elsewhere a line per phase, message and quarter of the way. */
 export const progressOn = (stream: NodeJS.WriteStream): ProgressDisplay =>
   stream.isTTY ? bars(stream) : lines(stream);
 
@@ -42,7 +42,7 @@ const lines = (stream: NodeJS.WriteStream): ProgressDisplay => {
   return {
     show({ phase, message, done, total, label }) {
       const percent = total > 0 ? Math.floor((100 * done) / total) : 100;
-      const key = [phase, message ?? '', Math.floor(percent / 10)].join('\n');
+      const key = [phase, message ?? '', Math.floor(percent / 25)].join('\n');
       if (key === last) return;
       last = key;
       stream.write(

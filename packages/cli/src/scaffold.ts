@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -64,6 +65,7 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), text);
     }
+    layOut(root, folder);
     await next();
     undo.push(link(folder, join(root, 'node_modules', packageName)));
     await next();
@@ -131,6 +133,16 @@ const renderTemplate = (template: string, id: string): ReadonlyMap<string, strin
       rename(readFileSync(join(template, path), 'utf8'), spellings),
     ]),
   );
+};
+
+/**
+ * Lays files out as the lint of the repository wants them: where lines break depends on how long the name is. Without
+ * Prettier, or where it fails, they stay as the template has them.
+ */
+const layOut = (root: string, folder: string): void => {
+  const prettier = join(root, 'node_modules/prettier/bin/prettier.cjs');
+  const argv = [prettier, '--write', '--log-level', 'silent', folder];
+  if (existsSync(prettier)) spawnSync(process.execPath, argv, { cwd: root, stdio: 'ignore' });
 };
 
 /** Refuses an id whose factory would have the name of something that its file imports. */

@@ -81,22 +81,25 @@ describe('tweedie compare', () => {
     expect(code).toBe(2);
   });
 
-  it('stops on Ctrl-C between two steps, and says how to resume', async () => {
-    const file = recipe({ scheduler: { id: 'ddpm', options: { steps: 1000 } }, samples: 1000 });
-    const child = spawn(process.execPath, [binary, 'compare', file, '--out', 'stopped'], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let err = '';
-    child.stderr.on('data', (chunk) => {
-      if (!err.includes('sampling') && String(chunk).includes('sampling')) child.kill('SIGINT');
-      err += String(chunk);
-    });
-    const code = await new Promise((resolve) => child.on('close', resolve));
-    expect(err).toContain('Press Ctrl-C again to end at once.');
-    expect(err).toContain(`To resume: npx tweedie compare ${file} --out stopped\n`);
-    expect(code).toBe(130);
-  });
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'stops on %s between two steps, and says how to resume',
+    async (name) => {
+      const file = recipe({ scheduler: { id: 'ddpm', options: { steps: 1000 } }, samples: 1000 });
+      const child = spawn(process.execPath, [binary, 'compare', file, '--out', `stopped-${name}`], {
+        cwd: folder,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let err = '';
+      child.stderr.on('data', (chunk) => {
+        if (!err.includes('sampling') && String(chunk).includes('sampling')) child.kill(name);
+        err += String(chunk);
+      });
+      const code = await new Promise((resolve) => child.on('close', resolve));
+      expect(err).toContain('Press Ctrl-C again to end at once.');
+      expect(err).toContain(`To resume: npx tweedie compare ${file} --out stopped-${name}\n`);
+      expect(code).toBe(130);
+    },
+  );
 });
 
 it('tweedie plan prints the matrix, or JSON', async () => {

@@ -75,14 +75,14 @@ describe('progress', () => {
       moveCursor: vi.fn(),
     });
 
-  it('is a line per tenth where there is no terminal', () => {
+  it('is a line per quarter where there is no terminal', () => {
     const plain = stream(false);
     const progress = progressOn(plain as unknown as NodeJS.WriteStream);
     events.forEach((event) => progress.show(event));
     progress.stop();
     const written = plain.write.mock.calls.map(([text]) => text);
-    expect(written).toHaveLength(11);
-    expect(written[3]).toBe('sampling 30 %  dps\n');
+    expect(written).toHaveLength(5);
+    expect(written[1]).toBe('sampling 25 %  dps\n');
   });
 
   it('is a bar on a terminal', () => {
@@ -95,18 +95,21 @@ describe('progress', () => {
 });
 
 describe('interruptible', () => {
-  it('turns the first Ctrl-C into an abort and leaves the second to the system', async () => {
-    const before = process.listenerCount('SIGINT');
-    const told = vi.fn();
-    const seen = await interruptible(told, async (signal) => {
-      expect(process.listenerCount('SIGINT')).toBe(before + 1);
-      process.emit('SIGINT');
-      expect(process.listenerCount('SIGINT')).toBe(before);
-      return signal.aborted;
-    });
-    expect(seen).toBe(true);
-    expect(told).toHaveBeenCalledOnce();
-  });
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'turns the first %s into an abort and leaves the second to the system',
+    async (name) => {
+      const before = process.listenerCount(name);
+      const told = vi.fn();
+      const seen = await interruptible(told, async (signal) => {
+        expect(process.listenerCount(name)).toBe(before + 1);
+        process.emit(name, name);
+        expect(process.listenerCount(name)).toBe(before);
+        return signal.aborted;
+      });
+      expect(seen).toBe(true);
+      expect(told).toHaveBeenCalledOnce();
+    },
+  );
 
   it('takes its listeners away when the work fails', async () => {
     const before = process.listenerCount('SIGINT');

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -79,7 +79,7 @@ describe('what it makes', () => {
       out: `Made operator/my-thing in plugins/operator-my-thing. It works as it is. From ${root}:
 
   edit      plugins/operator-my-thing/src/index.ts, at its three comments; then plugin.json and README.md
-  test      npx tsc && npx vitest run --config test/vitest.config.ts plugins/operator-my-thing
+  check     npx tweedie check operator/my-thing
   compare   npx tweedie compare plugins/operator-my-thing/my-thing.yaml
 `,
     });
@@ -148,6 +148,18 @@ describe('what it makes', () => {
       ),
     ) as { success: boolean; testResults: object[] };
     expect([report.success, report.testResults.length]).toEqual([true, scaffoldKinds.length]);
+  });
+
+  it.each(['ab', 'some-quite-long-name-of-a-method'])('is laid out as Prettier wants it, called %s', async (id) => {
+    const fresh = copyOfRepository();
+    for (const kind of scaffoldKinds) await scaffold({ root: fresh, kind, id });
+    const ignored = join(original, '.prettierignore');
+    const prettier = [locate('prettier/bin/prettier.cjs'), '--list-different', '--ignore-path', ignored, 'plugins'];
+    expect(spawnSync(process.execPath, prettier, { cwd: fresh, encoding: 'utf8' })).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
   });
 
   it.each(scaffoldKinds)('of kind %s stands in a comparison that can be planned', async (kind) => {

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../src/commands.ts';
-import { tweedie } from './start.ts';
+import { binary, tweedie } from './start.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -23,7 +24,12 @@ describe('exit codes and messages', () => {
       ['info', 'engine/eagre'],
       'Error: [engine/eagre] there is no such plugin. Did you mean "engine/eager"?\n',
     ],
-    ['an unknown flag', ['list', '--jsno'], 'Error: Nonexistent flag: --jsno\nSee more help with --help\n'],
+    [
+      'an unknown flag',
+      ['list', '--jsno'],
+      'Error: Nonexistent flag: --jsno\nDid you mean "--json"?\nSee more help with --help\n',
+    ],
+    ['an unknown id', ['info', 'dpss'], 'Error: [dpss] there is no such plugin. Did you mean "guidance/dps"?\n'],
     [
       'a missing argument',
       ['plan'],
@@ -148,4 +154,83 @@ it("runs a stranger's plugin from a folder where nothing is installed", async ()
   );
   expect((await tweedie(['list', 'engine', '--json'], { cwd: mine })).out).toContain('"slow"');
   expect((await tweedie(['doctor'], { cwd: mine })).out).toContain('ok      engine slow: speed slow');
+});
+
+it('prints plugin, file and line at once where the code of a plugin fails', async () => {
+  const own = join(folder, 'failing');
+  mkdirSync(join(own, 'undef'), { recursive: true });
+  const file = (name: string, text: string) => writeFileSync(join(own, name), text);
+  file('registry.json', '{ "plugins": { "operator/undef": "./undef" } }');
+  const options = { type: 'object', additionalProperties: false, properties: {} };
+  const manifest = {
+    kind: 'operator',
+    id: 'undef',
+    export: 'undef',
+    title: 'u',
+    options,
+    provides: ['operator.gradient'],
+  };
+  file('undef/plugin.json', JSON.stringify(manifest));
+  file('undef/package.json', '{ "name": "undef", "type": "module", "exports": "./index.ts" }');
+  file(
+    'undef/index.ts',
+    'export const undef = () => ({ linear: false, measurementShape: [4, 4, 3], draw: () => ({}),\n  forward: (x) => tf.square(x) });',
+  );
+  file(
+    'recipe.yaml',
+    'model: { id: gmm, options: { shape: [4, 4, 3], smooth: { length: 2, std: 0.5 } } }\nimages: { from: prior, count: 1 }\n' +
+      'operators: [ undef ]\nsigmaY: 0.1\nmethods: [ dps ]\nscheduler: { id: ddim, options: { steps: 2 } }\nmetrics: []\n',
+  );
+  const { code, err } = await tweedie(['compare', 'recipe.yaml'], { cwd: own });
+  expect(err).toContain(
+    `Error: tf is not defined\nIt comes from operator/undef, at ${join('undef', 'index.ts')}:2. DEBUG=tweedie shows the whole stack.\n`,
+  );
+  expect(code).toBe(1);
+});
+
+it('ends quietly where nobody reads its output, and where the working folder is gone', () => {
+  const shell = (script: string) =>
+    spawnSync('bash', ['-o', 'pipefail', '-c', script], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, T: binary },
+    });
+  expect(shell('node "$T" list | head -c 0')).toMatchObject({ status: 0, stderr: '' });
+  expect(shell('mkdir gone && cd gone && rmdir ../gone && exec node "$T" list')).toMatchObject({
+    status: 2,
+    stderr: 'Error: the working folder does not exist any more. Change to another one and run the command again.\n',
+  });
+});
+
+it('refuses a pipe, a device and a negative seed', async () => {
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const remedy = 'a file is wanted. Write its content to a file and name that.\n';
+  const run = async (...argv: string[]) => (await tweedie(argv, { cwd: folder })).err;
+  expect(await run('compare', 'pipe')).toBe(`Error: [pipe] is a pipe, ${remedy}`);
+  const restore = (path: string) => run('restore', path, '--operator', 'identity');
+  expect(await restore('pipe')).toBe(`Error: [${join(folder, 'pipe')}] is a pipe, ${remedy}`);
+  expect(await restore('/dev/zero')).toBe(`Error: [/dev/zero] is a device, ${remedy}`);
+  expect(await run('restore', 'x.png', '--seed', '-1')).toContain('greater than or equal to 0 but received: -1');
+});
+
+it('keeps nothing that it has translated in the temporary folder, which others may write', async () => {
+  const temporary = join(folder, 'temporary');
+  mkdirSync(temporary);
+  expect((await tweedie(['list', 'engine'], { env: { TMPDIR: temporary } })).code).toBe(0);
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+it('info shows what tune searches', async () => {
+  expect((await tweedie(['info', 'guidance/dps'])).out).toMatch(
+    /TUNABLE \(what tweedie tune searches\)\n {2}scale {3}\S+ to \S+ {3}log\n/,
+  );
+});
+
+it('report names the nearest run', async () => {
+  const run = join(folder, 'runs', 'photos-1a2b3c4d');
+  mkdirSync(run, { recursive: true });
+  writeFileSync(join(run, 'run.json'), JSON.stringify({ title: 'photos' }));
+  expect((await tweedie(['report', 'runs/photos'], { cwd: folder })).err).toBe(
+    'Error: [runs/photos] does not exist. Did you mean "runs/photos-1a2b3c4d"?\n',
+  );
 });

@@ -4,8 +4,10 @@
  */
 import { Container as Bindings, type ServiceIdentifier } from 'inversify';
 import { canonicalJson } from './canonical-json.ts';
+import { CancelledError, ConfigError } from './errors.ts';
 import { importFactory, type AnyFactory } from './import-plugin.ts';
 import { resolveOptions } from './manifest.ts';
+import { factoryFault, PluginError } from './plugin-fault.ts';
 import type { Registry } from './registry.ts';
 import type { Context, Kind, PluginKinds, PluginReference } from './plugin.ts';
 import type { ImageShape } from './types.ts';
@@ -30,6 +32,38 @@ export interface Container extends Context {
 
 /** Tells the user something that does not stop the work. */
 export const toStandardError = (message: string): void => void process.stderr.write(`Warning: ${message}\n`);
+
+/** Calls a factory. What a user can mend (a ConfigError) goes through; anything else becomes a fault of the plugin. */
+const call = async (factory: AnyFactory, name: string, ...given: Parameters<AnyFactory>): Promise<unknown> => {
+  try {
+    return await factory(...given);
+  } catch (error) {
+    throw error instanceof ConfigError || error instanceof CancelledError || error instanceof PluginError
+      ? error
+      : factoryFault(name, error);
+  }
+};
+
+/** The functions that every plugin of a kind has. */
+const members: { readonly [K in Kind]: readonly (keyof PluginKinds[K] & string)[] } = {
+  engine: ['compile'],
+  model: ['predict', 'weightsHash'],
+  operator: ['draw', 'forward'],
+  scheduler: ['levels', 'transition'],
+  guidance: ['bind'],
+  metric: ['compare'],
+  dataset: ['item'],
+};
+
+/** Refuses what a factory gave where it cannot be a plugin of its kind. */
+function checkMade(name: string, made: unknown): asserts made is object {
+  const needed = members[name.split('/')[0] as Kind];
+  if (typeof made !== 'object' || made === null)
+    throw new PluginError(`[${name}] its factory gave ${String(made)}. Return an object with ${needed.join(', ')}.`);
+  const absent = needed.filter((member) => typeof (made as Record<string, unknown>)[member] !== 'function');
+  if (absent.length > 0)
+    throw new PluginError(`[${name}] its factory gave an object without ${absent.join(', ')}. Add what is missing.`);
+}
 
 const tokens = {
   factory: Symbol.for('tweedie.factory') as ServiceIdentifier<AnyFactory>,
@@ -59,7 +93,8 @@ export const createContainer = ({
 
   const make = async (name: string, options: Readonly<Record<string, unknown>>, extra: object): Promise<object> => {
     const factory = await bindings.getAsync(tokens.factory, { name });
-    const plugin = await factory(options, { files, warn, plugin: container.plugin, ...extra });
+    const plugin: unknown = await call(factory, name, options, { files, warn, plugin: container.plugin, ...extra });
+    checkMade(name, plugin);
     made.push(plugin);
     return plugin;
   };

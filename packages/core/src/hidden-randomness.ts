@@ -1,7 +1,8 @@
 /** Refuses random numbers that a compiled function makes itself: they would be constants of its graph. */
 import { ConfigError } from './errors.ts';
 import { tf } from './tensorflow.ts';
-import { framesOf, isUsers, nameOf, withDeepStacks } from './user-line.ts';
+import { showFrame, stackFrames } from './plugin-fault.ts';
+import { isUsers, withDeepStacks } from './user-line.ts';
 
 /** Operations of TensorFlow.js that draw; a seed makes their numbers the same in every call, which is no better. */
 const drawing = new Set([
@@ -19,10 +20,10 @@ const SCOPE = /__op$/;
 
 function refuse(what: string): never {
   const stack = withDeepStacks(() => new Error().stack ?? '');
-  const frame = framesOf(stack).find(isUsers);
+  const frame = stackFrames(stack).find(isUsers);
   throw new ConfigError(
     'engine.compile',
-    `${what}, called at ${frame === undefined ? 'an unknown line' : nameOf(frame)}, draws random numbers in a compiled function, which would be drawn once and used in every call.`,
+    `${what}, called at ${frame === undefined ? 'an unknown line' : showFrame(frame)}, draws random numbers in a compiled function, which would be drawn once and used in every call.`,
     'Draw them in `step`, with `random.normal` or `random.uniform` of the StepRandom that it is given, and pass them to the compiled function as an argument.',
   );
 }

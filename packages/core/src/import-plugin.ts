@@ -42,6 +42,8 @@ const entryOf = (folder: string): string => {
   return join(folder, found ?? 'src/index.ts');
 };
 
+const isClass = (made: object): boolean => /^class\b/.test(Function.prototype.toString.call(made));
+
 /** Imports a plugin's package and gives its factory. A ConfigError names the package. */
 export const importFactory = async (manifest: Manifest): Promise<AnyFactory> => {
   const where = `${manifest.kind}/${manifest.id}`;
@@ -58,7 +60,13 @@ export const importFactory = async (manifest: Manifest): Promise<AnyFactory> => 
     );
   }
   const factory = exported[manifest.export];
-  if (typeof factory === 'function') return factory as AnyFactory;
+  if (typeof factory === 'function' && !isClass(factory)) return factory as AnyFactory;
+  if (typeof factory === 'function')
+    throw new ConfigError(
+      where,
+      `${manifest.export} in the package ${manifest.package} is a class; a factory is called without new.`,
+      `Export a function that makes the ${manifest.kind}: (options, context) => ({ ... }).`,
+    );
   const names = Object.keys(exported).join(', ') || 'nothing';
   throw new ConfigError(
     where,

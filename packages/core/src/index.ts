@@ -1,6 +1,6 @@
 export { tf } from './tensorflow.ts';
 export { withoutRandomness } from './hidden-randomness.ts';
-export { type Frame, framesOf, isOfTensorFlow, isUsers, nameOf, withDeepStacks } from './user-line.ts';
+export { isOfTensorFlow, isUsers, withDeepStacks } from './user-line.ts';
 export type {
   Context,
   DatasetFactory,
@@ -58,6 +58,7 @@ export { at } from './at.ts';
 export type { Files, ReadImageOptions } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
+export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export {
@@ -125,6 +126,8 @@ export { type Container, createContainer, toStandardError } from './container.ts
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
+export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
+export { refuseIrregular } from './regular-file.ts';
 export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {

@@ -1,8 +1,9 @@
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type { Capability } from './capabilities.ts';
 import { ConfigError, messageOf } from './errors.ts';
+import { refuseIrregular } from './regular-file.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import type { Kind } from './plugin.ts';
 
@@ -39,11 +40,17 @@ export type Manifest = {
   readonly folder: string;
 };
 
-/** JSON from a file; a ConfigError names the file. */
+/** JSON from a file, with or without the mark that some editors put before UTF-8; a ConfigError names the file. */
 export const readJson = (path: string, remedy = ''): unknown => {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    refuseIrregular(path, statSync(path));
+    const bytes = readFileSync(path);
+    const [first, second] = bytes;
+    if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+      throw new Error('it is UTF-16 text, save it as UTF-8');
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, remedy, { cause: error });
   }
 };
@@ -129,17 +136,19 @@ export const manifestOfEntry = (name: string, place: string, registry: string, w
  * those given. `where` and `at` (file and JSON pointer of the options) are for messages; by default `kind/id`.
  */
 export const resolveOptions = (
-  { kind, id, options: schema, presets = {} }: Manifest,
+  { kind, id, options: schema, presets = {}, folder }: Manifest,
   given: Readonly<Record<string, unknown>> = {},
   where: string = `${kind}/${id}`,
   at: string = '',
 ): Readonly<Record<string, unknown>> => {
   const { preset, ...own } = given;
-  if (preset === undefined) return validate(schema, own, where, at);
+  const check = (options: object): Readonly<Record<string, unknown>> =>
+    validate(schema, options, where, at, `${join(folder, 'plugin.json')} /options`);
+  if (preset === undefined) return check(own);
   const names = Object.keys(presets);
   const choices: JsonSchema = { type: 'object', properties: { preset: { type: 'string', enum: names } } };
   if (names.length === 0)
     throw new ConfigError(`${where} ${at}/preset`, `${kind}/${id} has no presets.`, 'Remove the key.');
   validate(choices, { preset }, where, at);
-  return validate(schema, { ...presets[String(preset)]?.options, ...own }, where, at);
+  return check({ ...presets[String(preset)]?.options, ...own });
 };

@@ -5,6 +5,7 @@
  */
 import { ConfigError, messageOf, showShape } from './errors.ts';
 import type { Files } from './files.ts';
+import { asHalfFloats, foreignFile } from './foreign-file.ts';
 import { sizeOf } from './shapes.ts';
 
 type Arrays = {
@@ -79,7 +80,7 @@ export async function openSafetensors(
   files: Pick<Files, 'size' | 'readRange'>,
 ): Promise<SafetensorsFile> {
   const size = await files.size(path);
-  const dataStart = 8 + headerLength(await files.readRange(path, 0, Math.min(8, size)), size, path);
+  const dataStart = 8 + headerLength(await files.readRange(path, 0, Math.min(512, size)), size, path);
   const { header } = readHeader(await files.readRange(path, 0, dataStart), path);
   const entries = new Map(locateAll(header, size - dataStart, path).map((located) => [located.name, located]));
   return {
@@ -146,11 +147,14 @@ export function encodeSafetensors(
 
 /** The header's length, which the first eight bytes say; `size` is that of the whole file. */
 function headerLength(bytes: Uint8Array, size: number, source: string): number {
+  if (size === 0) throw new ConfigError(source, 'is empty, 0 bytes.', 'Fetch or write the file again.');
   if (size < 8) throw broken(source, `it has ${size} bytes, less than the 8 of the header length.`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   const available = Math.min(size - 8, maxHeaderBytes);
   if (length > BigInt(available))
-    throw broken(source, `its header says ${length} bytes, at most ${available} are possible.`);
+    throw (
+      foreign(bytes, source) ?? broken(source, `its header says ${length} bytes, at most ${available} are possible.`)
+    );
   return Number(length);
 }
 
@@ -160,7 +164,7 @@ function readHeader(bytes: Uint8Array, source: string): { header: Record<string,
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
   } catch (cause) {
-    throw broken(source, `its header is not JSON (${messageOf(cause)}).`, cause);
+    throw foreign(bytes, source) ?? broken(source, `its header is not JSON (${messageOf(cause)}).`, cause);
   }
   if (!isRecord(header)) throw broken(source, 'its header is not a JSON object.');
   return { header, dataStart };
@@ -179,6 +183,12 @@ function locate(name: string, value: unknown, source: string): Located {
   const fail = (what: string) => broken(source, `tensor "${name}" ${what}`);
   if (!isRecord(value)) throw fail('is not described by an object.');
   const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype === 'string' && /^F[468]_/.test(dtype))
+    throw new ConfigError(
+      source,
+      `tensor "${name}" holds ${dtype}: floats of 8 bits or less are not read here.`,
+      asHalfFloats(source),
+    );
   if (!isDtype(dtype))
     throw fail(`has the unknown dtype ${JSON.stringify(dtype)}; known are ${Object.keys(itemSizes).join(', ')}.`);
   if (!isCounts(shape)) throw fail(`has the shape ${JSON.stringify(shape)}, which is not a list of counts.`);
@@ -254,6 +264,11 @@ const isDtype = (value: unknown): value is SafetensorsDtype =>
   typeof value === 'string' && Object.hasOwn(itemSizes, value);
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && entry >= 0);
+/** The error for a file of another kind, told from its first bytes. */
+const foreign = (head: Uint8Array, source: string): ConfigError | undefined => {
+  const found = foreignFile(head, source);
+  return found && new ConfigError(source, found.what, found.remedy);
+};
 const broken = (source: string, what: string, cause?: unknown): ConfigError =>
   new ConfigError(
     source,

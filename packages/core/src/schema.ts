@@ -79,10 +79,16 @@ const relevant = (errors: readonly ErrorObject[]): readonly ErrorObject[] => {
 /**
  * A deep copy of `value` with the schema's defaults filled in. Throws a ConfigError with file, JSON pointer and value,
  * as in `[recipes/x.yaml /methods/1/options/scale] must be >= 0, got -1.` `where` is the file (or kind/id), `at` the
- * JSON pointer of `value` in it.
+ * JSON pointer of `value` in it, `schemaAt` the place of the schema, which errors about the schema itself name.
  */
-export const validate = <T>(schema: JsonSchema, value: unknown, where: string, at = ''): T => {
-  const check = compile(schema, where);
+export const validate = <T>(
+  schema: JsonSchema,
+  value: unknown,
+  where: string,
+  at = '',
+  schemaAt = `the schema of ${where}`,
+): T => {
+  const check = compile(schema, schemaAt);
   const copy: unknown = structuredClone(value);
   if (check(copy)) return copy as T;
   const place = (pointer: string): string => [where, at + pointer].filter((part) => part !== '').join(' ');
@@ -104,7 +110,7 @@ const compile = (schema: JsonSchema, where: string) => {
   try {
     return ajv.compile(schema);
   } catch (error) {
-    throw new ConfigError(where, `a JSON Schema of it is not valid: ${messageOf(error)}.`, 'Correct the schema.', {
+    throw new ConfigError(where, `is not a valid JSON Schema: ${messageOf(error)}.`, 'Correct the schema.', {
       cause: error,
     });
   }

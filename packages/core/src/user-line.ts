@@ -1,6 +1,6 @@
 /** Where in the user's code something happened: frames of a stack, and which of them are TensorFlow.js. */
-import { isAbsolute, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { isAbsolute } from 'node:path';
+import type { Frame } from './plugin-fault.ts';
 
 /**
  * Frames of a stack to keep: from a kernel back to the line that called its operation are about twenty, through
@@ -14,27 +14,11 @@ const TENSORFLOW = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]
 const between =
   /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradients|hidden-randomness|user-line)\.[jt]s$/;
 
-export type Frame = { readonly file: string; readonly line: string };
-
-export function framesOf(stack: string): Frame[] {
-  return stack.split('\n').flatMap((text) => {
-    const [, place, line] = /^ +at (?:.* \()?(.+?):(\d+):\d+\)?$/.exec(text) ?? [];
-    if (place === undefined || line === undefined) return [];
-    return [{ file: place.startsWith('file:') ? fileURLToPath(place) : place, line }];
-  });
-}
-
 export const isOfTensorFlow = ({ file }: Frame): boolean => TENSORFLOW.test(file);
 
 /** Whether a frame is neither of Node, nor of TensorFlow.js, nor of what stands before it. */
 export const isUsers = (frame: Frame): boolean =>
   isAbsolute(frame.file) && !isOfTensorFlow(frame) && !between.test(frame.file);
-
-/** A frame as `folder/file.ts:12`. */
-export function nameOf({ file, line }: Frame): string {
-  const path = relative(process.cwd(), file);
-  return `${path.startsWith('..') || isAbsolute(path) ? file : path}:${line}`;
-}
 
 /** Runs `body` with stacks that are deep enough to reach the user's code. */
 export function withDeepStacks<T>(body: () => T): T {

@@ -37,14 +37,18 @@ const plugin = (kind: string, id: string, code: string): void => {
 plugin(
   'dataset',
   'numbers',
-  'export const numbers = ({ size }) => ({ size, imageShape: [1, 1, 1], dispose() { globalThis.disposed.push("numbers") } });',
+  'export const numbers = ({ size }) => ({ size, imageShape: [1, 1, 1], item() {}, dispose() { globalThis.disposed.push("numbers") } });',
 );
 plugin(
   'model',
   'nested',
-  'export const nested = async ({ size }, context) => ({ size, files: context.files, data: await context.plugin("dataset", { id: "numbers", options: { size } }), dispose() { globalThis.disposed.push("nested") } });',
+  'export const nested = async ({ size }, context) => ({ size, files: context.files, data: await context.plugin("dataset", { id: "numbers", options: { size } }), predict() {}, weightsHash() {}, dispose() { globalThis.disposed.push("nested") } });',
 );
-plugin('operator', 'shaped', 'export const shaped = (options, { imageShape }) => ({ measurementShape: imageShape });');
+plugin(
+  'operator',
+  'shaped',
+  'export const shaped = (options, { imageShape }) => ({ measurementShape: imageShape, draw() {}, forward() {} });',
+);
 plugin('metric', 'broken', 'export const broken = (; ');
 plugin('metric', 'nameless', 'export const other = 3;');
 plugin('metric', 'refusing', 'export const refusing = () => { throw new TypeError("cannot be made") };');
@@ -122,8 +126,11 @@ it('says what is wrong, with names', async () => {
   );
 });
 
-it('passes on what a factory throws', async () => {
-  await expect(container.plugin('metric', { id: 'refusing' })).rejects.toThrow(new TypeError('cannot be made'));
+it('names the plugin whose factory throws, and passes on what it throws as the cause', async () => {
+  await expect(container.plugin('metric', { id: 'refusing' })).rejects.toMatchObject({
+    message: `[metric/refusing] its factory threw: cannot be made (${join(root, 'metric-refusing/src/index.ts')}:1).`,
+    cause: new TypeError('cannot be made'),
+  });
 });
 
 it('makes the eager engine of this package', async () => {

@@ -126,6 +126,20 @@ describe('loadRegistries', () => {
     );
   });
 
+  it('reads a manifest whatever an editor put before its text, but not UTF-16', () => {
+    plugin('k/mine');
+    const text = JSON.stringify(manifest);
+    const load = (bytes: string | Buffer): string => {
+      writeFileSync(join(root, 'k/mine/plugin.json'), bytes);
+      const registry = loadRegistries([write('k/registry.json', { plugins: { 'guidance/mine': './mine' } })]);
+      return registry.find('guidance', 'mine').title;
+    };
+    expect(load(`\uFEFF${text}`)).toBe('Mine');
+    expect(messageOf(() => load(Buffer.from(`\uFEFF${text}`, 'utf16le')))).toBe(
+      '[/k/mine/plugin.json] cannot be read: it is UTF-16 text, save it as UTF-8.',
+    );
+  });
+
   it('goes on without a broken entry until it is asked for', () => {
     plugin('h/mine');
     const registry = loadRegistries([
@@ -232,7 +246,7 @@ describe('validate', () => {
 
   it('refuses a schema that is not one', () => {
     expect(messageOf(() => validate({ type: 'nonsense' }, 3, 'file'))).toMatchInlineSnapshot(
-      `"[file] a JSON Schema of it is not valid: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf. Correct the schema."`,
+      `"[the schema of file] is not a valid JSON Schema: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf. Correct the schema."`,
     );
   });
 });

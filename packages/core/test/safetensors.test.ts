@@ -112,6 +112,32 @@ describe('safetensors', () => {
     await expect(openSafetensors('weights.safetensors', inMemory(bytes))).rejects.toThrow(message);
   });
 
+  it.each<[string, Uint8Array | string, string]>([
+    ['a zip of PyTorch', 'PK\u0003\u0004 and what follows', 'is a PyTorch file (a zip archive, as torch.save writes)'],
+    ['a pickle of PyTorch', Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46), 'is a PyTorch file (a pickle'],
+    [
+      'a pointer of Git LFS',
+      'version https://git-lfs.github.com/spec/v1\noid',
+      'is a pointer of Git LFS, not the file',
+    ],
+    ['a page', '\n<!DOCTYPE html>\n<html lang="en">', 'is a page of HTML or XML: the server sent a page'],
+    ['what gzip made', Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0), 'is compressed by gzip. Unpack it first'],
+    ['JSON', '{ "metadata": {}, "weight_map": {} }', 'is JSON text, not safetensors.'],
+    ['nothing', '', 'is empty, 0 bytes.'],
+    [
+      'floats of 8 bits',
+      file({ x: { dtype: 'F8_E4M3', shape: [8], data_offsets: [0, 8] } }, 8),
+      'tensor "x" holds F8_E4M3: floats of 8 bits or less are not read here. Write it as F16 where PyTorch is installed: ' +
+        `python -c "import torch; from safetensors.torch import load_file, save_file; t = load_file('it\\'s/net.pt'); ` +
+        `save_file({k: v.to(torch.float16) for k, v in t.items()}, 'it\\'s/net.converted.safetensors')"`,
+    ],
+  ])('says what a file is that holds %s', async (_, content, message) => {
+    const bytes = typeof content === 'string' ? Buffer.from(content, 'latin1') : content;
+    const start = `[it's/net.pt] ${message}`;
+    expect(() => decodeSafetensors(bytes, "it's/net.pt")).toThrow(start);
+    await expect(openSafetensors("it's/net.pt", inMemory(bytes))).rejects.toThrow(start);
+  });
+
   it('refuses to write a shape that does not fit the numbers', () => {
     expect(() => encodeSafetensors(new Map([['x', { dtype: 'F32', shape: [3], data: new Float32Array(2) }]]))).toThrow(
       'shape [3] but 2 numbers',

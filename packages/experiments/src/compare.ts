@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError, type Metric } from '@tweedie/core';
+import type { Metric } from '@tweedie/core';
 import { bindableRows } from './run/bindable.ts';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
@@ -11,11 +11,12 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
-import { readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
+import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
+import { openResults, type Results } from './run/results.ts';
 import { openStore, type Store } from './run/store.ts';
 import { failuresOf, placeOf, summariseRun, type Failure, type Place, type RowSummary } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
-import { writeWhole } from './machine/write.ts';
+import { checkPlace, writeWhole } from './machine/write.ts';
 
 export type CompareOptions = ExperimentSource &
   Watch & {
@@ -105,15 +106,17 @@ const tellOther = (folder: string, { title }: RunIndex, warn: (message: string) 
   );
 };
 
-/** Tables and report of what is stored. */
-const present = async (index: RunIndex, store: Store, watch: Watch): Promise<Comparison> => {
-  const rows = await summariseRun(index, store);
+const PAGE = 'report.html';
+const OTHER_PAGE = 'Say with --out where the page is to go, for example --out report.html.';
+
+/** Tables of what is stored, and the report at `path`. */
+const present = async (index: RunIndex, results: Results, path: string, watch: Watch): Promise<Comparison> => {
+  const rows = await summariseRun(index, results);
   // The plotting library takes a second to load: only those who draw a report wait for it.
   const { renderReport } = await import('./report/render.ts');
-  const path = join(store.folder, 'report.html');
-  const freeEnergy = await freeEnergyTables(index, store);
-  writeWhole(path, renderReport({ ...(await reportData(index, rows, store, watch)), freeEnergy }));
-  const json = toJson(store.folder, path, index, rows, freeEnergy);
+  const freeEnergy = await freeEnergyTables(index, results);
+  writeWhole(path, renderReport({ ...(await reportData(index, rows, results, watch)), freeEnergy }));
+  const json = toJson(results.folder, path, index, rows, freeEnergy);
   const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join(
     '\n\n',
   );
@@ -191,7 +194,7 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
     const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
     try {
       const index = await runExperiment(bench, rows, store, commandOf('compare', options), watch);
-      return await present(index, store, watch);
+      return await present(index, store, join(store.folder, PAGE), watch);
     } finally {
       store.close();
     }
@@ -200,15 +203,24 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
   }
 };
 
-/** Table and report of a run folder again, of as much as has finished. */
-export const report = async (folder: string, watch: Watch = {}): Promise<Comparison> => {
-  if (!existsSync(folder))
-    throw new ConfigError(folder, 'does not exist.', 'Give the folder that tweedie compare wrote.');
+export type ReportOptions = Watch & {
+  /** The HTML file to write; default `report.html` in the run folder, of which the rest is only read. */
+  readonly out?: string | undefined;
+};
+
+/**
+ * Table and report of a run folder again, of as much as has finished: also while a comparison is at work there, and
+ * with `out` of a folder that may not be written.
+ */
+export const report = async (folder: string, { out, ...watch }: ReportOptions = {}): Promise<Comparison> => {
+  if (!existsSync(folder)) throw missingRun(folder);
   const index = readIndex(folder);
-  const store = await openStore(resolve(folder));
+  const results = await openResults(resolve(folder));
   try {
-    return await present(index, store, watch);
+    const path = out === undefined ? join(results.folder, PAGE) : resolve(out);
+    checkPlace(path, OTHER_PAGE);
+    return await present(index, results, path, watch);
   } finally {
-    store.close();
+    results.close();
   }
 };

@@ -12,7 +12,14 @@ export type { ExperimentSource } from './plan/workbench.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions } from './plan.ts';
 export type { PlannedRow } from './plan/rows.ts';
 export { quote } from './plan/command.ts';
-export { compare, type CompareOptions, type Comparison, type ComparisonJson, report } from './compare.ts';
+export {
+  compare,
+  type CompareOptions,
+  type Comparison,
+  type ComparisonJson,
+  report,
+  type ReportOptions,
+} from './compare.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';
 export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
@@ -28,6 +35,7 @@ export type { Failure } from './results/summary.ts';
 export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
 export { restore, type Restored, type RestoreOptions } from './restore.ts';
 export type { Cell, Score } from './run/cells.ts';
+export { openResults, type Results } from './run/results.ts';
 export { openStore, type Store } from './run/store.ts';
 export { bootstrapInterval, holm, type Interval, mseRatio, pearson } from './statistics/statistics.ts';
 export { wilcoxon, type Wilcoxon } from './statistics/wilcoxon.ts';

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -425,18 +425,31 @@ describe('a run folder that cannot be used', () => {
     await report(folder);
   });
 
-  it('says that a stored problem was changed', async () => {
+  it('says that a stored problem was changed, and makes it anew', async () => {
     const folder = newFolder();
-    await interruptAfter(6, { recipe, out: folder }).catch(() => undefined);
-    for (const name of readdirSync(join(folder, 'problems'))) {
-      const path = join(folder, 'problems', name);
+    const pictured = {
+      ...recipe,
+      model: { id: 'gmm', options: { shape: [2, 2, 1], means: [[0, 0, 0, 0]], variances: [0.2] } },
+    };
+    const before = await compare({ recipe: pictured, out: folder });
+    const paths = readdirSync(join(folder, 'problems')).map((name) => join(folder, 'problems', name));
+    const whole = paths.map((path) => readFileSync(path));
+    paths.forEach((path, i) => {
       const bytes = readFileSync(path);
       bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
-      writeFileSync(path, bytes);
-    }
-    expect(await messageOf(compare({ recipe, out: folder }))).toMatch(
-      /^ConfigError: .*has changed since it was written/,
+      writeFileSync(path, [bytes, '', bytes.subarray(0, -1)][i % 3]!);
+    });
+    expect(await messageOf(report(folder))).toMatch(
+      /^ConfigError: \[.*\.safetensors\] has changed since it was written\. Run the command of the run again: it makes what is missing anew\.$/,
     );
-    expect(existsSync(join(folder, 'results.duckdb'))).toBe(true);
+    const said: string[] = [];
+    const listen = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+    const again = await compare({ recipe: pictured, out: folder });
+    listen.mockRestore();
+    expect(said.sort()).toEqual(
+      paths.map((path) => `Warning: [${path}] was damaged: this problem is made again, the same as it was.\n`).sort(),
+    );
+    expect(numbers(again)).toEqual(numbers(before));
+    expect(paths.map((path) => readFileSync(path))).toEqual(whole);
   });
 });

@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openRegistry } from '@tweedie/core';
-import { readRecipe, type Experiment, type ExperimentInput, type Overrides } from '../src/index.ts';
+import {
+  compare,
+  explain,
+  plan,
+  readRecipe,
+  tune,
+  type Experiment,
+  type ExperimentInput,
+  type Overrides,
+} from '../src/index.ts';
 import { resolveExperiment } from '../src/recipe/resolve.ts';
 import { expandSweep } from '../src/recipe/sweep.ts';
 
@@ -258,6 +267,16 @@ describe('a recipe with a mistake', () => {
       '',
       'ConfigError: [bad.yaml] is not an experiment: it holds no keys such as "model" and "methods".',
     ],
+    [
+      'an alias in its own anchor',
+      'model: gmm\nimages: { from: prior, count: 1 }\noperators: &all\n  - identity\n  - *all\n',
+      'ConfigError: [bad.yaml:5 /operators/1] holds itself, without end. An alias (*name) cannot stand within its own anchor (&name): write out what is meant.',
+    ],
+    [
+      'more bytes than are read',
+      '#'.repeat(17 * 2 ** 20),
+      'ConfigError: [bad.yaml] has 17 MB; experiment files of at most 16 MB are read. Keep numbers in files that it names',
+    ],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
     [
       'an alias without an anchor',
@@ -281,4 +300,15 @@ describe('a recipe with a mistake', () => {
   it('says which file is not there', () => {
     expect(() => readRecipe('no/such.yaml')).toThrow('[no/such.yaml] the experiment file cannot be read');
   });
+
+  it.each<(options: never) => Promise<unknown>>([compare, plan, tune, explain])(
+    '%o says where its content belongs when that is given bare',
+    async (verb) => {
+      await expect(verb(input as never)).rejects.toMatchObject({
+        name: 'ConfigError',
+        message:
+          "[experiment] the key `recipe` is missing. Give a path, compare({ recipe: 'my.yaml' }), or the content, compare({ recipe: { model, images, ... } }); options such as `out` stand beside it.",
+      });
+    },
+  );
 });

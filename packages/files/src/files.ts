@@ -1,7 +1,7 @@
 import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type Files, messageOf } from '@tweedie/core';
+import { ConfigError, type Files, messageOf, refuseIrregular } from '@tweedie/core';
 import { decodeImage, imageShapeOf } from './images.ts';
 
 /** The files of this machine; relative paths start at `baseFolder`. */
@@ -12,6 +12,7 @@ export function createFiles(baseFolder: string): Files {
   };
   const readBytes = async (path: string): Promise<Uint8Array> => {
     const absolute = locate(path);
+    await sizeOf(absolute);
     return readFile(absolute).catch((cause: unknown) => {
       throw fileError(absolute, cause);
     });
@@ -25,13 +26,7 @@ export function createFiles(baseFolder: string): Files {
       });
     },
     readBytes,
-    size: async (path) => {
-      const absolute = locate(path);
-      const { size } = await stat(absolute).catch((cause: unknown) => {
-        throw fileError(absolute, cause);
-      });
-      return size;
-    },
+    size: (path) => sizeOf(locate(path)),
     readRange: (path, begin, end) => readRange(locate(path), begin, end),
     readText: async (path) => new TextDecoder().decode(await readBytes(path)),
     list: async (folder) => {
@@ -54,7 +49,17 @@ export function createFiles(baseFolder: string): Files {
   };
 }
 
+/** The bytes of a file, which is refused where it is a pipe or a device: opening one may already never end. */
+async function sizeOf(path: string): Promise<number> {
+  const stats = await stat(path).catch((cause: unknown) => {
+    throw fileError(path, cause);
+  });
+  refuseIrregular(path, stats);
+  return stats.size;
+}
+
 async function readRange(path: string, begin: number, end: number): Promise<Uint8Array> {
+  await sizeOf(path);
   const handle = await open(path).catch((cause: unknown) => {
     throw fileError(path, cause);
   });

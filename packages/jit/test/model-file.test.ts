@@ -1,4 +1,5 @@
 import { type Tensor, tf } from '@tweedie/core';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +92,23 @@ describe('a model of more than 4 MB of constants', () => {
     });
     await expect(failing).rejects.toThrow('no session');
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('removes what a process that was killed while it compiled has left', async () => {
+    const code = `
+      import { withModel } from ${JSON.stringify(import.meta.resolve('../src/session/model-file.ts'))};
+      import { createGraph } from ${JSON.stringify(import.meta.resolve('../src/graph/create-graph.ts'))};
+      import { add, table } from ${JSON.stringify(import.meta.resolve('../src/graph/ops.ts'))};
+      const g = createGraph();
+      const input = g.input('in0', { shape: [2 ** 21], dtype: 'float32' });
+      const outputs = [add(g, input, table(g, Array.from({ length: 2 ** 21 }, (_, i) => i), 'float32'))];
+      await withModel({ inputs: [input], outputs }, async () => process.kill(process.pid, 'SIGKILL'));`;
+    const options = ['--conditions=@tweedie/source', '--import', import.meta.resolve('tsx'), '--input-type=module'];
+    const { signal } = spawnSync(process.execPath, [...options, '-e', code], { env: { ...process.env, TMPDIR: own } });
+    expect(signal).toBe('SIGKILL');
+    expect(temporary()).toHaveLength(1);
+    await withModel(large(), async () => expect(temporary()).toHaveLength(1));
+    expect(temporary()).toEqual([]);
   });
 
   it('says where it could not be written', async () => {

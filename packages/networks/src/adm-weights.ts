@@ -2,6 +2,7 @@ import { ConfigError, showShape, type Tensor, tf, sizeOf } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmParameter, admParameters } from './adm-parameters.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { misnamed } from './misnamed.ts';
 
 /**
  * The network's tensors by their names in a state dict, in TensorFlow's layout: convolutions [height, width, in, out],
@@ -35,6 +36,12 @@ function checkFit(parameters: readonly AdmParameter[], { source, shapes }: Check
     ...[...shapes.keys()].filter((name) => !known.has(name)).map((name) => `tensor "${name}" is not of this network.`),
   ];
   if (faults.length === 0) return;
+  const names = misnamed(
+    parameters.map(({ name }) => name),
+    new Set(shapes.keys()),
+    source,
+  );
+  if (names) throw new ConfigError(source, names.what, names.remedy);
   const more = faults.length > 3 ? ` And ${faults.length - 3} more.` : '';
   throw new ConfigError(
     source,

@@ -76,6 +76,46 @@ describe('weights of a checkpoint', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it.each<[string, (name: string, index: number) => readonly string[], string]>([
+    [
+      'of DataParallel',
+      (name) => [`module.${name}`],
+      `the names of its tensors begin with "module." of PyTorch's DataParallel, and those of the network do not. Take it off: python -c "from safetensors.numpy import load_file, save_file; p = 'module.'; save_file({k[len(p):]: v for k, v in load_file('net.safetensors').items() if k.startswith(p)}, 'net.renamed.safetensors')"`,
+    ],
+    [
+      'of a latent diffusion program',
+      (name) => [`model.diffusion_model.${name}`],
+      'the names of its tensors begin with "model.diffusion_model." of a latent or pixel diffusion program that wraps the network,',
+    ],
+    [
+      'and averages',
+      (name) => [`ema.${name}`, `model.${name}`],
+      'the names of its tensors begin with "ema." of averaged weights (EMA), and those of the network do not. It holds 2 networks, under "ema.", "model.". Take it off:',
+    ],
+    [
+      'of an optimizer',
+      (_, index) => [`state.${index}.exp_avg`],
+      'it holds the state of an optimizer ("state.0.exp_avg", "state.1.exp_avg", "state.2.exp_avg"), not a network. Give the file of the network itself;',
+    ],
+    [
+      'of diffusers',
+      (_, index) => [`down_blocks.${index}.weight`],
+      'its tensors ("down_blocks.0.weight", "down_blocks.1.weight", "down_blocks.2.weight") are those of a network of diffusers, which is not read here.',
+    ],
+    [
+      'of something else',
+      (_, index) => [`layer${index}`],
+      'has a name of this network. Give weights of guided diffusion',
+    ],
+  ])('with names %s are refused with what they are', async (_, rename, message) => {
+    const renamed = new Map(
+      [...stored(smallest)].flatMap(([name, tensor], index) =>
+        rename(name, index).map((other) => [other, tensor] as const),
+      ),
+    );
+    await expect(admWeights(smallest, checkpointOf(renamed, 'net.safetensors'))).rejects.toThrow(message);
+  });
+
   it('of another network are refused with the first names', async () => {
     const wider = admWeights({ ...smallest, num_channels: 64 }, checkpointOf(stored(smallest)));
     await expect(wider).rejects.toThrow(

@@ -1,6 +1,6 @@
 import { ConfigError, type Dataset, showShape, sizeOf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import { describePlugin, type KitOptions, pluginAt, titleOf } from './plugin-under-test.ts';
+import { describePlugin, type Kit, type KitOptions, pluginAt, titleOf } from './plugin-under-test.ts';
 
 /** What the data set checks look at. */
 export type DatasetSubject = {
@@ -105,25 +105,25 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
   },
 ];
 
+export const datasetKit = (url: string, { folder }: KitOptions): Kit<DatasetSubject> => ({
+  kind: 'dataset',
+  blocksOf: ({ container, manifest, name }, options) => [
+    {
+      title: titleOf(options),
+      async make() {
+        const reference = { id: manifest.id, options };
+        return {
+          name,
+          dataset: await container.plugin('dataset', reference),
+          again: () => pluginAt(url, 'dataset', folder).container.plugin('dataset', reference),
+        };
+      },
+    },
+  ],
+  checks: datasetChecks,
+});
+
 /** Tests everything that a data set must hold, as the README lists; a plugin's test calls it once. */
 export function describeDataset(url: string, settings: KitOptions = {}): void {
-  describePlugin(
-    url,
-    'dataset',
-    settings,
-    ({ container, manifest, name }, options) => [
-      {
-        title: titleOf(options),
-        async make() {
-          const reference = { id: manifest.id, options };
-          return {
-            name,
-            dataset: await container.plugin('dataset', reference),
-            again: () => pluginAt(url, 'dataset', settings.folder).container.plugin('dataset', reference),
-          };
-        },
-      },
-    ],
-    datasetChecks,
-  );
+  describePlugin(url, settings, datasetKit(url, settings));
 }

@@ -4,7 +4,14 @@ import { guidanceClaimChecks } from './guidance-claims.ts';
 import { guidanceLimitChecks } from './guidance-limits.ts';
 import { guidanceResultChecks } from './guidance-results.ts';
 import { guidanceSubject, type GuidanceSettings, type GuidanceSubject } from './guidance-subject.ts';
-import { describePlugin, type KitOptions, type Options, type PluginUnderTest, titleOf } from './plugin-under-test.ts';
+import {
+  describePlugin,
+  type Kit,
+  type KitOptions,
+  type Options,
+  type PluginUnderTest,
+  titleOf,
+} from './plugin-under-test.ts';
 
 export const guidanceChecks: readonly Check<GuidanceSubject>[] = [
   ...guidanceResultChecks,
@@ -13,15 +20,15 @@ export const guidanceChecks: readonly Check<GuidanceSubject>[] = [
   ...guidanceClaimChecks,
 ];
 
+export const guidanceKit = (settings: GuidanceSettings): Kit<GuidanceSubject> => ({
+  kind: 'guidance',
+  blocksOf: (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }],
+  checks: guidanceChecks,
+});
+
 /** Tests everything that a guidance method must hold, as the README lists; a plugin's test calls it once. */
 export function describeGuidance(url: string, settings: KitOptions & GuidanceSettings = {}): void {
-  describePlugin(
-    url,
-    'guidance',
-    settings,
-    (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }],
-    guidanceChecks,
-  );
+  describePlugin(url, settings, guidanceKit(settings));
 }
 
 async function subjectOf(

@@ -14,6 +14,7 @@ export { modelSubject, type ModelSettings, type ModelSubject } from './model-sub
 export { describeOperator, operatorChecks } from './operator-kit.ts';
 export type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
 export type { KitOptions, Options } from './plugin-under-test.ts';
+export { runKit } from './run-kit.ts';
 export {
   bind,
   largestGap,

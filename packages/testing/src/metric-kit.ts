@@ -1,6 +1,6 @@
 import { ConfigError, type Image, type ImageShape, keyedRandom, type Metric, tf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { describePlugin, type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
 
 /** A value computed by hand, and the images it belongs to: one number fills an image. */
 type WorkedExample = {
@@ -23,7 +23,11 @@ export type MetricSettings = {
 };
 
 /** What the metric checks look at. */
-export type MetricSubject = Required<MetricSettings> & { readonly name: string; readonly metric: Metric };
+export type MetricSubject = Required<Omit<MetricSettings, 'best'>> & {
+  readonly name: string;
+  readonly metric: Metric;
+  readonly best: number | undefined;
+};
 
 const CLOSE = 1e-6;
 
@@ -84,8 +88,9 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
   },
   {
     name: 'equal images have the best value',
+    applies: ({ best }) => best !== undefined,
     async run(subject) {
-      const { imageShape, best } = subject;
+      const { imageShape, best = NaN } = subject;
       await comparing([picture('a', imageShape, 0.5)], async (a) => {
         if (!a) return;
         const [score = NaN] = await scoresOf(subject, [[a, a]]);
@@ -206,26 +211,31 @@ export const metricChecks: readonly Check<MetricSubject>[] = [
   },
 ];
 
+/** Without settings, which a metric's test gives, the kit leaves out what they say. */
+export const metricKit = ({
+  imageShape = [16, 16, 3],
+  worked = [],
+  best,
+  symmetric = false,
+}: Partial<MetricSettings>): Kit<MetricSubject> => ({
+  kind: 'metric',
+  blocksOf: ({ container, manifest, name }, options) => [
+    {
+      title: titleOf(options),
+      make: async () => ({
+        name,
+        imageShape,
+        worked,
+        best,
+        symmetric,
+        metric: await container.plugin('metric', { id: manifest.id, options }),
+      }),
+    },
+  ],
+  checks: metricChecks,
+});
+
 /** Tests everything that a metric must hold, as the README lists; a plugin's test calls it once. */
 export function describeMetric(url: string, settings: KitOptions & MetricSettings): void {
-  const { imageShape = [16, 16, 3], worked = [], best, symmetric } = settings;
-  describePlugin(
-    url,
-    'metric',
-    settings,
-    ({ container, manifest, name }, options) => [
-      {
-        title: titleOf(options),
-        make: async () => ({
-          name,
-          imageShape,
-          worked,
-          best,
-          symmetric,
-          metric: await container.plugin('metric', { id: manifest.id, options }),
-        }),
-      },
-    ],
-    metricChecks,
-  );
+  describePlugin(url, settings, metricKit(settings));
 }

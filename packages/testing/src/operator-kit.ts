@@ -6,7 +6,7 @@ import { operatorAlgebraChecks } from './operator-algebra.ts';
 import { operatorBehaviourChecks } from './operator-behaviour.ts';
 import { operatorSpectralChecks } from './operator-spectral.ts';
 import type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
-import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { describePlugin, type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
 
 export const operatorChecks: readonly Check<OperatorSubject>[] = [
   ...operatorBehaviourChecks,
@@ -19,33 +19,37 @@ const SHAPES: readonly ImageShape[] = [
   [1, 16, 1],
 ];
 
+export const operatorKit = ({
+  imageShapes = SHAPES,
+  tolerance = 1e-5,
+  truncates = false,
+  options: sets = [{}],
+}: KitOptions & OperatorSettings): Kit<OperatorSubject> => ({
+  kind: 'operator',
+  blocksOf: ({ container, manifest, name }, options) =>
+    imageShapes.map((imageShape) => ({
+      title: `${titleOf(options)}, images ${showShape(imageShape)}`,
+      async make() {
+        const make = (given = options) =>
+          container.plugin('operator', { id: manifest.id, options: given }, { imageShape });
+        const siblings = await Promise.all(sets.map(make));
+        return {
+          name,
+          manifest,
+          imageShape,
+          tolerance,
+          truncates,
+          operator: await make(),
+          make: () => make(),
+          siblings,
+          engine: () => compilingEngine(container),
+        };
+      },
+    })),
+  checks: operatorChecks,
+});
+
 /** Tests everything that an operator must hold, as the README lists; a plugin's test calls it once. */
 export function describeOperator(url: string, settings: KitOptions & OperatorSettings = {}): void {
-  const { imageShapes = SHAPES, tolerance = 1e-5, truncates = false, options: sets = [{}] } = settings;
-  describePlugin(
-    url,
-    'operator',
-    settings,
-    ({ container, manifest, name }, options) =>
-      imageShapes.map((imageShape) => ({
-        title: `${titleOf(options)}, images ${showShape(imageShape)}`,
-        async make() {
-          const make = (given = options) =>
-            container.plugin('operator', { id: manifest.id, options: given }, { imageShape });
-          const siblings = await Promise.all(sets.map(make));
-          return {
-            name,
-            manifest,
-            imageShape,
-            tolerance,
-            truncates,
-            operator: await make(),
-            make: () => make(),
-            siblings,
-            engine: () => compilingEngine(container),
-          };
-        },
-      })),
-    operatorChecks,
-  );
+  describePlugin(url, settings, operatorKit(settings));
 }

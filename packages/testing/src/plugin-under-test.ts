@@ -70,15 +70,20 @@ export const titleOf = (options: Options): string =>
     .join(', ') || 'defaults';
 
 /** One block of checks: what its title says beside the options, and what the checks get. */
-export type Block<S> = { readonly title: string; readonly make: () => S | Promise<S> };
+type Block<S> = { readonly title: string; readonly make: () => S | Promise<S> };
 
-/** The tests of a plugin: its manifest, then one block per option set and whatever `blocksOf` makes of one. */
+/** What is asked of the plugins of a kind: the blocks that an option set makes, and the checks of each. */
+export type Kit<S> = {
+  readonly kind: Kind;
+  readonly blocksOf: (plugin: PluginUnderTest, options: Options) => readonly Block<S>[];
+  readonly checks: readonly Check<S>[];
+};
+
+/** The tests of a plugin: its manifest, then the blocks that the kit makes of each option set. */
 export function describePlugin<S>(
   url: string,
-  kind: Kind,
   { options = [{}], folder }: KitOptions,
-  blocksOf: (plugin: PluginUnderTest, options: Options) => readonly Block<S>[],
-  checks: readonly Check<S>[],
+  { kind, blocksOf, checks }: Kit<S>,
 ): void {
   const plugin = pluginAt(url, kind, folder);
   describe(plugin.name, () => {

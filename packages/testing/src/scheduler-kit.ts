@@ -1,7 +1,7 @@
 import { noiseProcess } from '@tweedie/core';
 import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
-import { describePlugin, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { describePlugin, type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
 import { schedulerLawChecks } from './scheduler-law.ts';
 import { schedulerLevelChecks } from './scheduler-levels.ts';
 import { schedulerStepChecks } from './scheduler-steps.ts';
@@ -13,31 +13,35 @@ export const schedulerChecks: readonly Check<SchedulerSubject>[] = [
   ...schedulerLawChecks,
 ];
 
+export const schedulerKit = ({
+  processes = ['vp', 've'],
+  marginalTolerance = 0.1,
+  lastSigma = 0,
+  order,
+}: SchedulerSettings): Kit<SchedulerSubject> => ({
+  kind: 'scheduler',
+  blocksOf: ({ container, manifest, name }, options) =>
+    processes.map((kind) => ({
+      title: `${titleOf(options)}, on a ${kind} process`,
+      async make() {
+        const make = (given: object = {}) =>
+          container.plugin('scheduler', { id: manifest.id, options: { ...options, ...given } });
+        return {
+          name,
+          process: noiseProcess({ kind }),
+          marginalTolerance,
+          lastSigma,
+          ...(order !== undefined && { order }),
+          scheduler: await make(),
+          withSteps: (steps) => make({ steps }),
+          engine: () => compilingEngine(container),
+        };
+      },
+    })),
+  checks: schedulerChecks,
+});
+
 /** Tests everything that a scheduler must hold, as the README lists; a plugin's test calls it once. */
 export function describeScheduler(url: string, settings: KitOptions & SchedulerSettings = {}): void {
-  const { processes = ['vp', 've'], marginalTolerance = 0.1, lastSigma = 0, order } = settings;
-  describePlugin(
-    url,
-    'scheduler',
-    settings,
-    ({ container, manifest, name }, options) =>
-      processes.map((kind) => ({
-        title: `${titleOf(options)}, on a ${kind} process`,
-        async make() {
-          const make = (given: object = {}) =>
-            container.plugin('scheduler', { id: manifest.id, options: { ...options, ...given } });
-          return {
-            name,
-            process: noiseProcess({ kind }),
-            marginalTolerance,
-            lastSigma,
-            ...(order !== undefined && { order }),
-            scheduler: await make(),
-            withSteps: (steps) => make({ steps }),
-            engine: () => compilingEngine(container),
-          };
-        },
-      })),
-    schedulerChecks,
-  );
+  describePlugin(url, settings, schedulerKit(settings));
 }

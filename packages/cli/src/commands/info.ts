@@ -1,5 +1,13 @@
 import { Args, Command, Flags } from '@oclif/core';
-import { ConfigError, kinds, openRegistry, suggest, type Manifest, type Registry } from '@tweedie/core/registry';
+import {
+  ConfigError,
+  kinds,
+  nearest,
+  openRegistry,
+  suggest,
+  type Manifest,
+  type Registry,
+} from '@tweedie/core/registry';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { columns, cost, describeOptions } from '../text.ts';
 
@@ -23,7 +31,8 @@ export class Info extends Command {
   }
 }
 
-const find = ({ manifests, broken }: Registry, name: string): Manifest => {
+/** The plugin that a user calls `kind/id`, or by its id alone. Throws ConfigError with the nearest names. */
+export const find = ({ manifests, broken }: Registry, name: string): Manifest => {
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
   const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
   if (found.length > 1)
@@ -34,11 +43,25 @@ const find = ({ manifests, broken }: Registry, name: string): Manifest => {
   const among = kinds.some((known) => known === kind)
     ? manifests.filter((manifest) => manifest.kind === kind)
     : manifests;
-  throw new ConfigError(name, 'there is no such plugin.', suggest(name, among.map(nameOf)));
+  // An id alone is compared with ids alone: beside their kinds none would be near.
+  const near = name.includes('/')
+    ? []
+    : nearest(
+        name,
+        among.map(({ id }) => id),
+      );
+  const meant = among.filter(({ id }) => near.includes(id)).map(nameOf);
+  throw new ConfigError(
+    name,
+    'there is no such plugin.',
+    meant.length > 0
+      ? `Did you mean ${meant.map((other) => JSON.stringify(other)).join(' or ')}?`
+      : suggest(name, among.map(nameOf)),
+  );
 };
 
 const describe = (manifest: Manifest): string => {
-  const { kind, id, title, source, needs, provides, options, presets = {} } = manifest;
+  const { kind, id, title, source, needs, provides, options, presets = {}, tunable = {} } = manifest;
   const facts = [
     ['package', `${manifest.package} ${manifest.version}`],
     [
@@ -52,11 +75,13 @@ const describe = (manifest: Manifest): string => {
     ['cost', cost(manifest) && `${cost(manifest)}, with default options`],
   ].filter(([, value]) => value !== '');
   const described = describeOptions(options);
+  const searched = Object.entries(tunable).map(([name, { from, to, scale }]) => [name, `${from} to ${to}`, scale]);
   const named = Object.entries(presets).map(([name, preset]) => [name, preset.title, JSON.stringify(preset.options)]);
   return [
     `${kind}/${id}: ${title}\n`,
     columns(facts.map(([name = '', value = '']) => [name, value])),
     `\nOPTIONS\n${described.length === 0 ? '  none' : described.join('\n')}`,
+    ...(searched.length === 0 ? [] : [`\nTUNABLE (what tweedie tune searches)\n${columns(searched)}`]),
     ...(named.length === 0 ? [] : [`\nPRESETS (option "preset")\n${columns(named)}`]),
     ...(source?.bibtex === undefined ? [] : [`\nCITATION\n  ${source.bibtex}`]),
   ].join('\n');

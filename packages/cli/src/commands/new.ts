@@ -35,7 +35,7 @@ export class New extends Command {
     this.log(
       columns([
         ['edit', `${folder}/src/index.ts, at its three comments; then plugin.json and README.md`],
-        ['test', `npx tsc && npx vitest run --config test/vitest.config.ts ${folder}`],
+        ['check', `npx tweedie check ${kind}/${id}`],
         ['compare', `npx tweedie compare ${folder}/${id}.yaml`],
       ]),
     );

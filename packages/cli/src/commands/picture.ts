@@ -16,7 +16,7 @@ export class Picture extends Command {
     image: Flags.string({ required: true, helpValue: 'FILE', description: 'PNG, JPEG or WebP.' }),
     out: Flags.string({ char: 'o', required: true, helpValue: 'FILE', description: 'PNG to write.' }),
     enlarge: Flags.integer({ min: 1, default: 2, helpValue: 'N', description: 'Size of a pixel.' }),
-    seed: Flags.integer({ default: 0, helpValue: 'N', description: 'Of masks and kernels.' }),
+    seed: Flags.integer({ min: 0, default: 0, helpValue: 'N', description: 'Of masks and kernels.' }),
     ...registryFlag,
   };
 

@@ -47,7 +47,7 @@ export class Restore extends Command {
     degrade: Flags.boolean({ description: 'The picture is clean: degrade it first.' }),
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),
     samples: Flags.integer({ min: 1, default: 1, helpValue: 'N', description: 'How many restorations.' }),
-    seed: Flags.integer({ default: 0, helpValue: 'N', description: 'Same seed, same pictures.' }),
+    seed: Flags.integer({ min: 0, default: 0, helpValue: 'N', description: 'Same seed, same pictures.' }),
     engine: Flags.string({
       default: 'onnxruntime',
       helpValue: 'ID',

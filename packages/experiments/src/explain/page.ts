@@ -116,42 +116,16 @@ function methodSection(row: ExplainedRow): Html {
       : []),
   ];
   return html`<h3>${label} <span class="sigma">${method}</span></h3>
-    ${
-      remarks.length > 0
-        ? html`<ul class="absent">
-            ${remarks.map((remark) => html`<li>${remark}</li>`)}
-          </ul>`
-        : null
-    }
-    <div class="figures">${ownFigures(row)}</div> `;
+${remarks.length > 0 ? html`<ul class="absent">${remarks.map((remark) => html`<li>${remark}</li>`)}</ul>` : null}
+<div class="figures">${ownFigures(row)}</div>
+`;
 }
 
 function diversityTable(rows: readonly ExplainedRow[]): Html | null {
   const known = rows.flatMap(({ label, diversity }) => (diversity === null ? [] : [{ label, diversity }]));
   if (known.length === 0) return null;
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>method</th>
-          <th>trace of the sample covariance</th>
-          <th>of p(x0 | y)</th>
-          <th>ratio, mean over images</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${known.map(
-          ({ label, diversity }) =>
-            html`<tr>
-              <th scope="row"><span class="label">${label}</span></th>
-              <td>${diversity.samples.map(short).join(', ')}</td>
-              <td>${diversity.posterior.map(short).join(', ')}</td>
-              <td>${short(diversity.ratio)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return html`<div class="scroll"><table><thead><tr><th>method</th><th>trace of the sample covariance</th><th>of p(x0 | y)</th><th>ratio, mean over images</th></tr></thead>
+<tbody>${known.map(({ label, diversity }) => html`<tr><th scope="row"><span class="label">${label}</span></th><td>${diversity.samples.map(short).join(', ')}</td><td>${diversity.posterior.map(short).join(', ')}</td><td>${short(diversity.ratio)}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** The explanation as one HTML file that needs nothing else. */
@@ -167,12 +141,12 @@ export function renderExplanation(data: ExplanationJson): string {
           lines: rows.flatMap((row, style) => line(row.label, style, row, row.measures[measure])),
         }) ?? [],
     );
-    return html`<section id="problem-${i + 1}">
-      <h2>${problemTitle(problem)}</h2>
-      ${legend(rows.map(({ label }, style) => ({ name: label, style })))}
-      <div class="figures">${figures}</div>
-      ${diversityTable(rows)} ${rows.map(methodSection)}
-    </section> `;
+    return html`<section id="problem-${i + 1}"><h2>${problemTitle(problem)}</h2>
+${legend(rows.map(({ label }, style) => ({ name: label, style })))}
+<div class="figures">${figures}</div>
+${diversityTable(rows)}
+${rows.map(methodSection)}</section>
+`;
   });
   const skipped = data.skipped.map(
     ({ operator, sigmaY, label, reason }) => html`<li>${operator}, σy = ${sigmaY}, ${label}: ${reason}.</li>`,
@@ -180,23 +154,10 @@ export function renderExplanation(data: ExplanationJson): string {
   return page({
     title: data.title,
     body: html`${heading({ kind: 'Tweedie explain', created: new Date().toISOString(), title: data.title, lead, command: data.command })}
-      <nav aria-label="Contents">
-        <ul>
-          ${problems.map((problem, i) => html`<li><a href="#problem-${i + 1}">${problemTitle(problem)}</a></li>`)}
-        </ul>
-      </nav>
-      <main>
-        <p class="hint">${howToRead}</p>
-        ${sections}${
-          skipped.length > 0
-            ? html`<section>
-                <h2>Skipped</h2>
-                <ul class="absent">
-                  ${skipped}
-                </ul>
-              </section>`
-            : null
-        }
-      </main>`,
+<nav aria-label="Contents"><ul>${problems.map((problem, i) => html`<li><a href="#problem-${i + 1}">${problemTitle(problem)}</a></li>`)}</ul></nav>
+<main>
+<p class="hint">${howToRead}</p>
+${sections}${skipped.length > 0 ? html`<section><h2>Skipped</h2><ul class="absent">${skipped}</ul></section>` : null}
+</main>`,
   });
 }

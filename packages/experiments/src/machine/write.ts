@@ -4,14 +4,15 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
-import { checkSafetensors, ConfigError, messageOf } from '@tweedie/core';
+import { dirname, join } from 'node:path';
+import { checkSafetensors, ConfigError, isLeftover, messageOf } from '@tweedie/core';
 
 /** The remedy of the two commands that have a run folder. */
 export const OTHER_RUN = 'choose another folder with --out (of tweedie tune: --run)';
@@ -24,7 +25,7 @@ export const OTHER_FILE = 'Choose another file with --out.';
  */
 export const writeError = (path: string, cause: unknown, elsewhere?: string): ConfigError => {
   if (cause instanceof ConfigError) return cause;
-  const full = /ENOSPC|EDQUOT|EFBIG|No space left|disk full|out of disk/i.test(messageOf(cause));
+  const full = /ENOSPC|EDQUOT|EFBIG|No space left|File too large|disk full|out of disk/i.test(messageOf(cause));
   const inRun = `${full ? 'Free some space' : `Make it writable or ${OTHER_RUN}`}, and run the same command again: what had finished is kept.`;
   const remedy =
     elsewhere !== undefined && full ? 'Free some space and run the same command again.' : (elsewhere ?? inRun);
@@ -56,7 +57,18 @@ export const makeFolder = (path: string): void => {
   }
 };
 
-const partialOf = (path: string): string => `${path}.${process.pid}.partial`;
+/** The name of a file while this process writes it. */
+export const partialOf = (path: string): string => `${path}.${process.pid}.partial`;
+
+/** Removes what killed processes had begun to write in a folder. */
+export const sweepPartials = (folder: string): void => {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const [, pid] = /\.(\d+)\.partial(\.wal)?$/.exec(name) ?? [];
+    const path = join(folder, name);
+    if (pid !== undefined && isLeftover(path, Number(pid))) rmSync(path, { force: true });
+  }
+};
 
 /** Refuses a place where `writeWhole` would fail, before the work whose result it is to take. Makes its folder. */
 export const checkPlace = (path: string, elsewhere: string): void => {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { ConfigError, messageOf, readJson, validate, type JsonSchema } from '@tweedie/core';
+import { ConfigError, messageOf, readJson, validate, type JsonSchema, refuseIrregular } from '@tweedie/core';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
 
@@ -124,14 +124,33 @@ const withLines = (error: unknown, file: string, lineAt: (pointer: string) => nu
   return error;
 };
 
+/** Bytes of the largest experiment file that is read: parsing takes forty times as much memory. */
+const LARGEST = 16 * 2 ** 20;
+
+/** Refuses a value that holds itself, as an alias within its own anchor does. */
+const refuseCircle = (value: unknown, where: string, at = '', above: readonly unknown[] = []): void => {
+  if (typeof value !== 'object' || value === null) return;
+  if (above.includes(value))
+    throw new ConfigError(
+      at === '' ? where : `${where} ${at}`,
+      'holds itself, without end.',
+      'An alias (*name) cannot stand within its own anchor (&name): write out what is meant.',
+    );
+  for (const [key, inner] of Object.entries(value))
+    refuseCircle(inner, where, `${at}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, [...above, value]);
+};
+
 /**
  * The content of a YAML document. Its aliases are followed here, not while parsing: one without an anchor, or so many
  * that memory would not do, shows only now.
  */
 const contentOf = (document: Document, file: string): unknown => {
   try {
-    return document.toJS();
+    const content: unknown = document.toJS();
+    refuseCircle(content, file);
+    return content;
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(
       file,
       `is not valid YAML: ${messageOf(error)}.`,
@@ -175,8 +194,16 @@ const parse = (file: string, text: string): Recipe => {
 };
 
 /** Reads an experiment from a YAML or JSON file, or takes it as an object. */
-export const readRecipe = (recipe: string | ExperimentInput): Recipe => {
+export const readRecipe = (recipe: string | ExperimentInput | undefined): Recipe => {
   if (typeof recipe !== 'string') {
+    // In JavaScript, and where types are not checked, the content is often given without the key.
+    if (recipe === undefined)
+      throw new ConfigError(
+        'experiment',
+        'the key `recipe` is missing.',
+        "Give a path, compare({ recipe: 'my.yaml' }), or the content, compare({ recipe: { model, images, ... } }); options such as `out` stand beside it.",
+      );
+    refuseCircle(recipe, 'experiment');
     const input = validate<CheckedExperiment>(schema, recipe, 'experiment');
     return {
       input,
@@ -188,8 +215,17 @@ export const readRecipe = (recipe: string | ExperimentInput): Recipe => {
   }
   let text: string;
   try {
+    const stats = statSync(recipe);
+    refuseIrregular(recipe, stats);
+    if (stats.size > LARGEST)
+      throw new ConfigError(
+        recipe,
+        `has ${Math.round(stats.size / 2 ** 20)} MB; experiment files of at most ${LARGEST / 2 ** 20} MB are read.`,
+        'Keep numbers in files that it names (a mask or means in safetensors, pictures in a folder).',
+      );
     text = readFileSync(recipe, 'utf8');
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(recipe, `the experiment file cannot be read: ${messageOf(error)}.`, 'Correct the path.', {
       cause: error,
     });

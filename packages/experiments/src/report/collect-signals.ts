@@ -5,7 +5,7 @@ import { rounded } from '../results/numbers.ts';
 import { problemsOf } from '../results/problems.ts';
 import type { RunIndex } from '../run/run-index.ts';
 import { soundOf } from '../run/cells.ts';
-import type { Store } from '../run/store.ts';
+import type { Results } from '../run/results.ts';
 import type { RowSummary } from '../results/summary.ts';
 
 /** The number of signals that a report draws, and of samples of each. */
@@ -22,7 +22,7 @@ const numbers = (values: ArrayLike<number>): readonly number[] => Array.from(val
 export const signalsOf = async (
   index: RunIndex,
   rows: readonly RowSummary[],
-  store: Store,
+  store: Results,
 ): Promise<readonly ReportSignal[]> => {
   const cells = await store.cells();
   const signals: ReportSignal[] = [];

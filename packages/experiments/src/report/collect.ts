@@ -6,7 +6,7 @@ import { checkSignal, type Watch } from '../machine/progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult } from './data.ts';
 import type { RunIndex } from '../run/run-index.ts';
 import { soundOf, type Cell } from '../run/cells.ts';
-import type { Store } from '../run/store.ts';
+import type { Results } from '../run/results.ts';
 import { isSignal, signalsOf } from './collect-signals.ts';
 import { problemsOf } from '../results/problems.ts';
 import { failuresOf, progressOf, type RowSummary } from '../results/summary.ts';
@@ -45,7 +45,7 @@ const drawnOf = async (
   { label, cells: keys, metrics }: RowSummary,
   position: number,
   cells: ReadonlyMap<string, Cell>,
-  store: Store,
+  store: Results,
   shape: ImageShape,
 ): Promise<Drawn | undefined> => {
   const sound = soundOf(keys[position] ?? [], cells);
@@ -61,7 +61,7 @@ const drawnOf = async (
   return { label, samples, scores, traced: first, ...(samples.length > 1 ? { std: deviation(samples, shape) } : {}) };
 };
 
-const resultOf = async (drawn: Drawn, largestStd: number, store: Store, shape: ImageShape): Promise<ReportResult> => {
+const resultOf = async (drawn: Drawn, largestStd: number, store: Results, shape: ImageShape): Promise<ReportResult> => {
   const { label, samples, std, traced, scores } = drawn;
   const trace = await readTrace(store.folder, traced);
   const [height, width] = shape;
@@ -92,7 +92,7 @@ const resultOf = async (drawn: Drawn, largestStd: number, store: Store, shape: I
 const imagesOf = async (
   index: RunIndex,
   rows: readonly RowSummary[],
-  store: Store,
+  store: Results,
   { signal, onProgress }: Watch,
 ): Promise<readonly ReportImage[]> => {
   const { imageShape: shape } = index;
@@ -146,7 +146,7 @@ const unfinishedOf = (index: RunIndex, rows: readonly RowSummary[]): Pick<Report
 export const reportData = async (
   index: RunIndex,
   rows: readonly RowSummary[],
-  store: Store,
+  store: Results,
   watch: Watch,
 ): Promise<ReportData> => {
   const { title, notes, command, provenance, imageShape, truthUnknown, metrics } = index;

@@ -22,34 +22,9 @@ export function freeEnergyFigure(table: FreeEnergyTable): Html {
     lineFigure({ label, x: { label: 'restrained entry' }, lines: lines.filter((_, at) => at === 0 || at === i + 1) }),
   );
   return html`<h3>${problemTitle(table)}</h3>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            ${freeEnergyColumns.map((title) => html`<th>${title}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${table.rows.map(
-            (row) =>
-              html`<tr>
-                ${freeEnergyCells(row).map((text, i) => (i === 0 ? html`<th scope="row"><span class="label">${text}</span></th>` : html`<td>${text}</td>`))}
-              </tr>`,
-          )}
-          <tr>
-            <th scope="row">truth</th>
-            <td>0</td>
-            <td>0</td>
-            <td>${plain.fixed(table.barrier, 2)}</td>
-            <td>all</td>
-            <td>0</td>
-            <td>1</td>
-          </tr>
-        </tbody>
-      </table>
-    </div>
-    ${legend(lines)}
-    <div class="figures">
-      ${lineFigure({ label: 'Free energy −ln p, in kT', x: { label: 'restrained entry' }, lines })}${figures}
-    </div>`;
+<div class="scroll"><table><thead><tr>${freeEnergyColumns.map((title) => html`<th>${title}</th>`)}</tr></thead>
+<tbody>${table.rows.map((row) => html`<tr>${freeEnergyCells(row).map((text, i) => (i === 0 ? html`<th scope="row"><span class="label">${text}</span></th>` : html`<td>${text}</td>`))}</tr>`)}
+<tr><th scope="row">truth</th><td>0</td><td>0</td><td>${plain.fixed(table.barrier, 2)}</td><td>all</td><td>0</td><td>1</td></tr></tbody></table></div>
+${legend(lines)}
+<div class="figures">${lineFigure({ label: 'Free energy −ln p, in kT', x: { label: 'restrained entry' }, lines })}${figures}</div>`;
 }

@@ -25,7 +25,7 @@ const shownLabels = ({ rows }: ReportRows, shown: readonly Shown[]): readonly st
 const resultOf = ({ results }: ReportProblem, label: string): ReportResult | undefined =>
   results.find((result) => result.label === label);
 
-const picture = (source: string, alt: string): Html => html`<img src="${source}" alt="${alt}" draggable="false" />`;
+const picture = (source: string, alt: string): Html => html`<img src="${source}" alt="${alt}" draggable="false">`;
 
 const truthOf = ({ truth, name }: ReportImage): Html =>
   truth === undefined ? html`<span class="none">not known</span>` : picture(truth, `${name}, ground truth`);
@@ -36,39 +36,23 @@ export function imageGrid(problem: ReportRows, data: ReportData): Html | null {
   if (shown.length === 0) return null;
   const labels = shownLabels(problem, shown);
   return html`<h3>${problemTitle(problem)}</h3>
-    <div class="scroll">
-      <table class="pictures">
-        <thead>
-          <tr>
-            <th scope="col">ground truth</th>
-            <th scope="col">measurement</th>
-            ${labels.map((label) => html`<th scope="col">${label}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            ({ image, problem: { measurement, results } }) =>
-              html`<tr>
-                <th scope="row">
-                  <figure>
-                    ${truthOf(image)}
-                    <figcaption>${image.name}</figcaption>
-                  </figure>
-                </th>
-                <td>
-                  ${measurement ? html`<figure>${picture(measurement, `${image.name}, measurement`)}</figure>` : html`<span class="none">not a picture</span>`}
-                </td>
-                ${labels.map((label) => {
-                  const result = results.find((candidate) => candidate.label === label);
-                  return html`<td>
-                    ${result ? scoredPicture(result, image, problem, data) : html`<span class="none">none</span>`}
-                  </td>`;
-                })}
-              </tr> `,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+<div class="scroll"><table class="pictures">
+<thead><tr><th scope="col">ground truth</th><th scope="col">measurement</th>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
+<tbody>
+${shown.map(
+  ({
+    image,
+    problem: { measurement, results },
+  }) => html`<tr><th scope="row"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th>
+<td>${measurement ? html`<figure>${picture(measurement, `${image.name}, measurement`)}</figure>` : html`<span class="none">not a picture</span>`}</td>${labels.map(
+    (label) => {
+      const result = results.find((candidate) => candidate.label === label);
+      return html`<td>${result ? scoredPicture(result, image, problem, data) : html`<span class="none">none</span>`}</td>`;
+    },
+  )}</tr>
+`,
+)}</tbody>
+</table></div>`;
 }
 
 function scoredPicture(
@@ -87,15 +71,11 @@ function scoredPicture(
     return value === null ? [] : [{ title: metric.title, value: fixed(value, metricDecimals(problem.rows, metric)) }];
   });
   const alt = [`${image.name}, ${result.label}`, ...texts.map(({ title, value }) => `${title} ${value}`)].join(', ');
-  return html`<figure class="scored" tabindex="0">
-    ${picture(result.sample, alt)}${
-      texts.length > 0
-        ? html`<figcaption aria-hidden="true">
-            ${texts.map(({ title, value }) => html`<span>${title} <b>${value}</b></span>`)}
-          </figcaption>`
-        : null
-    }
-  </figure>`;
+  return html`<figure class="scored" tabindex="0">${picture(result.sample, alt)}${
+    texts.length > 0
+      ? html`<figcaption aria-hidden="true">${texts.map(({ title, value }) => html`<span>${title} <b>${value}</b></span>`)}</figcaption>`
+      : null
+  }</figure>`;
 }
 
 /** Most frames of any trace in the report: the positions of the slider. */
@@ -114,32 +94,24 @@ export function filmStrips(problem: ReportRows, data: ReportData): Html | null {
   );
   if (shown.length === 0) return null;
   return html`<h3>${problemTitle(problem)}</h3>
-    ${shown.map(
-      ({ image, problem: { results, measurement } }) =>
-        html`<div class="film">
-          <div class="film-head">
-            ${truthOf(image)}${measurement ? picture(measurement, `${image.name}, measurement`) : null}<span
-              >${image.name}<span class="about">ground truth${measurement ? ' and measurement' : ''}</span></span
-            >
-          </div>
-          ${shownLabels(problem, shown).flatMap((label) => {
-            const trace = results.find((result) => result.label === label)?.trace;
-            return trace && trace.frames.length > 0 ? [strip(label, image.name, trace)] : [];
-          })}
-        </div> `,
-    )}`;
+${shown.map(
+  ({ image, problem: { results, measurement } }) => html`<div class="film">
+<div class="film-head">${truthOf(image)}${measurement ? picture(measurement, `${image.name}, measurement`) : null}<span>${image.name}<span class="about">ground truth${measurement ? ' and measurement' : ''}</span></span></div>
+${shownLabels(problem, shown).flatMap((label) => {
+  const trace = results.find((result) => result.label === label)?.trace;
+  return trace && trace.frames.length > 0 ? [strip(label, image.name, trace)] : [];
+})}</div>
+`,
+)}`;
 }
 
 function strip(label: string, name: string, { levels, frames }: ReportTrace): Html {
   const last = frames.length - 1;
   const level = (index: number): string => `σ ${short(at(levels, index, 'noise level of a frame'))}`;
-  return html`<div class="strip">
-    <div class="strip-label">${label}<span class="about level">${level(last)}</span></div>
-    <div class="now">${picture(at(frames, last, 'frame'), `${name}, ${label}, estimate at the chosen level`)}</div>
-    <ol class="frames">
-      ${frames.map((frame, index) => html`<li${index === last ? html` class="current"` : null} data-level="${level(index)}">${picture(frame, `${name}, ${label}, ${level(index)}`)}<span>${level(index)}</span></li>`)}
-    </ol>
-  </div> `;
+  return html`<div class="strip"><div class="strip-label">${label}<span class="about level">${level(last)}</span></div>
+<div class="now">${picture(at(frames, last, 'frame'), `${name}, ${label}, estimate at the chosen level`)}</div>
+<ol class="frames">${frames.map((frame, index) => html`<li${index === last ? html` class="current"` : null} data-level="${level(index)}">${picture(frame, `${name}, ${label}, ${level(index)}`)}<span>${level(index)}</span></li>`)}</ol></div>
+`;
 }
 
 /** Mean and standard deviation over the samples of an image, where there are several. */
@@ -150,42 +122,16 @@ export function uncertaintyMaps(problem: ReportRows, { images }: ReportData): Ht
   const cells = (results: readonly ReportResult[], name: string, kind: 'mean' | 'std', words: string) =>
     labels.map((label) => {
       const source = results.find((result) => result.label === label)?.[kind];
-      return html`<td>
-        ${source ? html`<figure>${picture(source, `${name}, ${label}, ${words}`)}</figure>` : html`<span class="none">none</span>`}
-      </td>`;
+      return html`<td>${source ? html`<figure>${picture(source, `${name}, ${label}, ${words}`)}</figure>` : html`<span class="none">none</span>`}</td>`;
     });
   return html`<h3>${problemTitle(problem)}</h3>
-    <div class="scroll">
-      <table class="pictures uncertainty">
-        <thead>
-          <tr>
-            <th scope="col">ground truth</th>
-            <td></td>
-            ${labels.map((label) => html`<th scope="col">${label}</th>`)}
-          </tr>
-        </thead>
-        ${shown.map(
-          ({ image, problem: { results, stdWhite } }) =>
-            html`<tbody>
-              <tr>
-                <th scope="rowgroup" rowspan="2">
-                  <figure>
-                    ${truthOf(image)}
-                    <figcaption>${image.name}</figcaption>
-                  </figure>
-                </th>
-                <th scope="row" class="kind">mean</th>
-                ${cells(results, image.name, 'mean', 'mean of the samples')}
-              </tr>
-              <tr>
-                <th scope="row" class="kind">
-                  standard
-                  deviation${stdWhite === undefined ? null : html`<span class="about">white is ${short(stdWhite)}</span>`}
-                </th>
-                ${cells(results, image.name, 'std', 'standard deviation of the samples')}
-              </tr>
-            </tbody>`,
-        )}
-      </table>
-    </div>`;
+<div class="scroll"><table class="pictures uncertainty">
+<thead><tr><th scope="col">ground truth</th><td></td>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
+${shown.map(
+  ({ image, problem: { results, stdWhite } }) => html`<tbody>
+<tr><th scope="rowgroup" rowspan="2"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th><th scope="row" class="kind">mean</th>${cells(results, image.name, 'mean', 'mean of the samples')}</tr>
+<tr><th scope="row" class="kind">standard deviation${stdWhite === undefined ? null : html`<span class="about">white is ${short(stdWhite)}</span>`}</th>${cells(results, image.name, 'std', 'standard deviation of the samples')}</tr>
+</tbody>`,
+)}
+</table></div>`;
 }

@@ -104,21 +104,7 @@ export function lineFigure(figure: LineFigure): Html | null {
 
 /** The names of lines beside their colours. */
 export const legend = (names: readonly { readonly name: string; readonly style: number }[]): Html =>
-  html`<ul class="legend">
-    ${names.map(
-      ({ name, style }) =>
-        html`<li>
-          <svg width="26" height="8" aria-hidden="true">
-            <line
-              x1="0"
-              y1="4"
-              x2="26"
-              y2="4"
-              stroke="${colourOf(style)}"
-              stroke-width="2.4"
-              stroke-dasharray="${dashOf(style)}"
-            /></svg
-          >${name}
-        </li>`,
-    )}
-  </ul>`;
+  html`<ul class="legend">${names.map(
+    ({ name, style }) =>
+      html`<li><svg width="26" height="8" aria-hidden="true"><line x1="0" y1="4" x2="26" y2="4" stroke="${colourOf(style)}" stroke-width="2.4" stroke-dasharray="${dashOf(style)}"/></svg>${name}</li>`,
+  )}</ul>`;

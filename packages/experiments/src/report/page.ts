@@ -24,28 +24,26 @@ export function page({ title, body, css = '', script }: Page): string {
     `form-action 'none'`,
   ].join('; ');
   return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${policy}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title} · Tweedie</title>
-        <link rel="icon" href="data:," />
-        <style>
-          ${raw(style)}${raw(css)}
-        </style>
-      </head>
-      <body>
-        ${body}${
-          script
-            ? html` <script>
-                ${raw(script.text)};
-              </script>`
-            : null
-        }
-      </body>
-    </html> `.markup;
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · Tweedie</title>
+<link rel="icon" href="data:,">
+<style>${raw(style)}${raw(css)}</style>
+</head>
+<body>
+${body}${
+    script
+      ? html`
+<script>${raw(script.text)}</script>`
+      : null
+  }
+</body>
+</html>
+`.markup;
 }
 
 /** Heading of a page: when it was made, what it is about, what its author says, and the command that makes it again. */
@@ -63,17 +61,13 @@ export const heading = ({
   readonly lead: HtmlPart;
   readonly notes?: string;
   readonly command: string;
-}): Html =>
-  html`<header>
-    <p class="eyebrow">
-      ${kind} ·
-      <time datetime="${created}">${created.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z$/, '$1, $2 UTC')}</time>
-    </p>
-    <h1>${title}</h1>
-    <p class="lead">${lead}</p>
-    ${notes
-      .split(/\n\s*\n/)
-      .filter((text) => text.trim() !== '')
-      .map((text) => html`<p>${text}</p>`)}
-    <pre><code>${command}</code></pre>
-  </header>`;
+}): Html => html`<header>
+<p class="eyebrow">${kind} · <time datetime="${created}">${created.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z$/, '$1, $2 UTC')}</time></p>
+<h1>${title}</h1>
+<p class="lead">${lead}</p>
+${notes
+  .split(/\n\s*\n/)
+  .filter((text) => text.trim() !== '')
+  .map((text) => html`<p>${text}</p>`)}
+<pre><code>${command}</code></pre>
+</header>`;

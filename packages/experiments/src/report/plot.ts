@@ -19,10 +19,7 @@ export function plotFigure(
   for (const style of svg.querySelectorAll('style')) style.remove();
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', label);
-  return html`<figure>
-    <figcaption>${caption}</figcaption>
-    ${raw(svg.outerHTML)}${below}
-  </figure>`;
+  return html`<figure><figcaption>${caption}</figcaption>${raw(svg.outerHTML)}${below}</figure>`;
 }
 
 /** Whether positive values reach over so many times their least. */

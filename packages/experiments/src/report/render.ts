@@ -51,17 +51,14 @@ export function renderReport(data: ReportData): string {
     section(
       'sensitivity',
       'Sensitivity to tuned options',
-      html`What the search for options saw on validation images, which are not those above. A dot is a candidate: its
-      mean score minus that of the chosen one (the line) on the same images; rings were dropped before they had seen all
-      of them.
-      ${problems.some(({ rows }) => rows.some(({ found }) => found && Object.keys(found.tried.options).length > 1)) ? 'Where several options were searched, candidates differ in the others too: read the upper edge.' : null}`,
+      html`What the search for options saw on validation images, which are not those above. A dot is a candidate: its mean score minus that of the chosen one
+(the line) on the same images; rings were dropped before they had seen all of them. ${problems.some(({ rows }) => rows.some(({ found }) => found && Object.keys(found.tried.options).length > 1)) ? 'Where several options were searched, candidates differ in the others too: read the upper edge.' : null}`,
       problems.map(sensitivityStrips),
     ),
     section(
       'path',
       'From noise to image',
-      html`The estimate E[<i>x</i><sub>0</sub> | <i>x</i><sub>t</sub>] on the way, at the noise levels below the frames.
-        The slider moves all methods at once.`,
+      html`The estimate E[<i>x</i><sub>0</sub> | <i>x</i><sub>t</sub>] on the way, at the noise levels below the frames. The slider moves all methods at once.`,
       pathSection(problems, data),
     ),
     section(
@@ -77,11 +74,7 @@ export function renderReport(data: ReportData): string {
       data.imageNames.length > 0 && data.metrics.length > 0
         ? problems
             .filter(({ rows }) => rows.some(({ skipped }) => skipped === undefined))
-            .map(
-              (problem) =>
-                html`<h3>${problemTitle(problem)}</h3>
-                  ${imageScoresTable(problem, data)}`,
-            )
+            .map((problem) => html`<h3>${problemTitle(problem)}</h3>${imageScoresTable(problem, data)}`)
         : [],
     ),
     section(
@@ -92,35 +85,20 @@ export function renderReport(data: ReportData): string {
     ),
   ].filter((candidate) => candidate !== null);
   const body = html`${header(data, problems)}
-    <nav aria-label="Contents">
-      <ul>
-        ${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[
-          ...sections,
-          { id: 'provenance', title: 'Provenance' },
-        ].map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}
-      </ul>
-    </nav>
-    <main>
-      ${data.metrics.length > 0 ? html`<p class="hint">${howToRead}</p>` : null}
-      ${problems.map((problem) => comparison(problem, data))}
-      ${sections.map(
-        ({ id, title, body }) =>
-          html`<section id="${id}">
-            <h2>${title}</h2>
-            ${body}
-          </section> `,
-      )}
-      <details id="provenance" open>
-        <summary><h2>Provenance</h2></summary>
-        <dl>
-          ${data.provenance.map(
-            ({ name, value }) =>
-              html`<dt>${name}</dt>
-                <dd>${value}</dd>`,
-          )}
-        </dl>
-      </details>
-    </main>`;
+<nav aria-label="Contents"><ul>${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[
+    ...sections,
+    { id: 'provenance', title: 'Provenance' },
+  ].map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
+<main>
+${data.metrics.length > 0 ? html`<p class="hint">${howToRead}</p>` : null}
+${problems.map((problem) => comparison(problem, data))}
+${sections.map(
+  ({ id, title, body }) => html`<section id="${id}"><h2>${title}</h2>${body}</section>
+`,
+)}
+<details id="provenance" open><summary><h2>Provenance</h2></summary>
+<dl>${data.provenance.map(({ name, value }) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details>
+</main>`;
   const size = tileSize(data);
   return page({
     title: data.title,
@@ -168,11 +146,13 @@ function header(data: ReportData, problems: readonly ReportRows[]): Html {
 }
 
 function comparison(problem: Anchored, { metrics, imageNames }: ReportData): Html {
-  return html`<section id="${problem.id}">
-    <h2>${problemTitle(problem)}</h2>
-    ${verdicts(problem, metrics)} ${summaryTable(problem, metrics)}
-    ${metrics.map((metric) => metricFigures(problem, metric, imageNames))} ${sweepFigures(problem, metrics)}
-  </section> `;
+  return html`<section id="${problem.id}"><h2>${problemTitle(problem)}</h2>
+${verdicts(problem, metrics)}
+${summaryTable(problem, metrics)}
+${metrics.map((metric) => metricFigures(problem, metric, imageNames))}
+${sweepFigures(problem, metrics)}
+</section>
+`;
 }
 
 /** A section with its hint, or nothing where none of its parts has anything to show. */
@@ -186,11 +166,7 @@ function section(id: string, title: string, hint: HtmlPart, parts: readonly (Htm
 function pathSection(problems: readonly ReportRows[], data: ReportData): readonly (Html | null)[] {
   const frames = longestTrace(data);
   if (frames === 0) return [];
-  const slider = html`<div class="scrubber" hidden>
-    <button type="button">Play</button><label for="step">level</label>
-    <input id="step" type="range" min="0" max="${frames - 1}" value="${frames - 1}" step="1" /><output
-      for="step"
-    ></output>
-  </div>`;
+  const slider = html`<div class="scrubber" hidden><button type="button">Play</button><label for="step">level</label>
+<input id="step" type="range" min="0" max="${frames - 1}" value="${frames - 1}" step="1"><output for="step"></output></div>`;
   return [slider, ...problems.map((problem) => filmStrips(problem, data))];
 }

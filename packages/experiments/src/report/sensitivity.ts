@@ -24,10 +24,7 @@ function strip(label: string, option: string, { metric, tried }: Found): Html {
   const chosen = candidates.find(({ difference, images }) => difference === 0 && images === most);
   const caption = `${label}: ${option} ${chosen ? short(chosen.value) : ''}`;
   return plotFigure(
-    html`${caption}<span class="about"
-        >${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen
-        one</span
-      >`,
+    html`${caption}<span class="about">${candidates.length} tried${failed > 0 ? `, ${failed} more failed` : ''}; ${metric} minus that of the chosen one</span>`,
     `Sensitivity of ${caption}`,
     {
       width: 300,
@@ -69,11 +66,6 @@ export function sensitivityStrips({ operator, sigmaY, rows }: ReportRows): Html 
   const [first] = tuned;
   if (first === undefined) return null;
   return html`<h3>${problemTitle({ operator, sigmaY })}</h3>
-    <p class="hint">
-      Validation images ${first.found.images}. Network forwards spent, a vjp counting as two:
-      ${tuned.map(({ label, found }) => `${label} ${count(found.spent)}`).join(', ')}.
-    </p>
-    <div class="figures small">
-      ${tuned.map(({ label, found }) => Object.keys(found.tried.options).map((option) => strip(label, option, found)))}
-    </div>`;
+<p class="hint">Validation images ${first.found.images}. Network forwards spent, a vjp counting as two: ${tuned.map(({ label, found }) => `${label} ${count(found.spent)}`).join(', ')}.</p>
+<div class="figures small">${tuned.map(({ label, found }) => Object.keys(found.tried.options).map((option) => strip(label, option, found)))}</div>`;
 }

@@ -60,9 +60,9 @@ export function signalFigures({ operator, sigmaY, rows }: ReportRows, { signals 
   const inOrder = ({ results }: Problem) =>
     rows.flatMap(({ label }) => results.filter((result) => result.label === label));
   return html`<h3>${problemTitle({ operator, sigmaY })}</h3>
-    ${shown.map(
-      ({ signal, problem }) =>
-        html`<p class="signal-name">${signal.name}</p>
-          <div class="figures small">${inOrder(problem).map((result) => signalFigure(signal, problem, result))}</div> `,
-    )}`;
+${shown.map(
+  ({ signal, problem }) => html`<p class="signal-name">${signal.name}</p>
+<div class="figures small">${inOrder(problem).map((result) => signalFigure(signal, problem, result))}</div>
+`,
+)}`;
 }

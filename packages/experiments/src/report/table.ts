@@ -18,8 +18,7 @@ export function metricDecimals(rows: readonly RowSummary[], metric: IndexMetric)
 
 /** Title with its direction and unit: `PSNR ↑ dB`. */
 const metricTitle = ({ title, better, unit }: IndexMetric): Html =>
-  html`${title}&nbsp;<span class="direction" title="${better} is better">${better === 'higher' ? '↑' : '↓'}</span
-    >${unit ? html` <span class="unit">${unit}</span>` : null}`;
+  html`${title}&nbsp;<span class="direction" title="${better} is better">${better === 'higher' ? '↑' : '↓'}</span>${unit ? html` <span class="unit">${unit}</span>` : null}`;
 
 /** Header of a column that the page's script makes sortable; `first` is the order of the first click. */
 const sortable = (column: number, first: 'ascending' | 'descending', content: Html, rows = 1): Html =>
@@ -45,48 +44,36 @@ export function summaryTable({ rows }: ReportRows, metrics: readonly IndexMetric
     decimals: metricDecimals(rows, metric),
     reference: referenceLabel(rows, metric),
   }));
-  return html`<div class="scroll">
-    <table class="summary sortable">
-      <thead>
-        <tr>
-          ${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}${hasMisfit ? html`<th scope="colgroup" class="group">data</th>` : null}
-          <th scope="colgroup" colspan="4" class="group">cost per sample</th>
-        </tr>
-        <tr>
-          ${metrics.map((metric, index) => [
-            sortable(1 + 2 * index, better(metric), html`mean ± 95 % CI`),
-            sortable(2 + 2 * index, better(metric), html`paired difference`),
-          ])}${hasMisfit ? sortable(firstCost - 1, 'ascending', html`<span title="norm of y - A(x) over that of the noise; 1 is the noise level">misfit</span>`) : null}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          (row) => html`<tr${row.skipped !== undefined ? html` class="skipped"` : null}>
+  return html`<div class="scroll"><table class="summary sortable">
+<thead>
+<tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}${hasMisfit ? html`<th scope="colgroup" class="group">data</th>` : null}<th scope="colgroup" colspan="4" class="group">cost per sample</th></tr>
+<tr>${metrics.map((metric, index) => [
+    sortable(1 + 2 * index, better(metric), html`mean ± 95\u00a0%\u00a0CI`),
+    sortable(2 + 2 * index, better(metric), html`paired difference`),
+  ])}${hasMisfit ? sortable(firstCost - 1, 'ascending', html`<span title="norm of y - A(x) over that of the noise; 1 is the noise level">misfit</span>`) : null}${costColumns.map(({ title }, index) => sortable(firstCost + index, 'ascending', html`${title}`))}</tr>
+</thead>
+<tbody>
+${rows.map(
+  (row) => html`<tr${row.skipped !== undefined ? html` class="skipped"` : null}>
 <th scope="row" data-value="${row.label}">${methodName(row)}</th>${
-            row.skipped !== undefined
-              ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.skipped}</td>`
-              : [
-                  columns.map(({ metric, decimals, reference }) =>
-                    scoreCells(row, row.metrics.get(metric.id), decimals, reference),
-                  ),
-                  hasMisfit
-                    ? html`<td data-value="${row.misfit?.mean}" class="first">
-                        ${row.misfit ? fixed(row.misfit.mean, 2) : '–'}
-                      </td>`
-                    : null,
-                  costColumns.map(
-                    ({ key }, index) =>
-                      html`<td data-value="${row.cost?.[key]}" ${index === 0 ? html` class="first"` : null}>
-                        ${row.cost ? show(key, row.cost[key]) : '–'}
-                      </td>`,
-                  ),
-                ]
-          }</tr>
+    row.skipped !== undefined
+      ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.skipped}</td>`
+      : [
+          columns.map(({ metric, decimals, reference }) =>
+            scoreCells(row, row.metrics.get(metric.id), decimals, reference),
+          ),
+          hasMisfit
+            ? html`<td data-value="${row.misfit?.mean}" class="first">${row.misfit ? fixed(row.misfit.mean, 2) : '–'}</td>`
+            : null,
+          costColumns.map(
+            ({ key }, index) =>
+              html`<td data-value="${row.cost?.[key]}"${index === 0 ? html` class="first"` : null}>${row.cost ? show(key, row.cost[key]) : '–'}</td>`,
+          ),
+        ]
+  }</tr>
 `,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+)}</tbody>
+</table></div>`;
 }
 
 function methodName(row: RowSummary): Html {
@@ -99,8 +86,8 @@ function methodName(row: RowSummary): Html {
     .filter((text) => text !== '')
     .join(', ');
   return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${
-      row.failed.length > 0 ? html`<a class="failed" href="#failures">${row.failed.length} failed</a>` : null
-    }`;
+    row.failed.length > 0 ? html`<a class="failed" href="#failures">${row.failed.length} failed</a>` : null
+  }`;
 }
 
 function scoreCells(
@@ -109,25 +96,15 @@ function scoreCells(
   decimals: number,
   reference: string | undefined,
 ): Html {
-  if (!score)
-    return html`<td data-value="" class="score first">–</td>
-      <td data-value="">–</td>`;
+  if (!score) return html`<td data-value="" class="score first">–</td><td data-value="">–</td>`;
   const { mean, ci95, ofMean, difference, best } = score;
-  const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">
-    ${best ? html`<span class="winner">best</span>` : null}${fixed(mean, decimals)}${plusMinus(ci95, decimals)}${
-      ofMean
-        ? html`<span class="about"
-            >mean of samples
-            <span class="nowrap">${fixed(ofMean.mean, decimals)}${plusMinus(ofMean.ci95, decimals)}</span></span
-          >`
-        : null
-    }
-  </td>`;
+  const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">${best ? html`<span class="winner">best</span>` : null}${fixed(mean, decimals)}${plusMinus(ci95, decimals)}${
+    ofMean
+      ? html`<span class="about">mean of samples <span class="nowrap">${fixed(ofMean.mean, decimals)}${plusMinus(ofMean.ci95, decimals)}</span></span>`
+      : null
+  }</td>`;
   if (!difference) {
-    return html`${quality}
-      <td data-value="0" class="difference">
-        ${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}
-      </td>`;
+    return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}</td>`;
   }
   const { pHolm, winRate } = difference;
   const about = [
@@ -136,12 +113,9 @@ function scoreCells(
   ]
     .filter((text) => text !== '')
     .join(', ');
-  return html`${quality}
-    <td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">
-      ${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${
-        about ? html`<span class="about">${about}</span>` : null
-      }
-    </td>`;
+  return html`${quality}<td data-value="${difference.mean}" class="difference${isResolved(difference) ? '' : ' tie'}">${signed(difference.mean, decimals)}${plusMinus(difference.ci95, decimals)}${
+    about ? html`<span class="about">${about}</span>` : null
+  }</td>`;
 }
 
 const plusMinus = (ci95: number | null, decimals: number): Html | null =>
@@ -166,17 +140,10 @@ export function verdicts({ rows }: ReportRows, metrics: readonly IndexMetric[]):
       ];
     if (reference === undefined || rivals.length === 0) return [];
     return [
-      html`<b>${metric.title}</b> No winner: ${reference} has the best mean, but the paired difference to
-        ${list(rivals.map(({ label }) => label))} is not resolved.`,
+      html`<b>${metric.title}</b> No winner: ${reference} has the best mean, but the paired difference to ${list(rivals.map(({ label }) => label))} is not resolved.`,
     ];
   });
-  return html`${
-    sentences.length > 0
-      ? html`<ul class="verdicts">
-          ${sentences.map((sentence) => html`<li>${sentence}</li>`)}
-        </ul>`
-      : null
-  }`;
+  return html`${sentences.length > 0 ? html`<ul class="verdicts">${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>` : null}`;
 }
 
 function list(names: readonly string[]): string {
@@ -192,55 +159,39 @@ export function imageScoresTable(
   const columns = metrics.flatMap((metric) =>
     done.map((row, index) => ({ metric, row, first: index === 0, decimals: metricDecimals(rows, metric) })),
   );
-  return html`<div class="scroll tall">
-    <table class="scores sortable">
-      <thead>
-        <tr>
-          ${sortable(0, 'ascending', html`image`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="${done.length}" class="group">${metricTitle(metric)}</th>`)}
-        </tr>
-        <tr>
-          ${columns.map(({ metric, row }, index) => sortable(1 + index, metric.better === 'higher' ? 'descending' : 'ascending', html`${row.label}`))}
-        </tr>
-      </thead>
-      <tbody>
-        ${imageNames.map(
-          (name, image) =>
-            html`<tr>
-              <th scope="row" data-value="${name}">${name}</th>
-              ${columns.map(({ metric, row, first, decimals }) => {
-                const score = row.metrics.get(metric.id)?.perImage[image] ?? null;
-                return html`<td data-value="${score}" ${first ? html` class="first"` : null}>
-                  ${score === null ? '–' : fixed(score, decimals)}
-                </td>`;
-              })}
-            </tr> `,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return html`<div class="scroll tall"><table class="scores sortable">
+<thead>
+<tr>${sortable(0, 'ascending', html`image`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="${done.length}" class="group">${metricTitle(metric)}</th>`)}</tr>
+<tr>${columns.map(({ metric, row }, index) => sortable(1 + index, metric.better === 'higher' ? 'descending' : 'ascending', html`${row.label}`))}</tr>
+</thead>
+<tbody>
+${imageNames.map(
+  (name, image) => html`<tr><th scope="row" data-value="${name}">${name}</th>${columns.map(
+    ({ metric, row, first, decimals }) => {
+      const score = row.metrics.get(metric.id)?.perImage[image] ?? null;
+      return html`<td data-value="${score}"${first ? html` class="first"` : null}>${score === null ? '–' : fixed(score, decimals)}</td>`;
+    },
+  )}</tr>
+`,
+)}</tbody>
+</table></div>`;
 }
 
 export function failuresTable(failures: readonly Failure[]): Html {
   const columns = ['problem', 'method', 'image', 'sample', 'step', 'what happened'];
-  return html`<div class="scroll">
-    <table class="failures sortable">
-      <thead>
-        <tr>
-          ${columns.map((title, index) => sortable(index, 'ascending', html`${title}`))}
-        </tr>
-      </thead>
-      <tbody>
-        ${failures.map(
-          (failure) =>
-            html`<tr>
-              <th scope="row" data-value="${failure.operator} ${failure.sigmaY}">${problemTitle(failure)}</th>
-              ${[failure.label, failure.image].map(
-                (text) => html`<td data-value="${text}" class="text">${text}</td>`,
-              )}${[failure.sample, failure.step].map((number) => html`<td data-value="${number}">${number}</td>`)}
-              <td data-value="${failure.reason}" class="text">${failure.reason}</td>
-            </tr> `,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return html`<div class="scroll"><table class="failures sortable">
+<thead><tr>${columns.map((title, index) => sortable(index, 'ascending', html`${title}`))}</tr></thead>
+<tbody>
+${failures.map(
+  (
+    failure,
+  ) => html`<tr><th scope="row" data-value="${failure.operator} ${failure.sigmaY}">${problemTitle(failure)}</th>${[
+    failure.label,
+    failure.image,
+  ].map(
+    (text) => html`<td data-value="${text}" class="text">${text}</td>`,
+  )}${[failure.sample, failure.step].map((number) => html`<td data-value="${number}">${number}</td>`)}<td data-value="${failure.reason}" class="text">${failure.reason}</td></tr>
+`,
+)}</tbody>
+</table></div>`;
 }

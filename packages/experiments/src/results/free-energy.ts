@@ -2,7 +2,7 @@ import { at } from '@tweedie/core';
 import { binCentres, freeEnergy, type FreeEnergyResult } from '../statistics/free-energy.ts';
 import type { IndexRow, RunIndex } from '../run/run-index.ts';
 import { soundOf } from '../run/cells.ts';
-import type { Store } from '../run/store.ts';
+import type { Results } from '../run/results.ts';
 import { textTable } from '../machine/text-table.ts';
 import { plain } from './numbers.ts';
 import { problemsOf } from './problems.ts';
@@ -21,7 +21,7 @@ export type FreeEnergyTable = {
 };
 
 /** The free energies of what is stored; windows without a sample leave a row out. */
-export const freeEnergyTables = async (index: RunIndex, store: Store): Promise<readonly FreeEnergyTable[]> => {
+export const freeEnergyTables = async (index: RunIndex, store: Results): Promise<readonly FreeEnergyTable[]> => {
   if (index.freeEnergy === undefined) return [];
   const { options, tables } = index.freeEnergy;
   const cells = await store.cells();

@@ -3,7 +3,7 @@ import { MISFIT } from '../run/misfit.ts';
 import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
 import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
 import type { Cell } from '../run/cells.ts';
-import type { Store } from '../run/store.ts';
+import type { Results } from '../run/results.ts';
 import { problemsOf } from './problems.ts';
 
 /**
@@ -214,7 +214,7 @@ export const perImageOf = (
 /** Sums up what is stored of each row, in the order of the index. */
 export const summariseRun = async (
   index: RunIndex,
-  store: Pick<Store, 'cells' | 'scores'>,
+  store: Pick<Results, 'cells' | 'scores'>,
 ): Promise<readonly RowSummary[]> => {
   const cells = await store.cells();
   const misfits = await store.scores(MISFIT);

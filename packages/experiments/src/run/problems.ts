@@ -9,6 +9,7 @@ import {
   encodeProblem,
   keyedRandom,
   makeProblem,
+  sha256,
   type Problem,
 } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
@@ -50,7 +51,7 @@ export const problemOf = (
     : givenProblem({ ...parts, y: image.y, sigmaY, where: `${recipe.where} /images/measurements` });
 };
 
-/** Makes a problem and stores it by its hash, unless it is there. Returns the hash. */
+/** Makes a problem and stores it by its hash, unless it is there and whole. Returns the hash. */
 export const storeProblem = (
   folder: string,
   bench: Workbench,
@@ -60,19 +61,22 @@ export const storeProblem = (
 ): string => {
   const problem = problemOf(bench, part, sigmaY, image);
   const path = pathOf(folder, problem.hash);
-  if (!existsSync(path)) writeWhole(path, encodeProblem(problem));
+  const bytes = encodeProblem(problem);
   disposeProblem(problem);
+  const there = existsSync(path);
+  if (there && sha256(readFileSync(path)) === problem.hash) return problem.hash;
+  if (there) bench.container.warn(`[${path}] was damaged: this problem is made again, the same as it was.`);
+  writeWhole(path, bytes);
   return problem.hash;
 };
 
 /** Reads a stored problem; throws where the file is no longer what it was. The caller disposes it. */
 export const loadProblem = (folder: string, hash: string): Problem => {
   const path = pathOf(folder, hash);
-  if (!existsSync(path))
-    throw new ConfigError(
-      path,
-      'is gone from the run folder.',
-      'Run the command of the run again: it makes what is missing anew.',
-    );
-  return decodeProblem(new Uint8Array(readFileSync(path)), path, hash);
+  const refuse = (what: string): ConfigError =>
+    new ConfigError(path, what, 'Run the command of the run again: it makes what is missing anew.');
+  if (!existsSync(path)) throw refuse('is gone from the run folder.');
+  const bytes = new Uint8Array(readFileSync(path));
+  if (sha256(bytes) !== hash) throw refuse('has changed since it was written.');
+  return decodeProblem(bytes, path);
 };

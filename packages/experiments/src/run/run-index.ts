@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { ConfigError, readJson, type ImageShape } from '@tweedie/core';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ConfigError, nearest, readJson, type ImageShape } from '@tweedie/core';
 import type { FreeEnergyIndex } from '../plan/free-energy.ts';
 import type { Sweep } from '../recipe/experiment.ts';
 import type { Found } from '../recipe/recipe.ts';
@@ -97,6 +97,30 @@ export const readIndex = (folder: string): RunIndex => {
     folder,
     'is not the folder of a run: it has no run.json.',
     'Give the folder that tweedie compare wrote, for example runs/quickstart-1a2b3c4d.',
+  );
+};
+
+/** The error for a run folder that is not there: names the runs beside it, or under `runs`, that may be meant. */
+export const missingRun = (folder: string): ConfigError => {
+  const runsIn = (place: string): readonly string[] =>
+    existsSync(place) && statSync(place).isDirectory()
+      ? readdirSync(place)
+          .map((name) => join(place, name))
+          .filter((path) => existsSync(join(path, FILE)))
+      : [];
+  const runs = [...new Set([dirname(folder), 'runs'].flatMap(runsIn))];
+  const wanted = basename(folder);
+  const near = nearest(
+    wanted,
+    runs.map((run) => basename(run)),
+  );
+  const meant = runs.filter((run) => near.includes(basename(run)));
+  return new ConfigError(
+    folder,
+    'does not exist.',
+    meant.length > 0
+      ? `Did you mean ${meant.map((run) => JSON.stringify(run)).join(' or ')}?`
+      : 'Give the folder that tweedie compare wrote.',
   );
 };
 

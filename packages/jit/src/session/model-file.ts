@@ -2,10 +2,10 @@
  * Writes models to files. The weights of large ones go to a file of their own, from which ONNX Runtime maps or reads
  * them.
  */
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { messageOf } from '@tweedie/core';
+import { messageOf, temporaryFolder } from '@tweedie/core';
 import { constantBytes } from '../passes/fixed.ts';
 import { encode, type Model } from './encode.ts';
 
@@ -21,7 +21,7 @@ const PAGE = 2 ** 12;
 /** Hands the model to `use`, as bytes or as the path of a file that exists for as long as `use` runs. */
 export async function withModel<T>(model: Model, use: (model: Uint8Array | string) => Promise<T>): Promise<T> {
   if (!isLarge(model)) return use(encode(model));
-  const folder = written(tmpdir(), () => mkdtempSync(join(tmpdir(), 'tweedie-model-')));
+  const folder = written(tmpdir(), () => temporaryFolder('model'));
   try {
     return await use(written(folder, () => writeWithWeights(model, folder, 'model').path));
   } finally {

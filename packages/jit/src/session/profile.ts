@@ -1,7 +1,7 @@
 /** Where the time of a call goes, by ONNX Runtime's own profile. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '@tweedie/core';
 import { createSession, type Feeds, type SessionSettings } from './session.ts';
 
 /** The time of an operation as ONNX Runtime runs it, which may be fused with others or in another layout. */
@@ -28,7 +28,7 @@ type Entry = {
 };
 
 export async function profiled(model: Uint8Array | string, settings: SessionSettings, feeds: Feeds): Promise<Profile> {
-  const folder = mkdtempSync(join(tmpdir(), 'tweedie-profile-'));
+  const folder = temporaryFolder('profile');
   try {
     const session = await createSession(model, { ...settings, profileTo: join(folder, 'profile') });
     try {

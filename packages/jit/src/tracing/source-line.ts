@@ -4,7 +4,7 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Frame, framesOf, isOfTensorFlow, isUsers, nameOf, withDeepStacks } from '@tweedie/core';
+import { type Frame, stackFrames, isOfTensorFlow, isUsers, showFrame, withDeepStacks } from '@tweedie/core';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const ownPackage = dirname(here);
@@ -17,11 +17,11 @@ const tape = join(here, 'tape');
 const isUsersHere = (frame: Frame): boolean => isUsers(frame) && !frame.file.startsWith(ownPackage);
 
 function userLine(stack: string, outsideGradient?: () => string): string {
-  const frame = framesOf(stack).find(
+  const frame = stackFrames(stack).find(
     (it) => isUsersHere(it) || (outsideGradient !== undefined && it.file.startsWith(tape)),
   );
   if (frame === undefined) return 'an unknown line';
-  return outsideGradient !== undefined && !isUsersHere(frame) ? outsideGradient() : nameOf(frame);
+  return outsideGradient !== undefined && !isUsersHere(frame) ? outsideGradient() : showFrame(frame);
 }
 
 /**
@@ -40,6 +40,6 @@ export function sourceLine(outsideGradient?: () => string): () => string {
  */
 export function refusedAt(error: Error): string | undefined {
   const stack = error.stack ?? '';
-  const [thrower] = framesOf(stack);
+  const [thrower] = stackFrames(stack);
   return thrower !== undefined && isOfTensorFlow(thrower) ? userLine(stack) : undefined;
 }

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { CompilerHost, CompilerOptions, Diagnostic } from 'typescript';
+import { needing, onOneLine, type Outcome } from './outcome.ts';
+
+/** Tweedie's own folder, by whose `tsconfig.json` plugins are checked, and in which what they import is found. */
+const home = join(import.meta.dirname, '../../../..');
+
+type TypeScript = typeof import('typescript');
+
+/**
+ * Checks the types of one plugin: only what is wrong in its own files is looked for, so that this takes seconds. Also
+ * where no package is installed beside the plugin.
+ */
+export const checkTypes = async (folder: string): Promise<readonly Outcome[]> => {
+  const { default: ts } = await needing(() => import('typescript'));
+  const files = ts.sys.readDirectory(folder, ['.ts', '.mts'], ['**/node_modules', '**/dist']);
+  if (files.length === 0) return [{ name: 'types', state: 'ok', says: 'it has no TypeScript files' }];
+  const options = optionsOf(ts);
+  const program = ts.createProgram(files, options, hostOf(ts, folder, options));
+  const own = files.flatMap((file) => program.getSourceFile(file) ?? []);
+  const found = [
+    ...program.getOptionsDiagnostics(),
+    ...program.getGlobalDiagnostics(),
+    ...own.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]),
+  ];
+  if (found.length > 0)
+    return found.map((one) => ({ name: 'types', state: 'failed', says: sentence(ts, folder, one) }));
+  return [{ name: 'types', state: 'ok', says: `${files.length} ${files.length === 1 ? 'file' : 'files'}` }];
+};
+
+const optionsOf = (ts: TypeScript): CompilerOptions => {
+  const { config } = ts.readConfigFile(join(home, 'tsconfig.json'), ts.sys.readFile) as { readonly config?: object };
+  const types = join(home, 'node_modules/@types');
+  return {
+    ...ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, home).options,
+    ...(existsSync(types) && { typeRoots: [types] }),
+  };
+};
+
+/** A host that finds Tweedie's packages, and the test runner, in Tweedie's folder where the plugin's own has none. */
+const hostOf = (ts: TypeScript, folder: string, options: CompilerOptions): CompilerHost => {
+  const host = ts.createCompilerHost(options);
+  const cache = ts.createModuleResolutionCache(folder, host.getCanonicalFileName, options);
+  return {
+    ...host,
+    resolveModuleNameLiterals: (literals, containing, redirected, own, source) =>
+      literals.map((literal) => {
+        const mode = ts.getModeForUsageLocation(source, literal, own);
+        const find = (from: string) => ts.resolveModuleName(literal.text, from, own, host, cache, redirected, mode);
+        const found = find(containing);
+        const shared = /^(@tweedie\/|vitest(\/|$))/.test(literal.text);
+        return found.resolvedModule === undefined && shared ? find(import.meta.filename) : found;
+      }),
+  };
+};
+
+const sentence = (ts: TypeScript, folder: string, { file, start = 0, messageText }: Diagnostic): string => {
+  const message = onOneLine(ts.flattenDiagnosticMessageText(messageText, '\n'));
+  if (file === undefined) return message;
+  const { line, character } = file.getLineAndCharacterOfPosition(start);
+  return `${relative(folder, file.fileName)}:${line + 1}:${character + 1} ${message}`;
+};
