@@ -1,3 +1,4 @@
+import { withoutRandomness } from './hidden-randomness.ts';
 import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
 import { mapTree, signatureOf, tensorsOf, traced } from './trees.ts';
@@ -39,7 +40,10 @@ export function eagerEngine({ id, facts, backend }: EagerOptions = plain): Engin
         let result: TensorTree = [];
         const body = () => {
           const inside: TensorTree = traced(args);
-          result = mapTree(fn(...(inside as A)), onCpu);
+          result = mapTree(
+            withoutRandomness(() => fn(...(inside as A))),
+            onCpu,
+          );
           return tensorsOf(result);
         };
         const costOfCall = countMarks(() => onBackend(backend, () => tf.tidy(body)));

@@ -1,4 +1,6 @@
 export { tf } from './tensorflow.ts';
+export { withoutRandomness } from './hidden-randomness.ts';
+export { isOfTensorFlow, isUsers, withDeepStacks } from './user-line.ts';
 export type {
   Context,
   DatasetFactory,

@@ -13,6 +13,7 @@ import { covarianceOf } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
 import type {
+  Covariance,
   GaussianMixture,
   Image,
   ImageShape,
@@ -72,8 +73,9 @@ export function mixtureModel(facts: {
   mixture: () => GaussianMixture | Promise<GaussianMixture>;
   /** The range of the data, where they have one. */
   dataRange?: readonly [low: number, high: number];
+  covariance?: Covariance['kind'];
 }): ScoreModel {
-  const { imageShape, process, dataRange } = facts;
+  const { imageShape, process, dataRange, covariance } = facts;
   let loaded:
     | { mixture: GaussianMixture; denoise: (z: Tensor, noiseVariance: Tensor) => Denoised; dispose: () => void }
     | undefined;
@@ -85,6 +87,7 @@ export function mixtureModel(facts: {
     imageShape,
     process,
     ...(dataRange && { dataRange }),
+    ...(covariance === undefined ? {} : { covariance }),
     mixture: () => ready().mixture,
     weightsHash: () => mixtureHash(ready().mixture),
     async load() {

@@ -98,8 +98,11 @@ export function separable(
   const q = () => tf.outerProduct(r.q().as1D(), c.q().as1D());
   const flat = (z: Tensor): Tensor => z.reshape([-1, channels * r.inputs * c.inputs]);
   const svd = (): SpectralForm => ({
-    pixels: false,
-    singularValues: flat(q().expandDims(0).tile([channels, 1, 1])),
+    basis: 'fixed',
+    // Asked for the basis alone, as by a plan, it decomposes nothing.
+    get singularValues() {
+      return flat(q().expandDims(0).tile([channels, 1, 1]));
+    },
     toSpectral: (x) => flat(back(r.v(), planes(x), c.v())),
     fromSpectral: (coefficients) =>
       pixels(between(r.v(), coefficients.reshape([-1, channels, r.inputs, c.inputs]), c.v())),

@@ -56,8 +56,7 @@ export interface Engine {
   readonly facts: Readonly<Record<string, string | number>>;
   /**
    * A pure function of tensors, made fast. Traced once per set of argument shapes; a tensor that it captures becomes a
-   * constant of the graph, so only model weights are captured. The results are ordinary tensors of the `cpu` backend,
-   * owned by the caller.
+   * constant of the graph, so only model weights are captured. The results, on the `cpu` backend, are the caller's.
    */
   compile<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R>;
   dispose?(): void;
@@ -120,6 +119,8 @@ export interface ScoreModel {
   readonly predictsVariance?: boolean;
   /** The prior in closed form, where there is one; call after `load`. */
   readonly mixture?: () => GaussianMixture;
+  /** Which covariances `mixture` has, where that is known before `load`. */
+  readonly covariance?: Covariance['kind'];
   /** Reads what is large; called once, before the first `predict`. */
   load?(): Promise<void>;
   /** SHA-256 of the weights (or of what stands for them); call after `load`. */
@@ -141,8 +142,8 @@ export interface SpectralForm {
   measurementToSpectral(y: Measurement): Tensor;
   /** q >= 0, [B, d] or [1, d] */
   readonly singularValues: Tensor;
-  /** True where V is the identity, so that diagonal covariances stay diagonal. */
-  readonly pixels: boolean;
+  /** V is the identity (`pixels`), the same whatever was drawn (`fixed`), or another for each draw (`drawn`). */
+  readonly basis: 'pixels' | 'fixed' | 'drawn';
 }
 
 /** The denoising problem that DPS-w fits its weight on (docs/methods.md 4.4). */
@@ -211,10 +212,7 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
   levels(process: NoiseProcess): readonly Step<C>[];
   /** Pure: the distribution of xNext given xt and a prediction, whose x0hat may be guided or clamped. */
   transition(xt: Image, prediction: Prediction, step: StepTensors<C>): Transition;
-  /**
-   * A whole step that calls the model twice (Heun): `prediction` is that at `xt`, the second is at `step.next`. For
-   * the last step see `compileSteps`.
-   */
+  /** A whole step that calls the model twice (Heun): at `xt`, then at `step.next`; `compileSteps` does the last one. */
   advance?(denoise: Denoise, xt: Image, prediction: Prediction, step: StepTensors<C>, noise: Image): Image;
 }
 
@@ -239,7 +237,7 @@ export interface Guidance<S extends TensorTree = Image> {
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** The method's own grid of levels, whatever the scheduler; default: the scheduler's. */
   levels?(process: NoiseProcess): readonly Step[];
-  /** Compiles what the method needs; called once per setting (model, operator, shapes), not per problem. */
+  /** Compiles what the method needs, for all problems of a setting; once more before a run, to see that it works. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
 

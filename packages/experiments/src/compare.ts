@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { bindableRows } from './run/bindable.ts';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
@@ -10,7 +11,7 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
-import { missingRun, readIndex, titleIn, writeIndex, type RunIndex } from './run/run-index.ts';
+import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
 import { openStore, type Store } from './run/store.ts';
 import {
@@ -164,9 +165,13 @@ const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   return join('runs', `${recipe.name}-${identify(question).slice(0, 8)}`);
 };
 
+/** A row of the index, without cells where it cannot run after all. */
+const withReason = (row: IndexRow, reason: string | undefined): IndexRow =>
+  reason === undefined ? row : { ...row, cells: [], skipped: reason };
+
 const runExperiment = async (
   bench: Workbench,
-  rows: readonly PlannedRow[],
+  asked: readonly PlannedRow[],
   store: Store,
   command: string,
   watch: Watch,
@@ -176,7 +181,12 @@ const runExperiment = async (
   await model.load?.();
   const images = await imageRange(bench);
   const metrics = await makeMetrics(bench, images);
-  const index = await prepareRun({ bench, rows, engine, metrics, images, command, watch }, store.folder);
+  const planned = await prepareRun({ bench, rows: asked, engine, metrics, images, command, watch }, store.folder);
+  // What is stored was drawn by a method that did bind.
+  const stored = await store.cells();
+  const isMissing = (row: number): boolean => (planned.rows[row]?.cells ?? []).flat().some((key) => !stored.has(key));
+  const rows = await bindableRows(bench, engine, asked, watch, isMissing);
+  const index = { ...planned, rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)) };
   await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);

@@ -1,11 +1,12 @@
 import { join, resolve } from 'node:path';
-import { canonicalJson, ConfigError, disposeProblem, type Problem } from '@tweedie/core';
+import { canonicalJson, ConfigError, disposeProblem, type Engine, type Problem } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { createInstruments, type Instruments } from './explain/instruments.ts';
 import { explainRow, type ExplainedRow } from './explain/row.ts';
 import type { ExplanationJson } from './explain/explanation.ts';
 import { explanationTable } from './explain/table.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { bindableRows } from './run/bindable.ts';
 import { cleanImage, problemOf } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
 import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './plan/workbench.ts';
@@ -42,13 +43,20 @@ const problemsOf = async (bench: Workbench, part: OperatorPart, sigmaY: number):
   return problems;
 };
 
+/** The rows that can run. */
+const refuseEmpty = ({ recipe }: Workbench, rows: readonly PlannedRow[]): readonly PlannedRow[] => {
+  const possible = rows.filter(({ impossible }) => impossible === undefined);
+  if (possible.length === 0)
+    throw new ConfigError(recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
+  return possible;
+};
+
 const explainRows = async (
   bench: Workbench,
+  engine: Engine,
   rows: readonly PlannedRow[],
   watch: Watch,
 ): Promise<{ rows: readonly ExplainedRow[]; images: readonly string[] }> => {
-  const engine = await bench.container.plugin('engine', bench.experiment.engine);
-  await bench.model.load?.();
   const total = rows.reduce((sum, { method }) => sum + method.steps.length, 0) * bench.experiment.images.count;
   const explained: ExplainedRow[] = [];
   let images: readonly string[] = [];
@@ -93,14 +101,15 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
   const { signal, onProgress } = options;
   const bench = await openWorkbench({ ...options, overrides: { ...FEW, ...options.overrides } });
   try {
-    const planned = planRows(bench);
-    refuseImpossible(bench, planned);
-    const possible = planned.filter(({ impossible }) => impossible === undefined);
-    if (possible.length === 0)
-      throw new ConfigError(bench.recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
+    const asked = planRows(bench);
+    refuseImpossible(bench, asked);
+    refuseEmpty(bench, asked);
     const path = join(resolve(options.out ?? join('runs', `explain-${bench.recipe.name}`)), 'report.html');
     checkPlace(path, ELSEWHERE);
-    const { rows, images } = await explainRows(bench, possible, { signal, onProgress });
+    const engine = await bench.container.plugin('engine', bench.experiment.engine);
+    await bench.model.load?.();
+    const planned = await bindableRows(bench, engine, asked, { signal });
+    const { rows, images } = await explainRows(bench, engine, refuseEmpty(bench, planned), { signal, onProgress });
     const json: ExplanationJson = {
       title: bench.experiment.title,
       command: commandOf('explain', options),

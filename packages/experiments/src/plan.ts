@@ -147,8 +147,7 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
   try {
     const counted = planRows(bench);
     refuseImpossible(bench, counted);
-    const seconds = measure ? await estimateSeconds(bench, counted) : [];
-    const rows = counted.map((row, i) => ({ ...row, ...(seconds[i] === undefined ? {} : { seconds: seconds[i] }) }));
+    const rows = measure ? await estimateSeconds(bench, counted) : counted;
     const { title, images, samples } = bench.experiment;
     const possible = rows.filter(({ impossible }) => impossible === undefined);
     const sum = (part: 'forwards' | 'vjps'): number =>

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { at, ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
 import { quote } from './plan/command.ts';
+import { bindableRows } from './run/bindable.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { identify } from './run/identity.ts';
 import { planRows, refuseImpossible } from './plan/rows.ts';
@@ -241,7 +242,14 @@ export const tune = async ({
         command,
         watch,
       };
-      const results = await searchAll(parts, searches, settings);
+      const bound = await bindableRows(
+        bench,
+        engine,
+        searches.map(({ planned }) => planned),
+        watch,
+      );
+      const possible = searches.filter((_, i) => bound[i]?.impossible === undefined);
+      const results = await searchAll(parts, possible, settings);
       writeWhole(
         resolve(target),
         tunedRecipe(bench, settings, results, {

@@ -17,7 +17,7 @@ export function blindOperator(imageShape: ImageShape): Operator {
     pseudoInverse: nothing,
     solve: (y, ridge) => y.div(ridge),
     svd: () => ({
-      pixels: true,
+      basis: 'pixels',
       singularValues: tf.zeros([1, entries]),
       toSpectral: (x) => x.reshape([-1, entries]),
       fromSpectral: (c) => c.reshape([-1, height, width, channels]),

@@ -1,4 +1,14 @@
-import { adjointOf, type SpectralForm, tf, type Tensor, type TensorTree } from '@tweedie/core';
+import {
+  adjointOf,
+  at,
+  keyedRandom,
+  sizeOf,
+  type SpectralForm,
+  stackTrees,
+  tf,
+  type Tensor,
+  type TensorTree,
+} from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import {
   coefficients,
@@ -7,6 +17,7 @@ import {
   measurements,
   type OperatorSubject,
   relativeGap,
+  ROWS,
 } from './operator-subject.ts';
 
 const spectral = (
@@ -35,7 +46,7 @@ const ensureEqual = (
 
 /** Checks of the spectral form A = U diag(q) V^T, as far as its three functions and q show it. */
 export const operatorSpectralChecks: readonly Check<OperatorSubject>[] = [
-  spectral('V is orthonormal', (subject, { toSpectral, fromSpectral, pixels }) => {
+  spectral('V is orthonormal', (subject, { toSpectral, fromSpectral, basis }) => {
     const [x, c] = [images('x', subject), coefficients('c', subject)];
     ensureEqual(
       subject,
@@ -57,12 +68,36 @@ export const operatorSpectralChecks: readonly Check<OperatorSubject>[] = [
       (gap) =>
         `toSpectral changes squared norms by ${gap} (relative): it lacks a factor, as an unnormalised Fourier transform does.`,
     );
-    if (pixels)
+    if (basis === 'pixels')
       ensureEqual(
         subject,
         toSpectral(x),
         x.flatten().reshape(c.shape),
-        (gap) => `\`pixels\` says that V is the identity, but toSpectral moves x by ${gap} (relative).`,
+        (gap) => `\`basis: 'pixels'\` says that V is the identity, but toSpectral moves x by ${gap} (relative).`,
+      );
+  }),
+  spectral('V is as fixed as `basis` says', (subject, { basis }) => {
+    ensure(
+      ['pixels', 'fixed', 'drawn'].includes(basis),
+      () => `\`basis\` is ${JSON.stringify(basis)}; it is 'pixels', 'fixed' or 'drawn'.`,
+    );
+    if (basis === 'drawn') return;
+    const { operator, imageShape } = subject;
+    const [x, c] = [images('x', subject), coefficients('c', subject)];
+    // A form of one problem, on several images, as a method uses it that rotates a prior once.
+    const [first, ...others] = Array.from({ length: ROWS }, (_, row) => {
+      const form = operator.svd?.(stackTrees([operator.draw(keyedRandom(`operator kit, problem ${row}`))]));
+      return form === undefined ? [] : [form.toSpectral(x), form.fromSpectral(c).reshape([-1, sizeOf(imageShape)])];
+    });
+    for (const other of others)
+      other.forEach((turned, i) =>
+        ensureEqual(
+          subject,
+          turned,
+          at(first ?? [], i, 'transform'),
+          (gap) =>
+            `\`basis: '${basis}'\` says that V does not depend on what is drawn, but another draw changes ${i === 0 ? 'toSpectral' : 'fromSpectral'} by ${gap} (relative). Say basis: 'drawn'.`,
+        ),
       );
   }),
   spectral('singular values are not negative', (_subject, { singularValues }) => {

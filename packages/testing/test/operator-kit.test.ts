@@ -27,7 +27,7 @@ const pairs = (
   const root = Math.SQRT2;
   const shaped = (gain: Tensor): Tensor => gain.reshape([-1, 1, 1, 1]);
   const form = ({ gain }: { readonly gain: Tensor }): SpectralForm => ({
-    pixels: false,
+    basis: 'fixed',
     // Sums and differences of pairs, normalised.
     toSpectral: (x) => tf.concat([mean(x).mul(root).reshape([-1, 12]), half(x).div(root)], 1),
     fromSpectral: (c) => {
@@ -75,8 +75,29 @@ const failing = async (make: () => Operator, provides: readonly Capability[] = e
   });
 };
 
+/** Pairs whose spectral coordinates without a singular value turn with the gain that is drawn. */
+const turning = (basis: SpectralForm['basis']): Operator =>
+  pairs(({ svd }) => ({
+    svd: (drawn) => {
+      const form = svd?.(drawn) as SpectralForm;
+      const turn = (c: Tensor, way: number): Tensor => {
+        const [sums, a, b] = tf.split(c, [12, 6, 6], 1) as [Tensor, Tensor, Tensor];
+        const angle = drawn.gain.reshape([-1, 1]).mul(20 * way);
+        const [cos, sin] = [angle.cos(), angle.sin()];
+        return tf.concat([sums, a.mul(cos).sub(b.mul(sin)), a.mul(sin).add(b.mul(cos))], 1);
+      };
+      return {
+        ...form,
+        basis,
+        toSpectral: (x) => turn(form.toSpectral(x), 1),
+        fromSpectral: (c) => form.fromSpectral(turn(c, -1)),
+      };
+    },
+  }));
+
 it('an operator that keeps the rules passes', async () => {
   expect(await failing(() => pairs())).toEqual([]);
+  expect(await failing(() => turning('drawn'))).toEqual([]);
 });
 
 const DOT = '< A x, v > = < x, A^T v >';
@@ -120,6 +141,19 @@ const cases: readonly {
       'A V = U diag(q)',
     ],
     says: /^forward gives other numbers for the same input/,
+  },
+  {
+    fault: 'a basis called fixed that the draw turns',
+    make: () => turning('fixed'),
+    fails: ['V is as fixed as `basis` says'],
+    says: /^`basis: 'fixed'` says that V does not depend on what is drawn, but another draw changes toSpectral by 0\.\d+ \(relative\)/,
+  },
+  {
+    fault: 'a basis without a word for it',
+    make: () =>
+      pairs(({ svd }) => ({ svd: (drawn) => ({ ...(svd?.(drawn) as SpectralForm), basis: undefined as never }) })),
+    fails: ['V is as fixed as `basis` says'],
+    says: /^`basis` is undefined; it is 'pixels', 'fixed' or 'drawn'\.$/,
   },
   {
     fault: 'a draw from Math.random',

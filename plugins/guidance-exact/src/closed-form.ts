@@ -9,47 +9,28 @@ import {
   type GaussianMixture,
   type Image,
   initialNoise,
-  keyedRandom,
-  leavesOf,
   type LevelTensors,
   type Measured,
   type MeasuredTensors,
   mixtureTensors,
   type MixtureTensors,
+  type Operator,
   reverseStep,
   type Sampler,
   type ScoreModel,
   type Setting,
   sharedIsotropicTensors,
   sharedVariance,
-  sizeOf,
   type SpectralForm,
-  stackTrees,
   type StepTensors,
   type Tensor,
   type TensorTree,
   tf,
   toVe,
 } from '@tweedie/core';
+import { anyDraw, formOf } from './basis.ts';
 import { conditionalPrediction } from './denoising.ts';
 import { densePosterior, VARIANCE_FLOOR } from './dense.ts';
-
-/** The most entries of an image for which the posterior is formed with dense float64 matrices. */
-const DENSE_LIMIT = 1024;
-
-type Parts = Pick<Setting, 'model' | 'operator'>;
-
-export function closedFormRefusal({ model, operator }: Parts): string | undefined {
-  if (model.mixture === undefined)
-    return 'no closed form: the operator is not the identity, and the model is not a prior in closed form (model.mixture)';
-  if (!operator.linear) return 'no closed form: the operator is not linear';
-  if (operator.svd === undefined && entriesOf(model) > DENSE_LIMIT) {
-    return `no closed form: the operator has no svd, and images of ${entriesOf(model)} entries exceed the dense limit of ${DENSE_LIMIT}`;
-  }
-  return undefined;
-}
-
-const entriesOf = ({ imageShape }: ScoreModel): number => sizeOf(imageShape);
 
 type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, posterior: TensorTree) => Image;
 
@@ -58,30 +39,16 @@ type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, p
  * from dense matrices (at most 1024 entries; else a ConfigError, when `bind` has read the prior). Cost a step: 1
  * operator call; dense: d at the start, then 0.
  */
-export function closedFormSampler(setting: Setting, range: ScoreModel['range']): Sampler<TensorTree> {
+export async function closedFormSampler(setting: Setting, range: ScoreModel['range']): Promise<Sampler<TensorTree>> {
   const { engine, model, operator, scheduler } = setting;
   const mixture = model.mixture?.();
   if (mixture === undefined) throw new Error('exact: the planner admits only priors in closed form.');
-  const form = operator.svd;
-  const { pixels, drawsNothing } = tf.tidy(() => {
-    const probe = stackTrees([operator.draw(keyedRandom('exact: does V depend on what is drawn?'))]);
-    return { pixels: form?.(probe).pixels === true, drawsNothing: leavesOf(probe).length === 0 };
-  });
-  // In pixels isotropic and diagonal covariances stay diagonal. In another V only isotropic ones do, and the prior can
-  // be rotated in advance only
-  // where nothing that is drawn changes V.
-  const spectral =
-    form !== undefined &&
-    (pixels ? mixture.covariance.kind !== 'full' : mixture.covariance.kind === 'isotropic' && drawsNothing);
-  if (!spectral && entriesOf(model) > DENSE_LIMIT) {
-    throw new ConfigError(
-      'guidance/exact',
-      `${mixture.covariance.kind} covariances with this operator need dense matrices, and images of ${entriesOf(model)} entries exceed the limit of ${DENSE_LIMIT}.`,
-      'Use smaller images.',
-    );
-  }
+  const form = await formOf(engine, setting, mixture);
+  if (form.kind === 'none')
+    throw new ConfigError('guidance/exact', `${form.reason}.`, 'Use smaller images, or another method.');
+  const spectral = form.kind === 'spectral';
   const { mean, constants } = spectral
-    ? spectralMean(mixture, form, pixels, model)
+    ? spectralMean(form.prior, operator, form.basis, model)
     : { mean: denseMean, constants: {} };
 
   const conditional = conditionalPrediction(setting, range);
@@ -122,13 +89,17 @@ const denseMean: PosteriorMean = (x, level, _problem, posterior) => {
  */
 function spectralMean(
   mixture: GaussianMixture,
-  svd: (drawn: TensorTree) => SpectralForm,
-  pixels: boolean,
-  model: ScoreModel,
+  operator: Operator,
+  basis: 'pixels' | 'fixed',
+  { imageShape }: ScoreModel,
 ) {
-  /** V^T of rows [K, d]; V is the identity, or nothing that is drawn changes it. */
+  const svd = (drawn: TensorTree): SpectralForm => {
+    if (operator.svd === undefined) throw new Error('exact: a spectral form needs svd.');
+    return operator.svd(drawn);
+  };
+  /** V^T of rows [K, d]; V is the identity, or the same for every draw. */
   const rotate = (rows: Tensor): Tensor =>
-    pixels ? rows : svd({}).toSpectral(rows.reshape([batchSize(rows), ...model.imageShape]));
+    basis === 'pixels' ? rows : svd(anyDraw(operator)).toSpectral(rows.reshape([batchSize(rows), ...imageShape]));
   const variance = sharedVariance(mixture);
   const { denoise, constants } =
     variance === undefined ? generalPrior(mixture, rotate) : sharedPrior(mixture, variance, rotate);

@@ -1,5 +1,6 @@
 import { denoiserCalls, type Guidance, type GuidanceFactory, type Setting, type TensorTree } from '@tweedie/core';
-import { closedFormSampler, closedFormRefusal } from './closed-form.ts';
+import { closedFormRefusal } from './basis.ts';
+import { closedFormSampler } from './closed-form.ts';
 import { denoisingSampler } from './denoising.ts';
 
 export interface ExactOptions {

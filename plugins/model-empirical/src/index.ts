@@ -31,6 +31,7 @@ export const empirical: ModelFactory<EmpiricalOptions> = async ({ dataset, bandw
     imageShape: images.imageShape,
     process: noiseProcess(process),
     dataRange: [-1, 1],
+    covariance: 'isotropic',
     async mixture() {
       const [height, width, channels] = images.imageShape;
       const d = height * width * channels;

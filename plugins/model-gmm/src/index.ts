@@ -43,13 +43,22 @@ export const gmm: ModelFactory<GmmOptions> = (options, context) => {
   );
   if (options.file !== undefined && inRecipe !== undefined)
     throw wrong(`both file and ${inRecipe} are given.`, 'Give the parameters by value or in a file.');
+  const covariance = kindOf(options);
   return mixtureModel({
     imageShape: options.shape,
     process: noiseProcess(options.process),
+    ...(covariance === undefined ? {} : { covariance }),
     mixture: async () =>
       checked(options.file === undefined ? byValue(options) : await fromFile(options.file, context), options.shape),
   });
 };
+
+/** Which covariances these options ask for; of a file it is not known before it is read. */
+function kindOf({ file, variances, covariances, smooth }: GmmOptions): Covariance['kind'] | undefined {
+  if (file !== undefined) return undefined;
+  if (covariances !== undefined || smooth !== undefined) return 'full';
+  return Array.isArray(variances) && Array.isArray(variances[0]) ? 'diagonal' : 'isotropic';
+}
 
 type Parameters = { count: number; weights: Float64Array | undefined; means: Float64Array; covariance: Covariance };
 

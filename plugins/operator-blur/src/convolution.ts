@@ -76,7 +76,7 @@ export function convolution(
       const q = squareOf(k).sqrt();
       const inverse = inverseAbove(q, SINGULAR_FLOOR);
       return {
-        pixels: false,
+        basis: 'fixed',
         singularValues: flat(q.mul(inverse.sign()).tile([1, channels, 1, 1])),
         toSpectral: (x) => flat(hartley(frequencies(x))),
         fromSpectral: (c) =>

@@ -71,7 +71,7 @@ export const colorize: OperatorFactory<ColorizeOptions> = ({ channels, weights }
         .div(ridge)
         .add(mean(y).div(ridge.add(singular ** 2))),
     svd: () => ({
-      pixels: false,
+      basis: 'fixed',
       singularValues: first()
         .mul(singular)
         .tile([height * width])

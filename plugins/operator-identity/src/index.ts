@@ -20,7 +20,7 @@ export const identity: OperatorFactory<IdentityOptions> = (_options, { imageShap
     pseudoInverse: (y: Image) => y.clone(),
     solve: (y, ridge) => y.div(ridge.add(1)),
     svd: () => ({
-      pixels: true,
+      basis: 'pixels',
       singularValues: tf.ones([1, height * width * channels]),
       toSpectral,
       fromSpectral: (c) => c.reshape([-1, height, width, channels]),

@@ -63,7 +63,7 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
     pseudoInverse: project,
     solve: (y, ridge, { mask }) => y.div(mask.add(ridge)),
     svd: ({ mask }) => ({
-      pixels: true,
+      basis: 'pixels',
       singularValues: toSpectral(mask.tile([1, 1, 1, channels])),
       toSpectral,
       fromSpectral: (c) => c.reshape([-1, height, width, channels]),

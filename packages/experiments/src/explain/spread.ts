@@ -71,7 +71,7 @@ const spectralTrace = (
   sigmaY: number,
 ): number | undefined => {
   const form = operator.svd?.(drawn);
-  if (form === undefined || covariance.kind === 'full' || (covariance.kind === 'diagonal' && !form.pixels))
+  if (form === undefined || covariance.kind === 'full' || (covariance.kind === 'diagonal' && form.basis !== 'pixels'))
     return undefined;
   const { variances, kind } = covariance;
   const count = weights.length;
@@ -86,7 +86,7 @@ const spectralTrace = (
   const within = new Float64Array(count);
   const centres = Array.from({ length: count }, (_, k) => {
     const own = means.subarray(k * d, (k + 1) * d);
-    const mean = form.pixels ? Float64Array.from(own) : rotate(own);
+    const mean = form.basis === 'pixels' ? Float64Array.from(own) : rotate(own);
     let logWeight = Math.log(weights[k] ?? 0);
     for (let i = 0; i < d; i++) {
       const s = variances[kind === 'isotropic' ? k : k * d + i] ?? 0;

@@ -1,4 +1,5 @@
 import { bindGuidance, disposeProblem, drawBatch, type Engine } from '@tweedie/core';
+import { bindableRows } from './bindable.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, problemOf, type CleanImage } from './problems.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -50,16 +51,18 @@ const estimateRow = async (
   }
 };
 
-/** Seconds of each row, in the order given; undefined where it cannot run. Reads the weights. */
+/** The rows with the seconds of each that can run, and the reason of each that does not bind. Reads the weights. */
 export const estimateSeconds = async (
   bench: Workbench,
   rows: readonly PlannedRow[],
-): Promise<readonly (number | undefined)[]> => {
+): Promise<readonly PlannedRow[]> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
   await bench.model.load?.();
   const image = await cleanImage(bench, 0);
-  const seconds: (number | undefined)[] = [];
-  for (const row of rows)
-    seconds.push(row.impossible === undefined ? await estimateRow(bench, engine, row, image) : undefined);
-  return seconds;
+  const estimated: PlannedRow[] = [];
+  for (const row of await bindableRows(bench, engine, rows, {}))
+    estimated.push(
+      row.impossible === undefined ? { ...row, seconds: await estimateRow(bench, engine, row, image) } : row,
+    );
+  return estimated;
 };

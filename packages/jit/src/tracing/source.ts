@@ -1,8 +1,9 @@
 /**
  * Where values come from, for `explain`: the kernel that made them, and the line of the user's code that asked for it.
  */
+import { withDeepStacks } from '@tweedie/core';
 import type { Source } from '../graph/graph.ts';
-import { sourceLine, withDeepStacks } from './source-line.ts';
+import { sourceLine } from './source-line.ts';
 import { followingTape } from './tape.ts';
 
 /** Gives the source of the kernel that is running. */

@@ -12,6 +12,8 @@ import {
   type Tensor,
   tf,
   type TensorTree,
+  withDeepStacks,
+  withoutRandomness,
 } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
 import { finished } from '../passes/finish.ts';
@@ -19,7 +21,7 @@ import { createGraph } from '../graph/create-graph.ts';
 import { type Dtype, type Graph, reachable, type Value } from '../graph/graph.ts';
 import { reshape, sliceAxis } from '../graph/ops.ts';
 import { withSources } from './source.ts';
-import { refusedAt, withDeepStacks } from './source-line.ts';
+import { refusedAt } from './source-line.ts';
 import type { Activations } from '../graph/swish.ts';
 
 /** The name of the input that holds all numbers among the arguments, as one vector. */
@@ -113,7 +115,7 @@ export function trace(
       const placeholders = mapTree(args, (leaf) =>
         tf.engine().makeTensorFromTensorInfo(backend.handle(placeholder(leaf, index++)), backend),
       );
-      const returned = fn(...(placeholders as never));
+      const returned = withoutRandomness(() => fn(...(placeholders as never)));
       if (returned instanceof Promise)
         throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
       result = mapTree(
