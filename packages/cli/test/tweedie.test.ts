@@ -196,7 +196,7 @@ it('ends quietly where nobody reads its output, and where the working folder is 
       env: { ...process.env, T: binary },
     });
   expect(shell('node "$T" list | head -c 0')).toMatchObject({ status: 0, stderr: '' });
-  expect(shell('mkdir gone && cd gone && rmdir ../gone && exec node "$T" list')).toMatchObject({
+  expect(shell('mkdir left && cd left && rmdir ../left && exec node "$T" list')).toMatchObject({
     status: 2,
     stderr: 'Error: the working folder does not exist any more. Change to another one and run the command again.\n',
   });
