@@ -279,6 +279,11 @@ describe('a recipe with a mistake', () => {
     ],
     ['no YAML', 'model: [', 'ConfigError: [bad.yaml] is not valid YAML'],
     [
+      'YAML that breaks in a line',
+      'model: gmm\nimages: a: b\n',
+      'ConfigError: [bad.yaml] is not valid YAML: Nested mappings are not allowed in compact mappings at line 2, column 9, in «images: a: b».',
+    ],
+    [
       'an alias without an anchor',
       'model: *prior',
       'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases',

@@ -169,12 +169,15 @@ const parse = (file: string, text: string): Recipe => {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
   const [broken] = document.errors;
-  if (broken)
+  if (broken) {
+    const [what = ''] = broken.message.split('\n');
+    const line = text.split('\n')[(broken.linePos?.[0].line ?? 0) - 1]?.trim() ?? '';
     throw new ConfigError(
       file,
-      `is not valid YAML: ${broken.message.split('\n')[0]?.replace(/;.*\(\)| *:$/g, '') ?? ''}.`,
+      `is not valid YAML: ${what.replace(/;.*\(\)| *:$/g, '')}${line === '' ? '' : `, in «${line}»`}.`,
       'Correct the file.',
     );
+  }
   if (!isMap(document.contents))
     throw new ConfigError(
       file,

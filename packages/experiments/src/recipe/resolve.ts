@@ -180,7 +180,7 @@ export const resolveExperiment = (
         ...(poisson === undefined ? {} : { poisson }),
         methods: checkLabels(methods, `${where} /methods`, 'methods'),
         scheduler: scheduler(input.scheduler, '/scheduler'),
-        engine: reference('engine', engine, '/engine'),
+        engine: reference('engine', engine, overrides.engine === undefined ? '/engine' : '--engine'),
         metrics,
         samples: overrides.samples ?? input.samples,
         ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
