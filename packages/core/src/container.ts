@@ -94,20 +94,37 @@ export const createContainer = ({
   const shared = new Map<string, Promise<object>>();
   const made: { dispose?(): void }[] = [];
 
-  const resolved: Container['resolved'] = (kind, { id, options }) => resolveOptions(registry.find(kind, id), options);
+  /** `asker` is the plugin that names another one among its options. */
+  const optionsOf = (kind: Kind, { id, options }: PluginReference, asker?: string) =>
+    resolveOptions(registry.find(kind, id, asker), options);
 
   const make = async (name: string, options: Readonly<Record<string, unknown>>, extra: object): Promise<object> => {
     const factory = await bindings.getAsync(tokens.factory, { name });
-    const plugin: unknown = await call(factory, name, options, {
+    const part: unknown = await call(factory, name, options, {
       files,
       warn,
       note: noteOnce,
-      plugin: container.plugin,
+      plugin: (kind, reference) => plugin(kind, reference, {}, name),
       ...extra,
     });
-    checkMade(name, plugin);
-    made.push(plugin);
-    return plugin;
+    checkMade(name, part);
+    made.push(part);
+    return part;
+  };
+
+  const plugin = async <K extends Kind>(
+    kind: K,
+    reference: PluginReference,
+    extra: object = {},
+    asker?: string,
+  ): Promise<PluginKinds[K]> => {
+    const options = optionsOf(kind, reference, asker);
+    const name = `${kind}/${reference.id}`;
+    if (kind !== 'engine' && kind !== 'dataset') return (await make(name, options, extra)) as PluginKinds[K];
+    const key = `${name} ${canonicalJson(options)}`;
+    const part = shared.get(key) ?? make(name, options, extra);
+    shared.set(key, part);
+    return (await part) as PluginKinds[K];
   };
 
   const container: Container = {
@@ -115,18 +132,10 @@ export const createContainer = ({
     files,
     warn,
     note: noteOnce,
-    resolved,
-    async plugin<K extends Kind>(kind: K, reference: PluginReference, extra = {}) {
-      const options = resolved(kind, reference);
-      const name = `${kind}/${reference.id}`;
-      if (kind !== 'engine' && kind !== 'dataset') return (await make(name, options, extra)) as PluginKinds[K];
-      const key = `${name} ${canonicalJson(options)}`;
-      const plugin = shared.get(key) ?? make(name, options, extra);
-      shared.set(key, plugin);
-      return (await plugin) as PluginKinds[K];
-    },
+    resolved: (kind, reference) => optionsOf(kind, reference),
+    plugin: (kind, reference, extra) => plugin(kind, reference, extra),
     dispose() {
-      for (const plugin of made.splice(0).reverse()) plugin.dispose?.();
+      for (const part of made.splice(0).reverse()) part.dispose?.();
       shared.clear();
     },
   };

@@ -49,12 +49,18 @@ plugin(
   'shaped',
   'export const shaped = (options, { imageShape }) => ({ measurementShape: imageShape, draw() {}, forward() {} });',
 );
+plugin(
+  'model',
+  'asking',
+  'export const asking = async (options, context) => context.plugin("dataset", { id: "numbrs" });',
+);
 plugin('metric', 'broken', 'export const broken = (; ');
 plugin('metric', 'nameless', 'export const other = 3;');
 plugin('metric', 'refusing', 'export const refusing = () => { throw new TypeError("cannot be made") };');
 const names = [
   'dataset/numbers',
   'model/nested',
+  'model/asking',
   'operator/shaped',
   'metric/broken',
   'metric/nameless',
@@ -114,6 +120,10 @@ it('gives options without importing code', () => {
 it('says what is wrong, with names', async () => {
   expect(await failure(container.plugin('dataset', { id: 'number' }))).toMatchInlineSnapshot(
     `"[dataset] there is no dataset "number". Did you mean "numbers"?"`,
+  );
+  // A plugin that asks for another one is named.
+  expect(await failure(container.plugin('model', { id: 'asking' }))).toBe(
+    '[model/asking] there is no dataset "numbrs". Did you mean "numbers"?',
   );
   expect(await failure(container.plugin('dataset', { id: 'numbers', options: { size: 0.5 } }))).toMatchInlineSnapshot(
     `"[dataset/numbers /size] must be integer, got 0.5."`,
