@@ -83,26 +83,23 @@ const scoreRows = async (
   if (sound.length === 0) return [];
   const samples = tf.gather(x, sound);
   const references = stackImages(sound.map((row) => at(problems, row, 'problem of a batch').x0));
-  const cellOf = (row: number): string => at(work, row, 'sample of a batch').key;
   const scores: Score[] = [];
+  /** Keeps the scores of the sound rows, given in their order. */
+  const record = (metric: string, values: readonly number[]): void =>
+    sound.forEach((row, position) => {
+      const { key: cell } = at(work, row, 'sample of a batch');
+      scores.push({ cell, metric, value: at(values, position, `score by ${metric}`) });
+    });
   for (const [i, metric] of metrics.entries()) {
-    const { key } = at(index.metrics, i, 'metric of the index');
-    const values = await metric.compare(samples, references);
-    sound.forEach((row, position) =>
-      scores.push({ cell: cellOf(row), metric: key, value: at(values, position, `score by ${key}`) }),
-    );
+    record(at(index.metrics, i, 'metric of the index').key, await metric.compare(samples, references));
   }
-  if (index.range && metrics.length > 0) {
-    const shares = await shareOutside(samples, index.range);
-    sound.forEach((row, position) =>
-      scores.push({ cell: cellOf(row), metric: OUTSIDE, value: at(shares, position, 'share outside') }),
-    );
-  }
+  if (index.range && metrics.length > 0) record(OUTSIDE, await shareOutside(samples, index.range));
   tf.dispose([samples, references]);
   if (measured.sigmaY > 0) {
     const values = await misfit.measure(operator, x, measured);
-    scores.push(
-      ...sound.map((row) => ({ cell: cellOf(row), metric: MISFIT, value: at(values, row, 'misfit of a batch') })),
+    record(
+      MISFIT,
+      sound.map((row) => at(values, row, 'misfit of a batch')),
     );
   }
   return scores;
@@ -122,10 +119,9 @@ const runChunk = async (
   const padded = Array.from({ length: bench.chunk }, (_, i) =>
     at(work, Math.min(i, work.length - 1), 'sample of a chunk'),
   );
-  const loaded = new Map(
-    [...new Set(padded.map(({ problem }) => problem))].map((hash) => [hash, loadProblem(store.folder, hash)]),
-  );
-  const problems = padded.flatMap(({ problem }) => loaded.get(problem) ?? []);
+  const hashes = [...new Set(padded.map(({ problem }) => problem))];
+  const loaded = hashes.map((hash) => loadProblem(store.folder, hash));
+  const problems = padded.map(({ problem }) => at(loaded, hashes.indexOf(problem), 'problem of a chunk'));
   const recorder = traceRecorder(
     work.flatMap(({ traced }, i) => (traced ? [i] : [])),
     bench.experiment.trace ?? 0,
@@ -162,7 +158,7 @@ const runChunk = async (
     const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
     await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
   } finally {
-    for (const problem of loaded.values()) disposeProblem(problem);
+    for (const problem of loaded) disposeProblem(problem);
   }
 };
 
