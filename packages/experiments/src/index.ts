@@ -23,7 +23,8 @@ export {
 } from './compare.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';
-export { sample, type Sampled, type SampleOptions, type SampleProblem } from './sample.ts';
+export type { SampleProblem } from './plan/given-problem.ts';
+export { sample, type Sampled, type SampleOptions } from './sample.ts';
 export { explain, type Explanation, type ExplainOptions } from './explain.ts';
 export type { ExplanationJson } from './explain/explanation.ts';
 export type { Diversity, ExplainedRow } from './explain/row.ts';

@@ -3,7 +3,7 @@ import { at, ConfigError, type ImageShape, type SampleFailure } from '@tweedie/c
 import { encodePng } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { readPicture, checkSizes } from './restore-picture.ts';
+import { readPicture, checkSizes } from './plan/given-picture.ts';
 import { type Sampled, sampleEach, type SampleOptions } from './sample.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 

@@ -29,18 +29,12 @@ import {
   type ScoreModel,
 } from '@tweedie/core';
 import { createFiles } from '@tweedie/files';
-import { givenProblem } from './plan/given-problem.ts';
+import { givenProblem, type SampleProblem } from './plan/given-problem.ts';
 import type { Progress, Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { readSigma, warnOfUnits, type SigmaInput } from './recipe/noise.ts';
 import { chunkFor, rangeOf } from './plan/workbench.ts';
 import { misfitMeter } from './run/misfit.ts';
-
-/**
- * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
- * measurement shape.
- */
-export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
 
 type ProblemParts = { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container };
 

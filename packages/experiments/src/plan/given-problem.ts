@@ -15,6 +15,12 @@ import {
 } from '@tweedie/core';
 
 /**
+ * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
+ * measurement shape.
+ */
+export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
+
+/**
  * Random numbers that refuse to be drawn: the parameters that a given measurement was made with cannot be found by
  * drawing others.
  */

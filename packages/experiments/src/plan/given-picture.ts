@@ -8,7 +8,7 @@ import {
   type ScoreModel,
   showShape,
 } from '@tweedie/core';
-import type { SampleProblem } from './sample.ts';
+import type { SampleProblem } from './given-problem.ts';
 
 const channelsOf = (shape: ImageShape): 1 | 3 => {
   const [, , channels] = shape;
