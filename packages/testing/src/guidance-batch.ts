@@ -12,13 +12,17 @@ import { type Check, ensure, short } from './check.ts';
 import type { GuidanceSubject } from './guidance-subject.ts';
 import { bind, relativeDifference, type Run, sampleRows } from './sampling.ts';
 
-/** All numbers of one row of the state after one step from the method's own start. */
-async function oneStep(
+/**
+ * Takes the step at a position from the method's own start, and reads the state that it gives. `watched` are the
+ * random numbers that the step gets.
+ */
+async function stepFromStart<T>(
   { bound: { sampler, steps }, imageShape }: Run,
   problems: readonly Problem[],
-  row: number,
   position: number,
-): Promise<number[]> {
+  read: (state: TensorTree) => T,
+  watched: (random: StepRandom) => StepRandom = (random) => random,
+): Promise<T> {
   const [first, step] = [steps[0], steps[position]];
   if (first === undefined || step === undefined)
     throw new Error(`the schedule has ${steps.length} steps, and none at position ${position}.`);
@@ -27,11 +31,8 @@ async function oneStep(
   const state = sampler.start
     ? await sampler.start(measured, first, random(steps.length))
     : initialNoise(problems.length, imageShape, first.level, random(steps.length));
-  const stepped = await sampler.step(state, step, measured, random(step.index));
-  const numbers = tensorsOf(stepped.state).flatMap((leaf) => {
-    const each = leaf.size / problems.length;
-    return Array.from(leaf.dataSync().slice(row * each, (row + 1) * each));
-  });
+  const stepped = await sampler.step(state, step, measured, watched(random(step.index)));
+  const found = read(stepped.state);
   disposeTree([
     state,
     stepped.state,
@@ -40,8 +41,17 @@ async function oneStep(
     measured.y,
     measured.drawn,
   ] as TensorTree);
-  return numbers;
+  return found;
 }
+
+/** All numbers of one row of the state after one step from the method's own start. */
+const oneStep = (run: Run, problems: readonly Problem[], row: number, position: number): Promise<number[]> =>
+  stepFromStart(run, problems, position, (state) =>
+    tensorsOf(state).flatMap((leaf) => {
+      const each = leaf.size / problems.length;
+      return Array.from(leaf.dataSync().slice(row * each, (row + 1) * each));
+    }),
+  );
 
 const same = (a: ArrayLike<number>, b: ArrayLike<number>): boolean =>
   a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
@@ -139,31 +149,17 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
   {
     name: 'a step draws every purpose once',
     async run({ run, problems }) {
-      const {
-        bound: { sampler, steps },
-        imageShape,
-      } = await run();
-      const [first] = steps;
-      const measured = stackProblems(problems.slice(0, 2));
-      if (first === undefined) throw new Error('the schedule has no steps.');
-      const random = batchRandom(problems.slice(0, 2).map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })));
-      const state = sampler.start
-        ? await sampler.start(measured, first, random(steps.length))
-        : initialNoise(2, imageShape, first.level, random(steps.length));
       const seen: string[] = [];
-      const { normal, uniform } = random(first.index);
-      const stepped = await sampler.step(state, first, measured, {
-        normal: ((purpose, shape) => (seen.push(purpose), normal(purpose, shape))) as StepRandom['normal'],
-        uniform: (purpose, shape) => (seen.push(purpose), uniform(purpose, shape)),
-      });
-      disposeTree([
-        state,
-        stepped.state,
-        stepped.x0hat ?? [],
-        stepped.scalars ?? {},
-        measured.y,
-        measured.drawn,
-      ] as TensorTree);
+      await stepFromStart(
+        await run(),
+        problems.slice(0, 2),
+        0,
+        () => undefined,
+        ({ normal, uniform }) => ({
+          normal: ((purpose, shape) => (seen.push(purpose), normal(purpose, shape))) as StepRandom['normal'],
+          uniform: (purpose, shape) => (seen.push(purpose), uniform(purpose, shape)),
+        }),
+      );
       const twice = seen.find((purpose, i) => seen.indexOf(purpose) !== i);
       ensure(
         twice === undefined,

@@ -1,8 +1,9 @@
 import {
   type BoundGuidance,
   disposeTree,
+  type Draw,
+  drawBatch,
   type Problem,
-  sampleBatch,
   signatureOf,
   stackProblems,
   showShape,
@@ -55,7 +56,6 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
     async run({ run, problems, imageShape }) {
       const { bound } = await run();
       const few = problems.slice(0, 3);
-      const problem = stackProblems(few);
       const expectShape = (what: string, tensor: Tensor, wanted: readonly number[], step: number) => {
         const got = showShape(tensor.shape);
         ensure(
@@ -68,23 +68,25 @@ export const guidanceResultChecks: readonly Check<GuidanceSubject>[] = [
           () => `${what} holds a number that is not finite in step ${step} of ${bound.steps.length}.`,
         );
       };
-      const { x, failures } = await sampleBatch({
+      const draw: Draw = {
         bound: keepingShapes(bound),
         imageShape,
-        problem,
-        keys: few.map(({ hash }) => ({ seed: 0, problem: hash, sample: 0 })),
+        problems: few,
+        samples: few.map(() => 0),
+        seed: 0,
         onStep({ step, x0hat, scalars = {} }) {
           if (x0hat) expectShape('x0hat', x0hat, [3, ...imageShape], step.index);
           for (const [name, values] of Object.entries(scalars)) expectShape(`scalars.${name}`, values, [3], step.index);
         },
+      };
+      await drawBatch(draw, ({ x, failures }) => {
+        const failure = failures.find((each) => each !== undefined);
+        ensure(
+          failure === undefined,
+          () => `a sample failed in step ${failure?.step} of ${bound.steps.length}: ${failure?.reason}.`,
+        );
+        expectShape('the result', x, [3, ...imageShape], 0);
       });
-      const failure = failures.find((each) => each !== undefined);
-      ensure(
-        failure === undefined,
-        () => `a sample failed in step ${failure?.step} of ${bound.steps.length}: ${failure?.reason}.`,
-      );
-      expectShape('the result', x, [3, ...imageShape], 0);
-      disposeTree([x, problem.y, problem.drawn]);
     },
   }),
   {
