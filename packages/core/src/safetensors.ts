@@ -30,8 +30,8 @@ type Entry<D extends SafetensorsDtype> = {
 };
 /** One tensor: `data` holds shape[0] * shape[1] * ... numbers, row-major. */
 export type SafetensorsEntry = { [D in SafetensorsDtype]: Entry<D> }[SafetensorsDtype];
-/** A tensor that can be written: half floats can only be read. */
-export type SafetensorsInput = Exclude<SafetensorsEntry, { readonly dtype: 'F16' | 'BF16' }>;
+/** A tensor that can be written; as F16 each number is rounded to the nearest half float. */
+export type SafetensorsInput = Exclude<SafetensorsEntry, { readonly dtype: 'BF16' }>;
 
 const itemSizes: Readonly<Record<SafetensorsDtype, number>> = {
   F64: 8,
@@ -71,6 +71,8 @@ export function decodeSafetensors(bytes: Uint8Array, source = 'safetensors'): Ma
 /** A file whose tensors are read when they are asked for. */
 export type SafetensorsFile = {
   readonly entries: ReadonlyMap<string, { readonly dtype: SafetensorsDtype; readonly shape: readonly number[] }>;
+  /** The free text fields of the header. */
+  readonly metadata: Readonly<Record<string, string>>;
   read(name: string): Promise<SafetensorsEntry>;
 };
 
@@ -85,6 +87,7 @@ export async function openSafetensors(
   const entries = new Map(locateAll(header, size - dataStart, path).map((located) => [located.name, located]));
   return {
     entries,
+    metadata: metadataOf(header, path),
     async read(name) {
       const located = entries.get(name);
       if (located === undefined)
@@ -103,7 +106,11 @@ export function checkSafetensors(head: Uint8Array, size: number, source: string)
 
 /** The free text fields of a file's header. */
 export function safetensorsMetadata(bytes: Uint8Array, source = 'safetensors'): Readonly<Record<string, string>> {
-  const metadata = readHeader(bytes, source).header['__metadata__'] ?? {};
+  return metadataOf(readHeader(bytes, source).header, source);
+}
+
+function metadataOf(header: Record<string, unknown>, source: string): Readonly<Record<string, string>> {
+  const metadata = header['__metadata__'] ?? {};
   if (!isRecord(metadata)) throw broken(source, 'its __metadata__ is not an object.');
   return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
 }
@@ -129,8 +136,8 @@ export function encodeSafetensors(
         '',
       );
     }
-    header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
-    end += data.byteLength;
+    header[name] = { dtype, shape, data_offsets: [end, end + data.length * itemSizes[dtype]] };
+    end += data.length * itemSizes[dtype];
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   const dataStart = 8 + Math.ceil(text.length / 8) * 8;
@@ -138,9 +145,10 @@ export function encodeSafetensors(
   new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
   bytes.set(text, 8);
   let position = dataStart;
-  for (const [, { data }] of ordered) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
+  for (const [, { dtype, data }] of ordered) {
+    const written = dtype === 'F16' ? Uint16Array.from(data, numberToHalf) : data;
+    bytes.set(new Uint8Array(written.buffer, written.byteOffset, written.byteLength), position);
+    position += written.byteLength;
   }
   return bytes;
 }
@@ -257,6 +265,21 @@ function halfToNumber(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+/** The 16 bits of the half float nearest to a number, ties to even; what is too large becomes infinite. */
+function numberToHalf(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (Number.isNaN(value)) return 0x7e00;
+  if (size >= 65520) return sign | 0x7c00;
+  // A unit in the last place is 2^-24 below the smallest normal number, and 2^(exponent - 10) above it.
+  const exponent = size < 2 ** -14 ? -14 : Math.floor(Math.log2(size));
+  const units = size / 2 ** (exponent - 10);
+  const down = Math.floor(units);
+  const up = units - down > 0.5 || (units - down === 0.5 && down % 2 === 1) ? 1 : 0;
+  // The leading one of a normal number raises the exponent by one, and so does a carry.
+  return sign | (((exponent + 14) << 10) + down + up);
 }
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

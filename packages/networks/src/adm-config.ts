@@ -28,6 +28,10 @@ export type AdmConfig = {
   /** The rows of the attention projection are all q, all k, all v; otherwise q, k, v head by head. */
   readonly use_new_attention_order?: boolean;
   readonly in_channels?: number;
+  /** Blocks of so many pixels squared become channels before the first layer, and pixels again behind the last one. */
+  readonly patch_size?: number;
+  /** Whether attention stands in the middle; without any attention a network takes images of every size. */
+  readonly middle_attention?: boolean;
 };
 
 export type Resampling = 'none' | 'down' | 'up';
@@ -68,6 +72,8 @@ export type AdmPlan = {
   readonly imageSize: number;
   readonly inChannels: number;
   readonly outChannels: number;
+  /** Side of the blocks of pixels that the layers see as channels. */
+  readonly patch: number;
   /** Width of the sinusoidal embedding; the learned one is four times as wide. */
   readonly timeWidth: number;
   readonly scaleShift: boolean;
@@ -93,6 +99,7 @@ const where = 'adm-unet';
 export function admPlan(config: AdmConfig): AdmPlan {
   const { image_size: imageSize, num_channels: width, num_res_blocks: depth, in_channels: inChannels = 3 } = config;
   const { num_heads: heads = 4, num_head_channels: headChannels = -1, num_heads_upsample: headsUp = -1 } = config;
+  const { patch_size: patch = 1, middle_attention: middleAttention = true } = config;
   const { learn_sigma: learnSigma = false, resblock_updown: inBlocks = false, conv_resample: convolve = true } = config;
   for (const [name, value] of Object.entries({
     image_size: imageSize,
@@ -100,6 +107,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
     num_res_blocks: depth,
     in_channels: inChannels,
     num_heads: heads,
+    patch_size: patch,
   })) {
     if (!Number.isInteger(value) || value < 1)
       throw new ConfigError(
@@ -112,10 +120,11 @@ export function admPlan(config: AdmConfig): AdmPlan {
   const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
     Math.floor(imageSize / pixels),
   );
-  if (imageSize % 2 ** (levels.length - 1) !== 0) {
+  if (imageSize % (patch * 2 ** (levels.length - 1)) !== 0) {
+    const divided = patch === 1 ? '' : ` divided by patch_size ${patch}`;
     throw new ConfigError(
       where,
-      `image_size ${imageSize} cannot be halved ${levels.length - 1} times.`,
+      `image_size ${imageSize}${divided} cannot be halved ${levels.length - 1} times.`,
       `Give an image size for the ${levels.length} levels of channel_mult, or fewer levels.`,
     );
   }
@@ -150,11 +159,11 @@ export function admPlan(config: AdmConfig): AdmPlan {
     inBlocks ? residual(name, channels, channels, to) : { kind: 'resample', name, channels, to, convolve };
 
   let channels = levels[0] ?? width;
-  let downsampling = 1;
+  let downsampling = patch;
   const down: Block[] = [
     {
       name: 'input_blocks.0',
-      layers: [{ kind: 'convolution', name: 'input_blocks.0.0', inputs: inChannels, outputs: channels }],
+      layers: [{ kind: 'convolution', name: 'input_blocks.0.0', inputs: inChannels * patch ** 2, outputs: channels }],
     },
   ];
   const skips = [channels];
@@ -178,7 +187,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
 
   const layers = [
     residual('middle_block.0', channels, channels),
-    attention('middle_block.1', channels, heads),
+    ...(middleAttention ? [attention('middle_block.1', channels, heads)] : []),
     residual('middle_block.2', channels, channels),
   ];
   const middle = layers.map((layer) => ({ name: layer.name, layers: [layer] }));
@@ -204,6 +213,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
     imageSize,
     inChannels,
     outChannels: learnSigma ? 2 * inChannels : inChannels,
+    patch,
     timeWidth: width,
     scaleShift: config.use_scale_shift_norm ?? true,
     headByHead: !(config.use_new_attention_order ?? false),

@@ -8,9 +8,7 @@ import {
   veProcess,
 } from '@tweedie/core';
 import { type AdmConfig, admPlan } from './adm-config.ts';
-import { type AdmUnet, admUnet } from './adm-unet.ts';
-import { admWeights } from './adm-weights.ts';
-import { fileHash, openCheckpoint } from './checkpoint.ts';
+import { unetOfFile } from './unet-of-file.ts';
 
 /** The weights of a network and the diffusion it was trained with, by the names of guided diffusion. */
 export type AdmTraining = {
@@ -67,34 +65,14 @@ export function admModel(
   const { imageSize, inChannels, outChannels } = admPlan(options);
   const trained = noiseProcess({ schedule, trainingSteps });
   const learned = outChannels > inChannels;
-  let loaded: { readonly unet: AdmUnet; readonly hash: string; readonly dispose: () => void } | undefined;
-  const ready = () => {
-    if (loaded === undefined) throw new Error('model: load() has not been called.');
-    return loaded;
-  };
+  const { unet, load, weightsHash, dispose } = unetOfFile(options, path, files);
 
   const model = fromEpsilonNetwork({
     imageShape: [imageSize, imageSize, inChannels],
     process: kind === 'vp' ? trained : veProcess(trained.table.map(({ sigma }) => sigma)),
     range: [-1, 1],
-    weightsHash: () => ready().hash,
-    network: (x, t) => admPrediction(ready().unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),
+    weightsHash,
+    network: (x, t) => admPrediction(unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),
   });
-  return {
-    ...model,
-    predictsVariance: learned,
-    async load() {
-      if (loaded !== undefined) return;
-      const tensors = await admWeights(options, await openCheckpoint(path, files));
-      loaded = {
-        unet: admUnet(options, tensors),
-        hash: await fileHash(path, files),
-        dispose: () => tf.dispose([...tensors.values()]),
-      };
-    },
-    dispose() {
-      loaded?.dispose();
-      loaded = undefined;
-    },
-  };
+  return { ...model, predictsVariance: learned, load, dispose };
 }

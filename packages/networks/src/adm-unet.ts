@@ -11,7 +11,7 @@ import {
 import type { AdmWeights } from './adm-weights.ts';
 import { attend, linear } from './attention.ts';
 import { type Affine, groupNorm } from './group-norm.ts';
-import { double, halve } from './resample.ts';
+import { double, fold, halve, unfold } from './resample.ts';
 import { timeEmbedding } from './time-embedding.ts';
 
 /**
@@ -26,7 +26,8 @@ export type AdmUnet = (x: Image, t: Tensor) => Image;
  *   residual    resample(x) + conv(silu(norm(h) (1 + scale) + shift)),   h = conv(resample(silu(norm(x)))),
  *               scale and shift from the embedding
  *   attention   x + proj(attend(qkv(norm(x))))
- * Every block of the way down is remembered, the stem included, and joined behind the state on the way up.
+ * Every block of the way down is remembered, the stem included, and joined behind the state on the way up. With
+ * `patch_size` all of this sees blocks of pixels as channels.
  * `watch` sees the embedding and what every block gives, by its name in the state dict.
  */
 export function admUnet(
@@ -50,11 +51,11 @@ export function admUnet(
       return result;
     };
     const skips: Image[] = [];
-    let h = x;
+    let h = fold(x, plan.patch);
     for (const block of plan.down) skips.push((h = run(h, block)));
     for (const block of plan.middle) h = run(h, block);
     for (const block of plan.up) h = run(tf.concat([h, ...skips.splice(-1)], 3), block);
-    return convolve(silu(groupNorm(h, affine('out.0'))), affine('out.2'));
+    return unfold(convolve(silu(groupNorm(h, affine('out.0'))), affine('out.2')), plan.patch);
   };
 }
 

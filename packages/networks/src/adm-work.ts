@@ -6,14 +6,14 @@ import { type AdmConfig, type AdmPlan, admPlan, type Layer } from './adm-config.
  */
 export function admMultiplyAdds(config: AdmConfig): number {
   const plan = admPlan(config);
-  const { timeWidth, imageSize, lastChannels, outChannels } = plan;
-  let pixels = imageSize ** 2;
+  const { timeWidth, imageSize, lastChannels, outChannels, patch } = plan;
+  let pixels = (imageSize / patch) ** 2;
   let sum = 4 * timeWidth * timeWidth + (4 * timeWidth) ** 2;
   for (const layer of [...plan.down, ...plan.middle, ...plan.up].flatMap(({ layers }) => layers)) {
     pixels *= growth(layer);
     sum += ofLayer(layer, pixels, plan);
   }
-  return sum + 9 * pixels * lastChannels * outChannels;
+  return sum + 9 * pixels * lastChannels * outChannels * patch ** 2;
 }
 
 /** How many pixels a layer gives for each one that it takes. */

@@ -6,6 +6,8 @@ export interface Checkpoint {
   /** The path of the file, which errors begin with. */
   readonly source: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Free text that the file carries. */
+  readonly metadata: Readonly<Record<string, string>>;
   read(name: string): Promise<Float32Array>;
 }
 
@@ -14,10 +16,11 @@ export interface Checkpoint {
  * not sound.
  */
 export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
-  const { entries, read } = await openSafetensors(path, files);
+  const { entries, metadata, read } = await openSafetensors(path, files);
   return {
     source: path,
     shapes: new Map([...entries].map(([name, { shape }]) => [name, shape])),
+    metadata,
     async read(name) {
       const { dtype, data } = await read(name);
       if (data instanceof Float32Array) return data;

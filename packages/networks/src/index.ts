@@ -5,4 +5,6 @@ export { type AdmUnet, admUnet } from './adm-unet.ts';
 export { type AdmWeights, admWeights, randomAdmWeights } from './adm-weights.ts';
 export { admMultiplyAdds } from './adm-work.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+export { edmDenoiser, edmWeight } from './edm-denoiser.ts';
 export { timeEmbedding, timeFrequencies } from './time-embedding.ts';
+export { cardMetadata, type NetworkCard, trainedModel, type TrainedPrediction } from './trained-model.ts';

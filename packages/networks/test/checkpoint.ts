@@ -8,5 +8,6 @@ export const checkpointOf = (
 ): Checkpoint => ({
   source,
   shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+  metadata: {},
   read: async (name) => Float32Array.from(tensors.get(name)!.data, Number),
 });

@@ -16,9 +16,10 @@ export const PLANNED_BELOW = 2 ** 32;
 const ELEMENTWISE = 10;
 
 /** Multiply-adds of a product of matrices or a convolution; undefined for other operations. */
-function multiplyAdds({ op, inputs: [x, y] }: Operation, shape: Shape): number | undefined {
+function multiplyAdds({ op, inputs: [x, y], attributes }: Operation, shape: Shape): number | undefined {
   if (x === undefined || y === undefined) return undefined;
-  if (op === 'MatMul' || op === 'FusedMatMul') return sizeOf(shape) * (y.shape.at(-2) ?? 1);
+  if (op === 'MatMul' || op === 'FusedMatMul')
+    return sizeOf(shape) * (y.shape.at(attributes['transB'] === 1 ? -1 : -2) ?? 1);
   if (op === 'Conv') return sizeOf(shape) * sizeOf(y.shape.slice(1));
   return op === 'ConvTranspose' ? sizeOf(x.shape) * sizeOf(y.shape.slice(1)) : undefined;
 }

@@ -6,7 +6,7 @@
 import { tf } from '@tweedie/core';
 import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
 import { interleaved, planar } from '../graph/layout.ts';
-import { add, concat, matmul, reshape, reverse, transpose } from '../graph/ops.ts';
+import { add, concat, reduce, reshape, reverse, transpose } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
 import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
 import { behind, taps, transposedConvolution, type Windows } from './windows.ts';
@@ -102,13 +102,23 @@ export function convolveBack(
   return interleaved(g, transposedConvolution(g, planar(g, dy), planes, by, space, group));
 }
 
-/** The gradient with respect to the filter: for each of its taps one matrix product of what it saw with dy. */
+/**
+ * The gradient with respect to the filter: for each of its taps and each image the product of the planes that it saw
+ * with those of dy, summed over the batch.
+ */
 export function filterGradient(g: Graph, x: Value, dy: Value, filterShape: readonly number[], by: Windows): Value {
+  const [batch = 1] = x.shape;
   const [inputs, outputs] = [x.shape.at(-1) ?? 1, dy.shape.at(-1) ?? 1];
-  const rows = sizeOf(dy.shape) / outputs;
-  const columns = reshape(g, dy, [rows, outputs]);
+  const rows = sizeOf(dy.shape) / outputs / batch;
+  const planes = (image: Value, channels: number): Value => reshape(g, planar(g, image), [batch, channels, rows]);
+  const back = planes(dy, outputs);
+  const type = { shape: [batch, inputs, outputs], dtype: 'float32' } as const;
   const products = taps(g, x, by).map((seen) =>
-    reshape(g, matmul(g, transpose(g, reshape(g, seen, [rows, inputs]), [1, 0]), columns), [1, inputs, outputs]),
+    reshape(
+      g,
+      reduce(g, 'ReduceSum', g.operation('FusedMatMul', [planes(seen, inputs), back], type, { transB: 1 }), [0]),
+      [1, inputs, outputs],
+    ),
   );
   return reshape(g, concat(g, products, 0), filterShape);
 }

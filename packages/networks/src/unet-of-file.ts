@@ -1,0 +1,35 @@
+import { type Files, type ScoreModel, tf } from '@tweedie/core';
+import type { AdmConfig } from './adm-config.ts';
+import { type AdmUnet, admUnet } from './adm-unet.ts';
+import { admWeights } from './adm-weights.ts';
+import { fileHash, openCheckpoint } from './checkpoint.ts';
+
+/** A network whose weights are read once, when they are wanted: the part of a model that has to do with its file. */
+export function unetOfFile(
+  config: AdmConfig,
+  path: string,
+  files: Files,
+): { readonly unet: AdmUnet } & Required<Pick<ScoreModel, 'load' | 'weightsHash' | 'dispose'>> {
+  let loaded: { readonly unet: AdmUnet; readonly hash: string; readonly dispose: () => void } | undefined;
+  const ready = () => {
+    if (loaded === undefined) throw new Error('model: load() has not been called.');
+    return loaded;
+  };
+  return {
+    unet: (x, t) => ready().unet(x, t),
+    weightsHash: () => ready().hash,
+    async load() {
+      if (loaded !== undefined) return;
+      const tensors = await admWeights(config, await openCheckpoint(path, files));
+      loaded = {
+        unet: admUnet(config, tensors),
+        hash: await fileHash(path, files),
+        dispose: () => tf.dispose([...tensors.values()]),
+      };
+    },
+    dispose() {
+      loaded?.dispose();
+      loaded = undefined;
+    },
+  };
+}
