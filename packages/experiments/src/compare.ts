@@ -24,7 +24,7 @@ import {
   type RowSummary,
 } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
-import { checkPlace, writeWhole } from './machine/write.ts';
+import { checkPlace, writeWhole } from '@tweedie/files';
 
 export type CompareOptions = ExperimentSource &
   Watch & {

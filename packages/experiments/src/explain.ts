@@ -10,7 +10,7 @@ import { bindableRows } from './run/bindable.ts';
 import { cleanImage, problemOf } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
 import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './plan/workbench.ts';
-import { checkPlace, writeWhole } from './machine/write.ts';
+import { checkPlace, writeWhole } from '@tweedie/files';
 
 export type ExplainOptions = ExperimentSource &
   Watch & {

@@ -18,10 +18,9 @@ import {
   type Operator,
   type TensorTree,
 } from '@tweedie/core';
-import { createFiles, encodePng } from '@tweedie/files';
+import { createFiles, encodePng, OTHER_FILE, writeWhole } from '@tweedie/files';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { checkSignal, type Watch } from './machine/progress.ts';
-import { OTHER_FILE, writeWhole } from './machine/write.ts';
 
 export type OperatorPictureOptions = Watch & {
   readonly operator: ReferenceInput;

@@ -1,11 +1,10 @@
 import { extname, resolve } from 'node:path';
 import { at, ConfigError, type ImageShape, type SampleFailure } from '@tweedie/core';
-import { encodePng } from '@tweedie/files';
+import { encodePng, checkPlace, OTHER_FILE, writeWhole } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { readPicture, checkSizes } from './plan/given-picture.ts';
 import { type Sampled, sampleEach, type SampleOptions } from './sample.ts';
-import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 
 export type RestoreOptions = Watch & {
   /** PNG, JPEG, WebP, TIFF or GIF: the degraded picture, or several; with `degrade`, clean ones. */

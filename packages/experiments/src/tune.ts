@@ -21,7 +21,7 @@ import type { Tune } from './recipe/experiment.ts';
 import type { Scored, TuneResult } from './tune/result.ts';
 import { tunedRecipe } from './tune/tuned-recipe.ts';
 import { tuneTable } from './tune/table.ts';
-import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
+import { checkPlace, OTHER_FILE, writeWhole } from '@tweedie/files';
 
 export type TuneOptions = Omit<ExperimentSource, 'overrides'> &
   Watch & {

@@ -1,7 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { ConfigError, messageOf, readJson, validate, type JsonSchema, refuseIrregular } from '@tweedie/core';
-import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import { ConfigError, readJson, validate, type JsonSchema } from '@tweedie/core';
+import { readDocument, refuseCircle } from '@tweedie/files';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
 import type { SigmaInput } from './noise.ts';
 
@@ -105,102 +104,6 @@ export type Recipe = {
 
 const schema = readJson(join(import.meta.dirname, '../../schemas/experiment.schema.json')) as JsonSchema;
 
-/** The line of the nearest thing that exists at or above a JSON pointer. */
-const lineOf = (document: Document, lines: LineCounter, pointer: string): number => {
-  const path = pointer
-    .split('/')
-    .slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
-  for (let length = path.length; length > 0; length--) {
-    const keys = path.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key));
-    const node = document.getIn(keys, true);
-    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
-      return lines.linePos(Number(node.range[0])).line;
-  }
-  return 1;
-};
-
-/** A ConfigError's message with lines in place of bare pointers. */
-const withLines = (error: unknown, file: string, lineAt: (pointer: string) => number): unknown => {
-  if (!(error instanceof ConfigError)) return error;
-  error.message = error.message
-    .replaceAll(`[${file} /`, `[${file} \0/`)
-    .replace(/ \0(\/[^\]]*)\]/g, (_, pointer: string) => `:${lineAt(pointer)} ${pointer}]`);
-  return error;
-};
-
-/** Bytes of the largest experiment file that is read: parsing takes forty times as much memory. */
-const LARGEST = 16 * 2 ** 20;
-
-/** Refuses a value that holds itself, as an alias within its own anchor does. */
-const refuseCircle = (value: unknown, where: string, at = '', above: readonly unknown[] = []): void => {
-  if (typeof value !== 'object' || value === null) return;
-  if (above.includes(value))
-    throw new ConfigError(
-      at === '' ? where : `${where} ${at}`,
-      'holds itself, without end.',
-      'An alias (*name) cannot stand within its own anchor (&name): write out what is meant.',
-    );
-  for (const [key, inner] of Object.entries(value))
-    refuseCircle(inner, where, `${at}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, [...above, value]);
-};
-
-/**
- * The content of a YAML document. Its aliases are followed here, not while parsing: one without an anchor, or so many
- * that memory would not do, shows only now.
- */
-const contentOf = (document: Document, file: string): unknown => {
-  try {
-    const content: unknown = document.toJS();
-    refuseCircle(content, file);
-    return content;
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(
-      file,
-      `is not valid YAML: ${messageOf(error)}.`,
-      'Correct its aliases (*name); each needs its anchor (&name) above it.',
-      { cause: error },
-    );
-  }
-};
-
-const parse = (file: string, text: string): Recipe => {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
-  const [broken] = document.errors;
-  if (broken) {
-    const [what = ''] = broken.message.split('\n');
-    const line = text.split('\n')[(broken.linePos?.[0].line ?? 0) - 1]?.trim() ?? '';
-    throw new ConfigError(
-      file,
-      `is not valid YAML: ${what.replace(/;.*\(\)| *:$/g, '')}${line === '' ? '' : `, in «${line}»`}.`,
-      'Correct the file.',
-    );
-  }
-  if (!isMap(document.contents))
-    throw new ConfigError(
-      file,
-      'is not an experiment: it holds no keys such as "model" and "methods".',
-      'Start from recipes/quickstart.yaml.',
-    );
-  const locating: Recipe['locating'] = (check) => {
-    try {
-      return check();
-    } catch (error) {
-      throw withLines(error, file, (pointer) => lineOf(document, lines, pointer));
-    }
-  };
-  const input = locating(() => validate<CheckedExperiment>(schema, contentOf(document, file), file));
-  return {
-    input,
-    name: basename(file, extname(file)),
-    folder: resolve(dirname(file), input.folder ?? '.'),
-    where: file,
-    locating,
-  };
-};
-
 /** Reads an experiment from a YAML or JSON file, or takes it as an object. */
 export const readRecipe = (recipe: string | ExperimentInput | undefined): Recipe => {
   if (typeof recipe !== 'string') {
@@ -221,22 +124,17 @@ export const readRecipe = (recipe: string | ExperimentInput | undefined): Recipe
       locating: (check) => check(),
     };
   }
-  let text: string;
-  try {
-    const stats = statSync(recipe);
-    refuseIrregular(recipe, stats);
-    if (stats.size > LARGEST)
-      throw new ConfigError(
-        recipe,
-        `has ${Math.round(stats.size / 2 ** 20)} MB; experiment files of at most ${LARGEST / 2 ** 20} MB are read.`,
-        'Keep numbers in files that it names (a mask or means in safetensors, pictures in a folder).',
-      );
-    text = readFileSync(recipe, 'utf8');
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(recipe, `the experiment file cannot be read: ${messageOf(error)}.`, 'Correct the path.', {
-      cause: error,
-    });
-  }
-  return parse(recipe, text);
+  const { content, locating } = readDocument(recipe, {
+    noun: 'experiment',
+    keys: '"model" and "methods"',
+    start: 'Start from recipes/quickstart.yaml.',
+  });
+  const input = locating(() => validate<CheckedExperiment>(schema, content(), recipe));
+  return {
+    input,
+    name: basename(recipe, extname(recipe)),
+    folder: resolve(dirname(recipe), input.folder ?? '.'),
+    where: recipe,
+    locating,
+  };
 };

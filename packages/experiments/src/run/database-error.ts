@@ -1,5 +1,5 @@
 import { ConfigError, messageOf } from '@tweedie/core';
-import { OTHER_RUN, writeError } from '../machine/write.ts';
+import { OTHER_RUN, writeError } from '@tweedie/files';
 
 /** What DuckDB says of a file, without the kind of its error, and in one line. */
 const said = (error: unknown): string =>

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, temporaryFolder } from '@tweedie/core';
 import type { DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
-import { OTHER_RUN, partialOf, writeError } from '../machine/write.ts';
+import { OTHER_RUN, partialOf, writeError } from '@tweedie/files';
 import { databaseError } from './database-error.ts';
 import { makeTables } from './tables.ts';
 

@@ -15,7 +15,7 @@ import {
 import { noiseOf } from '../recipe/experiment.ts';
 import { givenProblem } from '../plan/given-problem.ts';
 import type { OperatorPart, Workbench } from '../plan/workbench.ts';
-import { writeWhole } from '../machine/write.ts';
+import { writeWhole } from '@tweedie/files';
 
 /** The source of a problem: a clean image, or a measurement alone. */
 export type CleanImage =

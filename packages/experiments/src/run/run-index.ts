@@ -4,7 +4,7 @@ import { ConfigError, nearest, readJson, type ImageShape } from '@tweedie/core';
 import type { FreeEnergyIndex } from '../plan/free-energy.ts';
 import type { Sweep } from '../recipe/experiment.ts';
 import type { Found } from '../recipe/recipe.ts';
-import { writeWhole } from '../machine/write.ts';
+import { writeWhole } from '@tweedie/files';
 import { identify } from './identity.ts';
 import type { Fact } from './provenance.ts';
 

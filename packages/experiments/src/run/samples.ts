@@ -8,7 +8,7 @@ import {
   type ImageShape,
   type SafetensorsEntry,
 } from '@tweedie/core';
-import { writeWhole } from '../machine/write.ts';
+import { writeWhole } from '@tweedie/files';
 import type { Cell, NewCell } from './cells.ts';
 import { identify } from './identity.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { toStandardError, type ImageShape } from '@tweedie/core';
-import { makeFolder, sweepPartials } from '../machine/write.ts';
+import { makeFolder, sweepPartials } from '@tweedie/files';
 import type { Cell, NewCell, Score } from './cells.ts';
 import { openDatabase } from './database.ts';
 import { resultsIn, type Results } from './results.ts';

@@ -1,6 +1,6 @@
 import { ConfigError } from '@tweedie/core';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { OTHER_RUN } from '../machine/write.ts';
+import { OTHER_RUN } from '@tweedie/files';
 
 /** The format of the tables and of the files that they name. In format 1 each sample had a file of its own. */
 const VERSION = 2;

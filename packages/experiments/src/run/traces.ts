@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors, type ImageShape, type StepEvent } from '@tweedie/core';
-import { isWhole, writeWhole } from '../machine/write.ts';
+import { isWhole, writeWhole } from '@tweedie/files';
 
 /** x0hat of one sample on its way: frames [N, H, W, C], levels [N] (sigma, largest first). */
 export type Trace = { readonly levels: readonly number[]; readonly frames: readonly Float32Array[] };
