@@ -11,6 +11,7 @@ import { Plan } from './commands/plan.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
+import { Train } from './commands/train.ts';
 import { Tune } from './commands/tune.ts';
 
 /** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
@@ -28,5 +29,6 @@ export const commands = {
   report: Report,
   restore: Restore,
   run: Run,
+  train: Train,
   tune: Tune,
 };

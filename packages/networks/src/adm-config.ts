@@ -10,7 +10,7 @@ export type AdmConfig = {
   readonly num_res_blocks: number;
   /** Channels of each level in units of `num_channels`, as '1,2,2'; '' is the usual list of the image size. */
   readonly channel_mult?: string;
-  /** Sizes in pixels, 16 or '32,16,8', at which attention follows a residual block. */
+  /** Sizes in pixels, 16 or '32,16,8', at which attention follows a residual block; '' for none. */
   readonly attention_resolutions: string | number;
   readonly num_heads?: number;
   /** Channels of one head; -1: as many heads as `num_heads`. */
@@ -117,9 +117,12 @@ export function admPlan(config: AdmConfig): AdmPlan {
       );
   }
   const levels = multipliers(config).map((multiplier) => Math.trunc(multiplier * width));
-  const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
-    Math.floor(imageSize / pixels),
-  );
+  const attentionAt =
+    config.attention_resolutions === ''
+      ? []
+      : numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
+          Math.floor(imageSize / pixels),
+        );
   if (imageSize % (patch * 2 ** (levels.length - 1)) !== 0) {
     const divided = patch === 1 ? '' : ` divided by patch_size ${patch}`;
     throw new ConfigError(

@@ -21,7 +21,7 @@ export type AdmTraining = {
 };
 
 /** The options of a model plugin, defaults filled in. The last four stand in configuration files and are not used. */
-export type AdmModelOptions = Required<AdmConfig> &
+export type AdmModelOptions = Required<Omit<AdmConfig, 'patch_size' | 'middle_attention'>> &
   AdmTraining & {
     readonly in_channels: 1 | 3;
     readonly class_cond: false;

@@ -1,4 +1,4 @@
-import { ConfigError, showShape, type Tensor, tf, sizeOf } from '@tweedie/core';
+import { ConfigError, type SafetensorsInput, showShape, type Tensor, tf, sizeOf } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmParameter, admParameters } from './adm-parameters.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -50,20 +50,49 @@ function checkFit(parameters: readonly AdmParameter[], { source, shapes }: Check
   );
 }
 
-function toTensor({ shape, headByHead }: AdmParameter, data: Float32Array): Tensor {
+/** The shape of a parameter in TensorFlow's layout. */
+export const tensorShapeOf = ({ shape }: Pick<AdmParameter, 'shape'>): readonly number[] => {
+  const [outputs = 1, inputs = 1, ...kernel] = shape;
+  return shape.length === 1 ? shape : ofKernel(kernel, inputs, outputs);
+};
+
+/** Calls `move` with the place of every number in PyTorch's layout and in TensorFlow's. */
+function eachPlace({ shape, headByHead }: AdmParameter, move: (torch: number, tensorflow: number) => void): void {
   const [outputs = 1, inputs = 1, ...kernel] = shape;
   const rows = headByHead === undefined ? undefined : rowsByRole(outputs, headByHead);
-  if (shape.length === 1)
-    return tf.tensor1d(rows === undefined ? data : Float32Array.from(rows, (row) => data[row] ?? 0));
   const taps = sizeOf(kernel);
-  const moved = new Float32Array(data.length);
   for (let output = 0; output < outputs; output++) {
     let from = (rows?.[output] ?? output) * inputs * taps;
-    for (let input = 0; input < inputs; input++) {
-      for (let tap = 0; tap < taps; tap++) moved[(tap * inputs + input) * outputs + output] = data[from++] ?? 0;
-    }
+    for (let input = 0; input < inputs; input++)
+      for (let tap = 0; tap < taps; tap++) move(from++, (tap * inputs + input) * outputs + output);
   }
-  return tf.tensor(moved, ofKernel(kernel, inputs, outputs));
+}
+
+function toTensor(parameter: AdmParameter, data: Float32Array): Tensor {
+  const moved = new Float32Array(data.length);
+  eachPlace(parameter, (torch, tensorflow) => {
+    moved[tensorflow] = data[torch] ?? 0;
+  });
+  return tf.tensor(moved, [...tensorShapeOf(parameter)]);
+}
+
+/** The inverse of `admWeights`: the tensors of a state dict from the numbers of a network's tensors, by name. */
+export function admStateDict(
+  config: AdmConfig,
+  valuesOf: (name: string) => Float32Array,
+  dtype: 'F32' | 'F16' = 'F32',
+): ReadonlyMap<string, SafetensorsInput> {
+  return new Map(
+    admParameters(config).map((parameter) => {
+      const { name, shape } = parameter;
+      const values = valuesOf(name);
+      const data = new Float32Array(values.length);
+      eachPlace(parameter, (torch, tensorflow) => {
+        data[torch] = values[tensorflow] ?? 0;
+      });
+      return [name, { dtype, shape, data }];
+    }),
+  );
 }
 
 /** The places of the rows all q, all k, all v among rows that are q, k, v of one head after the other. */
@@ -84,12 +113,11 @@ export function randomAdmWeights(config: AdmConfig, seed: number): AdmWeights {
   const fill = uniform(seed);
   return new Map(
     admParameters(config).map(({ name, shape }) => {
-      const [outputs = 1, inputs = 1, ...kernel] = shape;
-      const fanIn = shape.length === 1 ? 100 : inputs * sizeOf(kernel);
+      const fanIn = shape.length === 1 ? 100 : sizeOf(shape.slice(1));
       const centre = shape.length === 1 && name.endsWith('weight') ? 1 : 0;
       const data = new Float32Array(sizeOf(shape));
       fill(data, centre, Math.sqrt(3 / fanIn));
-      return [name, tf.tensor(data, shape.length === 1 ? [outputs] : ofKernel(kernel, inputs, outputs))] as const;
+      return [name, tf.tensor(data, [...tensorShapeOf({ shape })])] as const;
     }),
   );
 }

@@ -1,14 +1,17 @@
 import {
   ConfigError,
   type Files,
+  fromEpsilonNetwork,
   messageOf,
+  type NoiseProcess,
   noiseProcess,
   type ProcessOptions,
   type ScoreModel,
   toVe,
+  veProcess,
 } from '@tweedie/core';
 import { type AdmConfig, admPlan } from './adm-config.ts';
-import { admModel } from './adm-model.ts';
+import { admPrediction } from './adm-model.ts';
 import type { AdmUnet } from './adm-unet.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { edmDenoiser } from './edm-denoiser.ts';
@@ -49,6 +52,32 @@ function cardOf(metadata: Readonly<Record<string, string>>, source: string): Net
   }
 }
 
+/** The prediction of a trained network, in the units of any process whose levels it knows. */
+export function trainedPredict({ network, prediction }: NetworkCard, unet: AdmUnet): ScoreModel['predict'] {
+  const { imageSize, inChannels, outChannels } = admPlan(network);
+  if (prediction.kind === 'ddpm')
+    return fromEpsilonNetwork({
+      imageShape: [imageSize, imageSize, inChannels],
+      process: trainedProcess(prediction, {}),
+      weightsHash: () => '',
+      network: (x, t) => admPrediction(unet(x, t), outChannels > inChannels),
+    }).predict;
+  const [least, most] = [Math.log(prediction.sigma_min) / 4, Math.log(prediction.sigma_max) / 4];
+  const denoise = edmDenoiser((x, t) => unet(x, t.clipByValue(least, most)), prediction.sigma_data);
+  return (xt, level) => denoise(toVe(xt, level), level.sigma);
+}
+
+/**
+ * The process that a trained network is seen through: any for a denoiser of all levels, otherwise the table that it was
+ * trained on, as VP or VE.
+ */
+export function trainedProcess(prediction: TrainedPrediction, options: Partial<ProcessOptions>): NoiseProcess {
+  if (prediction.kind === 'edm') return noiseProcess(options);
+  const { noise_schedule: schedule, diffusion_steps: trainingSteps } = prediction;
+  const table = noiseProcess({ schedule, trainingSteps });
+  return options.kind === 've' ? veProcess(table.table.map(({ sigma }) => sigma)) : table;
+}
+
 /**
  * A U-Net that `tweedie train` made as a prior, from its file alone: configuration, prediction and levels stand in the
  * metadata. One trained with the EDM loss is a denoiser D(z; sigma) of VE states z = xt / signal at any sigma, so it
@@ -60,25 +89,15 @@ export async function trainedModel(
   process: Partial<ProcessOptions>,
   { files }: { readonly files: Files },
 ): Promise<ScoreModel> {
-  const { network, prediction } = cardOf((await openCheckpoint(path, files)).metadata, files.resolve(path));
-  if (prediction.kind === 'ddpm')
-    return admModel(
-      { ...network, ...prediction, weights: path, rescale_timesteps: false },
-      { files },
-      process.kind ?? 'vp',
-    );
-
-  const { imageSize, inChannels } = admPlan(network);
-  const { unet, ...file } = unetOfFile(network, path, files);
+  const card = cardOf((await openCheckpoint(path, files)).metadata, files.resolve(path));
+  const { imageSize, inChannels, outChannels } = admPlan(card.network);
+  const { unet, ...file } = unetOfFile(card.network, path, files);
   return {
     imageShape: [imageSize, imageSize, inChannels],
-    process: noiseProcess(process),
+    process: trainedProcess(card.prediction, process),
     range: [-1, 1],
+    predictsVariance: outChannels > inChannels,
     ...file,
-    predict(xt, level) {
-      const seen: AdmUnet = (x, t) =>
-        unet(x, t.clipByValue(Math.log(prediction.sigma_min) / 4, Math.log(prediction.sigma_max) / 4));
-      return edmDenoiser(seen, prediction.sigma_data)(toVe(xt, level), level.sigma);
-    },
+    predict: trainedPredict(card, unet),
   };
 }

@@ -1,0 +1,264 @@
+import { join } from 'node:path';
+import {
+  CancelledError,
+  ConfigError,
+  createContainer,
+  type Files,
+  keyedRandom,
+  openRegistry,
+  sha256,
+  tf,
+  type Tensor,
+} from '@tweedie/core';
+import { createFiles, encodePng, makeFolder, writeWhole } from '@tweedie/files';
+import { admPlan, admWeights, openCheckpoint, type NetworkCard, trainedProcess } from '@tweedie/networks';
+import { adamw, freshState, gradientNorm, keptOf, rateAt } from './adamw.ts';
+import { cardText, logTable } from './card.ts';
+import { type LogRow, readCheckpoint, trainingHash, WEIGHTS, writeCheckpoint } from './checkpoint.ts';
+import { cropsOf } from './crops.ts';
+import { type Loss, lossOf } from './losses.ts';
+import { initialWeights, type Layout, layoutOf, tensorsIn } from './parameters.ts';
+import { compilePrograms, type Programs } from './programs.ts';
+import { readTraining } from './recipe.ts';
+import { reportPage } from './report.ts';
+import { sampleGrid } from './samples.ts';
+import { type Validation, validationOf } from './validation.ts';
+
+export type TrainingProgress = {
+  readonly phase: 'training';
+  readonly done: number;
+  readonly total: number;
+  /** Speed, time left and loss. */
+  readonly label: string;
+};
+
+export type TrainOptions = {
+  /** A training file, YAML or JSON. */
+  readonly recipe: string;
+  /** The folder for checkpoints, weights and report; a training that stopped there goes on. Default `runs/train/<name>`. */
+  readonly out?: string;
+  /** Weights to begin with, from another training of the same network. */
+  readonly from?: string;
+  /** Images seen in all, in place of the recipe's. */
+  readonly images?: number;
+  /** Threads; default all cores. Other numbers of threads give other roundings. */
+  readonly threads?: number;
+  readonly registries?: readonly string[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TrainingProgress) => void;
+};
+
+export type Trained = {
+  readonly folder: string;
+  /** The averaged weights, which model/trained reads. */
+  readonly weights: string;
+  readonly report: string;
+  /** What was trained, on what, how well it does, and the line that uses it. */
+  readonly card: string;
+};
+
+/** A row of the log, and a validation where there is none given in the recipe, each time so many images were seen. */
+const LOG_EVERY = 2000;
+const SAMPLES_EVERY = 20_000;
+const SAMPLES_SIDE = 4;
+
+/**
+ * Trains a network as a training file says, and goes on where it stopped. Every number follows from the file, the
+ * number of threads and `from`: step k draws its crops, flips, noise and levels from seed and k, so a training that was
+ * killed and resumed has the weights of one that was not. At most the time between two checkpoints is lost.
+ * Throws ConfigError where the file, the data or the folder are not right, and where the loss is no number any more;
+ * CancelledError where `signal` stopped it, after a checkpoint.
+ */
+export async function train(options: TrainOptions): Promise<Trained> {
+  const { recipe: written, name, folder, where } = readTraining(options.recipe);
+  const recipe = options.images === undefined ? written : { ...written, images: options.images };
+  const out = options.out ?? join('runs', 'train', name);
+  const registry = openRegistry({ folders: [process.cwd(), folder], files: options.registries ?? [] });
+  const container = createContainer({ registry, files: createFiles(folder) });
+  const { imageSize, inChannels } = admPlan(recipe.network);
+  const shape = [imageSize, imageSize, inChannels] as const;
+  const loss = lossOf(recipe.loss, recipe.network.learn_sigma ?? false);
+  const card: NetworkCard = { network: recipe.network, prediction: loss.prediction };
+  const layout = layoutOf(recipe.network);
+  const noises = trainedProcess(loss.prediction, { kind: 've' });
+  const programs = compilePrograms(card, loss, options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    const crops = cropsOf(await container.plugin('dataset', recipe.data.dataset), shape, recipe.data, `${where} /data`);
+    let validation: Validation | undefined;
+    if (recipe.validation !== undefined) {
+      const heldOut = await container.plugin('dataset', recipe.validation.dataset);
+      const middles = cropsOf(heldOut, shape, { scales: [1], flip: 'none' }, `${where} /validation`);
+      validation = validationOf(await middles.middles(Math.min(recipe.validation.count, heldOut.size)), shape, {
+        programs,
+        loss,
+        process: noises,
+        batch: recipe.batch,
+        seed: recipe.seed,
+      });
+    }
+
+    const begun = await startingPoint(options.from, card, layout, recipe.seed);
+    const hash = trainingHash(recipe, begun.from);
+    makeFolder(out);
+    const found = readCheckpoint(out, layout, hash);
+    const state = found?.state ?? freshState(begun.weights());
+    const weights = tensorsIn(state.weights, layout);
+    const averaged = tensorsIn(state.ema, layout);
+    const log: LogRow[] = [...(found?.log ?? [])];
+    const all = Math.ceil(recipe.images / recipe.batch);
+    const before = log.at(-1)?.seconds ?? 0;
+    const startedAt = performance.now();
+    const firstStep = found?.steps ?? 0;
+    let steps = firstStep;
+    let savedAt = startedAt;
+    let recent = { loss: 0, images: 0, gradient: 0 };
+
+    const save = (): void => {
+      writeCheckpoint(out, { state, steps, log }, { card, layout, hash });
+      writeWhole(join(out, 'log.csv'), logTable(log));
+      writeWhole(
+        join(out, 'report.html'),
+        reportPage({ title: recipe.title ?? name, recipe, layout, log, folder: out }),
+      );
+      savedAt = performance.now();
+    };
+    const crossed = (every: number): boolean =>
+      Math.floor((steps * recipe.batch) / every) > Math.floor(((steps - 1) * recipe.batch) / every) || steps === all;
+
+    while (steps < all) {
+      const k = steps + 1;
+      const result = await gradientsOf(
+        programs,
+        weights,
+        await batchOf(crops, loss, shape, recipe.batch, `training ${recipe.seed} ${k}`),
+      );
+      const norm = gradientNorm(result.gradients);
+      if (!Number.isFinite(result.loss) || !Number.isFinite(norm))
+        throw new ConfigError(
+          `${where} /optimizer/rate`,
+          `the loss is no number any more after ${steps * recipe.batch} images.`,
+          `Lower the rate (${recipe.optimizer.rate}) or lengthen the warm-up, and choose another --out; the last checkpoint in ${out} is kept.`,
+        );
+      const seen = k * recipe.batch;
+      const rate = rateAt(recipe.optimizer, seen, recipe.images);
+      adamw(state, result.gradients, layout, recipe.optimizer, {
+        k,
+        rate,
+        scale: Math.min(1, recipe.optimizer.clip / norm),
+        keep: keptOf(recipe.ema, recipe.batch, seen),
+      });
+      steps = k;
+      recent = {
+        loss: recent.loss + result.loss * recipe.batch,
+        images: recent.images + recipe.batch,
+        gradient: Math.max(recent.gradient, norm),
+      };
+
+      if (crossed(LOG_EVERY)) {
+        const validated =
+          validation !== undefined && crossed(recipe.validation?.every ?? SAMPLES_EVERY)
+            ? await validation.of(averaged)
+            : undefined;
+        log.push({
+          images: seen,
+          seconds: before + (performance.now() - startedAt) / 1000,
+          loss: recent.loss / recent.images,
+          rate,
+          gradient: recent.gradient,
+          ...(validated && { validation: validated.loss, denoised: validated.denoised }),
+        });
+        recent = { loss: 0, images: 0, gradient: 0 };
+      }
+      if (crossed(recipe.validation?.every ?? SAMPLES_EVERY)) {
+        const grid = await sampleGrid(averaged, shape, {
+          programs,
+          process: noises,
+          side: SAMPLES_SIDE,
+          seed: recipe.seed,
+        });
+        const [height, width, channels] = shape;
+        writeWhole(
+          join(out, 'samples', `${String(seen).padStart(9, '0')}.png`),
+          await encodePng(grid, [SAMPLES_SIDE * height, SAMPLES_SIDE * width, channels]),
+        );
+      }
+      if (options.signal?.aborted === true) {
+        save();
+        throw new CancelledError(`Stopped after ${seen} images. All of them are kept.`);
+      }
+      if (performance.now() - savedAt > 60_000 * recipe.checkpoint || steps === all) save();
+      const speed = ((steps - firstStep) * recipe.batch * 1000) / (performance.now() - startedAt);
+      options.onProgress?.({
+        phase: 'training',
+        done: Math.min(seen, recipe.images),
+        total: recipe.images,
+        label: `${speed.toFixed(1)} images/s, ${duration((recipe.images - seen) / speed)} left, loss ${(log.at(-1)?.loss ?? result.loss).toPrecision(3)}`,
+      });
+    }
+    if (found !== undefined && firstStep >= all) save();
+    const text = cardText({ name, title: recipe.title ?? name, recipe, layout, log, folder: out });
+    writeWhole(join(out, 'README.md'), text);
+    tf.dispose([...Object.values(weights), ...Object.values(averaged)]);
+    return { folder: out, weights: join(out, WEIGHTS), report: join(out, 'report.html'), card: text };
+  } finally {
+    programs.dispose();
+    container.dispose();
+  }
+}
+
+/** The weights that a training begins with, and a text that tells them from others. */
+async function startingPoint(
+  from: string | undefined,
+  { network }: NetworkCard,
+  layout: Layout,
+  seed: number,
+): Promise<{ readonly from: string; weights(): Float32Array }> {
+  if (from === undefined)
+    return { from: '', weights: () => initialWeights(layout, keyedRandom(`training ${seed} weights`)) };
+  const files: Files = createFiles(process.cwd());
+  const tensors = await admWeights(network, await openCheckpoint(from, files));
+  const weights = new Float32Array(layout.size);
+  for (const { name, begin } of layout.tensors)
+    weights.set((tensors.get(name) as Tensor).dataSync() as Float32Array, begin);
+  tf.dispose([...tensors.values()]);
+  return { from: sha256(await files.readBytes(from)), weights: () => weights };
+}
+
+type Batch = { readonly x0: Tensor; readonly noise: Tensor; readonly columns: { readonly [name: string]: Tensor } };
+
+async function batchOf(
+  crops: ReturnType<typeof cropsOf>,
+  loss: Loss,
+  shape: readonly [number, number, number],
+  count: number,
+  key: string,
+): Promise<Batch> {
+  const random = keyedRandom(key);
+  const size = count * shape[0] * shape[1] * shape[2];
+  return {
+    x0: tf.tensor(await crops.draw(random, count), [count, ...shape]),
+    noise: tf.tensor(random.normal('noise', size), [count, ...shape]),
+    columns: Object.fromEntries(
+      Object.entries(loss.levels(count, random)).map(([name, values]) => [name, tf.tensor1d(values)]),
+    ),
+  };
+}
+
+async function gradientsOf(
+  programs: Programs,
+  weights: { readonly [name: string]: Tensor },
+  batch: Batch,
+): Promise<{ readonly loss: number; readonly gradients: readonly Float32Array[] }> {
+  const { losses, gradients } = await programs.step(weights, batch);
+  const result = {
+    loss: (losses.dataSync() as Float32Array).reduce((sum, value) => sum + value, 0) / losses.size,
+    gradients: gradients.map((gradient) => gradient.dataSync() as Float32Array),
+  };
+  tf.dispose([losses, ...gradients, batch.x0, batch.noise, ...Object.values(batch.columns)]);
+  return result;
+}
+
+const duration = (seconds: number): string => {
+  const minutes = Math.max(0, Math.round(seconds / 60));
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+};
