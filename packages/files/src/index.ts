@@ -1,5 +1,7 @@
 export { type DocumentKind, readDocument, refuseCircle, type WrittenDocument } from './document.ts';
+export { cacheFolder } from './cache.ts';
 export { createFiles } from './files.ts';
+export { type Fetched, fetchFiles, type FetchSettings } from './fetch.ts';
 export { decodeImage, decodeStored, encodePng, imageShapeOf } from './images.ts';
 export {
   checkPlace,
