@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { messageOf, openRegistry, type JsonSchema, type Manifest } from '@tweedie/core/registry';
+import { messageOf, openRegistry, type JsonSchema, type Manifest, type RegistryOptions } from '@tweedie/core/registry';
 
 /**
  * A check tries one thing on this machine: `attempt` says what was found, or throws. What is optional may be absent.
@@ -17,7 +17,7 @@ const reinstall = 'Run npm ci in the repository.';
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
 /** Gives all checks; those of engines come from the registry. */
-export function* checkMachine(registries: readonly string[]): Iterable<Check> {
+export function* checkMachine(registries: RegistryOptions): Iterable<Check> {
   yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.19 or newer.' };
   yield {
     name: 'machine',
@@ -60,8 +60,8 @@ const nodeVersion = (): string => {
   return process.version;
 };
 
-const plugins = (registries: readonly string[]): string => {
-  const { manifests, files, broken } = openRegistry({ files: registries });
+const plugins = (registries: RegistryOptions): string => {
+  const { manifests, files, broken } = openRegistry(registries);
   if (broken.size > 0) throw new Error([...broken.values()].map(messageOf).join(' '));
   return `${manifests.length} in ${files.join(', ')}`;
 };
@@ -73,9 +73,9 @@ const onnxRuntime = async (): Promise<string> => {
 };
 
 /** The engines of the registry; none where it cannot be read, and then the check `plugins` says why. */
-const engines = (registries: readonly string[]): readonly Manifest[] => {
+const engines = (registries: RegistryOptions): readonly Manifest[] => {
   try {
-    return openRegistry({ files: registries }).manifests.filter(({ kind }) => kind === 'engine');
+    return openRegistry(registries).manifests.filter(({ kind }) => kind === 'engine');
   } catch {
     return [];
   }
@@ -93,14 +93,14 @@ const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
 const tryEngine = async (
   id: string,
   options: Readonly<Record<string, unknown>>,
-  registries: readonly string[],
+  registries: RegistryOptions,
 ): Promise<string> => {
   const [{ createContainer, tf }, { createFiles }] = await Promise.all([
     import('@tweedie/core'),
     import('@tweedie/files'),
   ]);
   const container = createContainer({
-    registry: openRegistry({ files: registries }),
+    registry: openRegistry(registries),
     files: createFiles(process.cwd()),
   });
   try {
@@ -121,7 +121,7 @@ const tryEngine = async (
  * Tries an engine on one of its devices. A device that does not start here was not tested here: the error says so
  * first, then why, without the source lines of the library.
  */
-const tryDevice = (id: string, device: string, registries: readonly string[]): Promise<string> =>
+const tryDevice = (id: string, device: string, registries: RegistryOptions): Promise<string> =>
   tryEngine(id, { device }, registries).catch((error: unknown) => {
     const why = messageOf(error)
       .replace(/^\[\S+\] device \w+ cannot be used here: /, '')

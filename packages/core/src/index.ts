@@ -129,7 +129,7 @@ export { type Manifest, readJson, readManifest, resolveOptions } from './manifes
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
 export { refuseIrregular } from './regular-file.ts';
-export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
+export { kinds, loadRegistries, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {
   type Denoised,

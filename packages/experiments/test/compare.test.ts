@@ -256,6 +256,9 @@ it('the command that is shown is one that a shell takes', () => {
   expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe(
     "npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'",
   );
+  expect(commandOf('tune', { recipe: 'r.yaml', registries: ['my.json'], localRegistries: false })).toBe(
+    'npx tweedie tune r.yaml --registry my.json --no-local-registry',
+  );
 });
 
 it('a run folder may hold two recipes: neither is mixed into the other, and the report is of the last', async () => {

@@ -89,7 +89,7 @@ export class Restore extends Command {
         degrade: flags.degrade,
         samples: flags.samples,
         seed: flags.seed,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         ...(flags.mask !== undefined && { mask: flags.mask }),
         ...(flags.out !== undefined && { out: flags.out }),
         onProgress,

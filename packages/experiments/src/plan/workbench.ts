@@ -10,6 +10,7 @@ import {
   type ImageShape,
   type Operator,
   type Registry,
+  type RegistryOptions,
   type Scheduler,
   type ScoreModel,
   type Step,
@@ -22,10 +23,8 @@ import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */
-export type ExperimentSource = {
+export type ExperimentSource = RegistryOptions & {
   readonly recipe: string | ExperimentInput;
-  /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
-  readonly registries?: readonly string[];
   readonly overrides?: Overrides;
 };
 
@@ -123,11 +122,12 @@ export const methodPart = async (container: Container, model: ScoreModel, refere
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
 export const openWorkbench = async ({
   recipe: source,
-  registries = [],
+  registries,
+  localRegistries,
   overrides = {},
 }: ExperimentSource): Promise<Workbench> => {
   const recipe = readRecipe(source);
-  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
   const experiment = resolveExperiment(recipe, registry, overrides);
   const container = createContainer({ registry, files: createFiles(recipe.folder) });
   try {
