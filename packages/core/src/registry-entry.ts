@@ -2,6 +2,7 @@
  * The part of core that needs neither TensorFlow.js nor plugin code: errors, registry, manifests, validation. Import
  * it as `@tweedie/core/registry`.
  */
+export { devicesOf } from './devices.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export type { Capability } from './capabilities.ts';
 export { readJson, resolveOptions, type Manifest } from './manifest.ts';

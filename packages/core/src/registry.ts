@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { deviceHint } from './devices.ts';
 import { ConfigError } from './errors.ts';
 import { manifestOfEntry, readJson, readManifest, type Manifest } from './manifest.ts';
 import { suggest } from './nearest.ts';
@@ -81,11 +82,13 @@ export const loadRegistries = (
       const manifest = found.get(`${kind}/${id}`)?.manifest ?? broken.get(`${kind}/${id}`);
       if (manifest instanceof ConfigError) throw manifest;
       if (manifest) return manifest;
-      const ids = manifests.filter((other) => other.kind === kind).map((other) => other.id);
+      const known = manifests.filter((other) => other.kind === kind);
+      const ids = known.map((other) => other.id);
+      const hint = (kind === 'engine' ? deviceHint(id, known) : undefined) ?? suggest(id, ids);
       throw new ConfigError(
         where,
         `there is no ${kind} ${JSON.stringify(id)}.`,
-        `${suggest(id, ids)}${mayHave(refused)}`,
+        `${hint}${mayHave(refused)}`,
       );
     },
   };

@@ -220,6 +220,24 @@ describe('loadRegistries', () => {
   });
 });
 
+it.each([
+  ['cuda', '--engine onnxruntime:device=cuda; in a recipe engine: { id: onnxruntime, options: { device: cuda } }'],
+  [
+    'WebGPU',
+    '--engine onnxruntime:device=webgpu; in a recipe engine: { id: onnxruntime, options: { device: webgpu } }',
+  ],
+  ...['gpu', 'dml', 'coreml'].map((id) => [
+    id,
+    '--engine onnxruntime:device=cuda or --engine onnxruntime:device=webgpu; in a recipe engine: { id: onnxruntime, options: { device: cuda } }',
+  ]),
+])('says how to ask for the device %s where it was taken for an engine', (id, how) => {
+  const registry = openRegistry({ folders: [] });
+  expect(messageOf(() => registry.find('engine', id!))).toBe(
+    `[engine] there is no engine "${id}". Where an engine computes is its option device: ${how}.`,
+  );
+  expect(messageOf(() => registry.find('metric', id!))).not.toContain('device');
+});
+
 describe('resolveOptions', () => {
   plugin('g/mine');
   const mine = loadRegistries([write('g/registry.json', { plugins: { 'guidance/mine': './mine' } })]).find(

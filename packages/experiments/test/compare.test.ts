@@ -256,6 +256,10 @@ it('the command that is shown is one that a shell takes', () => {
   expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe(
     "npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'",
   );
+  const engine = { id: 'onnxruntime', options: { device: 'cuda' } };
+  expect(commandOf('plan', { recipe: 'r.yaml', overrides: { engine } })).toBe(
+    `npx tweedie plan r.yaml --engine 'onnxruntime:{"device":"cuda"}'`,
+  );
   expect(commandOf('tune', { recipe: 'r.yaml', registries: ['my.json'], localRegistries: false })).toBe(
     'npx tweedie tune r.yaml --registry my.json --no-local-registry',
   );

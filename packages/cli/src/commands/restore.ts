@@ -60,7 +60,8 @@ export class Restore extends Command {
     engine: Flags.string({
       default: 'onnxruntime',
       helpValue: 'ID',
-      description: 'What computes: onnxruntime, tensorflow, or eager for debugging.',
+      description:
+        'What computes: onnxruntime, also on a GPU (onnxruntime:device=cuda), tensorflow, or eager for debugging.',
     }),
     out: Flags.string({
       char: 'o',
