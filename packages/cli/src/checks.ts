@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { messageOf, openRegistry, type JsonSchema, type Manifest, type RegistryOptions } from '@tweedie/core/registry';
+import { devicesOf, messageOf, openRegistry, type Manifest, type RegistryOptions } from '@tweedie/core/registry';
+import { tryDevice } from './check-machine/devices.ts';
+import { tryEngine } from './check-machine/engines.ts';
 
 /**
  * A check tries one thing on this machine: `attempt` says what was found, or throws. What is optional may be absent.
@@ -27,13 +29,14 @@ export function* checkMachine(registries: RegistryOptions): Iterable<Check> {
   };
   yield { name: 'plugins', attempt: () => plugins(registries), remedy: '' };
   yield { name: 'ONNX Runtime', attempt: onnxRuntime, remedy: reinstall };
-  for (const { id, options } of engines(registries)) {
+  for (const engine of engines(registries)) {
+    const { id } = engine;
     yield {
       name: `engine ${id}`,
       attempt: () => tryEngine(id, {}, registries),
       remedy: 'Until it works choose another with --engine.',
     };
-    for (const device of otherDevices(options)) {
+    for (const device of devicesOf(engine).slice(1)) {
       yield {
         name: `engine ${id} on ${device}`,
         attempt: () => tryDevice(id, device, registries),
@@ -80,54 +83,6 @@ const engines = (registries: RegistryOptions): readonly Manifest[] => {
     return [];
   }
 };
-
-/** The devices that an engine's option `device` offers beside its default. */
-const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
-  const { device } = (properties ?? {}) as {
-    readonly device?: { readonly enum?: readonly string[]; readonly default?: string };
-  };
-  return (device?.enum ?? []).filter((name) => name !== device?.default);
-};
-
-/** Compiles the gradient of x^2 on an engine, runs it at x = 3, and gives the engine's facts in a line. */
-const tryEngine = async (
-  id: string,
-  options: Readonly<Record<string, unknown>>,
-  registries: RegistryOptions,
-): Promise<string> => {
-  const [{ createContainer, tf }, { createFiles }] = await Promise.all([
-    import('@tweedie/core'),
-    import('@tweedie/files'),
-  ]);
-  const container = createContainer({
-    registry: openRegistry(registries),
-    files: createFiles(process.cwd()),
-  });
-  try {
-    const made = await container.plugin('engine', { id, options });
-    const slope = made.compile((x: ReturnType<typeof tf.scalar>) => tf.grad((inner) => tf.square(inner))(x));
-    const result = await slope(3);
-    const [value = NaN] = result.dataSync();
-    if (value !== 6) throw new Error(`the gradient of x^2 at 3 came out as ${value}.`);
-    return Object.entries(made.facts)
-      .map(([name, fact]) => `${name} ${fact}`)
-      .join(', ');
-  } finally {
-    container.dispose();
-  }
-};
-
-/**
- * Tries an engine on one of its devices. A device that does not start here was not tested here: the error says so
- * first, then why, without the source lines of the library.
- */
-const tryDevice = (id: string, device: string, registries: RegistryOptions): Promise<string> =>
-  tryEngine(id, { device }, registries).catch((error: unknown) => {
-    const why = messageOf(error)
-      .replace(/^\[\S+\] device \w+ cannot be used here: /, '')
-      .replace(/\S+\.cc:\d+ .* was false\. /, '');
-    throw new Error(`untested here: ${why}`, { cause: error });
-  });
 
 const pictures = async (): Promise<string> => {
   const { encodePng } = await import('@tweedie/files');
