@@ -29,6 +29,11 @@ describe('exit codes and messages', () => {
       ['list', '--jsno'],
       'Error: Nonexistent flag: --jsno\nDid you mean "--json"?\nSee more help with --help\n',
     ],
+    [
+      'unknown flags',
+      ['plan', 'x.yaml', '--smaples=3', '--no-mesure'],
+      'Error: Nonexistent flags: --smaples=3, --no-mesure\n--smaples: Did you mean "--samples"?\n--no-mesure: Did you mean "--no-measure"?\nSee more help with --help\n',
+    ],
     ['an unknown id', ['info', 'dpss'], 'Error: [dpss] there is no such plugin. Did you mean "guidance/dps"?\n'],
     [
       'a missing argument',
