@@ -1,5 +1,5 @@
 export { tf } from './tensorflow.ts';
-export { withoutRandomness } from './hidden-randomness.ts';
+export { withoutHiddenInputs } from './hidden-inputs.ts';
 export { isOfTensorFlow, isUsers, withDeepStacks } from './user-line.ts';
 export type {
   Context,
