@@ -207,6 +207,33 @@ describe('compare', () => {
     expect(await cellsOf(folder)).toEqual(before);
   });
 
+  it('says which operator gives no numbers on samples, in place of a misfit that is missing without a word', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'tweedie-root-'));
+    const options = { type: 'object', additionalProperties: false, properties: {} };
+    writeFileSync(
+      join(place, 'plugin.json'),
+      JSON.stringify({ kind: 'operator', id: 'root', export: 'root', title: 'Root', options }),
+    );
+    writeFileSync(join(place, 'package.json'), '{ "name": "root", "type": "module", "exports": "./index.js" }');
+    // Finite on entries below 1: on these clean images, but not on all samples.
+    writeFileSync(
+      join(place, 'index.js'),
+      'export const root = () => ({ linear: false, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x) => x.sub(1).neg().sqrt() });',
+    );
+    writeFileSync(join(place, 'registry.json'), '{ "plugins": { "operator/root": "./" } }');
+    const { json, table, report } = await compare({
+      recipe: { ...recipe, operators: ['identity', 'root'], methods: ['none'] },
+      registries: [join(place, 'registry.json')],
+      out: newFolder(),
+    });
+    const [{ samples = 0, first = '', ...row } = {}] = json.unmeasured;
+    expect(row).toEqual({ operator: 'root', sigmaY: 0.2, method: 'none', label: 'none', of: 10 });
+    expect(samples).toBeGreaterThan(0);
+    const why = `no misfit of ${samples} of 10 samples, the first of ${first}: operator root gives NaN or infinity on them`;
+    expect(table.split('\n').filter((line) => line.includes('no misfit'))).toEqual([`  none: ${why}`]);
+    expect(readFileSync(report, 'utf8')).toContain(why);
+  });
+
   it('refuses a metric that cannot score these images before it draws a sample', async () => {
     const phases = new Set<string>();
     const refused = compare({
