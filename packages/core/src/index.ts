@@ -123,7 +123,7 @@ export {
   toVe,
 } from './conversions.ts';
 export { canonicalJson } from './canonical-json.ts';
-export { type Container, createContainer, toStandardError } from './container.ts';
+export { type Container, createContainer, noteToStandardError, toStandardError } from './container.ts';
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError } from '@tweedie/core';
+import { encodePng } from '@tweedie/files';
 import { commandOf } from '../src/plan/command.ts';
 import {
   compare,
@@ -205,6 +206,24 @@ describe('compare', () => {
     const before = await cellsOf(folder);
     await compare({ recipe: wild, out: folder });
     expect(await cellsOf(folder)).toEqual(before);
+  });
+
+  it('keeps in the report, and in what is stored of the run, how many pixels a mask hides', async () => {
+    const out = newFolder();
+    const mask = join(mkdtempSync(join(tmpdir(), 'tweedie-mask-')), 'mask.png');
+    writeFileSync(mask, await encodePng(Float32Array.of(-1, -1, -1, 1, 1, 1), [1, 2, 3]));
+    const { report } = await compare({
+      recipe: {
+        ...recipe,
+        operators: [{ id: 'inpaint', options: { pattern: 'file', file: mask } }],
+        methods: ['none'],
+      },
+      out,
+    });
+    const note = `[operator/inpaint] the mask ${mask} hides 1 of 2 pixels (black is hidden).`;
+    const { provenance } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as { provenance: object[] };
+    expect(provenance).toContainEqual({ name: 'note', value: note });
+    expect(readFileSync(report, 'utf8')).toContain(note);
   });
 
   it('says which operator gives no numbers on samples, in place of a misfit that is missing without a word', async () => {

@@ -1,6 +1,7 @@
 import {
   ConfigError,
   createContainer,
+  noteToStandardError,
   openRegistry,
   showShape,
   stepsOf,
@@ -53,6 +54,8 @@ export type Workbench = {
   readonly methods: readonly MethodRow[];
   /** Samples computed at once. */
   readonly chunk: number;
+  /** What plugins told of what they found, such as the number of pixels that a mask hides. */
+  readonly notes: readonly string[];
   dispose(): void;
 };
 
@@ -129,7 +132,15 @@ export const openWorkbench = async ({
   const recipe = readRecipe(source);
   const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
   const experiment = resolveExperiment(recipe, registry, overrides);
-  const container = createContainer({ registry, files: createFiles(recipe.folder) });
+  const notes: string[] = [];
+  const container = createContainer({
+    registry,
+    files: createFiles(recipe.folder),
+    note(message) {
+      notes.push(message);
+      noteToStandardError(message);
+    },
+  });
   try {
     const model = await container.plugin('model', experiment.model);
     const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
@@ -168,6 +179,7 @@ export const openWorkbench = async ({
       operators,
       methods,
       chunk,
+      notes,
       dispose: () => container.dispose(),
     };
   } catch (error) {
