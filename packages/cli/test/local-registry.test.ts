@@ -70,6 +70,7 @@ describe('--no-local-registry', () => {
   it.each([
     ['info', 'spy'],
     ['check', 'operator/spy'],
+    ['fetch', 'spy'],
     ['compare', recipe],
     ['explain', recipe],
     ['tune', recipe],
