@@ -1,4 +1,4 @@
-/** Refuses numbers that a compiled function takes from elsewhere, chance or a clock: they would be constants of its graph. */
+/** Refuses numbers that a compiled function takes from chance or a clock: they would be constants of its graph. */
 import { ConfigError } from './errors.ts';
 import { tf } from './tensorflow.ts';
 import { showFrame, stackFrames, type Frame } from './plugin-fault.ts';

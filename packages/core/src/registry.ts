@@ -85,11 +85,7 @@ export const loadRegistries = (
       const known = manifests.filter((other) => other.kind === kind);
       const ids = known.map((other) => other.id);
       const hint = (kind === 'engine' ? deviceHint(id, known) : undefined) ?? suggest(id, ids);
-      throw new ConfigError(
-        where,
-        `there is no ${kind} ${JSON.stringify(id)}.`,
-        `${hint}${mayHave(refused)}`,
-      );
+      throw new ConfigError(where, `there is no ${kind} ${JSON.stringify(id)}.`, `${hint}${mayHave(refused)}`);
     },
   };
 };

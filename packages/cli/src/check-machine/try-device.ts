@@ -1,4 +1,4 @@
-/** A script of its own, run by `tryDevice`: tries the engine and device that its argument names, and prints the answer. */
+/** A script, run by `tryDevice`: tries the engine and device that its argument names, and prints the answer. */
 import { messageOf } from '@tweedie/core/registry';
 import type { Answer, Trial } from './devices.ts';
 import { tryEngine } from './engines.ts';
