@@ -51,7 +51,7 @@ it('fetch refuses a plugin that needs nothing, and names those that do; info say
   expect(await run('fetch', 'dataset/folder')).toEqual({
     code: 2,
     out: '',
-    err: 'Error: [dataset/folder] all that this plugin needs ships with it. Files are fetched for: dataset/photographs, dataset/views.\n',
+    err: `Note: plugins may come from ${join(folder, 'registry.json')}, read unasked: --no-local-registry refuses it.\nError: [dataset/folder] all that this plugin needs ships with it. Files are fetched for: dataset/photographs, dataset/views.\n`,
   });
   expect((await run('info', 'views')).out).toMatch(/^ {2}files +do not ship: npx tweedie fetch dataset\/views$/m);
 });

@@ -1,7 +1,7 @@
 /** Reads YAML and JSON files that users write, with messages that name the line. */
 import { readFileSync, statSync } from 'node:fs';
 import { ConfigError, messageOf, refuseIrregular } from '@tweedie/core';
-import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, LineCounter, parseDocument, visit } from 'yaml';
 
 export type WrittenDocument = {
   /** What the file holds; throws ConfigError where an alias leads nowhere or in a circle. */
@@ -60,15 +60,23 @@ export const refuseCircle = (value: unknown, where: string, at = '', above: read
  * The content of a YAML document. Its aliases are followed here, not while parsing: one without an anchor, or so many
  * that memory would not do, shows only now.
  */
-const contentOf = (document: Document, file: string): unknown => {
+const contentOf = (document: Document, file: string, lines: LineCounter): unknown => {
   try {
     const content: unknown = document.toJS();
     refuseCircle(content, file);
     return content;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
+    let line = '';
+    visit(document, {
+      Alias(_, alias) {
+        if (alias.resolve(document) !== undefined) return undefined;
+        line = `:${lines.linePos(alias.range?.[0] ?? 0).line}`;
+        return visit.BREAK;
+      },
+    });
     throw new ConfigError(
-      file,
+      `${file}${line}`,
       `is not valid YAML: ${messageOf(error)}.`,
       'Correct its aliases (*name); each needs its anchor (&name) above it.',
       { cause: error },
@@ -84,17 +92,24 @@ export function readDocument(file: string, { noun, keys, start }: DocumentKind):
   const [broken] = document.errors;
   if (broken) {
     const [what = ''] = broken.message.split('\n');
-    const line = text.split('\n')[(broken.linePos?.[0].line ?? 0) - 1]?.trim() ?? '';
+    const given = text.split('\n').slice(0, broken.linePos?.[0].line ?? 0);
+    const line = given.pop()?.trim() ?? '';
+    // What is never closed is missed at the end of the file, below its last line.
+    const above = given
+      .reverse()
+      .find((other) => other.trim() !== '')
+      ?.trim();
+    const shown = line !== '' ? `, in «${line}»` : above === undefined ? '' : `, below «${above}»`;
     throw new ConfigError(
       file,
-      `is not valid YAML: ${what.replace(/;.*\(\)| *:$/g, '')}${line === '' ? '' : `, in «${line}»`}.`,
+      `is not valid YAML: ${what.replace(/;.*\(\)| *:$/g, '')}${shown}.`,
       'Correct the file.',
     );
   }
   if (!isMap(document.contents))
     throw new ConfigError(file, `is not ${a(noun)}: it holds no keys such as ${keys}.`, start);
   return {
-    content: () => contentOf(document, file),
+    content: () => contentOf(document, file, lines),
     locating(check) {
       try {
         return check();

@@ -6,6 +6,7 @@ import {
   type Files,
   keyedRandom,
   openRegistry,
+  type RegistryOptions,
   sha256,
   tf,
   type Tensor,
@@ -32,7 +33,7 @@ export type TrainingProgress = {
   readonly label: string;
 };
 
-export type TrainOptions = {
+export type TrainOptions = RegistryOptions & {
   /** A training file, YAML or JSON. */
   readonly recipe: string;
   /** The folder for checkpoints, weights and report; a training that stopped there goes on. Default `runs/train/<name>`. */
@@ -43,7 +44,6 @@ export type TrainOptions = {
   readonly images?: number;
   /** Threads; default all cores. Other numbers of threads give other roundings. */
   readonly threads?: number;
-  readonly registries?: readonly string[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainingProgress) => void;
 };
@@ -73,7 +73,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
   const { recipe: written, name, folder, where } = readTraining(options.recipe);
   const recipe = options.images === undefined ? written : { ...written, images: options.images };
   const out = options.out ?? join('runs', 'train', name);
-  const registry = openRegistry({ folders: [process.cwd(), folder], files: options.registries ?? [] });
+  const registry = openRegistry({ folders: [process.cwd(), folder], ...options });
   const container = createContainer({ registry, files: createFiles(folder) });
   const { imageSize, inChannels } = admPlan(recipe.network);
   const shape = [imageSize, imageSize, inChannels] as const;

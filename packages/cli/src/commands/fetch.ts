@@ -29,7 +29,7 @@ export class Fetch extends Command {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Fetch);
-    const registry = openRegistry({ files: registriesOf(flags) });
+    const registry = openRegistry(registriesOf(flags));
     const { fetch, kind, id, folder } = find(registry, args.plugin);
     if (fetch === undefined) {
       const having = registry.manifests.filter((manifest) => manifest.fetch !== undefined);

@@ -34,7 +34,7 @@ export class Train extends Command {
     const { card, report } = await runResumable('train', this.argv, ({ onProgress, signal }) =>
       train({
         recipe: args.recipe,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         ...(flags.from !== undefined && { from: flags.from }),
         ...(flags.images !== undefined && { images: flags.images }),

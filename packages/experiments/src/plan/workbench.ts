@@ -1,6 +1,7 @@
 import {
   ConfigError,
   createContainer,
+  noteToStandardError,
   openRegistry,
   showShape,
   stepsOf,
@@ -10,6 +11,7 @@ import {
   type ImageShape,
   type Operator,
   type Registry,
+  type RegistryOptions,
   type Scheduler,
   type ScoreModel,
   type Step,
@@ -22,10 +24,8 @@ import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */
-export type ExperimentSource = {
+export type ExperimentSource = RegistryOptions & {
   readonly recipe: string | ExperimentInput;
-  /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
-  readonly registries?: readonly string[];
   readonly overrides?: Overrides;
 };
 
@@ -54,6 +54,8 @@ export type Workbench = {
   readonly methods: readonly MethodRow[];
   /** Samples computed at once. */
   readonly chunk: number;
+  /** What plugins told of what they found, such as the number of pixels that a mask hides. */
+  readonly notes: readonly string[];
   dispose(): void;
 };
 
@@ -123,13 +125,22 @@ export const methodPart = async (container: Container, model: ScoreModel, refere
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
 export const openWorkbench = async ({
   recipe: source,
-  registries = [],
+  registries,
+  localRegistries,
   overrides = {},
 }: ExperimentSource): Promise<Workbench> => {
   const recipe = readRecipe(source);
-  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
   const experiment = resolveExperiment(recipe, registry, overrides);
-  const container = createContainer({ registry, files: createFiles(recipe.folder) });
+  const notes: string[] = [];
+  const container = createContainer({
+    registry,
+    files: createFiles(recipe.folder),
+    note(message) {
+      notes.push(message);
+      noteToStandardError(message);
+    },
+  });
   try {
     const model = await container.plugin('model', experiment.model);
     const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
@@ -168,6 +179,7 @@ export const openWorkbench = async ({
       operators,
       methods,
       chunk,
+      notes,
       dispose: () => container.dispose(),
     };
   } catch (error) {
