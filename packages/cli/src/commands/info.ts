@@ -72,6 +72,7 @@ const describe = (manifest: Manifest): string => {
     ],
     ['needs', needs.join(', ')],
     ['provides', provides.join(', ')],
+    ['files', manifest.fetch === undefined ? '' : `do not ship: npx tweedie fetch ${kind}/${id}`],
     ['cost', cost(manifest) && `${cost(manifest)}, with default options`],
   ].filter(([, value]) => value !== '');
   const described = describeOptions(options);
