@@ -153,12 +153,12 @@ export const sampleEach = async (options: SamplesOptions): Promise<void> => {
     const { imageShape } = model;
     const key = keyOf(registry, options.operator);
     const given = await options.problems({ model, operator, container });
-    const stated = { name: 'given', imageShape, operator, operatorKey: key };
-    const problems = given.map((one) =>
-      'x0' in one
+    const problems = given.map((one) => {
+      const stated = { name: 'given', imageShape, operator, operatorKey: key, ...(one.image && { image: one.image }) };
+      return 'x0' in one
         ? makeProblem({ ...stated, x0: one.x0, sigmaY, seed })
-        : givenProblem({ ...stated, y: one.y, sigmaY: sigmaOf(sigmaY), where: 'sample' }),
-    );
+        : givenProblem({ ...stated, y: one.y, sigmaY: sigmaOf(sigmaY), where: 'sample' });
+    });
     const size = Math.min(count, chunkFor(imageShape));
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });
     const meter = misfitMeter(engine);
