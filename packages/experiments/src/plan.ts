@@ -101,7 +101,7 @@ const renderTune = (bench: Workbench, rows: readonly PlannedRow[], searches: rea
 };
 
 const render = (
-  { experiment, model, methods, chunk }: Workbench,
+  { experiment, model, methods, chunk, shapes }: Workbench,
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
@@ -127,7 +127,7 @@ const render = (
   const { images, samples, sigmaY } = experiment;
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
-    `${experiment.title}: ${plural(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
+    `${experiment.title}: ${plural(images.count, 'image')} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',

@@ -3,7 +3,7 @@ import { at, ConfigError, type ImageShape, type SampleFailure } from '@tweedie/c
 import { encodePng } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { readPicture, checkSizes } from './plan/given-picture.ts';
+import { checkSizes, readPicture, shapeBehind } from './plan/given-picture.ts';
 import { type Sampled, sampleEach, type SampleOptions } from './sample.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from './machine/write.ts';
 
@@ -18,7 +18,7 @@ export type RestoreOptions = Watch & {
   readonly sigmaY: SampleOptions['sigmaY'];
   /** Mask picture for inpainting, white = known. */
   readonly mask?: string;
-  /** Degrade the picture first, after fitting it to the model's size. */
+  /** Degrade the picture first, after fitting it to the model's size where the model knows one. */
   readonly degrade?: boolean;
   readonly samples?: number;
   readonly seed?: number;
@@ -117,12 +117,15 @@ export const restore = async ({
     check: async ({ model, container }) => {
       if (mask !== undefined && !degrade) await checkSizes(images, resolve(mask), model, container.files);
     },
-    problems: async (parts) => {
-      const problems = [];
-      for (const image of images) problems.push(await readPicture(resolve(image), degrade, operatorId, parts));
+    shapes: async (parts) => {
+      const shapes = [];
+      for (const image of images) shapes.push(await shapeBehind(resolve(image), degrade, parts));
+      return shapes;
+    },
+    problem: (parts, index) => readPicture(resolve(at(images, index, 'picture')), degrade, operatorId, parts),
+    onReady() {
       for (const image of images)
         for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
-      return problems;
     },
     onSampled: async ({ imageShape, samples, measurement, ...facts }, index) => {
       const image = at(images, index, 'picture');
@@ -140,7 +143,7 @@ export const restore = async ({
       if (degrade && measurement.shape.length === 3 && (channels === 1 || channels === 3))
         await write(paths.measurement, measurement.data, [height, width, channels]);
       const { misfits, failures, seconds, steps } = facts;
-      pictures.push({ image, written, misfits, failures, seconds, steps });
+      pictures[index] = { image, written, misfits, failures, seconds, steps };
     },
   });
   return {

@@ -10,7 +10,7 @@ export type AdmConfig = {
   readonly num_res_blocks: number;
   /** Channels of each level in units of `num_channels`, as '1,2,2'; '' is the usual list of the image size. */
   readonly channel_mult?: string;
-  /** Sizes in pixels, 16 or '32,16,8', at which attention follows a residual block. */
+  /** Sizes in pixels, 16 or '32,16,8', at which attention follows a residual block; 'none': there is none. */
   readonly attention_resolutions: string | number;
   readonly num_heads?: number;
   /** Channels of one head; -1: as many heads as `num_heads`. */
@@ -66,6 +66,8 @@ export type Block = { readonly name: string; readonly layers: readonly Layer[] }
 
 export type AdmPlan = {
   readonly imageSize: number;
+  /** What the sides of an image must be whole multiples of, where there is no attention; else they are `imageSize`. */
+  readonly multipleOf?: number;
   readonly inChannels: number;
   readonly outChannels: number;
   /** Width of the sinusoidal embedding; the learned one is four times as wide. */
@@ -109,9 +111,12 @@ export function admPlan(config: AdmConfig): AdmPlan {
       );
   }
   const levels = multipliers(config).map((multiplier) => Math.trunc(multiplier * width));
-  const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
-    Math.floor(imageSize / pixels),
-  );
+  const attends = config.attention_resolutions !== 'none';
+  const attentionAt = attends
+    ? numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
+        Math.floor(imageSize / pixels),
+      )
+    : [];
   if (imageSize % 2 ** (levels.length - 1) !== 0) {
     throw new ConfigError(
       where,
@@ -178,7 +183,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
 
   const layers = [
     residual('middle_block.0', channels, channels),
-    attention('middle_block.1', channels, heads),
+    ...(attends ? [attention('middle_block.1', channels, heads)] : []),
     residual('middle_block.2', channels, channels),
   ];
   const middle = layers.map((layer) => ({ name: layer.name, layers: [layer] }));
@@ -202,6 +207,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
   }
   return {
     imageSize,
+    ...(attends ? {} : { multipleOf: 2 ** (levels.length - 1) }),
     inChannels,
     outChannels: learnSigma ? 2 * inChannels : inChannels,
     timeWidth: width,

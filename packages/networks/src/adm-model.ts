@@ -2,6 +2,7 @@ import {
   type Context,
   fromEpsilonNetwork,
   type Image,
+  type ImageShape,
   noiseProcess,
   type ScoreModel,
   tf,
@@ -49,7 +50,7 @@ export function admPrediction(
  * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see
  * it through, with the same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2)
  * (docs/methods.md 1.5, 1.6). With `learn_sigma` the second half of its output v gives the fraction (v + 1) / 2 of the
- * log variance (docs/methods.md 2.3). x0hat has the range [-1, 1].
+ * log variance (docs/methods.md 2.3). x0hat has the range [-1, 1]. Without attention it takes images of any size.
  * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming
  * the tensor).
  */
@@ -64,7 +65,7 @@ export function admModel(
     noise_schedule: schedule,
     rescale_timesteps: rescale,
   } = options;
-  const { imageSize, inChannels, outChannels } = admPlan(options);
+  const { imageSize, multipleOf, inChannels, outChannels } = admPlan(options);
   const trained = noiseProcess({ schedule, trainingSteps });
   const learned = outChannels > inChannels;
   let loaded: { readonly unet: AdmUnet; readonly hash: string; readonly dispose: () => void } | undefined;
@@ -80,8 +81,11 @@ export function admModel(
     weightsHash: () => ready().hash,
     network: (x, t) => admPrediction(ready().unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),
   });
-  return {
+  const whole: ScoreModel = {
     ...model,
+    ...(multipleOf !== undefined && {
+      sizes: { multipleOf, forShape: (imageShape: ImageShape) => ({ ...whole, imageShape }) },
+    }),
     predictsVariance: learned,
     async load() {
       if (loaded !== undefined) return;
@@ -97,4 +101,5 @@ export function admModel(
       loaded = undefined;
     },
   };
+  return whole;
 }

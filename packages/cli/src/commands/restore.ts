@@ -52,7 +52,8 @@ export class Restore extends Command {
       description: 'Mask picture for inpainting: white is known, black is filled in.',
     }),
     degrade: Flags.boolean({
-      description: 'The picture is clean: fit its middle to the size of the model, and degrade it first.',
+      description:
+        'The picture is clean: degrade it first, after fitting its middle to the size of a model of one size.',
     }),
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),
     samples: Flags.integer({ min: 1, default: 1, helpValue: 'N', description: 'How many restorations.' }),

@@ -1,16 +1,16 @@
-import { bindGuidance, disposeProblem, drawBatch, type Engine } from '@tweedie/core';
+import { at, bindGuidance, disposeProblem, drawBatch, type Engine } from '@tweedie/core';
 import { bindableRows } from './bindable.ts';
-import type { PlannedRow } from '../plan/rows.ts';
+import { rowOn, type PlannedRow } from '../plan/rows.ts';
 import { cleanImage, problemOf, type CleanImage } from './problems.ts';
 import { stopwatch } from './stopwatch.ts';
-import type { Workbench } from '../plan/workbench.ts';
+import { benchesOf, type Workbench } from '../plan/workbench.ts';
 
 /** Steps that are run: the first compiles, the others are timed. */
 const STEPS = 4;
 
 /**
- * Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the
- * row.
+ * Seconds that a row would take here on the images of one shape, compilation left out: a few steps of one chunk, times
+ * the steps and chunks of the row.
  */
 const estimateRow = async (
   bench: Workbench,
@@ -18,7 +18,7 @@ const estimateRow = async (
   { operator, method, sigmaY }: PlannedRow,
   image: CleanImage,
 ): Promise<number> => {
-  const { experiment, model, chunk } = bench;
+  const { experiment, model, chunk, positions } = bench;
   const { imageShape } = model;
   const problem = problemOf(bench, operator, sigmaY, image);
   const bound = await bindGuidance(method.guidance, {
@@ -42,9 +42,7 @@ const estimateRow = async (
       },
       clock.stop,
     );
-    return (
-      (seconds / steps.length) * bound.steps.length * Math.ceil((experiment.images.count * experiment.samples) / chunk)
-    );
+    return (seconds / steps.length) * bound.steps.length * Math.ceil((positions.length * experiment.samples) / chunk);
   } finally {
     bound.dispose();
     disposeProblem(problem);
@@ -58,11 +56,15 @@ export const estimateSeconds = async (
 ): Promise<readonly PlannedRow[]> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
   await bench.model.load?.();
-  const image = await cleanImage(bench, 0);
+  const shapes: { own: Workbench; image: CleanImage }[] = [];
+  for (const own of benchesOf(bench))
+    shapes.push({ own, image: await cleanImage(own, at(own.positions, 0, 'image of a shape')) });
   const estimated: PlannedRow[] = [];
-  for (const row of await bindableRows(bench, engine, rows, {}))
-    estimated.push(
-      row.impossible === undefined ? { ...row, seconds: await estimateRow(bench, engine, row, image) } : row,
-    );
+  for (const row of await bindableRows(bench, engine, rows, {})) {
+    let seconds = 0;
+    if (row.impossible === undefined)
+      for (const { own, image } of shapes) seconds += await estimateRow(own, engine, rowOn(own, row), image);
+    estimated.push(row.impossible === undefined ? { ...row, seconds } : row);
+  }
   return estimated;
 };
