@@ -136,6 +136,19 @@ describe('restore with a model of any size', () => {
     expect(await files.imageShape(join(folder, 'degraded.measurement.png'))).toEqual([6, 3, 3]);
   });
 
+  it('takes sides that the network cannot halve, single files and many', async () => {
+    await save('odd.png', 7, 13);
+    const image = join(folder, 'odd.png');
+    for (const method of ['dps', 'dps-w']) {
+      const { written, failures } = await restore({ ...options, method, image, operator: 'identity' });
+      expect(failures).toEqual([undefined]);
+      expect(await files.imageShape(written[0]!)).toEqual([7, 13, 3]);
+      const first = readFileSync(written[0]!);
+      await restore({ ...options, method, image, operator: 'identity' });
+      expect(readFileSync(written[0]!).equals(first)).toBe(true);
+    }
+  });
+
   it('wants a mask of the size of the picture', async () => {
     await save('mask.png', 8, 8);
     await expect(

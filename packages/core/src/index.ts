@@ -61,7 +61,7 @@ export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } 
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
 export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
-export { modelForShape } from './sizes.ts';
+export { modelForShape, reflected } from './sizes.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export {
   addCosts,
