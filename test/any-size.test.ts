@@ -1,8 +1,10 @@
 /** Pictures of several sizes with one network, from the recipe and from the command line to files on disk. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compare, explain, plan, report, restore, type ExperimentInput } from '@tweedie/experiments';
+import { promisify } from 'node:util';
+import { compare, explain, openResults, plan, report, restore, type ExperimentInput } from '@tweedie/experiments';
 import { createFiles, encodePng } from '@tweedie/files';
 import { randomCheckpoint } from '@tweedie/networks';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -93,11 +95,18 @@ describe('a recipe with pictures of several sizes', () => {
       recipe: { ...recipe, images: { ...recipe.images, offset: 1, count: 1 } },
       out: join(folder, 'alone'),
     });
-    const cells = (run: string, image: number) =>
-      (
-        JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as { rows: { cells: string[][]; problems: string[] }[] }
-      ).rows.map(({ cells, problems }) => [problems[image], cells[image]]);
-    expect(cells(alone.json.run, 0)).toEqual(cells(all.json.run, 1));
+    const hashes = async (run: string, name: string): Promise<readonly string[]> => {
+      const results = await openResults(run);
+      try {
+        const cells = [...(await results.cells()).values()].filter(({ image }) => image === name);
+        return cells.map(({ key, sampleHash }) => `${key} ${sampleHash}`).toSorted();
+      } finally {
+        results.close();
+      }
+    };
+    const drawn = await hashes(alone.json.run, 'b.png');
+    expect(drawn.length).toBe(8);
+    expect(drawn).toEqual(await hashes(all.json.run, 'b.png'));
   });
 
   it('is refused by a model of one shape, and looked into one shape at a time', async () => {
@@ -147,6 +156,27 @@ describe('restore with a model of any size', () => {
       await restore({ ...options, method, image, operator: 'identity' });
       expect(readFileSync(written[0]!).equals(first)).toBe(true);
     }
+  });
+
+  it('goes by tiles from the command line, the same each time', async () => {
+    await save('wide.png', 9, 22);
+    const tiled = JSON.stringify({ model, tile: 8, overlap: 2 });
+    const run = async (out: string): Promise<Buffer> => {
+      const flags = ['--operator', 'identity', '--method', 'dps-w', '--steps', '2', '--sigma-y', '0.1', '--out', out];
+      const command = [
+        join(import.meta.dirname, '../packages/cli/bin/tweedie.js'),
+        'restore',
+        join(folder, 'wide.png'),
+        '--model',
+        `tiles:${tiled}`,
+      ];
+      const { stderr } = await promisify(execFile)(process.execPath, [...command, ...flags]);
+      expect(stderr).toContain('2 steps, seed 0');
+      return readFileSync(out);
+    };
+    const first = await run(join(folder, 'tiled.png'));
+    expect(await files.imageShape(join(folder, 'tiled.png'))).toEqual([9, 22, 3]);
+    expect((await run(join(folder, 'again.png'))).equals(first)).toBe(true);
   });
 
   it('wants a mask of the size of the picture', async () => {

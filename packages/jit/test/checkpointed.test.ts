@@ -4,9 +4,12 @@ import { reachable } from '../src/graph/graph.ts';
 import { jit } from '../src/index.ts';
 import { trace } from '../src/tracing/trace.ts';
 
-const filter = tf.randomNormal([3, 3, 4, 4], 0, 0.3, 'float32', 1) as tf.Tensor4D;
-const layers = (x: Image): Tensor =>
-  Array.from({ length: 4 }).reduce<Image>((h) => tf.conv2d(h, filter, 1, 1).tanh(), x);
+/** Four layers, wider inside than the image. */
+const filters = [4, 32, 32, 32, 4].flatMap((inputs, i, widths) => {
+  const outputs = widths[i + 1];
+  return outputs === undefined ? [] : [tf.randomNormal([3, 3, inputs, outputs], 0, 0.1, 'float32', i) as tf.Tensor4D];
+});
+const layers = (x: Image): Tensor => filters.reduce<Image>((h, filter) => tf.conv2d(h, filter, 1, 1).tanh(), x);
 const x: Image = tf.randomNormal([1, 8, 8, 4], 0, 1, 'float32', 2);
 const gradientOf = (fn: typeof layers) => (point: Image) =>
   valueAndGrad((p) => [sampleSum(fn(p).square()), []], point).gradient;
@@ -35,5 +38,23 @@ describe('a checkpointed function, compiled', () => {
     expect(b.sub(a).abs().max().dataSync()[0]! / a.abs().max().dataSync()[0]!).toBeLessThan(1e-6);
     plain!.dispose();
     twice!.dispose();
+  });
+
+  it('takes the memory of one piece, however many a picture has', async () => {
+    const side = 16;
+    const peakOf = async (fn: typeof layers, pieces: number): Promise<number> => {
+      const gradient = jit((point: Image) => {
+        const each = (p: Image) =>
+          Array.from({ length: pieces }, (_, i) => fn(tf.slice(p, [0, i * side, 0, 0], [-1, side, -1, -1]) as Image));
+        // Every piece's gradient waits for all of them.
+        return valueAndGrad((p) => [sampleSum(tf.concat(each(p), 1)).square(), []], point).gradient;
+      });
+      const wide: Image = tf.zeros([1, pieces * side, side, 4]);
+      const { peakBytes = NaN } = await gradient.explain(wide);
+      return peakBytes / wide.size / 4;
+    };
+    // In pictures, of which there are some whole ones: what is kept grows with the pieces, the rest does not.
+    expect(await peakOf(layers, 32)).toBeGreaterThan(25);
+    expect(await peakOf(checkpointed(layers), 32)).toBeLessThan(12);
   });
 });

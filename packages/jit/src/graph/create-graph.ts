@@ -12,7 +12,7 @@ const isUniform = (data: Data): boolean => data.length > 0 && data.every((x) => 
 /** Ids are unique in the process, so that values of two graphs can stand in one list. */
 let count = 0;
 
-/** With `share`, the same operation on the same values is made once, `AGAIN` excepted: it is there to be another one. */
+/** With `share`, the same operation on the same values is made once; `AGAIN` is not: it is there to be another. */
 export function createGraph(share = true): Graph {
   const operations = new Map<string, Value>();
   const constants = new Map<string, Value[]>();
