@@ -6,7 +6,7 @@ import type { ImageRange } from './image-range.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
-import { codeOf, provenanceOf, VERSION, type CodeOf } from './provenance.ts';
+import { codeOf, modelIds, provenanceOf, VERSION, type CodeOf } from './provenance.ts';
 import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
 import { benchesOf, benchPerImage, type Workbench } from '../plan/workbench.ts';
 
@@ -70,7 +70,7 @@ const rowIdentity = (
   const used = [
     ['guidance', reference.id],
     ['scheduler', reference.scheduler.id],
-    ['model', experiment.model.id],
+    ...modelIds(experiment.model).map((id) => ['model', id] as const),
     ['operator', operator.reference.id],
     ['engine', experiment.engine.id],
   ] as const;
