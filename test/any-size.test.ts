@@ -4,7 +4,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { compare, explain, openResults, plan, report, restore, type ExperimentInput } from '@tweedie/experiments';
+import {
+  compare,
+  explain,
+  openResults,
+  plan,
+  report,
+  restore,
+  sample,
+  type ExperimentInput,
+} from '@tweedie/experiments';
 import { createFiles, encodePng } from '@tweedie/files';
 import { randomCheckpoint } from '@tweedie/networks';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -115,6 +124,20 @@ describe('a recipe with pictures of several sizes', () => {
     );
     await expect(explain({ recipe, out: join(folder, 'explained') })).rejects.toThrow(
       'the first 2 images have 2 shapes ([8, 8, 3], [12, 6, 3]); one is looked into at a time. Say --limit 1, or choose images of one shape.',
+    );
+  });
+});
+
+describe('sample with a model of any size', () => {
+  it('takes the shape of the image, by default the one that the model was made with', async () => {
+    const options = { model, operator: 'identity', method: 'dps', scheduler: { id: 'ddpm', options: { steps: 2 } } };
+    const drawn = async (size: number, shape?: readonly [number, number, number]) =>
+      (await sample({ ...options, problem: { x0: new Float32Array(size) }, sigmaY: 0.1, ...(shape && { shape }) }))
+        .imageShape;
+    expect(await drawn(8 * 8 * 3)).toEqual([8, 8, 3]);
+    expect(await drawn(5 * 7 * 3, [5, 7, 3])).toEqual([5, 7, 3]);
+    await expect(drawn(5 * 7, [5, 7, 1])).rejects.toThrow(
+      "[model] the images are [5, 7, 1], the model's [8, 8, 3]. It takes any size, with 3 channels.",
     );
   });
 });

@@ -1,5 +1,5 @@
 import { extname, resolve } from 'node:path';
-import { at, ConfigError, type ImageShape, type SampleFailure } from '@tweedie/core';
+import { at, ConfigError, type ImageShape, type RegistryOptions, type SampleFailure } from '@tweedie/core';
 import { encodePng } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
@@ -22,7 +22,8 @@ export type RestoreOptions = Watch & {
   readonly degrade?: boolean;
   readonly samples?: number;
   readonly seed?: number;
-  readonly registries?: readonly string[];
+  readonly registries?: RegistryOptions['registries'];
+  readonly localRegistries?: RegistryOptions['localRegistries'];
   /** PNG to write, for one picture; further samples get a number. Default: beside the picture. */
   readonly out?: string;
 };

@@ -25,6 +25,7 @@ import {
   type PluginKinds,
   type Problem,
   type Registry,
+  type RegistryOptions,
   type SampleFailure,
   type TensorTree,
   type Scheduler,
@@ -59,7 +60,8 @@ export type SampleOptions = Watch & {
   /** Number of posterior samples; default 1. */
   readonly samples?: number;
   readonly seed?: number;
-  readonly registries?: readonly string[];
+  readonly registries?: RegistryOptions['registries'];
+  readonly localRegistries?: RegistryOptions['localRegistries'];
   /** The folder in which relative paths in options start; default the working folder. */
   readonly folder?: string;
 };
@@ -245,9 +247,9 @@ const drawGroup = async (
 
 /** Draws posterior samples of several problems of one operator: the parts are made and compiled once for each shape. */
 export const sampleEach = async (options: SamplesOptions): Promise<void> => {
-  const { seed = 0, registries = [], folder = process.cwd() } = options;
+  const { seed = 0, registries, localRegistries, folder = process.cwd() } = options;
   const sigmaY = typeof options.sigmaY === 'object' ? options.sigmaY : readSigma(options.sigmaY, 'sample');
-  const registry = openRegistry({ folders: [process.cwd(), folder], files: registries });
+  const registry = openRegistry({ folders: [process.cwd(), folder], registries, localRegistries });
   const container = createContainer({ registry, files: createFiles(folder) });
   try {
     const { model, groups, ...parts } = await assemble(options, sigmaY, container, registry);

@@ -20,6 +20,11 @@ const sigma = Flags.custom<number | string | { readonly poisson: number }>({
 /** Above this misfit a restoration is not one of the measurement; a good one has about 1. */
 const LARGEST_MISFIT = 2;
 
+const showMisfit = (misfit: number | undefined): string => {
+  if (misfit === undefined) return 'not defined';
+  return Number.isFinite(misfit) ? misfit.toFixed(2) : 'not finite (the operator gives NaN or infinity on the result)';
+};
+
 /** `tweedie restore` restores pictures. */
 export class Restore extends Command {
   static override summary = 'Restore pictures with any model, operator and method; write PNG.';
@@ -61,7 +66,8 @@ export class Restore extends Command {
     engine: Flags.string({
       default: 'onnxruntime',
       helpValue: 'ID',
-      description: 'What computes: onnxruntime, tensorflow, or eager for debugging.',
+      description:
+        'What computes: onnxruntime, also on a GPU (onnxruntime:device=cuda), tensorflow, or eager for debugging.',
     }),
     out: Flags.string({
       char: 'o',
@@ -90,7 +96,7 @@ export class Restore extends Command {
         degrade: flags.degrade,
         samples: flags.samples,
         seed: flags.seed,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         ...(flags.mask !== undefined && { mask: flags.mask }),
         ...(flags.out !== undefined && { out: flags.out }),
         onProgress,
@@ -100,7 +106,7 @@ export class Restore extends Command {
     let failed = false;
     for (const { image, written, misfits, failures, seconds, steps } of pictures) {
       for (const path of written) this.log(path);
-      const shown = misfits.map((misfit) => misfit?.toFixed(2) ?? 'not defined').join(', ');
+      const shown = misfits.map(showMisfit).join(', ');
       const name = pictures.length > 1 ? `${image}: ` : '';
       this.logToStderr(`${name}misfit ${shown}; ${seconds.toFixed(1)} s, ${steps} steps, seed ${flags.seed}`);
       const worst = Math.max(...misfits.map((misfit) => misfit ?? 0));

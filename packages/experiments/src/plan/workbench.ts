@@ -3,6 +3,7 @@ import {
   ConfigError,
   createContainer,
   modelForShape,
+  noteToStandardError,
   openRegistry,
   showShape,
   stepsOf,
@@ -12,6 +13,7 @@ import {
   type ImageShape,
   type Operator,
   type Registry,
+  type RegistryOptions,
   type Scheduler,
   type ScoreModel,
   type Step,
@@ -24,10 +26,8 @@ import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 
 /** An experiment file by path, or its content. */
-export type ExperimentSource = {
+export type ExperimentSource = RegistryOptions & {
   readonly recipe: string | ExperimentInput;
-  /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
-  readonly registries?: readonly string[];
   readonly overrides?: Overrides;
 };
 
@@ -67,6 +67,8 @@ export type Workbench = ShapeParts & {
   readonly methods: readonly MethodRow[];
   /** One where all images have the same shape. */
   readonly shapes: readonly ShapeParts[];
+  /** What plugins told of what they found, such as the number of pixels that a mask hides. */
+  readonly notes: readonly string[];
   dispose(): void;
 };
 
@@ -199,13 +201,22 @@ export const methodPart = async (container: Container, model: ScoreModel, refere
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
 export const openWorkbench = async ({
   recipe: source,
-  registries = [],
+  registries,
+  localRegistries,
   overrides = {},
 }: ExperimentSource): Promise<Workbench> => {
   const recipe = readRecipe(source);
-  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
   const experiment = resolveExperiment(recipe, registry, overrides);
-  const container = createContainer({ registry, files: createFiles(recipe.folder) });
+  const notes: string[] = [];
+  const container = createContainer({
+    registry,
+    files: createFiles(recipe.folder),
+    note(message) {
+      notes.push(message);
+      noteToStandardError(message);
+    },
+  });
   try {
     const model = await container.plugin('model', experiment.model);
     const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
@@ -236,6 +247,7 @@ export const openWorkbench = async ({
       ...(dataset && { dataset }),
       methods,
       shapes,
+      notes,
       dispose: () => container.dispose(),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { decimalsFor, durationDecimals, printed } from '../results/numbers.ts';
-import type { Failure, MetricSummary, RowCost, RowSummary } from '../results/summary.ts';
+import { whyUnmeasured, type Failure, type MetricSummary, type RowCost, type RowSummary } from '../results/summary.ts';
 import type { IndexMetric } from '../run/run-index.ts';
 import type { ReportData } from './data.ts';
 import { html, type Html } from './html.ts';
@@ -87,7 +87,7 @@ function methodName(row: RowSummary): Html {
     .join(', ');
   return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${
     row.failed.length > 0 ? html`<a class="failed" href="#failures">${row.failed.length} failed</a>` : null
-  }`;
+  }${row.unmeasured ? html`<span class="failed">${whyUnmeasured(row)}</span>` : null}`;
 }
 
 function scoreCells(

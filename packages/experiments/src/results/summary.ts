@@ -62,6 +62,8 @@ export type RowSummary = IndexRow & {
    * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
    */
   readonly misfit?: Estimate;
+  /** Sound samples whose misfit is not finite, because A(x) is not, and the image of the first. */
+  readonly unmeasured?: { readonly samples: number; readonly of: number; readonly first: string };
   /** Share of the entries of the samples outside the range of the images: what metrics clip. */
   readonly outside?: number;
   /** Cost of one sample; undefined where nothing has run. */
@@ -225,6 +227,25 @@ export const perImageOf = (
     return own.length === 0 ? null : mean(own);
   });
 
+/** Sound samples of a row that should have a misfit and have none: only finite scores are stored. */
+const unmeasuredOf = (
+  { images }: RunIndex,
+  { sigmaY }: IndexRow,
+  own: readonly { readonly cell: Cell; readonly image: number }[],
+  misfits: ReadonlyMap<string, number>,
+): RowSummary['unmeasured'] => {
+  const sound = sigmaY > 0 ? own.filter(({ cell }) => cell.failure === undefined) : [];
+  const without = sound.filter(({ cell }) => !misfits.has(cell.key));
+  const [first] = without;
+  if (first === undefined) return undefined;
+  return { samples: without.length, of: sound.length, first: at(images, first.image, 'image') };
+};
+
+/** Why a row has no misfit, or one of some of its samples alone; undefined where all have one. */
+export const whyUnmeasured = ({ operator, unmeasured }: RowSummary): string | undefined =>
+  unmeasured &&
+  `no misfit of ${unmeasured.samples} of ${unmeasured.of} samples, the first of ${unmeasured.first}: operator ${operator} gives NaN or infinity on them`;
+
 /** Sums up what is stored of each row, in the order of the index. */
 export const summariseRun = async (
   index: RunIndex,
@@ -258,11 +279,13 @@ export const summariseRun = async (
     );
     const cost = costOf(own.map(({ cell }) => cell));
     const misfit = perImageOf(index, row, cells, misfits).filter(finite);
+    const unmeasured = unmeasuredOf(index, row, own, misfits);
     const outside = index.range ? perImageOf(index, row, cells, shares).filter(finite) : [];
     return {
       ...row,
       metrics: metrics.get(row) ?? new Map(),
       ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
+      ...(unmeasured ? { unmeasured } : {}),
       ...(outside.length > 0 ? { outside: mean(outside) } : {}),
       ...(cost ? { cost } : {}),
       finished: own.length,
