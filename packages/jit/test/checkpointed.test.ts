@@ -32,6 +32,17 @@ describe('a checkpointed function, compiled', () => {
     expect(activations((point) => [checkpointed(layers)(point), layers(point)])).toBe(4);
   });
 
+  it('is computed anew for every way back, so that nothing waits for the other', () => {
+    const twoWays = (point: Image) => {
+      const { gradient, aux, value } = valueAndGrad((p) => {
+        const y = checkpointed(layers)(p);
+        return [sampleSum(y), valueAndGrad(() => [sampleSum(y.square()), []], p).gradient];
+      }, point);
+      return [gradient, aux, value];
+    };
+    expect(activations(twoWays)).toBe(12);
+  });
+
   it('has the same gradient', async () => {
     const [plain, twice] = [layers, checkpointed(layers)].map((fn) => jit(gradientOf(fn)));
     const [a, b] = [await plain!(x), await twice!(x)];

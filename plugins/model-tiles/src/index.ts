@@ -22,8 +22,8 @@ const where = 'model/tiles';
  * multiples of what the network halves, and are as small as `tile` and `overlap` allow. One `predict` runs all of them,
  * some at a time; a gradient through a large picture computes each group again on its way back, for one more forward,
  * so that memory is that of one group whatever the picture. With `shift` the grid has another place at each noise
- * level, a function of sigma, as the patches of PaDIS have at each step (Hu et al. 2024, arXiv:2406.02462, Section 3.1;
- * there drawn, without overlap, and with positions as an input of the network). Not the model itself: what a network
+ * level, a function of sigma, as the patches of PaDIS have at each step (Hu et al. 2024, arXiv:2406.02462; there drawn,
+ * without overlap, and with positions as an input of the network). Not the model itself: what a network
  * takes from the whole of its image, group norms above all, it takes here from a tile.
  * Throws ConfigError where the model knows one size, or the overlap is more than half a tile.
  */
