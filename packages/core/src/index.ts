@@ -28,6 +28,7 @@ export type {
   GaussianMixture,
   Guidance,
   Image,
+  ImagePlace,
   ImageShape,
   KeyedRandom,
   Level,

@@ -134,6 +134,8 @@ export interface ScoreModel {
 
 // ----------------------------------------------------------------------------------------------------------- operators
 
+/** Which image a problem is of: its name, and its place in its source, from 0. Not given where any draw will do. */
+export type ImagePlace = { readonly name: string; readonly index: number };
 /** A linear operator A = U diag(q) V^T with V square; `q` is zero on directions that A does not see. Batched, pure. */
 export interface SpectralForm {
   /** V^T x, [B, d] */
@@ -142,8 +144,7 @@ export interface SpectralForm {
   fromSpectral(c: Tensor): Image;
   /** U^T y put on the d spectral coordinates, zero where q is zero, [B, d] */
   measurementToSpectral(y: Measurement): Tensor;
-  /** q >= 0, [B, d] or [1, d] */
-  readonly singularValues: Tensor;
+  readonly singularValues: Tensor; // q >= 0, [B, d] or [1, d]
   /** V is the identity (`pixels`), the same whatever was drawn (`fixed`), or another for each draw (`drawn`). */
   readonly basis: 'pixels' | 'fixed' | 'drawn';
 }
@@ -156,8 +157,7 @@ export interface ReferenceTask {
   readonly mask: Tensor;
   /** Entries per observed entry of the image (1 for a full mask), [B]; the enhanced variant multiplies by it. */
   readonly entriesPerObserved: Tensor;
-  /** Factor on the fitted weight: 1, or the downsampling factor for super-resolution. */
-  readonly factor: number;
+  readonly factor: number; // on the fitted weight: 1, or the downsampling factor for super-resolution
   /** True where || mask (reference - x) ||^2 and || y - A(x) ||^2 have one gradient: then one vjp serves both. */
   readonly sharesGradient: boolean;
 }
@@ -171,7 +171,7 @@ export interface Operator<P extends TensorTree = TensorTree> {
   readonly identity?: boolean; // true where A = I
   readonly measurementShape: readonly number[]; // of y, without the batch axis
   /** Draws what is random in the operator: once for a problem, with which it is stored; no batch axis. */
-  draw(random: KeyedRandom): P;
+  draw(random: KeyedRandom, image?: ImagePlace): P;
   forward(x: Image, drawn: P): Measurement;
   /** A^T; `adjointOf` gives it for every linear operator, by autodiff if need be. */
   adjoint?(v: Measurement, drawn: P): Image;

@@ -257,7 +257,14 @@ export const sampleEach = async (options: SamplesOptions): Promise<void> => {
     const key = keyOf(registry, options.operator);
     const problemFor = async ({ model, operator }: Group, index: number): Promise<Problem> => {
       const given = await options.problem({ model, operator, container }, index);
-      const stated = { name: 'given', imageShape: model.imageShape, operator, operatorKey: key };
+      const { imageShape } = model;
+      const stated = {
+        name: 'given',
+        imageShape,
+        operator,
+        operatorKey: key,
+        ...(given.image && { image: given.image }),
+      };
       return 'x0' in given
         ? makeProblem({ ...stated, x0: given.x0, sigmaY, seed })
         : givenProblem({ ...stated, y: given.y, sigmaY: sigmaOf(sigmaY), where: 'sample' });

@@ -32,6 +32,7 @@ export class Restore extends Command {
     'A file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. Several pictures share one model; each is written beside its picture. Misfit (about 1 where the measurement is fitted), seconds, steps and seed go to standard error. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,form=squared, or dps:{"scale":0.3}.';
   static override examples = [
     '<%= config.bin %> restore scratched.png --operator inpaint --mask scratches.png --out restored.png',
+    '<%= config.bin %> restore a.png b.png --mask a-mask.png --mask b-mask.png',
     '<%= config.bin %> restore face.png --degrade --operator inpaint:pattern=random,rate=0.7 --method dps:scale=0.3 --samples 4',
     '<%= config.bin %> restore small.png --operator super-resolution:factor=4 --sigma-y 0.01',
     '<%= config.bin %> restore grey.png --operator colorize --method dps-w',
@@ -54,7 +55,10 @@ export class Restore extends Command {
     }),
     mask: Flags.string({
       helpValue: 'FILE',
-      description: 'Mask picture for inpainting: white is known, black is filled in.',
+      multiple: true,
+      multipleNonGreedy: true,
+      description:
+        'Mask picture for inpainting: white is known, black is filled in. Several pictures take one mask for all, one each (--mask again, in their order), or a folder of masks that are called like them.',
     }),
     degrade: Flags.boolean({
       description:

@@ -25,7 +25,8 @@ export function metricFigures(problem: ReportRows, metric: IndexMetric, imageNam
   });
   if (scored.length === 0) return null;
   const decimals = metricDecimals(problem.rows, metric);
-  const reference = scored.find(({ row }) => row.label === referenceLabel(problem.rows, metric));
+  const label = referenceLabel(problem.rows, metric);
+  const reference = scored.find(({ row }) => row.label === label);
   const unit = metric.unit ? ` (${metric.unit})` : '';
   const scores = scoresFigure(
     scored,

@@ -156,9 +156,10 @@ export function imageScoresTable(
   { metrics, imageNames }: Pick<ReportData, 'metrics' | 'imageNames'>,
 ): Html {
   const done = rows.filter(({ skipped }) => skipped === undefined);
-  const columns = metrics.flatMap((metric) =>
-    done.map((row, index) => ({ metric, row, first: index === 0, decimals: metricDecimals(rows, metric) })),
-  );
+  const columns = metrics.flatMap((metric) => {
+    const decimals = metricDecimals(rows, metric);
+    return done.map((row, index) => ({ metric, row, first: index === 0, decimals }));
+  });
   return html`<div class="scroll tall"><table class="scores sortable">
 <thead>
 <tr>${sortable(0, 'ascending', html`image`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="${done.length}" class="group">${metricTitle(metric)}</th>`)}</tr>

@@ -182,6 +182,7 @@ export const compareRows = (
           .filter((candidate) => candidate !== best)
           .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
   const adjusted = holm(others.map(({ difference }) => difference.p));
+  const positions = new Map(others.map(({ row }, position) => [row, position]));
   const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
   return rows.map((row, i): MetricSummary | undefined => {
     const values = at(sound, i, 'row');
@@ -192,7 +193,7 @@ export const compareRows = (
       ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}),
     };
     if (row === best?.row) return { ...common, best: wonAll };
-    const position = others.findIndex((other) => other.row === row);
+    const position = positions.get(row) ?? -1;
     const { p: _, resolved: __, ...difference } = at(others, position, 'row with scores').difference;
     if (difference.n === 0) return { ...common, best: false };
     const pHolm = at(adjusted, position, 'p value');

@@ -18,7 +18,7 @@ import {
 } from '@tweedie/core';
 import { OUTSIDE, shareOutside } from './image-range.ts';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
-import { rowOn, type PlannedRow } from '../plan/rows.ts';
+import { bySetting, rowOn, type PlannedRow } from '../plan/rows.ts';
 import { loadProblem } from './problems.ts';
 import type { Watch } from '../machine/progress.ts';
 import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
@@ -250,13 +250,12 @@ export const runRows = async (run: Run): Promise<void> => {
       return work.length === 0 ? [] : [{ row, own, planned: rowOn(own, at(rows, i, 'planned row')), work }];
     }),
   );
-  for (const job of jobs) {
-    const { operator, method } = job.planned;
-    const members = jobs.filter(({ planned }) => planned.operator === operator && planned.method === method);
-    if (members[0] !== job) continue;
+  for (const members of bySetting(jobs, ({ planned }) => planned)) {
+    const { own, planned } = at(members, 0, 'job of a setting');
+    const { operator, method } = planned;
     const bound = await bindGuidance(method.guidance, {
       engine,
-      model: job.own.model,
+      model: own.model,
       operator: operator.operator,
       scheduler: method.scheduler,
     });
