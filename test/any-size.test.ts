@@ -202,6 +202,23 @@ describe('restore with a model of any size', () => {
     expect((await run(join(folder, 'again.png'))).equals(first)).toBe(true);
   });
 
+  it('takes a mask for each picture, of its size', async () => {
+    mkdirSync(join(folder, 'masks'));
+    const saveMask = async (name: string, height: number, width: number): Promise<void> => {
+      const pixels = Float32Array.from({ length: height * width }, (_, k) => (k % 3 === 0 ? -1 : 1));
+      writeFileSync(join(folder, 'masks', name), await encodePng(pixels, [height, width, 1]));
+    };
+    await saveMask('a.png', 8, 8);
+    await saveMask('b.png', 12, 6);
+    const image = ['a', 'b'].map((name) => join(folder, `pictures/${name}.png`));
+    const { failures } = await restore({ ...options, image, operator: 'inpaint', mask: join(folder, 'masks') });
+    expect(failures).toEqual([undefined, undefined]);
+    await saveMask('b.png', 8, 8);
+    await expect(restore({ ...options, image, operator: 'inpaint', mask: join(folder, 'masks') })).rejects.toThrow(
+      'masks has the size of the images, [12, 6]. Give each image a mask of its size.',
+    );
+  });
+
   it('wants a mask of the size of the picture', async () => {
     await save('mask.png', 8, 8);
     await expect(
