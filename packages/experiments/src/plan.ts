@@ -103,7 +103,7 @@ const renderTune = (bench: Workbench, rows: readonly PlannedRow[], searches: rea
 };
 
 const render = (
-  { experiment, model, methods, chunk }: Workbench,
+  { experiment, model, methods, chunk, shapes }: Workbench,
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
@@ -131,7 +131,7 @@ const render = (
   const shared = rows.filter(({ timedAs }) => timedAs !== undefined).length;
   const timing = `Timed: ${rows.filter((row) => row.seconds !== undefined).length - shared} of these rows; ${shared} more differ from one of them in options of type number alone, which are taken to cost no time.`;
   return [
-    `${experiment.title}: ${plural(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
+    `${experiment.title}: ${plural(images.count, 'image')} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',
