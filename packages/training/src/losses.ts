@@ -12,7 +12,7 @@ import { type AdmUnet, admPrediction, edmDenoiser, edmWeight, type TrainedPredic
 import type { DdpmLoss, EdmLoss } from './recipe.ts';
 
 /** One number for each image of a batch, by name. */
-export type Columns = { readonly [name: string]: Float32Array };
+type Columns = { readonly [name: string]: Float32Array };
 type ColumnTensors = { readonly [name: string]: Tensor };
 
 /** A loss: at which levels a network is trained, and what is made small there. */

@@ -114,7 +114,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
     let recent = { loss: 0, images: 0, gradient: 0 };
 
     const save = (): void => {
-      writeCheckpoint(out, { state, steps, log }, { card, layout, hash });
+      writeCheckpoint(out, { state, steps, log }, { card, layout, hash, dtype: recipe.weights });
       writeWhole(join(out, 'log.csv'), logTable(log));
       writeWhole(
         join(out, 'report.html'),

@@ -60,7 +60,7 @@ describe('crops', () => {
   it('refuse pictures of other channels, too small ones, and scales that no picture has room for', () => {
     const make = (shape: [number, number, number], scales: number[]) => () =>
       cropsOf(ramps(4, 4), shape, { scales, flip: 'none' }, 'r.yaml /data');
-    expect(make([2, 2, 3], [1])).toThrow('[r.yaml /data] its images are 4 x 4 x 1, the network takes 2 x 2 x 3.');
+    expect(make([2, 2, 3], [1])).toThrow('[r.yaml /data] its images are [4, 4, 1], the network takes [2, 2, 3].');
     expect(make([8, 8, 1], [1])).toThrow(ConfigError);
     expect(make([2, 2, 1], [3])).toThrow('crops of 3 times 2x2 do not fit into images of 4x4');
   });
