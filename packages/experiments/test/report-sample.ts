@@ -151,7 +151,7 @@ function row(problem: number, method: number, imageCount: number): RowSummary {
     cells: [],
     finished: imageCount,
     failed: method === 3 && problem === 1 ? [{ image: 1, sample: 0, step: 37, reason }] : [],
-    cost: { forwards, vjps, operatorCalls, secondsPerSample, peakMemory: 0 },
+    cost: { forwards, vjps, equivalents: forwards + 2 * vjps, operatorCalls, secondsPerSample },
     metrics: new Map(
       (['psnr', 'ssim'] as const).map((metric): [string, MetricSummary] => {
         const values = scores.map((score) => score[metric]);

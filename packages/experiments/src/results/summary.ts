@@ -2,21 +2,16 @@ import { at } from '@tweedie/core';
 import { OUTSIDE } from '../run/image-range.ts';
 import { MISFIT } from '../run/misfit.ts';
 import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
-import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
+import { type Rate, rateOf, type Spread, spreadOf } from '../statistics/spread.ts';
+import { differences, holm, mean, pairedTTest, tInterval, wins } from '../statistics/statistics.ts';
 import type { Cell } from '../run/cells.ts';
 import type { Results } from '../run/results.ts';
 import { problemsOf } from './problems.ts';
 
-/**
- * A mean over images. `ci95` is the half width of its 95 % interval, 1.96 standard errors; null where there is one
- * image.
- */
+/** A mean over images. `ci95` is the half width of its 95 % interval, from Student's t; null where there is one image. */
 export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
 
-/**
- * The mean of paired differences to the best row. Its `ci95` is from Student's t, so that the interval excludes zero
- * exactly where the paired t test has p < 0.05, for few images too.
- */
+/** The mean of paired differences to the best row. Its `ci95` excludes zero exactly where the paired t test has p < 0.05. */
 type Difference = Estimate & {
   /** Label of the row with the best mean. */
   readonly to: string;
@@ -31,6 +26,10 @@ export type MetricSummary = Estimate & {
   readonly perImage: readonly (number | null)[];
   /** Score of the mean of the samples, where there are several. */
   readonly ofMean?: Estimate;
+  /** Where there are several draws a picture: how far they scatter, and how far the pictures do. */
+  readonly spread?: Spread;
+  /** Where there is one draw a picture and every row of the table has scores of 0 and 1 alone. */
+  readonly rate?: Rate;
   /** This row minus the best one, over the images that both have. */
   readonly difference?: Difference;
   /**
@@ -46,12 +45,12 @@ export type RowCost = {
   readonly forwards: number;
   /** Vector-Jacobian products of the network: about two forwards each. */
   readonly vjps: number;
+  /** The two in one unit, forwards + 2 vjps. */
+  readonly equivalents: number;
   /** Calls of the measurement operator. */
   readonly operatorCalls: number;
   /** Wall clock of sampling, compilation left out. */
   readonly secondsPerSample: number;
-  /** Largest resident memory seen while the row ran, bytes. */
-  readonly peakMemory: number;
 };
 
 /** A row of the comparison with what has come of it. */
@@ -116,8 +115,8 @@ export const nothingSound = (rows: readonly Pick<RowSummary, 'finished' | 'faile
 };
 
 const estimate = (values: readonly number[]): Estimate => {
-  const { n, mean: center, halfWidth95 } = summarise(values);
-  return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };
+  const center = mean(values);
+  return { n: values.length, mean: center, ci95: values.length > 1 ? center - tInterval(values)[0] : null };
 };
 
 const finite = (value: number | undefined | null): value is number =>
@@ -127,6 +126,8 @@ type Scores = {
   readonly label: string;
   readonly perImage: readonly (number | null)[];
   readonly ofMean: readonly number[];
+  /** Score of each draw of each image, failed ones left out. */
+  readonly draws?: readonly (readonly number[])[];
 };
 
 /** Scores of two rows on the images that both have. */
@@ -181,12 +182,20 @@ export const compareRows = (
           .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
   const adjusted = holm(others.map(({ difference }) => difference.p));
   const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
+  // Both values must be seen, or scores that happen to be 0 or 1 would pass for a rate.
+  const seen = new Set(rows.flatMap(({ draws = [] }) => draws.flat()));
+  const single = rows.every(({ draws = [] }) => draws.every(({ length }) => length < 2));
+  const isRate = single && seen.size === 2 && [...seen].every((value) => value === 0 || value === 1);
   return rows.map((row, i): MetricSummary | undefined => {
     const values = at(sound, i, 'row');
     if (values.length === 0) return undefined;
+    const spread = spreadOf(row.draws ?? []);
+    const rate = isRate ? rateOf(values) : undefined;
     const common = {
       ...estimate(values),
       perImage: row.perImage,
+      ...(spread === undefined ? {} : { spread }),
+      ...(rate === undefined ? {} : { rate }),
       ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}),
     };
     if (row === best?.row) return { ...common, best: wonAll };
@@ -204,26 +213,29 @@ const costOf = (cells: readonly Cell[]): RowCost | undefined => {
   return {
     forwards: over(({ cost }) => cost.forwards),
     vjps: over(({ cost }) => cost.vjps),
+    equivalents: over(({ cost }) => cost.forwards + 2 * cost.vjps),
     operatorCalls: over(({ cost }) => cost.operatorCalls),
     secondsPerSample: over(({ seconds }) => seconds),
-    peakMemory: cells.reduce((most, { peakMemory }) => Math.max(most, peakMemory), 0),
   };
 };
 
-/** Mean score over the samples of each image; null where there is none. */
-export const perImageOf = (
+/** Score of each sample of each image, those left out that have none. */
+const drawsOf = (
   index: RunIndex,
   row: IndexRow,
   cells: ReadonlyMap<string, Cell>,
   values: ReadonlyMap<string, number>,
-): readonly (number | null)[] =>
-  index.images.map((_, i) => {
-    const own = (row.cells[i] ?? [])
+): readonly (readonly number[])[] =>
+  index.images.map((_, i) =>
+    (row.cells[i] ?? [])
       .filter((cell) => cells.has(cell))
       .map((cell) => values.get(cell))
-      .filter(finite);
-    return own.length === 0 ? null : mean(own);
-  });
+      .filter(finite),
+  );
+
+/** Mean score over the samples of each image; null where there is none. */
+export const perImageOf = (...of: Parameters<typeof drawsOf>): readonly (number | null)[] =>
+  drawsOf(...of).map((own) => (own.length === 0 ? null : mean(own)));
 
 /** Sums up what is stored of each row, in the order of the index. */
 export const summariseRun = async (
@@ -239,6 +251,7 @@ export const summariseRun = async (
     const scoresOf = (row: IndexRow): Scores => ({
       label: row.label,
       perImage: perImageOf(index, row, cells, values),
+      draws: drawsOf(index, row, cells, values),
       ofMean: row.cells
         .map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined))
         .filter(finite),
