@@ -8,10 +8,13 @@ import type { Cell } from '../run/cells.ts';
 import type { Results } from '../run/results.ts';
 import { problemsOf } from './problems.ts';
 
-/** A mean over images. `ci95` is the half width of its 95 % interval, from Student's t; null where there is one image. */
+/** A mean over images. `ci95` is the half width of its 95 % t interval; null where there is one image. */
 export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
 
-/** The mean of paired differences to the best row. Its `ci95` excludes zero exactly where the paired t test has p < 0.05. */
+/**
+ * The mean of paired differences to the best row. Its `ci95` excludes zero exactly where the paired t test has
+ * p < 0.05.
+ */
 type Difference = Estimate & {
   /** Label of the row with the best mean. */
   readonly to: string;
