@@ -3,6 +3,7 @@ import { Check } from './commands/check.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
+import { Export } from './commands/export.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
 import { New } from './commands/new.ts';
@@ -20,6 +21,7 @@ export const commands = {
   compare: Compare,
   doctor: Doctor,
   explain: Explain,
+  export: Export,
   info: Info,
   list: List,
   new: New,
