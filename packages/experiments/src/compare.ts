@@ -175,7 +175,7 @@ const present = async (index: RunIndex, results: Results, path: string, watch: W
  * added to it.
  */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
-  const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
+  const { model, images, operators, sigmaY, poisson, scheduler, engine, seed, budget } = experiment;
   const question = {
     model,
     dataset: images.dataset,
@@ -184,6 +184,7 @@ const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
     operators: operators.map(({ id, options }) => ({ id, options })),
     sigmaY,
     ...(poisson === undefined ? {} : { poisson }),
+    ...(budget === undefined ? {} : { budget }),
     scheduler,
     engine,
     seed,

@@ -1,7 +1,8 @@
 import { ConfigError, conflict, type Cost } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { entryOn } from '../recipe/per-problem.ts';
-import type { MethodPart, OperatorPart, Workbench } from './workbench.ts';
+import { costOf, type MethodPart, type OperatorPart } from './parts.ts';
+import type { Workbench } from './workbench.ts';
 
 export type PlannedRow = {
   readonly operator: OperatorPart;
@@ -63,12 +64,7 @@ export const planRow = (
     },
     { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
   );
-  const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-  const cost = method.guidance.cost?.(
-    { model, operator: operator.operator, scheduler: method.scheduler },
-    method.steps,
-    sigmaY,
-  ) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+  const cost = costOf(registry, model, operator.operator, method, sigmaY);
   return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
 };
 

@@ -3,23 +3,19 @@ import {
   createContainer,
   openRegistry,
   showShape,
-  stepsOf,
   type Container,
   type Dataset,
-  type Guidance,
   type ImageShape,
-  type Operator,
   type Registry,
-  type Scheduler,
   type ScoreModel,
-  type Step,
-  type TensorTree,
 } from '@tweedie/core';
-import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
+import type { Experiment, Images, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
 import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
+import { withinBudget } from './budget.ts';
+import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
 
 /** An experiment file by path, or its content. */
 export type ExperimentSource = {
@@ -27,18 +23,6 @@ export type ExperimentSource = {
   /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
   readonly registries?: readonly string[];
   readonly overrides?: Overrides;
-};
-
-export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
-export type MethodPart = {
-  readonly reference: Method;
-  readonly guidance: Guidance<TensorTree>;
-  readonly scheduler: Scheduler;
-  readonly steps: readonly Step[];
-};
-/** A method as the recipe lists it, and the same method with the options that it has on single problems. */
-export type MethodRow = MethodPart & {
-  readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[];
 };
 
 /** The parts that an experiment names, made but without weights. */
@@ -113,13 +97,6 @@ export const checkImages = (
   }
 };
 
-/** Makes a method with its scheduler. */
-export const methodPart = async (container: Container, model: ScoreModel, reference: Method): Promise<MethodPart> => {
-  const scheduler = await container.plugin('scheduler', reference.scheduler);
-  const guidance = await container.plugin('guidance', reference);
-  return { reference, guidance, scheduler, steps: stepsOf(guidance, scheduler, model.process) };
-};
-
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
 export const openWorkbench = async ({
   recipe: source,
@@ -157,6 +134,11 @@ export const openWorkbench = async ({
       }
       methods.push({ ...part, perProblem });
     }
+    const { budget, sigmaY } = experiment;
+    const fitted =
+      budget === undefined
+        ? methods
+        : await withinBudget({ container, registry, model, operators, sigmaY, budget, where: recipe.where }, methods);
     const chunk = experiment.chunk ?? chunkFor(model.imageShape);
     return {
       recipe,
@@ -166,7 +148,7 @@ export const openWorkbench = async ({
       model,
       ...(dataset && { dataset }),
       operators,
-      methods,
+      methods: fitted,
       chunk,
       dispose: () => container.dispose(),
     };
