@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { messageOf, openRegistry, type JsonSchema, type Manifest } from '@tweedie/core/registry';
+import { devicesOf, messageOf, openRegistry, type Manifest, type RegistryOptions } from '@tweedie/core/registry';
+import { tryDevice } from './check-machine/devices.ts';
+import { tryEngine } from './check-machine/engines.ts';
 
 /**
  * A check tries one thing on this machine: `attempt` says what was found, or throws. What is optional may be absent.
@@ -17,7 +19,7 @@ const reinstall = 'Run npm ci in the repository.';
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
 /** Gives all checks; those of engines come from the registry. */
-export function* checkMachine(registries: readonly string[]): Iterable<Check> {
+export function* checkMachine(registries: RegistryOptions): Iterable<Check> {
   yield { name: 'Node.js', attempt: nodeVersion, remedy: 'Install Node.js 20.19 or newer.' };
   yield {
     name: 'machine',
@@ -27,13 +29,14 @@ export function* checkMachine(registries: readonly string[]): Iterable<Check> {
   };
   yield { name: 'plugins', attempt: () => plugins(registries), remedy: '' };
   yield { name: 'ONNX Runtime', attempt: onnxRuntime, remedy: reinstall };
-  for (const { id, options } of engines(registries)) {
+  for (const engine of engines(registries)) {
+    const { id } = engine;
     yield {
       name: `engine ${id}`,
       attempt: () => tryEngine(id, {}, registries),
       remedy: 'Until it works choose another with --engine.',
     };
-    for (const device of otherDevices(options)) {
+    for (const device of devicesOf(engine).slice(1)) {
       yield {
         name: `engine ${id} on ${device}`,
         attempt: () => tryDevice(id, device, registries),
@@ -60,8 +63,8 @@ const nodeVersion = (): string => {
   return process.version;
 };
 
-const plugins = (registries: readonly string[]): string => {
-  const { manifests, files, broken } = openRegistry({ files: registries });
+const plugins = (registries: RegistryOptions): string => {
+  const { manifests, files, broken } = openRegistry(registries);
   if (broken.size > 0) throw new Error([...broken.values()].map(messageOf).join(' '));
   return `${manifests.length} in ${files.join(', ')}`;
 };
@@ -73,61 +76,13 @@ const onnxRuntime = async (): Promise<string> => {
 };
 
 /** The engines of the registry; none where it cannot be read, and then the check `plugins` says why. */
-const engines = (registries: readonly string[]): readonly Manifest[] => {
+const engines = (registries: RegistryOptions): readonly Manifest[] => {
   try {
-    return openRegistry({ files: registries }).manifests.filter(({ kind }) => kind === 'engine');
+    return openRegistry(registries).manifests.filter(({ kind }) => kind === 'engine');
   } catch {
     return [];
   }
 };
-
-/** The devices that an engine's option `device` offers beside its default. */
-const otherDevices = ({ properties }: JsonSchema): readonly string[] => {
-  const { device } = (properties ?? {}) as {
-    readonly device?: { readonly enum?: readonly string[]; readonly default?: string };
-  };
-  return (device?.enum ?? []).filter((name) => name !== device?.default);
-};
-
-/** Compiles the gradient of x^2 on an engine, runs it at x = 3, and gives the engine's facts in a line. */
-const tryEngine = async (
-  id: string,
-  options: Readonly<Record<string, unknown>>,
-  registries: readonly string[],
-): Promise<string> => {
-  const [{ createContainer, tf }, { createFiles }] = await Promise.all([
-    import('@tweedie/core'),
-    import('@tweedie/files'),
-  ]);
-  const container = createContainer({
-    registry: openRegistry({ files: registries }),
-    files: createFiles(process.cwd()),
-  });
-  try {
-    const made = await container.plugin('engine', { id, options });
-    const slope = made.compile((x: ReturnType<typeof tf.scalar>) => tf.grad((inner) => tf.square(inner))(x));
-    const result = await slope(3);
-    const [value = NaN] = result.dataSync();
-    if (value !== 6) throw new Error(`the gradient of x^2 at 3 came out as ${value}.`);
-    return Object.entries(made.facts)
-      .map(([name, fact]) => `${name} ${fact}`)
-      .join(', ');
-  } finally {
-    container.dispose();
-  }
-};
-
-/**
- * Tries an engine on one of its devices. A device that does not start here was not tested here: the error says so
- * first, then why, without the source lines of the library.
- */
-const tryDevice = (id: string, device: string, registries: readonly string[]): Promise<string> =>
-  tryEngine(id, { device }, registries).catch((error: unknown) => {
-    const why = messageOf(error)
-      .replace(/^\[\S+\] device \w+ cannot be used here: /, '')
-      .replace(/\S+\.cc:\d+ .* was false\. /, '');
-    throw new Error(`untested here: ${why}`, { cause: error });
-  });
 
 const pictures = async (): Promise<string> => {
   const { encodePng } = await import('@tweedie/files');

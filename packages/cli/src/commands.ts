@@ -4,6 +4,7 @@ import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
 import { Export } from './commands/export.ts';
+import { Fetch } from './commands/fetch.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
 import { New } from './commands/new.ts';
@@ -22,6 +23,7 @@ export const commands = {
   doctor: Doctor,
   explain: Explain,
   export: Export,
+  fetch: Fetch,
   info: Info,
   list: List,
   new: New,

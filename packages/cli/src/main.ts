@@ -62,12 +62,16 @@ const origin = (error: unknown): string => {
     : `It comes from ${place.plugin}, at ${place.line}. DEBUG=tweedie shows the whole stack.`;
 };
 
-/** The message of an error; that of an unknown flag names the nearest flags of the command. */
+/** The message of an error; that of unknown flags names the nearest flags of the command. */
 const withSuggestion = (error: unknown, id: string): string => {
   const message = messageOf(error);
-  const [, flag] = /^Nonexistent flags?: (--[\w-]+)/.exec(message) ?? [];
-  if (flag === undefined) return message;
-  const known: { readonly [name: string]: { readonly flags?: object } } = commands;
-  const flags = Object.keys(known[id]?.flags ?? {}).map((name) => `--${name}`);
-  return message.replace('\n', `\n${suggest(flag, flags)}\n`);
+  const [, given] = /^Nonexistent flags?: (.*)/.exec(message) ?? [];
+  if (given === undefined) return message;
+  const known: { readonly [name: string]: { readonly flags?: Readonly<Record<string, object>> } } = commands;
+  const flags = Object.entries(known[id]?.flags ?? {}).flatMap(([name, flag]) =>
+    'allowNo' in flag && flag.allowNo === true ? [`--${name}`, `--no-${name}`] : [`--${name}`],
+  );
+  const names = given.split(', ').map((flag) => flag.replace(/=.*/, ''));
+  const hints = names.map((name) => `${names.length > 1 ? `${name}: ` : ''}${suggest(name, flags)}`);
+  return message.replace('\n', `\n${hints.join('\n')}\n`);
 };

@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { parseReference } from './reference.ts';
 
 /** The flags that change what a recipe says. */
 export const overrideFlags = {
@@ -8,7 +9,8 @@ export const overrideFlags = {
   seed: Flags.integer({ min: 0, helpValue: 'N', description: 'Seed of every random number.' }),
   engine: Flags.string({
     helpValue: 'ID',
-    description: 'What computes: onnxruntime, tensorflow, or eager for debugging.',
+    description:
+      'What computes: onnxruntime, also on a GPU (onnxruntime:device=cuda), tensorflow, or eager for debugging.',
   }),
 };
 
@@ -26,5 +28,5 @@ export const overridesOf = ({ steps, samples, limit, seed, engine }: Given) => (
   ...(samples !== undefined && { samples }),
   ...(limit !== undefined && { limit }),
   ...(seed !== undefined && { seed }),
-  ...(engine !== undefined && { engine }),
+  ...(engine !== undefined && { engine: parseReference(engine) }),
 });

@@ -1,13 +1,24 @@
 import { Flags } from '@oclif/core';
+import type { RegistryOptions } from '@tweedie/core/registry';
 
-/** The flag `--registry`, the same for every command that names plugins. */
+/** The flags that say where plugins may come from, the same for every command that names plugins. */
 export const registryFlag = {
   registry: Flags.string({
     helpValue: 'FILE',
-    description: 'Registry of your own plugins; a registry.json in the working folder is read unasked.',
+    description: 'Registry of your own plugins.',
+  }),
+  'local-registry': Flags.boolean({
+    allowNo: true,
+    description:
+      'Read a registry.json in the working folder, or beside the recipe, unasked: plugins that it names may run. Default yes.',
   }),
 };
 
-/** The registry files that `--registry` adds: one or none. */
-export const registriesOf = ({ registry }: { readonly registry?: string | undefined }): readonly string[] =>
-  registry === undefined ? [] : [registry];
+/** The flags of `registryFlag`, as they were given. */
+export type RegistryFlags = { readonly registry?: string | undefined; readonly 'local-registry'?: boolean | undefined };
+
+/** What the flags say of registries. */
+export const registriesOf = ({ registry, 'local-registry': localRegistries }: RegistryFlags): RegistryOptions => ({
+  ...(registry !== undefined && { registries: [registry] }),
+  ...(localRegistries !== undefined && { localRegistries }),
+});

@@ -20,6 +20,7 @@ const save = (name: string, content: string) => {
 for (const [, name, content] of page.matchAll(/^`(pull\/[\w./-]+)`[^\n]*\n\n```\w+\n([\s\S]*?)```/gm))
   save(name!, content!);
 save('registry.json', '{ "plugins": { "guidance/pull": "./pull" } }');
+const told = `Note: plugins may come from ${join(folder, 'registry.json')}, read unasked: --no-local-registry refuses it.\n`;
 
 /** The plugin again, apart from the registry that names it, with its source or its tests changed. */
 const changed = (name: string, change: (source: string) => string, test?: string): string => {
@@ -35,15 +36,17 @@ const check = (plugin: string, options: Parameters<typeof tweedie>[1] = {}) =>
 describe('a plugin beside an experiment', () => {
   it('is found by its folder, by a file in it, and by the registry of the working folder', async () => {
     for (const name of ['pull', 'pull/src/index.ts'])
-      expect(findPlugin(join(folder, name), []).folder).toBe(join(folder, 'pull'));
-    expect(findPlugin('guidance/pull', [join(folder, 'registry.json')]).folder).toBe(join(folder, 'pull'));
+      expect(findPlugin(join(folder, name), {}).folder).toBe(join(folder, 'pull'));
+    expect(findPlugin('guidance/pull', { registries: [join(folder, 'registry.json')] }).folder).toBe(
+      join(folder, 'pull'),
+    );
   });
 
   it('without tests passes types and kit', async () => {
     expect(await check('guidance/pull')).toEqual({
       code: 0,
       out: `guidance/pull in ${join(folder, 'pull')}\n\nok      types: 1 file\nok      kit, defaults: 16 of 16 checks passed\n`,
-      err: '',
+      err: told,
     });
   });
 
@@ -113,7 +116,7 @@ it.each(['typescript', 'vitest'])('says that %s is missing where it is', async (
   save('missing.mjs', `import { register } from 'node:module'; register(${JSON.stringify(url)});`);
   const { code, err } = await check('./pull', { node: ['--import', join(folder, 'missing.mjs')] });
   expect(err).toBe(
-    `Error: [tweedie check] needs ${library}, which is not installed beside tweedie. Run npm install --save-dev typescript vitest @tweedie/testing there; in a clone of the repository, npm ci.\n`,
+    `${told}Error: [tweedie check] needs ${library}, which is not installed beside tweedie. Run npm install --save-dev typescript vitest @tweedie/testing there; in a clone of the repository, npm ci.\n`,
   );
   expect(code).toBe(2);
 });

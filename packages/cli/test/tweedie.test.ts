@@ -29,6 +29,11 @@ describe('exit codes and messages', () => {
       ['list', '--jsno'],
       'Error: Nonexistent flag: --jsno\nDid you mean "--json"?\nSee more help with --help\n',
     ],
+    [
+      'unknown flags',
+      ['plan', 'x.yaml', '--smaples=3', '--no-mesure'],
+      'Error: Nonexistent flags: --smaples=3, --no-mesure\n--smaples: Did you mean "--samples"?\n--no-mesure: Did you mean "--no-measure"?\nSee more help with --help\n',
+    ],
     ['an unknown id', ['info', 'dpss'], 'Error: [dpss] there is no such plugin. Did you mean "guidance/dps"?\n'],
     [
       'a missing argument',
@@ -122,10 +127,15 @@ it('lists, and warns, where a registered plugin is gone; names what is wrong wit
   mkdirSync(place);
   writeFileSync(join(place, 'registry.json'), JSON.stringify({ plugins: { 'engine/gone': './gone' } }));
   const wrong = `[${join(place, 'registry.json')} /plugins/engine~1gone] the folder ${join(place, 'gone')} has no plugin.json. Correct the path (it is relative to the registry file).\n`;
+  const note = `Note: plugins may come from ${join(place, 'registry.json')}, read unasked: --no-local-registry refuses it.\n`;
   const listed = await tweedie(['list', 'engine'], { cwd: place });
-  expect(listed).toMatchObject({ code: 0, err: `Warning: ${wrong}` });
+  expect(listed).toMatchObject({ code: 0, err: `${note}Warning: ${wrong}` });
   expect(listed.out).toContain('eager');
-  expect(await tweedie(['info', 'gone'], { cwd: place })).toEqual({ code: 2, out: '', err: `Error: ${wrong}` });
+  expect(await tweedie(['info', 'gone'], { cwd: place })).toEqual({
+    code: 2,
+    out: '',
+    err: `${note}Error: ${wrong}`,
+  });
   expect((await tweedie(['doctor'], { cwd: place })).out).toContain(`broken  plugins: ${wrong.trim()}`);
 });
 

@@ -28,7 +28,8 @@ export interface Container extends Context {
 /** Tells the user something that does not stop the work. */
 export const toStandardError = (message: string): void => void process.stderr.write(`Warning: ${message}\n`);
 
-const noteToStandardError = (message: string): void => void process.stderr.write(`Note: ${message}\n`);
+/** Tells the user something that is good to know. */
+export const noteToStandardError = (message: string): void => void process.stderr.write(`Note: ${message}\n`);
 
 /** Calls a factory. What a user can mend (a ConfigError) goes through; anything else becomes a fault of the plugin. */
 const call = async (factory: AnyFactory, name: string, ...given: Parameters<AnyFactory>): Promise<unknown> => {

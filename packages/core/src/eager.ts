@@ -1,4 +1,4 @@
-import { withoutRandomness } from './hidden-randomness.ts';
+import { withoutHiddenInputs } from './hidden-inputs.ts';
 import { addCosts, countMarks, noCost } from './marks.ts';
 import { tf } from './tensorflow.ts';
 import { mapTree, signatureOf, tensorsOf, traced } from './trees.ts';
@@ -41,7 +41,7 @@ export function eagerEngine({ id, facts, backend }: EagerOptions = plain): Engin
         const body = () => {
           const inside: TensorTree = traced(args);
           result = mapTree(
-            withoutRandomness(() => fn(...(inside as A))),
+            withoutHiddenInputs(() => fn(...(inside as A))),
             onCpu,
           );
           return tensorsOf(result);

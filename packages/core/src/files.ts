@@ -54,6 +54,13 @@ export interface Files {
   readStored(path: string): Promise<StoredPicture>;
   /** Size and channel count of a picture as stored, EXIF orientation applied. */
   imageShape(path: string): Promise<ImageShape>;
+  /**
+   * The absolute path of a file in Tweedie's cache folder, where it is or would be: what `tweedie fetch` has brought,
+   * and what plugins keep. `name` begins with the plugin's own folder, `<kind>-<id>/`.
+   */
+  cached(name: string): string;
+  /** Keeps bytes in the cache: the file is there whole or not at all. Whoever reads it can do without it. */
+  writeCached(name: string, bytes: Uint8Array): Promise<void>;
 }
 
 /** Below this share of white, all of a 16-bit picture may be data of fewer bits. */

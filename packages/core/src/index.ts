@@ -1,5 +1,5 @@
 export { tf } from './tensorflow.ts';
-export { withoutRandomness } from './hidden-randomness.ts';
+export { withoutHiddenInputs } from './hidden-inputs.ts';
 export { isOfTensorFlow, isUsers, withDeepStacks } from './user-line.ts';
 export type {
   Context,
@@ -28,6 +28,7 @@ export type {
   GaussianMixture,
   Guidance,
   Image,
+  ImagePlace,
   ImageShape,
   KeyedRandom,
   Level,
@@ -123,13 +124,13 @@ export {
   toVe,
 } from './conversions.ts';
 export { canonicalJson } from './canonical-json.ts';
-export { type Container, createContainer, toStandardError } from './container.ts';
+export { type Container, createContainer, noteToStandardError, toStandardError } from './container.ts';
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
 export { refuseIrregular } from './regular-file.ts';
-export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
+export { kinds, loadRegistries, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {
   type Denoised,

@@ -34,6 +34,8 @@ export type Manifest = {
   readonly tunable?: {
     readonly [option: string]: { readonly from: number; readonly to: number; readonly scale: 'log' | 'linear' };
   };
+  /** The list, in the plugin's folder, of files that it needs and that do not ship: `tweedie fetch` brings them. */
+  readonly fetch?: string;
   /** The npm package that holds it, its version, and the folder it is in. */
   readonly package: string;
   readonly version: string;

@@ -6,7 +6,7 @@ import { keyedRandom } from './random.ts';
 import { decodeSafetensors, encodeSafetensors, safetensorsMetadata, type SafetensorsInput } from './safetensors.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree, mapTree, stackTrees } from './trees.ts';
-import type { ImageShape, Measured, Operator, Tensor, TensorTree } from './types.ts';
+import type { ImagePlace, ImageShape, Measured, Operator, Tensor, TensorTree } from './types.ts';
 
 /**
  * Standard deviation of Gaussian noise in the units of A's output; or Poisson noise (`poissonMeasurement`), of which a
@@ -44,8 +44,10 @@ export function makeProblem(parts: {
   readonly operatorKey: string;
   readonly sigmaY: NoiseLevel;
   readonly seed: number;
+  /** Given to the operator, which may keep something for each image: a mask, say. */
+  readonly image?: ImagePlace;
 }): Problem {
-  const { name, imageShape, operator, operatorKey, sigmaY: level, seed } = parts;
+  const { name, imageShape, operator, operatorKey, sigmaY: level, seed, image } = parts;
   if (typeof level !== 'number' && !(level.poisson > 0 && level.poisson < Infinity)) {
     throw new ConfigError(
       'problem',
@@ -63,7 +65,7 @@ export function makeProblem(parts: {
   }
   checkMeasurementShape(operator, operatorKey);
   const random = keyedRandom(`problem ${seed} ${name} ${operatorKey}`);
-  const drawn = operator.draw(random);
+  const drawn = operator.draw(random, image);
   const x0 = tf.tensor3d(parts.x0, [...imageShape]);
   checkFinite('the clean image', 'problem', x0, name, 'Give another image.');
   const y = tf.tidy(() => {

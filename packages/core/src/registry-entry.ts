@@ -2,10 +2,20 @@
  * The part of core that needs neither TensorFlow.js nor plugin code: errors, registry, manifests, validation. Import
  * it as `@tweedie/core/registry`.
  */
+export { devicesOf } from './devices.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export type { Capability } from './capabilities.ts';
 export { readJson, resolveOptions, type Manifest } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, type PluginPlace } from './plugin-fault.ts';
-export { kinds, loadRegistries, openRegistry, type Registry } from './registry.ts';
+export {
+  kinds,
+  loadRegistries,
+  mayHave,
+  openRegistry,
+  refuseLocalRegistries,
+  tellRegistries,
+  type Registry,
+  type RegistryOptions,
+} from './registry.ts';
 export { validate, type JsonSchema } from './schema.ts';

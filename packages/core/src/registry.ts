@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { deviceHint } from './devices.ts';
 import { ConfigError } from './errors.ts';
 import { manifestOfEntry, readJson, readManifest, type Manifest } from './manifest.ts';
 import { suggest } from './nearest.ts';
@@ -22,6 +23,8 @@ export interface Registry {
   readonly manifests: readonly Manifest[];
   /** The files it was read from. */
   readonly files: readonly string[];
+  /** Local registries that are there and were not read, because `localRegistries` was false. */
+  readonly refused: readonly string[];
   /** Entries (`kind/id`) whose manifest cannot be read, and why: who does not use them is not stopped. */
   readonly broken: ReadonlyMap<string, ConfigError>;
   /**
@@ -37,7 +40,11 @@ const schema = readJson(join(import.meta.dirname, '../schemas/registry.schema.js
  * Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the
  * same name.
  */
-export const loadRegistries = (files: readonly string[], folders: readonly string[] = []): Registry => {
+export const loadRegistries = (
+  files: readonly string[],
+  folders: readonly string[] = [],
+  refused: readonly string[] = [],
+): Registry => {
   const found = new Map<string, { readonly manifest: Manifest; readonly file: string }>();
   const broken = new Map<string, ConfigError>();
   const add = (manifest: Manifest, file: string): void => {
@@ -69,16 +76,25 @@ export const loadRegistries = (files: readonly string[], folders: readonly strin
   return {
     manifests,
     files: unique,
+    refused,
     broken,
     find(kind, id, where = kind) {
       const manifest = found.get(`${kind}/${id}`)?.manifest ?? broken.get(`${kind}/${id}`);
       if (manifest instanceof ConfigError) throw manifest;
       if (manifest) return manifest;
-      const ids = manifests.filter((other) => other.kind === kind).map((other) => other.id);
-      throw new ConfigError(where, `there is no ${kind} ${JSON.stringify(id)}.`, suggest(id, ids));
+      const known = manifests.filter((other) => other.kind === kind);
+      const ids = known.map((other) => other.id);
+      const hint = (kind === 'engine' ? deviceHint(id, known) : undefined) ?? suggest(id, ids);
+      throw new ConfigError(where, `there is no ${kind} ${JSON.stringify(id)}.`, `${hint}${mayHave(refused)}`);
     },
   };
 };
+
+/** What to add where a plugin is not known, and registries that may have it were refused; empty where none was. */
+export const mayHave = (refused: readonly string[]): string =>
+  refused.length === 0
+    ? ''
+    : ` It may be in ${refused.join(' or ')}, refused as a local registry; --registry reads it all the same.`;
 
 const orError = <T>(read: () => T): T | ConfigError => {
   try {
@@ -98,24 +114,71 @@ const realPath = (file: string): string => {
 /** The registry that comes with Tweedie. */
 const ownRegistry = join(import.meta.dirname, '../../../registry.json');
 
+/** Registries beside Tweedie's own: a plugin that one of them names runs with all that its user may do. */
+export type RegistryOptions = {
+  /** Registry files that are read in any case. */
+  readonly registries?: readonly string[] | undefined;
+  /**
+   * Whether a `registry.json` is read that nobody named, because it lies in the working folder or beside the recipe.
+   * Default: yes, unless `refuseLocalRegistries` was called or the environment has TWEEDIE_NO_LOCAL_REGISTRY=1.
+   */
+  readonly localRegistries?: boolean | undefined;
+};
+
+type InFolders = RegistryOptions & {
+  /** Folders whose `registry.json` is read where there is one; by default the working folder. */
+  readonly folders?: readonly string[];
+};
+
+const REFUSING = 'TWEEDIE_NO_LOCAL_REGISTRY';
+
+/** Refuses local registries by default from now on: in this process, and in those that it starts. */
+export const refuseLocalRegistries = (): void => {
+  process.env[REFUSING] = '1';
+};
+
+/** Finds the registries; nothing of them is read. */
+const choose = ({ folders = [process.cwd()], registries = [], localRegistries }: InFolders) => {
+  const named = registries.map((file) => realPath(resolve(file)));
+  const local = folders
+    .map((folder) => join(resolve(folder), 'registry.json'))
+    .filter((file) => existsSync(file))
+    .map(realPath)
+    .filter((file) => ![realpathSync(ownRegistry), ...named].includes(file));
+  const unique = [...new Set(local)];
+  return (localRegistries ?? process.env[REFUSING] !== '1')
+    ? { named, local: unique, refused: [] }
+    : { named, local: [], refused: unique };
+};
+
+const told = new Set<string>();
+
 /**
- * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say; by default the working folder)
- * where there is one, further files, and the plugins in folders that no registry need name.
+ * Tells on standard error, once in a process, from which registries beside Tweedie's own code may run. `openRegistry`
+ * does so unless it is `quiet`.
+ */
+export const tellRegistries = (options: InFolders): void => {
+  const { named, local } = choose(options);
+  const tell = (file: string, why: string): void => {
+    if (told.has(file) || file === realpathSync(ownRegistry)) return;
+    told.add(file);
+    process.stderr.write(`Note: plugins may come from ${file}, ${why}.\n`);
+  };
+  for (const file of named) tell(file, 'as asked');
+  for (const file of local) tell(file, 'read unasked: --no-local-registry refuses it');
+};
+
+/**
+ * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say) where there is one and it is not
+ * refused, further registries, and the plugins in folders that no registry need name.
  */
 export const openRegistry = ({
-  folders = [process.cwd()],
-  files = [],
   plugins = [],
-}: {
-  readonly folders?: readonly string[];
-  readonly files?: readonly string[];
-  readonly plugins?: readonly string[];
-} = {}): Registry =>
-  loadRegistries(
-    [
-      ownRegistry,
-      ...folders.map((folder) => join(resolve(folder), 'registry.json')).filter((file) => existsSync(file)),
-      ...files.map((file) => resolve(file)),
-    ],
-    plugins,
-  );
+  quiet = false,
+  ...options
+}: InFolders & { readonly plugins?: readonly string[]; readonly quiet?: boolean } = {}): Registry => {
+  const { named, local, refused } = choose(options);
+  const registry = loadRegistries([ownRegistry, ...local, ...named], plugins, refused);
+  if (!quiet) tellRegistries(options);
+  return registry;
+};

@@ -132,6 +132,8 @@ export interface ScoreModel {
 
 // ----------------------------------------------------------------------------------------------------------- operators
 
+/** Which image a problem is of: its name, and its place in its source, from 0. Not given where any draw will do. */
+export type ImagePlace = { readonly name: string; readonly index: number };
 /** A linear operator A = U diag(q) V^T with V square; `q` is zero on directions that A does not see. Batched, pure. */
 export interface SpectralForm {
   /** V^T x, [B, d] */
@@ -170,7 +172,7 @@ export interface Operator<P extends TensorTree = TensorTree> {
   /** Shape of y without the batch axis. */
   readonly measurementShape: readonly number[];
   /** Draws what is random in the operator: once for a problem, with which it is stored; no batch axis. */
-  draw(random: KeyedRandom): P;
+  draw(random: KeyedRandom, image?: ImagePlace): P;
   forward(x: Image, drawn: P): Measurement;
   /** A^T; `adjointOf` gives it for every linear operator, by autodiff if need be. */
   adjoint?(v: Measurement, drawn: P): Image;

@@ -11,14 +11,15 @@ const FRAMES = 80;
 /** Files of TensorFlow.js, also as Node's source maps show them, where its authors had them. */
 const TENSORFLOW = /[\\/]node_modules[\\/]@tensorflow[\\/]|[\\/]tfjs-[\w-]+[\\/]src[\\/]/;
 /** The files of core with chained methods, gradients and refusals, which stand between the user and TensorFlow.js. */
-const between =
-  /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradients|hidden-randomness|user-line)\.[jt]s$/;
+const between = /[\\/]core[\\/](src|dist)[\\/](chained|gradients|corrected-gradients|hidden-inputs|user-line)\.[jt]s$/;
+
+/** Whether a frame is one of core that stands between the user and TensorFlow.js. */
+export const isBetween = ({ file }: Frame): boolean => between.test(file);
 
 export const isOfTensorFlow = ({ file }: Frame): boolean => TENSORFLOW.test(file);
 
 /** Whether a frame is neither of Node, nor of TensorFlow.js, nor of what stands before it. */
-export const isUsers = (frame: Frame): boolean =>
-  isAbsolute(frame.file) && !isOfTensorFlow(frame) && !between.test(frame.file);
+export const isUsers = (frame: Frame): boolean => isAbsolute(frame.file) && !isOfTensorFlow(frame) && !isBetween(frame);
 
 /** Runs `body` with stacks that are deep enough to reach the user's code. */
 export function withDeepStacks<T>(body: () => T): T {

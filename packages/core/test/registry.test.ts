@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { loadRegistries, nearest, openRegistry, resolveOptions, suggest, validate } from '../src/registry-entry.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tweedie-registry-'));
@@ -70,6 +70,46 @@ describe('loadRegistries', () => {
     expect(registry.find('guidance', 'mine').title).toBe('Mine');
     expect(registry.find('engine', 'eager').package).toBe('@tweedie/core');
     expect(registry.files).toHaveLength(2);
+  });
+
+  it('does not even read a refused local registry, unless it is named, and says what may be in it', () => {
+    plugin('l/mine');
+    const file = write('l/registry.json', 'no JSON');
+    const open = (registries: readonly string[], id: string) => {
+      const registry = openRegistry({ folders: [join(root, 'l'), root], registries, localRegistries: false });
+      return { ...registry, found: registry.find('guidance', id).title };
+    };
+    expect(openRegistry({ folders: [join(root, 'l')], localRegistries: false })).toMatchObject({ refused: [file] });
+    expect(messageOf(() => open([], 'mine'))).toMatch(
+      /^\[guidance\] there is no guidance "mine"\. .* It may be in \/l\/registry\.json, refused as a local registry; --registry reads it all the same\.$/,
+    );
+    expect(messageOf(() => openRegistry({ folders: [join(root, 'l')] }))).toContain(
+      '[/l/registry.json] cannot be read',
+    );
+    write('l/registry.json', { plugins: { 'guidance/mine': './mine' } });
+    expect(open([file], 'mine')).toMatchObject({ found: 'Mine', refused: [] });
+  });
+
+  it('tells once which registries beside its own are read, and which of them unasked', () => {
+    const [mine, yours, named] = ['m/registry.json', 'n/registry.json', 'm/named.json'].map((path) =>
+      write(path, { plugins: {} }),
+    );
+    const spy = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      openRegistry({ folders: [import.meta.dirname] });
+      openRegistry({ folders: [join(root, 'm')], localRegistries: false });
+      openRegistry({ folders: [join(root, 'm')], quiet: true });
+      expect(spy).not.toHaveBeenCalled();
+      for (let repeat = 0; repeat < 2; repeat++)
+        openRegistry({ folders: [join(root, 'm'), join(root, 'n')], registries: [named!, mine!] });
+      expect(spy.mock.calls.map(([text]) => text)).toEqual([
+        `Note: plugins may come from ${named}, as asked.\n`,
+        `Note: plugins may come from ${mine}, as asked.\n`,
+        `Note: plugins may come from ${yours}, read unasked: --no-local-registry refuses it.\n`,
+      ]);
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   it('refuses two plugins of one name, but not one plugin named twice', () => {
@@ -178,6 +218,24 @@ describe('loadRegistries', () => {
       `"[metric] there is no metric "psnr". There are none."`,
     );
   });
+});
+
+it.each([
+  ['cuda', '--engine onnxruntime:device=cuda; in a recipe engine: { id: onnxruntime, options: { device: cuda } }'],
+  [
+    'WebGPU',
+    '--engine onnxruntime:device=webgpu; in a recipe engine: { id: onnxruntime, options: { device: webgpu } }',
+  ],
+  ...['gpu', 'dml', 'coreml'].map((id) => [
+    id,
+    '--engine onnxruntime:device=cuda or --engine onnxruntime:device=webgpu; in a recipe engine: { id: onnxruntime, options: { device: cuda } }',
+  ]),
+])('says how to ask for the device %s where it was taken for an engine', (id, how) => {
+  const registry = openRegistry({ folders: [] });
+  expect(messageOf(() => registry.find('engine', id!))).toBe(
+    `[engine] there is no engine "${id}". Where an engine computes is its option device: ${how}.`,
+  );
+  expect(messageOf(() => registry.find('metric', id!))).not.toContain('device');
 });
 
 describe('resolveOptions', () => {

@@ -14,13 +14,13 @@ import { reportData } from './report/collect.ts';
 import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
 import { openStore, type Store } from './run/store.ts';
+import type { MetricSummary } from './results/compare-rows.ts';
 import {
   failuresOf,
   nothingSound,
   placeOf,
   summariseRun,
   type Failure,
-  type MetricSummary,
   type Place,
   type RowSummary,
 } from './results/summary.ts';
@@ -62,6 +62,8 @@ export type ComparisonJson = {
   })[];
   /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
+  /** Rows with sound samples on which the operator gives NaN or infinity, so that they have no misfit. */
+  readonly unmeasured: readonly (Place & NonNullable<RowSummary['unmeasured']>)[];
   /** What each metric took as full scale and whether it clips, where it says so. */
   readonly scales: readonly { readonly metric: string; readonly scale: string }[];
   /** Share of the entries of the samples by row that lie outside the range of the images, where they have one. */
@@ -128,6 +130,7 @@ const toJson = (
     })),
   ),
   misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
+  unmeasured: rows.flatMap((row) => (row.unmeasured ? [{ ...placeOf(row), ...row.unmeasured }] : [])),
   scales: index.metrics.flatMap(({ id: metric, scale }) => (scale === undefined ? [] : [{ metric, scale }])),
   outside: rows.flatMap((row) => (row.outside === undefined ? [] : [{ ...placeOf(row), share: row.outside }])),
   cost: rows.flatMap((row) => {

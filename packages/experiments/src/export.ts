@@ -22,7 +22,7 @@ export type ExportOptions = Watch & {
 export type Exported = { readonly folder: string; readonly files: readonly string[] };
 
 /**
- * Writes what has finished of a run in the formats of other programs: `table.tex` and `table.md`, every sample as a
+ * Writes what has finished of a run in the formats of other programs: `table` as `.tex` and as `.md`, every sample as a
  * line of `cells.csv` and `cells.parquet`, the samples of each row as one safetensors file, and the report's figures
  * as SVG. The run folder is only read, but for the default `out`.
  */
@@ -39,7 +39,8 @@ export const exportRun = async (folder: string, { out, ...watch }: ExportOptions
       writeWhole(path, content, OTHER_OUT);
       return path;
     };
-    const files = [write('table.tex', latexTables(index, rows)), write('table.md', markdownTables(index, rows))];
+    const tables = { tex: latexTables(index, rows), md: markdownTables(index, rows) };
+    const files = Object.entries(tables).map(([ending, content]) => write(`table.${ending}`, content));
     files.push(...(await exportCells(index, results, place)), ...(await exportSamples(index, results, place)));
     const { renderReport } = await import('./report/render.ts');
     const data = await reportData(index, rows, results, watch);

@@ -16,6 +16,7 @@ import {
   type Image,
   type ImageShape,
   type Operator,
+  type RegistryOptions,
   type TensorTree,
 } from '@tweedie/core';
 import { createFiles, encodePng } from '@tweedie/files';
@@ -32,7 +33,8 @@ export type OperatorPictureOptions = Watch & {
   /** Pixels of the drawing for each pixel of the picture; default 2. */
   readonly enlarge?: number;
   readonly seed?: number;
-  readonly registries?: readonly string[];
+  readonly registries?: RegistryOptions['registries'];
+  readonly localRegistries?: RegistryOptions['localRegistries'];
 };
 
 /** Space between panels, in pixels of the drawing. */
@@ -114,11 +116,12 @@ export async function operatorPicture({
   out,
   enlarge = 2,
   seed = 0,
-  registries = [],
+  registries,
+  localRegistries,
   ...watch
 }: OperatorPictureOptions): Promise<void> {
   const container = createContainer({
-    registry: openRegistry({ folders: [process.cwd()], files: registries }),
+    registry: openRegistry({ registries, localRegistries }),
     files: createFiles(process.cwd()),
   });
   try {

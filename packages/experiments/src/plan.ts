@@ -46,6 +46,8 @@ export type PlanJson = {
     readonly impossible: string | null;
     /** Time that the whole row would take on this machine; null where it was not measured. */
     readonly seconds: number | null;
+    /** Label of the row that was timed in place of this one (`seconds` is its time); null where this one was. */
+    readonly timedAs: string | null;
   }[];
   readonly total: Omit<Cost, 'operatorCalls'>;
 };
@@ -132,6 +134,8 @@ const render = (
   ]);
   const { images, samples, sigmaY } = experiment;
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  const shared = rows.filter(({ timedAs }) => timedAs !== undefined).length;
+  const timing = `Timed: ${rows.filter((row) => row.seconds !== undefined).length - shared} of these rows; ${shared} more differ from one of them in options of type number alone, which are taken to cost no time.`;
   return [
     `${experiment.title}: ${plural(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
@@ -141,6 +145,7 @@ const render = (
     ...(notes.size > 0 ? ['', ...[...notes].map(([note, number]) => `  (${number}) ${note}`)] : []),
     '',
     `In all: ${amount(total.forwards)} forwards, ${amount(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
+    ...(shared > 0 ? [timing] : []),
   ].join('\n');
 };
 
@@ -162,7 +167,7 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
     const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
     const json = {
       ...facts,
-      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds }) => ({
+      rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds, timedAs }) => ({
         operator: operator.reference.label,
         sigmaY,
         method: reference.id,
@@ -171,6 +176,7 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
         ...cost,
         impossible: impossible ?? null,
         seconds: seconds ?? null,
+        timedAs: timedAs ?? null,
       })),
     };
     const searches = bench.experiment.tune ? planSearches(bench, bench.experiment.tune) : [];

@@ -1,5 +1,6 @@
-import { extname, resolve } from 'node:path';
-import { at, ConfigError, type ImageShape, type SampleFailure } from '@tweedie/core';
+import { statSync } from 'node:fs';
+import { basename, extname, resolve } from 'node:path';
+import { at, ConfigError, type ImageShape, type RegistryOptions, type SampleFailure } from '@tweedie/core';
 import { encodePng } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
@@ -16,13 +17,17 @@ export type RestoreOptions = Watch & {
   readonly scheduler?: ReferenceInput;
   readonly engine?: ReferenceInput;
   readonly sigmaY: SampleOptions['sigmaY'];
-  /** Mask picture for inpainting, white = known. */
-  readonly mask?: string;
+  /**
+   * Mask picture for inpainting, white = known; or one for each picture: a folder of masks that are called like them,
+   * or a list in their order.
+   */
+  readonly mask?: string | readonly string[];
   /** Degrade the picture first, after fitting it to the model's size. */
   readonly degrade?: boolean;
   readonly samples?: number;
   readonly seed?: number;
-  readonly registries?: readonly string[];
+  readonly registries?: RegistryOptions['registries'];
+  readonly localRegistries?: RegistryOptions['localRegistries'];
   /** PNG to write, for one picture; further samples get a number. Default: beside the picture. */
   readonly out?: string;
 };
@@ -39,10 +44,18 @@ export type RestoredPicture = Pick<Sampled, 'misfits' | 'failures' | 'seconds' |
   readonly written: readonly string[];
 };
 
-const withMask = (operator: ReferenceInput, mask: string | undefined, degrade: boolean): ReferenceInput => {
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+const withMasks = (
+  operator: ReferenceInput,
+  masks: readonly string[],
+  images: readonly string[],
+  degrade: boolean,
+): ReferenceInput => {
   const { id, options = {} } = typeof operator === 'string' ? { id: operator } : operator;
+  const [mask] = masks;
   if (mask === undefined) {
-    if (id !== 'inpaint' || degrade || options['pattern'] === 'file') return operator;
+    if (id !== 'inpaint' || degrade || options['pattern'] === 'file' || options['pattern'] === 'files') return operator;
     throw new ConfigError(
       'restore',
       'which pixels of the picture are missing is not said.',
@@ -55,7 +68,27 @@ const withMask = (operator: ReferenceInput, mask: string | undefined, degrade: b
       `a mask belongs to operator "inpaint", not to ${JSON.stringify(id)}.`,
       'Leave --mask out, or use --operator inpaint.',
     );
-  return { id, options: { ...options, pattern: 'file', file: resolve(mask) } };
+  if (masks.length === 1)
+    return isFolder(mask)
+      ? { id, options: { match: 'name', ...options, pattern: 'files', files: resolve(mask) } }
+      : { id, options: { ...options, pattern: 'file', file: resolve(mask) } };
+  const folder = masks.find(isFolder);
+  if (folder !== undefined)
+    throw new ConfigError(
+      'restore',
+      `${folder} is a folder, and other masks are given beside it.`,
+      'Give one folder of masks, or their files.',
+    );
+  if (masks.length !== images.length)
+    throw new ConfigError(
+      'restore',
+      `${masks.length} masks are given for ${images.length} picture${images.length === 1 ? '' : 's'}.`,
+      'Give one mask for all, one for each picture in their order, or a folder of masks that are called like the pictures.',
+    );
+  return {
+    id,
+    options: { ...options, pattern: 'files', match: 'order', files: masks.map((each) => resolve(each)) },
+  };
 };
 
 /** `out`, or beside the picture; the second sample is `...-2.png`. */
@@ -100,7 +133,7 @@ const checkOut = (images: readonly string[], out: string | undefined): void => {
  */
 export const restore = async ({
   image,
-  mask,
+  mask = [],
   degrade = false,
   out,
   operator: given,
@@ -108,18 +141,23 @@ export const restore = async ({
 }: RestoreOptions): Promise<Restored> => {
   const images = typeof image === 'string' ? [image] : image;
   checkOut(images, out);
-  const operator = withMask(given, mask, degrade);
+  const masks = typeof mask === 'string' ? [mask] : mask;
+  const operator = withMasks(given, masks, images, degrade);
   const operatorId = typeof operator === 'string' ? operator : operator.id;
   const pictures: RestoredPicture[] = [];
   await sampleEach({
     ...options,
     operator,
     check: async ({ model, container }) => {
-      if (mask !== undefined && !degrade) await checkSizes(images, resolve(mask), model, container.files);
+      const files = masks.filter((each) => !isFolder(each)).map((each) => resolve(each));
+      if (files.length > 0 && !degrade) await checkSizes(images, files, model, container.files);
     },
     problems: async (parts) => {
       const problems = [];
-      for (const image of images) problems.push(await readPicture(resolve(image), degrade, operatorId, parts));
+      for (const [index, path] of images.entries()) {
+        const picture = await readPicture(resolve(path), degrade, operatorId, parts);
+        problems.push({ ...picture, image: { name: basename(path), index } });
+      }
       for (const image of images)
         for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
       return problems;

@@ -23,6 +23,7 @@ import {
   type PluginKinds,
   type Problem,
   type Registry,
+  type RegistryOptions,
   type SampleFailure,
   type TensorTree,
   type Scheduler,
@@ -54,7 +55,8 @@ export type SampleOptions = Watch & {
   /** Number of posterior samples; default 1. */
   readonly samples?: number;
   readonly seed?: number;
-  readonly registries?: readonly string[];
+  readonly registries?: RegistryOptions['registries'];
+  readonly localRegistries?: RegistryOptions['localRegistries'];
   /** The folder in which relative paths in options start; default the working folder. */
   readonly folder?: string;
 };
@@ -140,9 +142,10 @@ export type SamplesOptions = Omit<SampleOptions, 'problem'> & {
 
 /** Draws posterior samples of several problems of one operator: the parts are made and compiled once. */
 export const sampleEach = async (options: SamplesOptions): Promise<void> => {
-  const { samples: count = 1, seed = 0, registries = [], folder = process.cwd(), signal, onProgress } = options;
+  const { samples: count = 1, seed = 0, registries, localRegistries, folder = process.cwd() } = options;
+  const { signal, onProgress } = options;
   const sigmaY = typeof options.sigmaY === 'object' ? options.sigmaY : readSigma(options.sigmaY, 'sample');
-  const registry = openRegistry({ folders: [process.cwd(), folder], files: registries });
+  const registry = openRegistry({ folders: [process.cwd(), folder], registries, localRegistries });
   const container = createContainer({ registry, files: createFiles(folder) });
   try {
     const { model, operator, guidance, scheduler, engine } = await assemble(options, sigmaY, container, registry);
@@ -150,12 +153,12 @@ export const sampleEach = async (options: SamplesOptions): Promise<void> => {
     const { imageShape } = model;
     const key = keyOf(registry, options.operator);
     const given = await options.problems({ model, operator, container });
-    const stated = { name: 'given', imageShape, operator, operatorKey: key };
-    const problems = given.map((one) =>
-      'x0' in one
+    const problems = given.map((one) => {
+      const stated = { name: 'given', imageShape, operator, operatorKey: key, ...(one.image && { image: one.image }) };
+      return 'x0' in one
         ? makeProblem({ ...stated, x0: one.x0, sigmaY, seed })
-        : givenProblem({ ...stated, y: one.y, sigmaY: sigmaOf(sigmaY), where: 'sample' }),
-    );
+        : givenProblem({ ...stated, y: one.y, sigmaY: sigmaOf(sigmaY), where: 'sample' });
+    });
     const size = Math.min(count, chunkFor(imageShape));
     const bound = await bindGuidance(guidance, { engine, model, operator, scheduler });
     const meter = misfitMeter(engine);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { at, ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
-import { quote } from './plan/command.ts';
+import { commandOf } from './plan/command.ts';
 import { bindableRows } from './run/bindable.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { identify } from './run/identity.ts';
@@ -182,10 +182,11 @@ export const tune = async ({
   recipe: source,
   out,
   run: folder,
-  registries = [],
+  registries,
+  localRegistries,
   ...watch
 }: TuneOptions): Promise<Tuned> => {
-  const bench = await openWorkbench({ recipe: source, registries });
+  const bench = await openWorkbench({ recipe: source, registries, localRegistries });
   try {
     const { experiment, recipe, container, model } = bench;
     const settings = experiment.tune;
@@ -231,7 +232,7 @@ export const tune = async ({
       resolve(folder ?? join('runs', `${recipe.name}-tune-${identify(question).slice(0, 8)}`)),
     );
     try {
-      const command = `npx tweedie tune ${quote(recipe.where)}`;
+      const command = commandOf('tune', { recipe: recipe.where, registries, localRegistries });
       await store.begin({ command, experiment: recipe.input });
       const parts = {
         bench: chosenOn,

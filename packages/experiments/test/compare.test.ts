@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError } from '@tweedie/core';
+import { encodePng } from '@tweedie/files';
 import { commandOf } from '../src/plan/command.ts';
 import {
   compare,
@@ -207,6 +208,51 @@ describe('compare', () => {
     expect(await cellsOf(folder)).toEqual(before);
   });
 
+  it('keeps in the report, and in what is stored of the run, how many pixels a mask hides', async () => {
+    const out = newFolder();
+    const mask = join(mkdtempSync(join(tmpdir(), 'tweedie-mask-')), 'mask.png');
+    writeFileSync(mask, await encodePng(Float32Array.of(-1, -1, -1, 1, 1, 1), [1, 2, 3]));
+    const { report } = await compare({
+      recipe: {
+        ...recipe,
+        operators: [{ id: 'inpaint', options: { pattern: 'file', file: mask } }],
+        methods: ['none'],
+      },
+      out,
+    });
+    const note = `[operator/inpaint] the mask ${mask} hides 1 of 2 pixels (black is hidden).`;
+    const { provenance } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as { provenance: object[] };
+    expect(provenance).toContainEqual({ name: 'note', value: note });
+    expect(readFileSync(report, 'utf8')).toContain(note);
+  });
+
+  it('says which operator gives no numbers on samples, in place of a misfit that is missing without a word', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'tweedie-root-'));
+    const options = { type: 'object', additionalProperties: false, properties: {} };
+    writeFileSync(
+      join(place, 'plugin.json'),
+      JSON.stringify({ kind: 'operator', id: 'root', export: 'root', title: 'Root', options }),
+    );
+    writeFileSync(join(place, 'package.json'), '{ "name": "root", "type": "module", "exports": "./index.js" }');
+    // Finite on entries below 1: on these clean images, but not on all samples.
+    writeFileSync(
+      join(place, 'index.js'),
+      'export const root = () => ({ linear: false, measurementShape: [1, 2, 1], draw: () => ({}), forward: (x) => x.sub(1).neg().sqrt() });',
+    );
+    writeFileSync(join(place, 'registry.json'), '{ "plugins": { "operator/root": "./" } }');
+    const { json, table, report } = await compare({
+      recipe: { ...recipe, operators: ['identity', 'root'], methods: ['none'] },
+      registries: [join(place, 'registry.json')],
+      out: newFolder(),
+    });
+    const [{ samples = 0, first = '', ...row } = {}] = json.unmeasured;
+    expect(row).toEqual({ operator: 'root', sigmaY: 0.2, method: 'none', label: 'none', of: 10 });
+    expect(samples).toBeGreaterThan(0);
+    const why = `no misfit of ${samples} of 10 samples, the first of ${first}: operator root gives NaN or infinity on them`;
+    expect(table.split('\n').filter((line) => line.includes('no misfit'))).toEqual([`  none: ${why}`]);
+    expect(readFileSync(report, 'utf8')).toContain(why);
+  });
+
   it('refuses a metric that cannot score these images before it draws a sample', async () => {
     const phases = new Set<string>();
     const refused = compare({
@@ -255,6 +301,13 @@ describe('compare', () => {
 it('the command that is shown is one that a shell takes', () => {
   expect(commandOf('compare', { recipe: "two words/it's.yaml", overrides: { seed: 3 }, out: 'a b' })).toBe(
     "npx tweedie compare 'two words/it'\\''s.yaml' --seed 3 --out 'a b'",
+  );
+  const engine = { id: 'onnxruntime', options: { device: 'cuda' } };
+  expect(commandOf('plan', { recipe: 'r.yaml', overrides: { engine } })).toBe(
+    `npx tweedie plan r.yaml --engine 'onnxruntime:{"device":"cuda"}'`,
+  );
+  expect(commandOf('tune', { recipe: 'r.yaml', registries: ['my.json'], localRegistries: false })).toBe(
+    'npx tweedie tune r.yaml --registry my.json --no-local-registry',
   );
 });
 

@@ -284,9 +284,19 @@ describe('a recipe with a mistake', () => {
       'ConfigError: [bad.yaml] is not valid YAML: Nested mappings are not allowed in compact mappings at line 2, column 9, in «images: a: b».',
     ],
     [
+      'a quote that is never closed',
+      'model: gmm\ntitle: "mine\n\n',
+      'ConfigError: [bad.yaml] is not valid YAML: Missing closing "quote at line 4, column 1, below «title: "mine».',
+    ],
+    [
+      'an alias without an anchor, below one that has one',
+      'model: &prior gmm\nimages: *prior\noperators: *none\n',
+      'ConfigError: [bad.yaml:3] is not valid YAML: Unresolved alias (the anchor must be set before the alias): none. Correct its aliases',
+    ],
+    [
       'an alias without an anchor',
       'model: *prior',
-      'ConfigError: [bad.yaml] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases',
+      'ConfigError: [bad.yaml:1] is not valid YAML: Unresolved alias (the anchor must be set before the alias): prior. Correct its aliases',
     ],
     [
       'a number that is none',

@@ -41,6 +41,7 @@ const recipe: ExperimentInput = {
 };
 const run = join(folder, 'run');
 const paper = join(folder, 'it is "mine"');
+const markdown = `table.${'md'}`;
 let json: ComparisonJson;
 let files: readonly string[];
 const read = (name: string): string => readFileSync(join(paper, name), 'utf8');
@@ -54,7 +55,7 @@ it('writes what it says, and nothing into the run folder', () => {
   expect(files.every((file) => existsSync(file))).toBe(true);
   expect(files.map((file) => basename(file)).slice(0, 7)).toEqual([
     'table.tex',
-    'table.md',
+    markdown,
     'cells.csv',
     'cells.parquet',
     '01-inpaint-50-DPS_1.safetensors',
@@ -69,10 +70,10 @@ describe('tables', () => {
     const { mean, ci95 } = json.rows.find(({ label }) => label === 'DPS_1')!;
     const half = ((ci95![1] - ci95![0]) / 2).toFixed(2);
     expect(read('table.tex')).toContain(`DPS\\_1 & $${mean.toFixed(2)} \\pm ${half}$ & $`);
-    expect(read('table.md')).toContain(`| DPS\\_1 | ${mean.toFixed(2)} ± ${half} |`);
+    expect(read(markdown)).toContain(`| DPS\\_1 | ${mean.toFixed(2)} ± ${half} |`);
     expect(read('table.tex')).toContain('\\caption{Two \\& three: inpaint 50 \\%, sigmaY 0.3. Mean over n = 3 images');
     const [, hash] = /recipe ([0-9a-f]{16})$/m.exec(read('table.tex'))!;
-    expect(read('table.md')).toContain(`recipe ${hash}`);
+    expect(read(markdown)).toContain(`recipe ${hash}`);
     expect(readIndex(run).provenance.find(({ name }) => name === 'recipe')?.value).toMatch(`sha256 ${hash}`);
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compare, plan, type ExperimentInput } from '../src/index.ts';
 import { gridOf } from '../src/plan/grid.ts';
-import type { PlannedRow } from '../src/plan/rows.ts';
+import { bySetting, type PlannedRow } from '../src/plan/rows.ts';
 
 const recipe: ExperimentInput = {
   title: 'Planned',
@@ -111,6 +111,49 @@ describe('a plan', () => {
     const grid = gridOf(labels, [{ rows }]);
     expect(looks).toBe(3000);
     expect(grid.map(({ rows: [row] }) => row)).toEqual(rows);
+  });
+
+  it('looks at each row once when it puts thousands of them together by what is bound', () => {
+    const [method, operator] = [Array.from({ length: 3000 }, () => ({})), {}];
+    let looks = 0;
+    const rows = [...method, ...method].map((part) => ({ method: part, operator }) as unknown as PlannedRow);
+    const groups = bySetting(rows, (row) => {
+      looks++;
+      return row;
+    });
+    expect(looks).toBe(6000);
+    expect(groups).toEqual(method.map((_, i) => [rows[i], rows[3000 + i]]));
+  });
+
+  it('times rows once that differ in numbers alone, and says so', async () => {
+    const methods = [
+      { id: 'dps', options: { scale: [0.1, 0.2, 0.3] } },
+      { id: 'dps', label: 'squared', options: { scale: 0.1, form: 'squared' } },
+      // Whole numbers count something, and here the cost is another too.
+      { id: 'dmap', options: { inner: [1, 2] } },
+      { id: 'none', steps: 5 },
+      { id: 'none', label: 'longer', steps: 6 },
+    ];
+    const { table, json } = await plan({
+      recipe: { ...recipe, operators: ['identity'], methods, chunk: 2 },
+      measure: true,
+    });
+    expect(json.rows.map(({ label, timedAs }) => [label, timedAs])).toEqual([
+      ['dps scale=0.1', null],
+      ['dps scale=0.2', 'dps scale=0.1'],
+      ['dps scale=0.3', 'dps scale=0.1'],
+      ['squared', null],
+      ['dmap inner=1', null],
+      ['dmap inner=2', null],
+      ['none', null],
+      ['longer', null],
+    ]);
+    const [first, second] = json.rows;
+    expect(first?.seconds).toBeGreaterThan(0);
+    expect(second?.seconds).toBe(first?.seconds);
+    expect(table.split('\n').at(-1)).toBe(
+      'Timed: 6 of these rows; 2 more differ from one of them in options of type number alone, which are taken to cost no time.',
+    );
   });
 });
 

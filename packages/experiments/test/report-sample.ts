@@ -1,6 +1,7 @@
 import { encodePng } from '@tweedie/files';
 import type { PngDataUri, ReportData, ReportImage, ReportResult } from '../src/report/data.ts';
-import type { Failure, MetricSummary, RowSummary } from '../src/results/summary.ts';
+import type { MetricSummary } from '../src/results/compare-rows.ts';
+import type { Failure, RowSummary } from '../src/results/summary.ts';
 
 const size = 32;
 const metrics = [

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -111,6 +111,47 @@ describe('restore', () => {
     const { written } = await restore({ ...common, image, operator: 'inpaint', mask, samples: 2 });
     expect(written).toEqual([join(folder, 'degraded.restored.png'), join(folder, 'degraded.restored-2.png')]);
     for (const path of written) expect(distance(await read(path), pixels(0.8))).toBeLessThan(0.5);
+  });
+
+  describe('with a mask for each picture', () => {
+    // What a mask hides of its picture contradicts the prior: the masks exchanged, nothing would fit.
+    const upper = Array.from({ length: 16 }, (_, i) => (i < 8 ? 1 : -1));
+    const lower = upper.map((value) => -value);
+    const spoilt = (known: readonly number[]) => pixels(0.8).map((value, i) => (known[i] === 1 ? value : -0.9));
+    const misfitsOf = async (image: readonly string[], mask: readonly string[]) => {
+      const { pictures } = await restore({ ...common, image, operator: 'inpaint', mask });
+      for (const { written } of pictures) expect(distance(await read(written[0] ?? ''), pixels(0.8))).toBeLessThan(0.5);
+      return pictures.map(({ misfits: [misfit = NaN] }) => misfit);
+    };
+
+    it('takes masks in the order of the pictures, or from a folder by name', async () => {
+      const image = [await write('one.png', spoilt(upper)), await write('two.png', spoilt(lower))];
+      mkdirSync(join(folder, 'masks'));
+      const mask = [await write('masks/two.png', lower), await write('masks/one.png', upper)];
+      for (const misfit of await misfitsOf(image, [...mask].reverse())) expect(misfit).toBeLessThan(1.6);
+      for (const misfit of await misfitsOf(image, [join(folder, 'masks')])) expect(misfit).toBeLessThan(1.6);
+      const { pictures } = await restore({ ...common, image, operator: 'inpaint', mask });
+      for (const { misfits } of pictures) expect(misfits[0]).toBeGreaterThan(4);
+    });
+
+    it('refuses masks that are not one for each', async () => {
+      const image = [await write('one.png', spoilt(upper)), await write('three.png', spoilt(lower))];
+      const [mask, other] = [await write('upper.png', upper), await write('lower.png', lower)];
+      const refusal = (given: readonly string[]) =>
+        restore({ ...common, image, operator: 'inpaint', mask: given }).then(
+          () => 'none',
+          (error: unknown) => String(error),
+        );
+      expect(await refusal([mask, other, mask])).toBe(
+        'ConfigError: [restore] 3 masks are given for 2 pictures. Give one mask for all, one for each picture in their order, or a folder of masks that are called like the pictures.',
+      );
+      expect(await refusal([mask, join(folder, 'masks')])).toBe(
+        `ConfigError: [restore] ${join(folder, 'masks')} is a folder, and other masks are given beside it. Give one folder of masks, or their files.`,
+      );
+      expect(await refusal([join(folder, 'masks')])).toBe(
+        `ConfigError: [operator/inpaint] no mask of ${join(folder, 'masks')} is called like the image "three.png"; there are one.png, two.png. Name each mask after its image, endings aside; or say match: order, which takes the masks as they come.`,
+      );
+    });
   });
 
   it('degrades a clean picture first', async () => {

@@ -3,7 +3,8 @@ import type { RunIndex } from '../src/run/run-index.ts';
 import type { Cell } from '../src/run/cells.ts';
 import type { Store } from '../src/run/store.ts';
 import { comparisonTable } from '../src/results/comparison-table.ts';
-import { compareRows, type RowSummary, summariseRun } from '../src/results/summary.ts';
+import { compareRows } from '../src/results/compare-rows.ts';
+import { type RowSummary, summariseRun } from '../src/results/summary.ts';
 
 const row = (label: string, perImage: (number | null)[]) => ({ label, perImage, ofMean: [] });
 const base = [20, 25, 30, 22, 28, 24];

@@ -2,6 +2,7 @@ import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Files, messageOf, refuseIrregular } from '@tweedie/core';
+import { cacheFolder, writeWhole } from './cache.ts';
 import { decodeImage, decodeStored, imageShapeOf } from './images.ts';
 
 /** The files of this machine; relative paths start at `baseFolder`. */
@@ -47,6 +48,8 @@ export function createFiles(baseFolder: string): Files {
     readImage: async (path, options) => decodeImage(await readBytes(path), locate(path), options),
     readStored: async (path) => decodeStored(await readBytes(path), locate(path)),
     imageShape: async (path) => imageShapeOf(await readBytes(path), locate(path)),
+    cached: (name) => join(cacheFolder(), name),
+    writeCached: (name, bytes) => writeWhole(join(cacheFolder(), name), bytes),
   };
 }
 

@@ -1,11 +1,11 @@
-import { mkdtemp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { noteOnUnusedRange } from '@tweedie/core';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createFiles, encodePng } from '../src/index.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { cacheFolder, createFiles, encodePng } from '../src/index.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -252,5 +252,37 @@ describe('pictures', () => {
     expect(bits(await read('grey-out.png', { height: 1, width: 3, channels: 1 }))).toEqual([0, 128, 255]);
     await expect(encodePng(grey, [1, 1, 3])).resolves.toBeInstanceOf(Uint8Array);
     await expect(encodePng(grey, [1, 2, 3])).rejects.toThrow('3 numbers of shape [1, 2, 3]');
+  });
+});
+
+describe('the cache folder', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("is what TWEEDIE_CACHE says, or the user's folder for such things", () => {
+    expect(cacheFolder({ TWEEDIE_CACHE: '/own', XDG_CACHE_HOME: '/caches' })).toBe('/own');
+    expect(cacheFolder({ TWEEDIE_CACHE: '', XDG_CACHE_HOME: '/caches' })).toBe(join('/caches', 'tweedie'));
+    if (process.platform !== 'win32') expect(cacheFolder({})).toBe(join(homedir(), '.cache/tweedie'));
+  });
+
+  it('keeps files whole, also where two write one at a time', async () => {
+    const cache = join(folder, 'cache');
+    vi.stubEnv('TWEEDIE_CACHE', cache);
+    const files = createFiles(folder);
+    expect(files.cached('dataset-x/deep/a.raw')).toBe(join(cache, 'dataset-x/deep/a.raw'));
+    const contents = [1, 2, 3].map((value) => new Uint8Array(3e6).fill(value));
+    await Promise.all(contents.map((bytes) => files.writeCached('dataset-x/deep/a.raw', bytes)));
+    const kept = await files.readBytes(files.cached('dataset-x/deep/a.raw'));
+    expect(kept.length).toBe(3e6);
+    expect(new Set(kept).size).toBe(1);
+    expect(await readdir(join(cache, 'dataset-x/deep'))).toEqual(['a.raw']);
+  });
+
+  it('says where it cannot write, and leaves nothing there', async () => {
+    vi.stubEnv('TWEEDIE_CACHE', join(folder, 'full'));
+    await mkdir(join(folder, 'full/x/a.raw/inner'), { recursive: true });
+    await expect(createFiles(folder).writeCached('x/a.raw', new Uint8Array(3))).rejects.toThrow(
+      /x\/a\.raw\] cannot be written \(E.*\)\. Make room, or name another folder in the environment variable TWEEDIE_CACHE\.$/,
+    );
+    expect(await readdir(join(folder, 'full/x'))).toEqual(['a.raw']);
   });
 });

@@ -109,7 +109,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
       );
   }
   const levels = multipliers(config).map((multiplier) => Math.trunc(multiplier * width));
-  const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions)).map((pixels) =>
+  const attentionAt = numbers('attention_resolutions', String(config.attention_resolutions), '16,8').map((pixels) =>
     Math.floor(imageSize / pixels),
   );
   if (imageSize % 2 ** (levels.length - 1) !== 0) {
@@ -219,16 +219,18 @@ function multipliers({ image_size: imageSize, channel_mult: list = '' }: AdmConf
   if (text === undefined) {
     throw new ConfigError(
       where,
-      `there is no usual channel_mult for image_size ${imageSize}, only for ${Object.keys(usualMultipliers).join(', ')}.`,
-      "Give channel_mult, as '1,2,2'.",
+      `channel_mult is not given, and image_size ${imageSize} has no usual one; ${Object.entries(usualMultipliers)
+        .map(([size, usual]) => `${size} has '${usual}'`)
+        .join(', ')}.`,
+      "Copy channel_mult from the configuration that the network was trained with, or correct image_size; '1,2,2' is three levels, each half the size of the one before.",
     );
   }
-  return numbers('channel_mult', text);
+  return numbers('channel_mult', text, '1,2,2');
 }
 
-function numbers(name: string, text: string): readonly number[] {
+function numbers(name: string, text: string, example: string): readonly number[] {
   const list = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
   if (!list.every((value) => value > 0 && Number.isFinite(value)))
-    throw new ConfigError(where, `${name} '${text}' is not a list of numbers above 0.`, "Write it as '1,2,2'.");
+    throw new ConfigError(where, `${name} '${text}' is not a list of numbers above 0.`, `Write it as '${example}'.`);
   return list;
 }

@@ -122,12 +122,12 @@ it.each<[Partial<AdmConfig>, string]>([
   ],
   [
     { channel_mult: '' },
-    "[adm-unet] there is no usual channel_mult for image_size 4, only for 64, 128, 256, 512. Give channel_mult, as '1,2,2'.",
+    "[adm-unet] channel_mult is not given, and image_size 4 has no usual one; 64 has '1,2,3,4', 128 has '1,1,2,3,4', 256 has '1,1,2,2,4,4', 512 has '0.5,1,1,2,2,4,4'. Copy channel_mult from the configuration that the network was trained with, or correct image_size; '1,2,2' is three levels, each half the size of the one before.",
   ],
   [{ channel_mult: '1,,2' }, "[adm-unet] channel_mult '1,,2' is not a list of numbers above 0. Write it as '1,2,2'."],
   [
     { attention_resolutions: '16;8' },
-    "[adm-unet] attention_resolutions '16;8' is not a list of numbers above 0. Write it as '1,2,2'.",
+    "[adm-unet] attention_resolutions '16;8' is not a list of numbers above 0. Write it as '16,8'.",
   ],
   [
     { channel_mult: '1,1,1,1' },

@@ -54,4 +54,4 @@ export const testOperatorContext = (imageShape: ImageShape, folder?: string): Op
 
 /** A container of the plugins in `folder`, made as in a run: options checked, code imported on first use. */
 export const testContainer = (folder = '.'): Container =>
-  createContainer({ registry: openRegistry({ folders: [folder] }), files: createFiles(folder) });
+  createContainer({ registry: openRegistry({ folders: [folder], quiet: true }), files: createFiles(folder) });

@@ -50,7 +50,7 @@ export function pluginAt(url: string, kind: Kind, filesFolder?: string): PluginU
     throw new Error(
       `the kit is for plugins of kind ${kind}, and ${join(folder, 'plugin.json')} is the manifest of ${name}.`,
     );
-  const registry = openRegistry({ folders: [process.cwd(), folder], plugins: [folder] });
+  const registry = openRegistry({ folders: [process.cwd(), folder], plugins: [folder], quiet: true });
   return {
     manifest,
     name,

@@ -8,10 +8,11 @@ import {
   type Tensor,
   tf,
 } from '@tweedie/core';
+import { maskFiles } from './mask-files.ts';
 import { boxMask, type DrawMask, fileMask, randomMask } from './masks.ts';
 
 export type InpaintOptions = {
-  readonly pattern: 'random' | 'box' | 'file';
+  readonly pattern: 'random' | 'box' | 'file' | 'files';
   /** Fraction of the pixels that `random` hides, default 0.7. */
   readonly rate?: number;
   /** If given, each problem with `random` draws its own rate from [rate, maxRate). */
@@ -24,7 +25,11 @@ export type InpaintOptions = {
   readonly margin?: number;
   /** A picture or a .safetensors file, for `file`. */
   readonly file?: string;
-  /** Share of white below which a pixel of a picture is hidden, for `file`; default: see `maskOfPicture`. */
+  /** A folder of masks, or a list of them, for `files`: a mask for each image. */
+  readonly files?: string | readonly string[];
+  /** How a mask of `files` is found; default: by name in a folder, by its place in a list. */
+  readonly match?: 'name' | 'order';
+  /** Share of white below which a pixel of a picture is hidden, for files; default: see `maskOfPicture`. */
   readonly threshold?: number;
   /**
    * `zero`: hidden entries of y are zero. `released`: they hold noise, as in the released programs of DPS, DSG and
@@ -37,12 +42,14 @@ const optionsOf = {
   random: ['rate', 'maxRate'],
   box: ['box', 'boxHeight', 'boxWidth', 'margin'],
   file: ['file', 'threshold'],
+  files: ['files', 'match', 'threshold'],
 } as const satisfies Record<string, readonly (keyof InpaintOptions)[]>;
 
 /**
  * Inpainting: y = M x0 + M sigmaY * noise with a mask M of ones (observed) and zeros, the same for all channels.
  *   A = A^T = A^+ = M,  [B, H, W, C] -> [B, H, W, C];  (A A^T + ridge I)^-1 y = y / (M + ridge), ridge > 0
- * The mask, [H, W, 1], is drawn for each problem (random pixels, a box) or read from a file; docs/methods.md 5.2.
+ * The mask, [H, W, 1], is drawn for each problem (random pixels, a box) or read from a file, for all
+ * images or for each its own; docs/methods.md 5.2.
  * Throws ConfigError for a box without a place, a file of another shape or that is no mask, or an option of another
  * pattern.
  */
@@ -57,7 +64,7 @@ export const inpaint: OperatorFactory<InpaintOptions> = async (options, context)
   const operator: Operator<{ readonly mask: Tensor }> = {
     linear: true,
     measurementShape: context.imageShape,
-    draw: (random) => ({ mask: tf.tensor3d(drawMask(random), [height, width, 1]) }),
+    draw: (random, image) => ({ mask: tf.tensor3d(drawMask(random, image), [height, width, 1]) }),
     forward: project,
     adjoint: project,
     pseudoInverse: project,
@@ -85,7 +92,8 @@ async function maskOf(
   options: InpaintOptions,
   { imageShape: [height, width], files, warn, note }: OperatorContext,
 ): Promise<DrawMask> {
-  const { pattern, rate = 0.7, maxRate = rate, file } = options;
+  const { pattern, rate = 0.7, maxRate = rate, file, files: masks, threshold } = options;
+  const reading = { files, threshold, warn, ...(note && { note }) };
   const fitting: readonly string[] = [...optionsOf[pattern], 'pattern', 'hiddenNoise'];
   const foreign = Object.keys(options).find((name) => !fitting.includes(name));
   if (foreign !== undefined) {
@@ -123,6 +131,18 @@ async function maskOf(
           'pattern file needs the option file.',
           'Name a picture (white = observed) or a .safetensors file.',
         );
-      return fileMask([height, width], file, { files, threshold: options.threshold, warn, ...(note && { note }) });
+      return fileMask([height, width], file, reading);
+    case 'files':
+      if (masks === undefined)
+        throw new ConfigError(
+          'operator/inpaint',
+          'pattern files needs the option files.',
+          'Name a folder of masks, or give a list of them.',
+        );
+      return maskFiles(
+        [height, width],
+        { masks, match: options.match ?? (typeof masks === 'string' ? 'name' : 'order') },
+        reading,
+      );
   }
 }

@@ -1,10 +1,17 @@
 /** Which pixels are observed: 1 or 0, row-major H, W. */
-import { ConfigError, decodeSafetensors, type Files, type KeyedRandom, showShape } from '@tweedie/core';
+import {
+  ConfigError,
+  decodeSafetensors,
+  type Files,
+  type ImagePlace,
+  type KeyedRandom,
+  showShape,
+} from '@tweedie/core';
 import { type FoundMask, maskOfPicture } from './mask-picture.ts';
 
 const where = 'operator/inpaint';
 type Size = readonly [height: number, width: number];
-export type DrawMask = (random: KeyedRandom) => Float32Array;
+export type DrawMask = (random: KeyedRandom, image?: ImagePlace) => Float32Array;
 
 export type RandomMask = { readonly rate: number; readonly maxRate: number };
 export type BoxMask = { readonly boxHeight: number; readonly boxWidth: number; readonly margin: number };
@@ -65,7 +72,18 @@ export type MaskReading = {
  * observed). Tells how many pixels are hidden; warns where none is; throws ConfigError where all are.
  */
 export async function fileMask(size: Size, file: string, reading: MaskReading): Promise<DrawMask> {
-  const { files, threshold, warn, note } = reading;
+  const { warn, note } = reading;
+  const { mask, hidden, found, path } = await readMask(size, file, reading);
+  if (hidden === 0) warn(`[${where}] the mask ${path} hides no pixel (${found}).`);
+  else note?.(`[${where}] the mask ${path} hides ${hidden} of ${mask.length} pixels (${found}).`);
+  return () => mask.slice();
+}
+
+/** The mask of a file, how many pixels it hides, and how that was read. */
+export type ReadMask = FoundMask & { readonly hidden: number; readonly path: string };
+
+/** Reads a mask file; throws ConfigError where it is none or observes nothing. */
+export async function readMask(size: Size, file: string, { files, threshold }: MaskReading): Promise<ReadMask> {
   const path = files.resolve(file);
   const tensor = file.endsWith('.safetensors');
   if (tensor && threshold !== undefined)
@@ -76,9 +94,7 @@ export async function fileMask(size: Size, file: string, reading: MaskReading): 
   const hidden = mask.reduce((sum, value) => sum + 1 - value, 0);
   if (hidden === mask.length)
     throw new ConfigError(where, `the mask ${path} observes no pixel (${found}).`, 'White (1) marks what is observed.');
-  if (hidden === 0) warn(`[${where}] the mask ${path} hides no pixel (${found}).`);
-  else note?.(`[${where}] the mask ${path} hides ${hidden} of ${mask.length} pixels (${found}).`);
-  return () => mask.slice();
+  return { mask, hidden, found, path };
 }
 
 async function pictureMask(size: Size, file: string, files: Files, threshold: number | undefined): Promise<FoundMask> {

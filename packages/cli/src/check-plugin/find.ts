@@ -1,17 +1,17 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { ConfigError, loadRegistries, openRegistry, type Manifest } from '@tweedie/core/registry';
+import { ConfigError, loadRegistries, openRegistry, type Manifest, type RegistryOptions } from '@tweedie/core/registry';
 import { find } from '../commands/info.ts';
 
 /**
  * The plugin that `name` means: a folder, or a file in it; else a kind and id, or an id, of the registry. A plugin that
- * is named by its folder need not be in any registry.
+ * is named by its folder need not be in any registry. Which registries are read is for the caller to tell.
  */
-export const findPlugin = (name: string, registries: readonly string[]): Manifest => {
+export const findPlugin = (name: string, registries: RegistryOptions): Manifest => {
   const path = resolve(name);
   const isPath = name.startsWith('.') || isAbsolute(name) || existsSync(join(path, 'plugin.json'));
   if (!isPath) {
-    const registry = openRegistry({ files: registries });
+    const registry = openRegistry({ ...registries, quiet: true });
     const known = registry.manifests.some(({ kind, id }) => id === name || `${kind}/${id}` === name);
     if (known || !existsSync(path)) return find(registry, name);
   }

@@ -1,6 +1,7 @@
 import { Args, Command, Flags } from '@oclif/core';
 import type { Container } from '@tweedie/core';
 import { type UnetSizeName, unetSizes } from '../bench/unet-sizes.ts';
+import { registriesOf, type RegistryFlags, registryFlag } from '../registry-flag.ts';
 
 /** `tweedie bench` measures speed on this machine, beside something to compare it with. */
 export class Bench extends Command {
@@ -51,6 +52,7 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
       description: 'overhead: which guidance plugins; default all.',
     }),
     threads: Flags.integer({ min: 1, default: 2, description: 'unet, overhead: threads, of PyTorch too.' }),
+    ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
 
@@ -63,7 +65,7 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
   }
 }
 
-type Given = {
+type Given = RegistryFlags & {
   readonly repeats?: number | undefined;
   readonly torch?: string | undefined;
   readonly size: UnetSizeName;
@@ -73,24 +75,24 @@ type Given = {
 };
 type Outcome = Promise<readonly [result: object, text: string]>;
 
-async function mixture({ repeats, torch }: Given): Outcome {
+async function mixture({ repeats, torch, ...flags }: Given): Outcome {
   const { benchMixture, showMixtureBench } = await import('../bench/mixture.ts');
-  const result = await withPlugins((container) => benchMixture(container, { repeats, torch }));
+  const result = await withPlugins(flags, (container) => benchMixture(container, { repeats, torch }));
   return [result, showMixtureBench(result)];
 }
 
-async function overhead({ methods, size, repeats, threads }: Given): Outcome {
+async function overhead({ methods, size, repeats, threads, ...flags }: Given): Outcome {
   const { benchOverhead, showOverheadBench } = await import('../bench/overhead.ts');
-  const result = await withPlugins((container) =>
+  const result = await withPlugins(flags, (container) =>
     benchOverhead(container, { methods, size, repeats, threads }, toStandardError),
   );
   return [result, showOverheadBench(result)];
 }
 
-async function withPlugins<T>(measure: (container: Container) => Promise<T>): Promise<T> {
+async function withPlugins<T>(flags: RegistryFlags, measure: (container: Container) => Promise<T>): Promise<T> {
   const { createContainer, openRegistry } = await import('@tweedie/core');
   const { createFiles } = await import('@tweedie/files');
-  const container = createContainer({ registry: openRegistry(), files: createFiles('.') });
+  const container = createContainer({ registry: openRegistry(registriesOf(flags)), files: createFiles('.') });
   try {
     return await measure(container);
   } finally {

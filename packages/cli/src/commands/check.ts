@@ -1,5 +1,5 @@
 import { Args, Command, Flags } from '@oclif/core';
-import { CancelledError } from '@tweedie/core/registry';
+import { CancelledError, refuseLocalRegistries, tellRegistries } from '@tweedie/core/registry';
 import { findPlugin } from '../check-plugin/find.ts';
 import { folded, needing, onOneLine, type Outcome } from '../check-plugin/outcome.ts';
 import { runTests, testsOf } from '../check-plugin/tests.ts';
@@ -24,7 +24,11 @@ export class Check extends Command {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Check);
-    const { kind, id, folder } = findPlugin(args.plugin, registriesOf(flags));
+    const registries = registriesOf(flags);
+    const { kind, id, folder } = findPlugin(args.plugin, registries);
+    // The kit opens the registries itself, where the plugin has tests in a process of its own.
+    if (flags['local-registry'] === false) refuseLocalRegistries();
+    tellRegistries({ ...registries, folders: [process.cwd(), folder] });
     if (!flags.json) this.log(`${kind}/${id} in ${folder}\n`);
     const all: Outcome[] = [];
     await interruptible(

@@ -27,7 +27,7 @@ export class Compare extends Command {
     const comparison = await runResumable('compare', this.argv, ({ onProgress, signal }) =>
       compare({
         recipe: args.recipe,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         overrides: overridesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         onProgress,

@@ -31,7 +31,7 @@ export class Explain extends Command {
     const { json, table, report } = await runLong(({ onProgress, signal }) =>
       explain({
         recipe: args.recipe,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         overrides: overridesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         onProgress,

@@ -2,6 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import {
   ConfigError,
   kinds,
+  mayHave,
   nearest,
   openRegistry,
   suggest,
@@ -26,13 +27,13 @@ export class Info extends Command {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Info);
-    const manifest = find(openRegistry({ files: registriesOf(flags) }), args.plugin);
+    const manifest = find(openRegistry(registriesOf(flags)), args.plugin);
     this.log(flags.json ? JSON.stringify(manifest, undefined, 2) : describe(manifest));
   }
 }
 
 /** The plugin that a user calls `kind/id`, or by its id alone. Throws ConfigError with the nearest names. */
-export const find = ({ manifests, broken }: Registry, name: string): Manifest => {
+export const find = ({ manifests, broken, refused }: Registry, name: string): Manifest => {
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
   const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
   if (found.length > 1)
@@ -51,13 +52,11 @@ export const find = ({ manifests, broken }: Registry, name: string): Manifest =>
         among.map(({ id }) => id),
       );
   const meant = among.filter(({ id }) => near.includes(id)).map(nameOf);
-  throw new ConfigError(
-    name,
-    'there is no such plugin.',
+  const hint =
     meant.length > 0
       ? `Did you mean ${meant.map((other) => JSON.stringify(other)).join(' or ')}?`
-      : suggest(name, among.map(nameOf)),
-  );
+      : suggest(name, among.map(nameOf));
+  throw new ConfigError(name, 'there is no such plugin.', `${hint}${mayHave(refused)}`);
 };
 
 const describe = (manifest: Manifest): string => {
@@ -72,6 +71,7 @@ const describe = (manifest: Manifest): string => {
     ],
     ['needs', needs.join(', ')],
     ['provides', provides.join(', ')],
+    ['files', manifest.fetch === undefined ? '' : `do not ship: npx tweedie fetch ${kind}/${id}`],
     ['cost', cost(manifest) && `${cost(manifest)}, with default options`],
   ].filter(([, value]) => value !== '');
   const described = describeOptions(options);

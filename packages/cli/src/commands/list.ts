@@ -17,7 +17,7 @@ export class List extends Command {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(List);
-    const { manifests, broken } = openRegistry({ files: registriesOf(flags) });
+    const { manifests, broken } = openRegistry(registriesOf(flags));
     for (const error of broken.values()) this.logToStderr(`Warning: ${messageOf(error)}`);
     const chosen = manifests.filter(({ kind }) => args.kind === undefined || kind === args.kind);
     if (flags.json) return this.log(JSON.stringify(chosen.map(entry), undefined, 2));

@@ -31,7 +31,7 @@ export class Picture extends Command {
         out: flags.out,
         enlarge: flags.enlarge,
         seed: flags.seed,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         ...running,
       }),
     );

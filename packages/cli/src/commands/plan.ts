@@ -26,7 +26,7 @@ export class Plan extends Command {
     const { plan } = await import('@tweedie/experiments');
     const { table, json } = await plan({
       recipe: args.recipe,
-      registries: registriesOf(flags),
+      ...registriesOf(flags),
       overrides: overridesOf(flags),
       measure: flags.measure,
     });

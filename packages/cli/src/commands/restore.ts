@@ -20,6 +20,11 @@ const sigma = Flags.custom<number | string | { readonly poisson: number }>({
 /** Above this misfit a restoration is not one of the measurement; a good one has about 1. */
 const LARGEST_MISFIT = 2;
 
+const showMisfit = (misfit: number | undefined): string => {
+  if (misfit === undefined) return 'not defined';
+  return Number.isFinite(misfit) ? misfit.toFixed(2) : 'not finite (the operator gives NaN or infinity on the result)';
+};
+
 /** `tweedie restore` restores pictures. */
 export class Restore extends Command {
   static override summary = 'Restore pictures with any model, operator and method; write PNG.';
@@ -27,6 +32,7 @@ export class Restore extends Command {
     'A file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. Several pictures share one model; each is written beside its picture. Misfit (about 1 where the measurement is fitted), seconds, steps and seed go to standard error. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,form=squared, or dps:{"scale":0.3}.';
   static override examples = [
     '<%= config.bin %> restore scratched.png --operator inpaint --mask scratches.png --out restored.png',
+    '<%= config.bin %> restore a.png b.png --mask a-mask.png --mask b-mask.png',
     '<%= config.bin %> restore face.png --degrade --operator inpaint:pattern=random,rate=0.7 --method dps:scale=0.3 --samples 4',
     '<%= config.bin %> restore small.png --operator super-resolution:factor=4 --sigma-y 0.01',
     '<%= config.bin %> restore grey.png --operator colorize --method dps-w',
@@ -49,7 +55,10 @@ export class Restore extends Command {
     }),
     mask: Flags.string({
       helpValue: 'FILE',
-      description: 'Mask picture for inpainting: white is known, black is filled in.',
+      multiple: true,
+      multipleNonGreedy: true,
+      description:
+        'Mask picture for inpainting: white is known, black is filled in. Several pictures take one mask for all, one each (--mask again, in their order), or a folder of masks that are called like them.',
     }),
     degrade: Flags.boolean({
       description: 'The picture is clean: fit its middle to the size of the model, and degrade it first.',
@@ -60,7 +69,8 @@ export class Restore extends Command {
     engine: Flags.string({
       default: 'onnxruntime',
       helpValue: 'ID',
-      description: 'What computes: onnxruntime, tensorflow, or eager for debugging.',
+      description:
+        'What computes: onnxruntime, also on a GPU (onnxruntime:device=cuda), tensorflow, or eager for debugging.',
     }),
     out: Flags.string({
       char: 'o',
@@ -89,7 +99,7 @@ export class Restore extends Command {
         degrade: flags.degrade,
         samples: flags.samples,
         seed: flags.seed,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         ...(flags.mask !== undefined && { mask: flags.mask }),
         ...(flags.out !== undefined && { out: flags.out }),
         onProgress,
@@ -99,7 +109,7 @@ export class Restore extends Command {
     let failed = false;
     for (const { image, written, misfits, failures, seconds, steps } of pictures) {
       for (const path of written) this.log(path);
-      const shown = misfits.map((misfit) => misfit?.toFixed(2) ?? 'not defined').join(', ');
+      const shown = misfits.map(showMisfit).join(', ');
       const name = pictures.length > 1 ? `${image}: ` : '';
       this.logToStderr(`${name}misfit ${shown}; ${seconds.toFixed(1)} s, ${steps} steps, seed ${flags.seed}`);
       const worst = Math.max(...misfits.map((misfit) => misfit ?? 0));

@@ -1,8 +1,8 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Args, Command } from '@oclif/core';
-import { CancelledError, ConfigError, messageOf } from '@tweedie/core/registry';
+import { Args, Command, Flags } from '@oclif/core';
+import { CancelledError, ConfigError, messageOf, refuseLocalRegistries } from '@tweedie/core/registry';
 import { interruptible } from '../interrupt.ts';
 
 /** `tweedie run` runs a script that uses Tweedie from code, wherever the script lies. */
@@ -13,18 +13,27 @@ export class Run extends Command {
   static override examples = [
     '<%= config.bin %> run my-audit.ts',
     '<%= config.bin %> run ../elsewhere/draw.ts --steps 100',
+    '<%= config.bin %> run --no-local-registry my-audit.ts',
   ];
   static override strict = false;
   static override args = {
     script: Args.string({ required: true, description: 'file that ends in .ts, .mts, .js or .mjs' }),
   };
+  static override flags = {
+    'no-local-registry': Flags.boolean({
+      description: 'Before the script: no registry.json that lies in the working folder or beside a recipe is read.',
+    }),
+  };
 
   async run(): Promise<void> {
-    const [first, ...own] = this.argv;
+    const place = this.argv.findIndex((argument) => !argument.startsWith('-'));
+    const own = place < 0 ? [] : this.argv.slice(place + 1);
     const {
       args: { script },
-    } = await this.parse(Run, first === undefined ? [] : [first]);
+      flags,
+    } = await this.parse(Run, this.argv.slice(0, this.argv.length - own.length));
     const path = checkScript(script);
+    if (flags['no-local-registry']) refuseLocalRegistries();
     process.argv = [process.execPath, path, ...(own[0] === '--' ? own.slice(1) : own)];
     // Deep enough to reach the script's line through TensorFlow.js.
     Error.stackTraceLimit = 50;

@@ -29,7 +29,7 @@ export class Tune extends Command {
     const { table, recipe } = await runResumable('tune', this.argv, ({ onProgress, signal }) =>
       tune({
         recipe: args.recipe,
-        registries: registriesOf(flags),
+        ...registriesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         ...(flags.run !== undefined && { run: flags.run }),
         onProgress,

@@ -1,7 +1,8 @@
 /** The tables of a run for a paper: LaTeX with booktabs, and Markdown. */
 import { columnDecimals, plain } from '../results/numbers.ts';
 import { problemsOf, type ProblemRows } from '../results/problems.ts';
-import type { MetricSummary, RowSummary } from '../results/summary.ts';
+import type { MetricSummary } from '../results/compare-rows.ts';
+import type { RowSummary } from '../results/summary.ts';
 import type { IndexMetric, RunIndex } from '../run/run-index.ts';
 
 const { amount, fixed } = plain;

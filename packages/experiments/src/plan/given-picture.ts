@@ -98,16 +98,16 @@ const modelOf = (height: number, width: number, channels: 1 | 3): string => {
   return `'empirical:${JSON.stringify({ dataset })}'${emoji ? '' : ' with a FOLDER of such pictures'}`;
 };
 
-/** Throws one ConfigError for a mask and pictures that have not the size of the model's images. */
+/** Throws one ConfigError for masks and pictures that have not the size of the model's images. */
 export const checkSizes = async (
   images: readonly string[],
-  mask: string,
+  masks: readonly string[],
   { imageShape: [height, width, channels] }: ScoreModel,
   files: Files,
 ): Promise<void> => {
-  if (mask.endsWith('.safetensors')) return;
+  if (masks.some((mask) => mask.endsWith('.safetensors'))) return;
   const sizes = [];
-  for (const path of [...images, mask]) sizes.push({ path, shape: await files.imageShape(path) });
+  for (const path of [...images, ...masks]) sizes.push({ path, shape: await files.imageShape(path) });
   const wrong = sizes.filter(({ shape }) => shape[0] !== height || shape[1] !== width);
   if (wrong.length < 2) return;
   const [first] = wrong;

@@ -7,6 +7,7 @@ import {
   showShape,
   stackTrees,
   tf,
+  type ImagePlace,
   type ImageShape,
   type KeyedRandom,
   type Operator,
@@ -16,9 +17,11 @@ import {
 
 /**
  * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
- * measurement shape.
+ * measurement shape. `image` says which picture it is, for an operator that keeps something for each.
  */
-export type SampleProblem = { readonly x0: Float32Array } | { readonly y: Float32Array };
+export type SampleProblem = ({ readonly x0: Float32Array } | { readonly y: Float32Array }) & {
+  readonly image?: ImagePlace;
+};
 
 /**
  * Random numbers that refuse to be drawn: the parameters that a given measurement was made with cannot be found by
@@ -46,10 +49,11 @@ export const givenProblem = (parts: {
   readonly operator: Operator;
   readonly operatorKey: string;
   readonly sigmaY: number;
+  readonly image?: ImagePlace;
   /** The place in the recipe, or the function, that messages name. */
   readonly where: string;
 }): Problem => {
-  const { name, y, imageShape, operator, operatorKey, sigmaY, where } = parts;
+  const { name, y, imageShape, operator, operatorKey, sigmaY, image, where } = parts;
   checkMeasurementShape(operator, operatorKey);
   const size = sizeOf(operator.measurementShape);
   if (y.length !== size) {
@@ -59,7 +63,7 @@ export const givenProblem = (parts: {
       'Give y in that shape.',
     );
   }
-  const drawn = operator.draw(nothingToDraw(where));
+  const drawn = operator.draw(nothingToDraw(where), image);
   // Methods rely on zeros where a mask operator hides the image.
   const shaped = tf.tidy(() => {
     const batch = tf.tensor(y, [1, ...operator.measurementShape]);

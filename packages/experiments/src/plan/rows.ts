@@ -14,6 +14,8 @@ export type PlannedRow = {
   readonly cost: Omit<Cost, 'operatorCalls'>;
   /** Time that the whole row would take on this machine, where it was asked for. */
   readonly seconds?: number;
+  /** Label of the row that was timed in place of this one, from which it differs in numbers that cost nothing. */
+  readonly timedAs?: string;
 };
 
 /** The rows of an experiment, one for each operator, noise level and method, in the order in which they run. */
@@ -66,6 +68,25 @@ export const planRow = (
   );
   const cost = costOf(registry, model, operator.operator, method, sigmaY);
   return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
+};
+
+/** Items whose rows share method and operator, so that one binding serves them; in the order of their first. */
+export const bySetting = <T>(
+  items: readonly T[],
+  rowOf: (item: T) => Pick<PlannedRow, 'operator' | 'method'>,
+): readonly (readonly T[])[] => {
+  const groups: T[][] = [];
+  const found = new Map<MethodPart, Map<OperatorPart, T[]>>();
+  for (const item of items) {
+    const { operator, method } = rowOf(item);
+    const ofMethod = found.get(method) ?? new Map<OperatorPart, T[]>();
+    found.set(method, ofMethod);
+    const group = ofMethod.get(operator) ?? [];
+    if (group.length === 0) groups.push(group);
+    ofMethod.set(operator, group);
+    group.push(item);
+  }
+  return groups;
 };
 
 /** Throws where rows are impossible and the recipe does not say `impossible: skip`. */

@@ -1,12 +1,14 @@
 import {
   ConfigError,
   createContainer,
+  noteToStandardError,
   openRegistry,
   showShape,
   type Container,
   type Dataset,
   type ImageShape,
   type Registry,
+  type RegistryOptions,
   type ScoreModel,
 } from '@tweedie/core';
 import type { Experiment, Images, Overrides } from '../recipe/experiment.ts';
@@ -18,10 +20,8 @@ import { withinBudget } from './budget.ts';
 import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
 
 /** An experiment file by path, or its content. */
-export type ExperimentSource = {
+export type ExperimentSource = RegistryOptions & {
   readonly recipe: string | ExperimentInput;
-  /** Registry files beside Tweedie's own, the experiment's and that of the working folder. */
-  readonly registries?: readonly string[];
   readonly overrides?: Overrides;
 };
 
@@ -38,6 +38,8 @@ export type Workbench = {
   readonly methods: readonly MethodRow[];
   /** Samples computed at once. */
   readonly chunk: number;
+  /** What plugins told of what they found, such as the number of pixels that a mask hides. */
+  readonly notes: readonly string[];
   dispose(): void;
 };
 
@@ -100,13 +102,22 @@ export const checkImages = (
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
 export const openWorkbench = async ({
   recipe: source,
-  registries = [],
+  registries,
+  localRegistries,
   overrides = {},
 }: ExperimentSource): Promise<Workbench> => {
   const recipe = readRecipe(source);
-  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], files: registries });
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
   const experiment = resolveExperiment(recipe, registry, overrides);
-  const container = createContainer({ registry, files: createFiles(recipe.folder) });
+  const notes: string[] = [];
+  const container = createContainer({
+    registry,
+    files: createFiles(recipe.folder),
+    note(message) {
+      notes.push(message);
+      noteToStandardError(message);
+    },
+  });
   try {
     const model = await container.plugin('model', experiment.model);
     const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
@@ -150,6 +161,7 @@ export const openWorkbench = async ({
       operators,
       methods: fitted,
       chunk,
+      notes,
       dispose: () => container.dispose(),
     };
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { NoiseLevel, PluginReference } from '@tweedie/core';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
-import type { Found } from './recipe.ts';
+import type { Found, ReferenceInput } from './recipe.ts';
 
 /** A plugin with all of its options, defaults included. */
 export type Reference = Required<PluginReference>;
@@ -81,8 +81,7 @@ export type Overrides = {
   readonly samples?: number;
   /** The most images that are used. */
   readonly limit?: number;
-  /** Id of the engine. */
-  readonly engine?: string;
+  readonly engine?: ReferenceInput;
   readonly seed?: number;
 };
 

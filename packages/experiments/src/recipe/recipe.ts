@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ConfigError, messageOf, readJson, validate, type JsonSchema, refuseIrregular } from '@tweedie/core';
-import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
 import type { SigmaInput } from './noise.ts';
 
@@ -150,15 +150,23 @@ const refuseCircle = (value: unknown, where: string, at = '', above: readonly un
  * The content of a YAML document. Its aliases are followed here, not while parsing: one without an anchor, or so many
  * that memory would not do, shows only now.
  */
-const contentOf = (document: Document, file: string): unknown => {
+const contentOf = (document: Document, file: string, lines: LineCounter): unknown => {
   try {
     const content: unknown = document.toJS();
     refuseCircle(content, file);
     return content;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
+    let line = '';
+    visit(document, {
+      Alias(_, alias) {
+        if (alias.resolve(document) !== undefined) return undefined;
+        line = `:${lines.linePos(alias.range?.[0] ?? 0).line}`;
+        return visit.BREAK;
+      },
+    });
     throw new ConfigError(
-      file,
+      `${file}${line}`,
       `is not valid YAML: ${messageOf(error)}.`,
       'Correct its aliases (*name); each needs its anchor (&name) above it.',
       { cause: error },
@@ -172,10 +180,17 @@ const parse = (file: string, text: string): Recipe => {
   const [broken] = document.errors;
   if (broken) {
     const [what = ''] = broken.message.split('\n');
-    const line = text.split('\n')[(broken.linePos?.[0].line ?? 0) - 1]?.trim() ?? '';
+    const given = text.split('\n').slice(0, broken.linePos?.[0].line ?? 0);
+    const line = given.pop()?.trim() ?? '';
+    // What is never closed is missed at the end of the file, below its last line.
+    const above = given
+      .reverse()
+      .find((other) => other.trim() !== '')
+      ?.trim();
+    const shown = line !== '' ? `, in «${line}»` : above === undefined ? '' : `, below «${above}»`;
     throw new ConfigError(
       file,
-      `is not valid YAML: ${what.replace(/;.*\(\)| *:$/g, '')}${line === '' ? '' : `, in «${line}»`}.`,
+      `is not valid YAML: ${what.replace(/;.*\(\)| *:$/g, '')}${shown}.`,
       'Correct the file.',
     );
   }
@@ -192,7 +207,7 @@ const parse = (file: string, text: string): Recipe => {
       throw withLines(error, file, (pointer) => lineOf(document, lines, pointer));
     }
   };
-  const input = locating(() => validate<CheckedExperiment>(schema, contentOf(document, file), file));
+  const input = locating(() => validate<CheckedExperiment>(schema, contentOf(document, file, lines), file));
   return {
     input,
     name: basename(file, extname(file)),

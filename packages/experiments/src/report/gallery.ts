@@ -1,6 +1,7 @@
 import { at } from '@tweedie/core';
 import { printed } from '../results/numbers.ts';
 import type { IndexMetric } from '../run/run-index.ts';
+import type { RowSummary } from '../results/summary.ts';
 import type { ReportData, ReportImage, ReportProblem, ReportResult, ReportTrace } from './data.ts';
 import { html, type Html } from './html.ts';
 import { problemTitle, type ReportRows } from './problems.ts';
@@ -8,22 +9,26 @@ import { metricDecimals } from './table.ts';
 
 const { fixed, short } = printed;
 
-type Shown = { readonly image: ReportImage; readonly problem: ReportProblem };
+/** An image with its pictures of one problem; `results` by label. */
+type Shown = {
+  readonly image: ReportImage;
+  readonly problem: ReportProblem;
+  readonly results: ReadonlyMap<string, ReportResult>;
+};
 
 /** The images on which one problem has pictures. */
 const shownOn = ({ operator, sigmaY }: ReportRows, images: readonly ReportImage[]): readonly Shown[] =>
   images.flatMap((image) =>
     image.problems.flatMap((problem) =>
-      problem.operator === operator && problem.sigmaY === sigmaY ? [{ image, problem }] : [],
+      problem.operator === operator && problem.sigmaY === sigmaY
+        ? [{ image, problem, results: new Map(problem.results.map((result) => [result.label, result])) }]
+        : [],
     ),
   );
 
 /** Labels that have a result, in the order of the rows. */
 const shownLabels = ({ rows }: ReportRows, shown: readonly Shown[]): readonly string[] =>
-  rows.map(({ label }) => label).filter((label) => shown.some(({ problem }) => resultOf(problem, label)));
-
-const resultOf = ({ results }: ReportProblem, label: string): ReportResult | undefined =>
-  results.find((result) => result.label === label);
+  rows.map(({ label }) => label).filter((label) => shown.some(({ results }) => results.has(label)));
 
 const picture = (source: string, alt: string): Html => html`<img src="${source}" alt="${alt}" draggable="false">`;
 
@@ -35,6 +40,8 @@ export function imageGrid(problem: ReportRows, data: ReportData): Html | null {
   const shown = shownOn(problem, data.images);
   if (shown.length === 0) return null;
   const labels = shownLabels(problem, shown);
+  const rows = new Map(problem.rows.map((row) => [row.label, row]));
+  const metrics = data.metrics.map((metric) => ({ metric, decimals: metricDecimals(problem.rows, metric) }));
   return html`<h3>${problemTitle(problem)}</h3>
 <div class="scroll"><table class="pictures">
 <thead><tr><th scope="col">ground truth</th><th scope="col">measurement</th>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
@@ -42,12 +49,13 @@ export function imageGrid(problem: ReportRows, data: ReportData): Html | null {
 ${shown.map(
   ({
     image,
-    problem: { measurement, results },
+    problem: { measurement },
+    results,
   }) => html`<tr><th scope="row"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th>
 <td>${measurement ? html`<figure>${picture(measurement, `${image.name}, measurement`)}</figure>` : html`<span class="none">not a picture</span>`}</td>${labels.map(
     (label) => {
-      const result = results.find((candidate) => candidate.label === label);
-      return html`<td>${result ? scoredPicture(result, image, problem, data) : html`<span class="none">none</span>`}</td>`;
+      const result = results.get(label);
+      return html`<td>${result ? scoredPicture(result, image, rows.get(label), metrics, data) : html`<span class="none">none</span>`}</td>`;
     },
   )}</tr>
 `,
@@ -58,17 +66,17 @@ ${shown.map(
 function scoredPicture(
   result: ReportResult,
   image: ReportImage,
-  problem: ReportRows,
-  { metrics, imageNames }: ReportData,
+  row: RowSummary | undefined,
+  metrics: readonly { readonly metric: IndexMetric; readonly decimals: number }[],
+  { imageNames }: ReportData,
 ): Html {
-  const row = problem.rows.find(({ label }) => label === result.label);
   const score = (metric: IndexMetric): number | null =>
     (result.scores
       ? result.scores[metric.id]
       : row?.metrics.get(metric.id)?.perImage[imageNames.indexOf(image.name)]) ?? null;
-  const texts = metrics.flatMap((metric) => {
+  const texts = metrics.flatMap(({ metric, decimals }) => {
     const value = score(metric);
-    return value === null ? [] : [{ title: metric.title, value: fixed(value, metricDecimals(problem.rows, metric)) }];
+    return value === null ? [] : [{ title: metric.title, value: fixed(value, decimals) }];
   });
   const alt = [`${image.name}, ${result.label}`, ...texts.map(({ title, value }) => `${title} ${value}`)].join(', ');
   return html`<figure class="scored" tabindex="0">${picture(result.sample, alt)}${
@@ -93,12 +101,13 @@ export function filmStrips(problem: ReportRows, data: ReportData): Html | null {
     entry.problem.results.some(({ trace }) => trace && trace.frames.length > 0),
   );
   if (shown.length === 0) return null;
+  const labels = shownLabels(problem, shown);
   return html`<h3>${problemTitle(problem)}</h3>
 ${shown.map(
-  ({ image, problem: { results, measurement } }) => html`<div class="film">
+  ({ image, problem: { measurement }, results }) => html`<div class="film">
 <div class="film-head">${truthOf(image)}${measurement ? picture(measurement, `${image.name}, measurement`) : null}<span>${image.name}<span class="about">ground truth${measurement ? ' and measurement' : ''}</span></span></div>
-${shownLabels(problem, shown).flatMap((label) => {
-  const trace = results.find((result) => result.label === label)?.trace;
+${labels.flatMap((label) => {
+  const trace = results.get(label)?.trace;
   return trace && trace.frames.length > 0 ? [strip(label, image.name, trace)] : [];
 })}</div>
 `,
@@ -119,16 +128,16 @@ export function uncertaintyMaps(problem: ReportRows, { images }: ReportData): Ht
   const shown = shownOn(problem, images).filter((entry) => entry.problem.results.some(({ mean, std }) => mean || std));
   if (shown.length === 0) return null;
   const labels = shownLabels(problem, shown);
-  const cells = (results: readonly ReportResult[], name: string, kind: 'mean' | 'std', words: string) =>
+  const cells = (results: Shown['results'], name: string, kind: 'mean' | 'std', words: string) =>
     labels.map((label) => {
-      const source = results.find((result) => result.label === label)?.[kind];
+      const source = results.get(label)?.[kind];
       return html`<td>${source ? html`<figure>${picture(source, `${name}, ${label}, ${words}`)}</figure>` : html`<span class="none">none</span>`}</td>`;
     });
   return html`<h3>${problemTitle(problem)}</h3>
 <div class="scroll"><table class="pictures uncertainty">
 <thead><tr><th scope="col">ground truth</th><td></td>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
 ${shown.map(
-  ({ image, problem: { results, stdWhite } }) => html`<tbody>
+  ({ image, problem: { stdWhite }, results }) => html`<tbody>
 <tr><th scope="rowgroup" rowspan="2"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th><th scope="row" class="kind">mean</th>${cells(results, image.name, 'mean', 'mean of the samples')}</tr>
 <tr><th scope="row" class="kind">standard deviation${stdWhite === undefined ? null : html`<span class="about">white is ${short(stdWhite)}</span>`}</th>${cells(results, image.name, 'std', 'standard deviation of the samples')}</tr>
 </tbody>`,

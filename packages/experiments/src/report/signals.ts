@@ -10,15 +10,18 @@ type Problem = ReportSignal['problems'][number];
 const points = (values: readonly number[], width: number): { x: number; y: number }[] =>
   values.map((y, i) => ({ x: ((i + 0.5) * width) / values.length - 0.5, y }));
 
+/** What diverges leaves the picture: the scale is that of the signal, and that of all samples where none is known. */
+const scaleOf = ({ truth }: ReportSignal, { measurement, results }: Problem): readonly [low: number, high: number] => {
+  const seen = truth ? [...truth, ...(measurement ?? [])] : results.flatMap((each) => each.samples.flat());
+  return [seen.reduce((a, b) => Math.min(a, b), Infinity), seen.reduce((a, b) => Math.max(a, b), -Infinity)];
+};
+
 function signalFigure(
   { truth, name }: ReportSignal,
-  { measurement, results }: Problem,
+  { measurement }: Problem,
   { label, samples }: Problem['results'][number],
+  [low, high]: readonly [low: number, high: number],
 ): Html {
-  // What diverges leaves the picture: the scale is that of the signal, and that of all samples where no signal is
-  // known.
-  const seen = truth ? [...truth, ...(measurement ?? [])] : results.flatMap((each) => each.samples.flat());
-  const [low, high] = [Math.min(...seen), Math.max(...seen)];
   const margin = 0.25 * (high - low) || 1;
   const width = (truth ?? samples[0] ?? []).length;
   const line = { x: 'x', y: 'y', clip: true } as const;
@@ -57,12 +60,18 @@ export function signalFigures({ operator, sigmaY, rows }: ReportRows, { signals 
     ),
   );
   if (shown.length === 0) return null;
-  const inOrder = ({ results }: Problem) =>
-    rows.flatMap(({ label }) => results.filter((result) => result.label === label));
+  const figuresOf = (signal: ReportSignal, problem: Problem): readonly Html[] => {
+    const scale = scaleOf(signal, problem);
+    const results = new Map(problem.results.map((result) => [result.label, result]));
+    return rows.flatMap(({ label }) => {
+      const result = results.get(label);
+      return result ? [signalFigure(signal, problem, result, scale)] : [];
+    });
+  };
   return html`<h3>${problemTitle({ operator, sigmaY })}</h3>
 ${shown.map(
   ({ signal, problem }) => html`<p class="signal-name">${signal.name}</p>
-<div class="figures small">${inOrder(problem).map((result) => signalFigure(signal, problem, result))}</div>
+<div class="figures small">${figuresOf(signal, problem)}</div>
 `,
 )}`;
 }

@@ -1,5 +1,6 @@
 import { decimalsFor, durationDecimals, printed } from '../results/numbers.ts';
-import type { Failure, MetricSummary, RowCost, RowSummary } from '../results/summary.ts';
+import type { MetricSummary } from '../results/compare-rows.ts';
+import { whyUnmeasured, type Failure, type RowCost, type RowSummary } from '../results/summary.ts';
 import type { IndexMetric } from '../run/run-index.ts';
 import type { ReportData } from './data.ts';
 import { html, type Html } from './html.ts';
@@ -88,7 +89,7 @@ function methodName(row: RowSummary): Html {
     .join(', ');
   return html`<span class="label">${row.label}</span>${about ? html`<span class="about">${about}</span>` : null}${
     row.failed.length > 0 ? html`<a class="failed" href="#failures">${row.failed.length} failed</a>` : null
-  }`;
+  }${row.unmeasured ? html`<span class="failed">${whyUnmeasured(row)}</span>` : null}`;
 }
 
 function scoreCells(
@@ -161,9 +162,10 @@ export function imageScoresTable(
   { metrics, imageNames }: Pick<ReportData, 'metrics' | 'imageNames'>,
 ): Html {
   const done = rows.filter(({ skipped }) => skipped === undefined);
-  const columns = metrics.flatMap((metric) =>
-    done.map((row, index) => ({ metric, row, first: index === 0, decimals: metricDecimals(rows, metric) })),
-  );
+  const columns = metrics.flatMap((metric) => {
+    const decimals = metricDecimals(rows, metric);
+    return done.map((row, index) => ({ metric, row, first: index === 0, decimals }));
+  });
   return html`<div class="scroll tall"><table class="scores sortable">
 <thead>
 <tr>${sortable(0, 'ascending', html`image`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="${done.length}" class="group">${metricTitle(metric)}</th>`)}</tr>

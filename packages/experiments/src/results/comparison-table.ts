@@ -3,7 +3,8 @@ import type { IndexMetric, RunIndex } from '../run/run-index.ts';
 import { columnDecimals, plain } from './numbers.ts';
 import { problemsOf, type ProblemRows } from './problems.ts';
 import { scaleNotes } from './scales.ts';
-import { progressOf, type MetricSummary, type RowSummary } from './summary.ts';
+import type { MetricSummary } from './compare-rows.ts';
+import { progressOf, whyUnmeasured, type RowSummary } from './summary.ts';
 
 const { amount, estimate, fixed, signed } = plain;
 
@@ -91,6 +92,10 @@ const block = (index: RunIndex, { operator, sigmaY, rows }: ProblemRows<RowSumma
     ),
     ...rows.flatMap(({ label, skipped }) => (skipped === undefined ? [] : [`  ${label}: skipped, ${skipped}`])),
     ...rows.flatMap((row) => showFailures(index, row)),
+    ...rows.flatMap((row) => {
+      const why = whyUnmeasured(row);
+      return why === undefined ? [] : [`  ${row.label}: ${why}`];
+    }),
   ].join('\n');
 };
 

@@ -10,6 +10,7 @@ import {
   keyedRandom,
   makeProblem,
   sha256,
+  type ImagePlace,
   type Problem,
 } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
@@ -18,19 +19,19 @@ import type { OperatorPart } from '../plan/parts.ts';
 import type { Workbench } from '../plan/workbench.ts';
 import { writeWhole } from '../machine/write.ts';
 
-/** The source of a problem: a clean image, or a measurement alone. */
-export type CleanImage =
-  { readonly name: string; readonly x0: Float32Array } | { readonly name: string; readonly y: Float32Array };
+/** The source of a problem: a clean image, or a measurement alone; with its place in the source of the images. */
+export type CleanImage = ImagePlace & ({ readonly x0: Float32Array } | { readonly y: Float32Array });
 
 /** The clean image at a position of the experiment. Call after the model is loaded. */
 export const cleanImage = async ({ experiment, model, dataset }: Workbench, position: number): Promise<CleanImage> => {
   const index = experiment.images.offset + position;
-  if (dataset) return dataset.item(index);
+  if (dataset) return { ...(await dataset.item(index)), index };
   const given = experiment.images.measurements?.[index];
-  if (given) return { name: `measurement ${index + 1}`, y: Float32Array.from(given) };
+  if (given) return { name: `measurement ${index + 1}`, index, y: Float32Array.from(given) };
   const mixture = model.mixture?.();
   if (mixture === undefined) throw new RangeError('the model has no closed form to draw from.');
-  return { name: `prior ${index}`, x0: drawFromMixture(mixture, keyedRandom(`image ${experiment.seed} ${index}`)).x0 };
+  const { x0 } = drawFromMixture(mixture, keyedRandom(`image ${experiment.seed} ${index}`));
+  return { name: `prior ${index}`, index, x0 };
 };
 
 const pathOf = (folder: string, hash: string): string => join(folder, 'problems', `${hash}.safetensors`);
@@ -46,7 +47,8 @@ export const problemOf = (
   image: CleanImage,
 ): Problem => {
   const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
-  const parts = { name: image.name, imageShape: model.imageShape, operator, operatorKey };
+  const { name, index } = image;
+  const parts = { name, imageShape: model.imageShape, operator, operatorKey, image: { name, index } };
   return 'x0' in image
     ? makeProblem({ ...parts, x0: image.x0, sigmaY: noiseOf(experiment, sigmaY), seed: experiment.seed })
     : givenProblem({ ...parts, y: image.y, sigmaY, where: `${recipe.where} /images/measurements` });

@@ -60,7 +60,7 @@ export const codeOf = (bench: Workbench): CodeOf => {
  * The facts that the numbers depend on, in the order in which a reader wants them. Call after the model is loaded.
  */
 export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): readonly Fact[] => {
-  const { experiment, registry, model, chunk } = bench;
+  const { experiment, registry, model, chunk, notes } = bench;
   const found = commit();
   return [
     { name: 'Tweedie', value: VERSION + (found === undefined ? '' : `, commit ${found}`) },
@@ -80,6 +80,7 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): re
       name: 'machine',
       value: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads, ${process.platform}, Node ${process.version}`,
     },
+    ...notes.map((value, i) => ({ name: i === 0 ? 'note' : `note ${i + 1}`, value })),
     ...pluginsOf(bench).map(({ kind, id }) => {
       const { package: name, version } = registry.find(kind, id);
       return { name: `${kind}/${id}`, value: `${name} ${version}, code ${code(kind, id).slice(0, 12)}` };

@@ -18,7 +18,7 @@ import {
 } from '@tweedie/core';
 import { OUTSIDE, shareOutside } from './image-range.ts';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
-import type { PlannedRow } from '../plan/rows.ts';
+import { bySetting, type PlannedRow } from '../plan/rows.ts';
 import { loadProblem } from './problems.ts';
 import type { Watch } from '../machine/progress.ts';
 import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
@@ -242,10 +242,8 @@ export const runRows = async (run: Run): Promise<void> => {
     const work = at(todo, i, 'work of a row');
     return work.length === 0 ? [] : [{ row, planned: at(rows, i, 'planned row'), work }];
   });
-  for (const job of jobs) {
-    const { operator, method } = job.planned;
-    const members = jobs.filter(({ planned }) => planned.operator === operator && planned.method === method);
-    if (members[0] !== job) continue;
+  for (const members of bySetting(jobs, ({ planned }) => planned)) {
+    const { operator, method } = at(members, 0, 'job of a setting').planned;
     const bound = await bindGuidance(method.guidance, {
       engine,
       model: bench.model,

@@ -8,11 +8,12 @@ export type Timing = {
   readonly peakMemory: number;
 };
 
-const median = (values: readonly number[]): number =>
+/** The middle one, or the larger of the two in the middle. */
+export const median = (values: readonly number[]): number =>
   at(
     [...values].sort((a, b) => a - b),
     Math.floor(values.length / 2),
-    'lap',
+    'value',
   );
 
 /**

@@ -79,9 +79,14 @@ export const openStore = async (folder: string, warn: (message: string) => void 
     file: cell.file ?? null,
   });
 
+  const results = resultsIn(folder, database, samples);
+  // Nobody else writes here: what was read stays true until something is saved. A run asks four times.
+  let known: ReturnType<Results['cells']> | undefined;
   return {
-    ...resultsIn(folder, database, samples),
+    ...results,
+    cells: () => (known ??= results.cells()),
     async save(cells, scores, imageShape) {
+      known = undefined;
       const rows = samples.write(cells, imageShape).map(toRow);
       await write('BEGIN');
       try {

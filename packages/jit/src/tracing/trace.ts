@@ -13,7 +13,7 @@ import {
   tf,
   type TensorTree,
   withDeepStacks,
-  withoutRandomness,
+  withoutHiddenInputs,
 } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
 import { finished } from '../passes/finish.ts';
@@ -115,7 +115,7 @@ export function trace(
       const placeholders = mapTree(args, (leaf) =>
         tf.engine().makeTensorFromTensorInfo(backend.handle(placeholder(leaf, index++)), backend),
       );
-      const returned = withoutRandomness(() => fn(...(placeholders as never)));
+      const returned = withoutHiddenInputs(() => fn(...(placeholders as never)));
       if (returned instanceof Promise)
         throw new Error('jit: a compiled function must be synchronous, this one returned a promise.');
       result = mapTree(

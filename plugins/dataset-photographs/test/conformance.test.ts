@@ -1,0 +1,3 @@
+import { describeDataset } from '@tweedie/testing';
+
+describeDataset(import.meta.url, { options: [{}, { size: 256 }] });

@@ -1,0 +1,94 @@
+/** A mask of its own for each image: files that are found by the name of the image, or by its place. */
+import { ConfigError, type ImagePlace } from '@tweedie/core';
+import { type DrawMask, type MaskReading, readMask } from './masks.ts';
+
+const where = 'operator/inpaint';
+const maskFile = /\.(png|jpe?g|webp|tiff?|gif|safetensors)$/i;
+/** `cat.png` and `cat.jpg` are `cat`; a crop of a picture, `cat.jpg#1`, is `cat#1`. */
+const stemOf = (name: string): string => name.replace(/\.[A-Za-z]+(?=#\d+$|$)/, '');
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+export type MaskFiles = {
+  /** A folder, or the files one by one. */
+  readonly masks: string | readonly string[];
+  /** Whether a mask is found by the name of its image or by its place. */
+  readonly match: 'name' | 'order';
+};
+
+/** The mask files of a folder, in the order of their names. */
+const filesIn = async (folder: string, { files, warn }: MaskReading): Promise<readonly string[]> => {
+  const listed = (await files.list(folder)).filter((name) => !name.startsWith('.'));
+  const names = listed.filter((name) => maskFile.test(name));
+  const leftOut = listed.filter((name) => !maskFile.test(name));
+  if (names.length === 0)
+    throw new ConfigError(
+      where,
+      `${files.resolve(folder)} holds no mask: no picture and no .safetensors file.`,
+      'Check the path; the folders in it are not looked into.',
+    );
+  if (leftOut.length > 0) warn(`[${where}] no masks, and left out: ${leftOut.join(', ')}.`);
+  return names.map((name) => `${folder}/${name}`);
+};
+
+/**
+ * Stored masks, one for each image, all of them read when the operator is made (some milliseconds each): the file that
+ * is called like the image but for the ending, or that at the place which the image has in its source. Without an image
+ * the first one stands for all. Throws ConfigError for a file that is no mask of that size, names that are not told
+ * apart, and an image without a mask.
+ */
+export async function maskFiles(
+  size: readonly [height: number, width: number],
+  { masks, match }: MaskFiles,
+  reading: MaskReading,
+): Promise<DrawMask> {
+  const { files, warn, note } = reading;
+  const folder = typeof masks === 'string' ? masks : undefined;
+  const paths = typeof masks === 'string' ? await filesIn(masks, reading) : masks;
+  const source = folder === undefined ? 'the list of masks' : files.resolve(folder);
+  const read: { readonly name: string; readonly hidden: number; readonly mask: Uint8Array }[] = [];
+  for (const path of paths) {
+    const { mask, hidden, found, path: full } = await readMask(size, path, reading);
+    if (hidden === 0) warn(`[${where}] the mask ${full} hides no pixel (${found}).`);
+    read.push({ name: nameOf(path), hidden, mask: Uint8Array.from(mask) });
+  }
+  const byStem = new Map<string, (typeof read)[number]>();
+  for (const each of match === 'name' ? read : []) {
+    const other = byStem.get(stemOf(each.name));
+    if (other !== undefined)
+      throw new ConfigError(
+        where,
+        `masks ${other.name} and ${each.name} of ${source} both belong to an image called ${JSON.stringify(stemOf(each.name))}.`,
+        'Keep one of the two.',
+      );
+    byStem.set(stemOf(each.name), each);
+  }
+  const counts = read.map(({ hidden }) => hidden);
+  const range = [...new Set([Math.min(...counts), Math.max(...counts)])].join(' to ');
+  note?.(
+    `[${where}] ${read.length} masks of ${source} hide ${range} of ${size[0] * size[1]} pixels; each is for the image ${match === 'name' ? 'of its name' : 'at its place'}.`,
+  );
+
+  const called = ({ name }: ImagePlace) => {
+    const found = byStem.get(stemOf(name));
+    if (found !== undefined) return found;
+    const some = [...byStem.values()].slice(0, 3).map((each) => each.name);
+    throw new ConfigError(
+      where,
+      `no mask of ${source} is called like the image ${JSON.stringify(name)}; there are ${some.join(', ')}${byStem.size > some.length ? ` and ${byStem.size - some.length} more` : ''}.`,
+      'Name each mask after its image, endings aside; or say match: order, which takes the masks as they come.',
+    );
+  };
+  const placed = ({ name, index }: ImagePlace) => {
+    const found = read[index];
+    if (found !== undefined) return found;
+    throw new ConfigError(
+      where,
+      `there ${read.length === 1 ? 'is 1 mask' : `are ${read.length} masks`} in ${source}, and none for the image ${JSON.stringify(name)}, which is number ${index + 1} of its source.`,
+      'Give a mask for each image, those included that offset passes over.',
+    );
+  };
+  return (_, image) => {
+    const found = image === undefined ? read[0] : match === 'name' ? called(image) : placed(image);
+    return Float32Array.from(found?.mask ?? []);
+  };
+}
