@@ -9,7 +9,8 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { bindableRows } from './run/bindable.ts';
 import { cleanImage, problemOf } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
-import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './plan/workbench.ts';
+import type { OperatorPart } from './plan/parts.ts';
+import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from '@tweedie/files';
 
 export type ExplainOptions = ExperimentSource &

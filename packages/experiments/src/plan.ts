@@ -102,6 +102,12 @@ const renderTune = (bench: Workbench, rows: readonly PlannedRow[], searches: rea
   ];
 };
 
+/** The steps of a row: those of its problems, where a budget or options of their own make them differ. */
+const stepsShown = (own: readonly (PlannedRow | undefined)[], usual: number): string => {
+  const counts = new Set(own.flatMap((row) => (row ? [row.method.steps.length] : [])));
+  return counts.size === 0 ? String(usual) : [...counts].join(', ');
+};
+
 const render = (
   { experiment, model, methods, chunk, shapes }: Workbench,
   rows: readonly PlannedRow[],
@@ -123,7 +129,7 @@ const render = (
   );
   const matrix = grid.map(({ label, rows: own }, i) => [
     label,
-    String(at(methods, i, 'method of a line').steps.length),
+    stepsShown(own, at(methods, i, 'method of a line').steps.length),
     ...own.map((row) => (row ? cell(row) : '')),
   ]);
   const { images, samples, sigmaY } = experiment;

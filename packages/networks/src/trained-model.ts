@@ -82,7 +82,8 @@ export function trainedProcess(prediction: TrainedPrediction, options: Partial<P
  * A U-Net that `tweedie train` made as a prior, from its file alone: configuration, prediction and levels stand in the
  * metadata. One trained with the EDM loss is a denoiser D(z; sigma) of VE states z = xt / signal at any sigma, so it
  * serves every process; one trained with the DDPM loss keeps its table of levels and takes `kind` alone. Range [-1, 1].
- * Without attention it takes images of any size. Throws ConfigError where the file is not such a file (at once) or its tensors do not fit (at `load`).
+ * Without attention it takes images of any size. Throws ConfigError where the file is not such a file (at once) or its
+ * tensors do not fit (at `load`).
  */
 export async function trainedModel(
   path: string,

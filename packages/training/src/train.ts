@@ -36,7 +36,7 @@ export type TrainingProgress = {
 export type TrainOptions = RegistryOptions & {
   /** A training file, YAML or JSON. */
   readonly recipe: string;
-  /** The folder for checkpoints, weights and report; a training that stopped there goes on. Default `runs/train/<name>`. */
+  /** Folder of checkpoints, weights and report, where a training goes on; default `runs/train/<name>`. */
   readonly out?: string;
   /** Weights to begin with, from another training of the same network. */
   readonly from?: string;

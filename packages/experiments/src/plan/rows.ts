@@ -1,7 +1,8 @@
 import { ConfigError, conflict, type Cost } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { entryOn } from '../recipe/per-problem.ts';
-import { benchesOf, operatorOn, type MethodPart, type OperatorPart, type Workbench } from './workbench.ts';
+import { costOf, type MethodPart, type OperatorPart } from './parts.ts';
+import { benchesOf, operatorOn, type Workbench } from './workbench.ts';
 
 export type PlannedRow = {
   readonly operator: OperatorPart;
@@ -69,12 +70,7 @@ export const planRow = (bench: Workbench, operator: OperatorPart, sigmaY: number
       { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
     );
   const [impossible] = benchesOf(bench).flatMap((own) => conflictOn(own) ?? []);
-  const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-  const cost = method.guidance.cost?.(
-    { model, operator: operator.operator, scheduler: method.scheduler },
-    method.steps,
-    sigmaY,
-  ) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+  const cost = costOf(registry, model, operator.operator, method, sigmaY);
   return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
 };
 

@@ -6,41 +6,25 @@ import {
   noteToStandardError,
   openRegistry,
   showShape,
-  stepsOf,
   type Container,
   type Dataset,
-  type Guidance,
   type ImageShape,
-  type Operator,
   type Registry,
   type RegistryOptions,
-  type Scheduler,
   type ScoreModel,
-  type Step,
-  type TensorTree,
 } from '@tweedie/core';
-import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
+import type { Experiment, Images, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
 import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
+import { withinBudget } from './budget.ts';
+import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
 
 /** An experiment file by path, or its content. */
 export type ExperimentSource = RegistryOptions & {
   readonly recipe: string | ExperimentInput;
   readonly overrides?: Overrides;
-};
-
-export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
-export type MethodPart = {
-  readonly reference: Method;
-  readonly guidance: Guidance<TensorTree>;
-  readonly scheduler: Scheduler;
-  readonly steps: readonly Step[];
-};
-/** A method as the recipe lists it, and the same method with the options that it has on single problems. */
-export type MethodRow = MethodPart & {
-  readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[];
 };
 
 /** What is made for the images of one shape. */
@@ -191,13 +175,6 @@ export const makeShapes = async (
   return shapes;
 };
 
-/** Makes a method with its scheduler. */
-export const methodPart = async (container: Container, model: ScoreModel, reference: Method): Promise<MethodPart> => {
-  const scheduler = await container.plugin('scheduler', reference.scheduler);
-  const guidance = await container.plugin('guidance', reference);
-  return { reference, guidance, scheduler, steps: stepsOf(guidance, scheduler, model.process) };
-};
-
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
 export const openWorkbench = async ({
   recipe: source,
@@ -238,14 +215,21 @@ export const openWorkbench = async ({
       }
       methods.push({ ...part, perProblem });
     }
+    const { budget, sigmaY } = experiment;
+    const first = at(shapes, 0, 'image shape');
+    const { operators } = first;
+    const fitted =
+      budget === undefined
+        ? methods
+        : await withinBudget({ container, registry, model, operators, sigmaY, budget, where: recipe.where }, methods);
     return {
-      ...at(shapes, 0, 'image shape'),
+      ...first,
       recipe,
       experiment,
       registry,
       container,
       ...(dataset && { dataset }),
-      methods,
+      methods: fitted,
       shapes,
       notes,
       dispose: () => container.dispose(),

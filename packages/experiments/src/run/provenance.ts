@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { readJson, type Engine, type Kind, type PluginReference } from '@tweedie/core';
-import { codeHash } from './identity.ts';
+import { codeHash, identify } from './identity.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
 export type Fact = { readonly name: string; readonly value: string };
@@ -73,6 +73,7 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): re
   const found = commit();
   return [
     { name: 'Tweedie', value: VERSION + (found === undefined ? '' : `, commit ${found}`) },
+    { name: 'recipe', value: `sha256 ${identify(bench.recipe.input)}` },
     { name: 'seed', value: String(experiment.seed) },
     { name: 'model', value: `${experiment.model.id} ${JSON.stringify(experiment.model.options)}` },
     { name: 'weights', value: `sha256 ${model.weightsHash()}` },
