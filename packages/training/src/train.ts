@@ -35,7 +35,7 @@ export type TrainingProgress = {
 export type TrainOptions = RegistryOptions & {
   /** A training file, YAML or JSON. */
   readonly recipe: string;
-  /** The folder for checkpoints, weights and report; a training that stopped there goes on. Default `runs/train/<name>`. */
+  /** Folder of checkpoints, weights and report, where a training goes on; default `runs/train/<name>`. */
   readonly out?: string;
   /** Weights to begin with, from another training of the same network. */
   readonly from?: string;
@@ -109,7 +109,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
     let recent = { loss: 0, images: 0, gradient: 0 };
 
     const save = (): void => {
-      writeCheckpoint(out, { state, steps, log }, { card, layout, hash });
+      writeCheckpoint(out, { state, steps, log }, { card, layout, hash, dtype: recipe.weights });
       writeWhole(join(out, 'log.csv'), logTable(log));
       writeWhole(
         join(out, 'report.html'),
