@@ -64,7 +64,7 @@ describe('--no-local-registry', () => {
       ([, { flags }]) => !JSON.stringify(flags ?? {}).includes('local-registry'),
     );
     // `new` reads the repository alone, `report` a run folder.
-    expect(without.map(([name]) => name)).toEqual(['new', 'report']);
+    expect(without.map(([name]) => name)).toEqual(['export', 'new', 'report']);
   });
 
   it.each([

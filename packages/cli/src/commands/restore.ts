@@ -31,22 +31,30 @@ export class Restore extends Command {
   static override description =
     'A file is the degraded picture (with --mask for inpainting) or, with --degrade, a clean one that is degraded first. Several pictures share one model; each is written beside its picture. Misfit (about 1 where the measurement is fitted), seconds, steps and seed go to standard error. A plugin is named by its id, with options after it: dps, or dps:scale=0.3,form=squared, or dps:{"scale":0.3}.';
   static override examples = [
-    '<%= config.bin %> restore scratched.png --operator inpaint --mask scratches.png --out restored.png',
+    '<%= config.bin %> restore noisy.jpg --sigma-y 25/127.5',
+    '<%= config.bin %> restore scratched.png --mask scratches.png --out restored.png',
     '<%= config.bin %> restore a.png b.png --mask a-mask.png --mask b-mask.png',
     '<%= config.bin %> restore face.png --degrade --operator inpaint:pattern=random,rate=0.7 --method dps:scale=0.3 --samples 4',
     '<%= config.bin %> restore small.png --operator super-resolution:factor=4 --sigma-y 0.01',
     '<%= config.bin %> restore grey.png --operator colorize --method dps-w',
-    '<%= config.bin %> restore noisy.png --operator identity --sigma-y 0.2 --steps 100',
   ];
   static override strict = false;
   static override args = {
     image: Args.string({ required: true, description: 'PNG, JPEG, WebP, TIFF or GIF; or several' }),
   };
   static override flags = {
-    model: Flags.string({ default: 'empirical:dataset=emoji', helpValue: 'ID', description: 'The prior.' }),
-    operator: Flags.string({ default: 'inpaint', helpValue: 'ID', description: 'What degraded the picture.' }),
-    method: Flags.string({ default: 'dps', helpValue: 'ID', description: 'Guidance method.' }),
-    scheduler: Flags.string({ default: 'ddpm:steps=100', helpValue: 'ID', description: 'Sampling schedule.' }),
+    model: Flags.string({
+      default: 'tiles:model=photo',
+      helpValue: 'ID',
+      description: 'The prior; by default one of photographs, of any size.',
+    }),
+    operator: Flags.string({
+      helpValue: 'ID',
+      description:
+        'What degraded the picture; default: inpaint where there is a --mask, otherwise identity (noise alone).',
+    }),
+    method: Flags.string({ default: 'dps-w', helpValue: 'ID', description: 'Guidance method.' }),
+    scheduler: Flags.string({ default: 'edm:steps=30', helpValue: 'ID', description: 'Sampling schedule.' }),
     'sigma-y': sigma({
       default: 0.05,
       helpValue: 'STD',
@@ -89,7 +97,7 @@ export class Restore extends Command {
       restore({
         image: argv.map(String),
         model: parseReference(flags.model),
-        operator: parseReference(flags.operator),
+        operator: parseReference(flags.operator ?? (flags.mask === undefined ? 'identity' : 'inpaint')),
         method: parseReference(flags.method),
         scheduler:
           flags.steps === undefined
