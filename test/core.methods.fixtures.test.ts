@@ -3,7 +3,9 @@ import {
   clampTo,
   type Image,
   type LevelTensors,
+  type Measured,
   mixtureMoments,
+  type Operator,
   posteriorMixture,
   sampleDot,
   scoreFromEpsilon,
@@ -16,35 +18,30 @@ import {
   fixtureReport,
   largestDifference,
   methodWorld,
-  readFixtureJson,
-  readFixtureTensors,
   stepsOfSchedule,
   storedRandom,
 } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
-type State = { t: number; alphaBar: number; sigma: number; responsibilities: number[]; saturatedPixels: number };
-type Case = { id: string; time: string; outputs: string[]; float32Deviation: Record<string, number> };
+type State = { t: number; alphaBar: number; sigma: number; responsibilities?: number[]; saturatedPixels?: number };
+type Case = { id: string; time: string; outputs: string[]; float32Deviation?: Record<string, number> };
 
-const {
-  cases,
-  states,
-  tensors: file,
-} = readFixtureJson<{ cases: Case[]; states: Record<string, State>; tensors: string }>('methods', 'core.json');
-const tensors = readFixtureTensors('methods', file);
+type Index = { cases: Case[]; states: Record<string, State>; tensors: string };
 const report = fixtureReport('methods', 'core');
+const { cases, states, tensors: file } = report.index<Index>('core.json', { cases: [], states: {}, tensors: '' });
+const tensors = report.tensors(file);
 const world = methodWorld();
 const engine = await world.engine();
 const bind = bindings(engine);
 
-const model = await world.model();
+const model = cases.length + Object.keys(states).length > 0 ? await world.model() : undefined;
 const valuesAt = engine.compile((xt: Image, level: LevelTensors, cotangent: Image) => {
   const along = (clip: boolean) =>
     valueAndGrad((x) => {
-      const { x0hat } = model.predict(x, level);
+      const { x0hat } = model!.predict(x, level);
       return [sampleDot(clampTo(clip ? [-1, 1] : undefined, x0hat), cotangent), []];
     }, xt).gradient;
-  const { x0hat, epsilon } = model.predict(xt, level);
+  const { x0hat, epsilon } = model!.predict(xt, level);
   const x0hatClipped = clampTo([-1, 1], x0hat);
   const vjp = along(false);
   // J is symmetric for an exact denoiser, so only the clamp tells J v from J^T v.
@@ -63,7 +60,7 @@ const valuesAt = engine.compile((xt: Image, level: LevelTensors, cotangent: Imag
 for (const { t, sigma, alphaBar, responsibilities, saturatedPixels } of Object.values(states)) {
   const entry = (name: string) => tensors.get(`state/t${t}/${name}`)!;
   report.case(`state/t${t}`, async () => {
-    const level = model.process.table[t]!;
+    const level = model!.process.table[t]!;
     expect(Math.abs(level.alphaBar / alphaBar - 1)).toBeLessThan(1e-9);
     expect(Math.abs(level.sigma / sigma - 1)).toBeLessThan(1e-9);
     const got = await valuesAt(fixtureImage(entry('xt')), level, fixtureImage(entry('cotangent')));
@@ -75,25 +72,36 @@ for (const { t, sigma, alphaBar, responsibilities, saturatedPixels } of Object.v
       vjpClipped: t >= 700 ? 5e-3 : 3e-4,
       jvpClipped: t >= 700 ? 5e-3 : 3e-4,
     };
-    for (const name of ['x0hat', 'x0hatClipped'] as const)
+    const stored = <T extends string>(names: readonly T[]): T[] => {
+      for (const name of names) if (!tensors.has(`state/t${t}/${name}`)) report.notListed(`state/t${t}/${name}`);
+      return names.filter((name) => tensors.has(`state/t${t}/${name}`));
+    };
+    for (const name of stored(['x0hat', 'x0hatClipped'] as const))
       expect.soft(largestDifference(got[name], file, `state/t${t}/${name}`), name).toBeLessThan(5e-6);
-    for (const [name, tolerance] of Object.entries(relative)) {
+    for (const name of stored(Object.keys(relative) as (keyof typeof relative)[])) {
+      const tolerance = relative[name];
       const expected = fixtureImage(entry(name));
-      const image = got[name as keyof typeof relative];
+      const image = got[name];
       const ratio = tf.norm(tf.sub(image, expected)).div(tf.norm(expected)).dataSync()[0];
       expect.soft(ratio, name).toBeLessThan(tolerance);
     }
-    expect
-      .soft(got.x0hat.dataSync().filter((value) => Math.abs(value) > 1).length, 'saturated entries')
-      .toBe(saturatedPixels);
+    if (saturatedPixels === undefined) return report.notListed(`state/t${t} saturatedPixels`);
+    // An entry at the limit to within the tolerance may fall on either side.
+    const above = (limit: number) => got.x0hat.dataSync().filter((value) => Math.abs(value) > limit).length;
+    expect.soft(above(1 - 5e-6), 'saturated entries').toBeGreaterThanOrEqual(saturatedPixels);
+    expect.soft(above(1 + 5e-6), 'saturated entries').toBeLessThanOrEqual(saturatedPixels);
   });
 
   // In float64: p(x0 | xt) is the posterior of denoising z = xt / sqrt(alphaBar) at noise level sigma.
+  if (responsibilities === undefined || !tensors.has(`state/t${t}/x0hat`)) {
+    report.notListed(`state/t${t}/responsibilities`);
+    continue;
+  }
   report.case(`state/t${t}/responsibilities`, () => {
     const z = Float64Array.from(fixtureImage(entry('xt')).dataSync(), (value) => value / Math.sqrt(alphaBar));
     const identity = new Float64Array(z.length ** 2);
     for (let i = 0; i < z.length; i++) identity[i * z.length + i] = 1;
-    const posterior = posteriorMixture(model.mixture!(), identity, z, sigma);
+    const posterior = posteriorMixture(model!.mixture!(), identity, z, sigma);
     responsibilities.forEach((value, k) =>
       expect.soft(Math.abs(posterior.weights[k]! - value), `component ${k}`).toBeLessThan(1e-9),
     );
@@ -119,28 +127,37 @@ function variantOf(output: string) {
   };
 }
 
+/** An unconditional step looks at no measurement: any will do. */
+const unmeasured = (): Measured => ({ y: tf.zeros([1, ...world.imageShape]), sigmaY: 0.05, drawn: {} });
+const identity = (): Operator => ({
+  linear: true,
+  identity: true,
+  measurementShape: world.imageShape,
+  draw: () => ({}),
+  forward: (x) => x.clone(),
+});
+
 for (const one of cases) {
   report.case(one.id, async () => {
     const { schedule } = world.core.times[one.time]!;
     const { xt, noise, noise2 } = world.state(one.time);
-    const { y, ...problem } = world.problem('identity-0.05');
     for (const output of one.outputs) {
       const { scheduler, options, clamp } = variantOf(output);
       const { sampler, steps } = await bind(`${schedule} ${output}`, async () => ({
         guidance: await world.context.plugin('guidance', { id: 'none', options: { clamp } }),
-        model,
-        operator: world.operator('identity'),
+        model: model!,
+        operator: identity(),
         scheduler: await world.scheduler(scheduler, { ...options, steps: stepsOfSchedule(schedule) }),
       }));
       const { state } = await sampler.step(
         xt,
         world.stepAt(steps, one.time),
-        { y, ...problem },
+        unmeasured(),
         storedRandom(noise, noise2),
       );
       expect
         .soft(largestDifference(state as Image, file, `${one.id}/${output}`), output)
-        .toBeLessThan(Math.max(5 * one.float32Deviation[output]!, 2e-6));
+        .toBeLessThan(Math.max(5 * (one.float32Deviation?.[output] ?? 0), 2e-6));
     }
   });
 }

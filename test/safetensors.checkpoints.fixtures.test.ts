@@ -2,13 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, decodeSafetensors } from '@tweedie/core';
-import {
-  fixtureFolder,
-  fixtureReport,
-  hasFixture,
-  readFixtureJson,
-  readFixtureTensors,
-} from '@tweedie/testing/fixtures';
+import { fixtureFolder, fixtureReport, hasFixture, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 type Listed = {
@@ -20,8 +14,10 @@ type Listed = {
 const report = fixtureReport('checkpoints', 'safetensors');
 const folder = fixtureFolder('checkpoints');
 
-if (hasFixture('checkpoints', 'zoo.json')) {
-  const { tensors } = readFixtureJson<{ tensors: Readonly<Record<string, Listed>> }>('checkpoints', 'zoo.json');
+type Zoo = { tensors: Readonly<Record<string, Listed>> };
+const { tensors } = report.index<Zoo>('zoo.json', { tensors: {} });
+if (!hasFixture('checkpoints', 'zoo.safetensors')) report.notListed('zoo.safetensors');
+else {
   const stored = readFixtureTensors('checkpoints', 'zoo.safetensors');
   for (const [name, { shape, values }] of Object.entries(tensors)) {
     report.case(`zoo.safetensors ${name}`, () => {
@@ -33,14 +29,12 @@ if (hasFixture('checkpoints', 'zoo.json')) {
     });
   }
 }
-if (hasFixture('checkpoints', 'bad/index.json')) {
-  const { files } = readFixtureJson<{ files: Readonly<Record<string, string>> }>('checkpoints', 'bad/index.json');
-  for (const file of Object.keys(files).filter((name) => name.endsWith('.safetensors'))) {
-    report.case(`bad/${file}`, () => {
-      const bytes = readFileSync(join(folder, 'bad', file));
-      expect(() => decodeSafetensors(bytes, file)).toThrow(ConfigError);
-    });
-  }
+const { files } = report.index<{ files: Readonly<Record<string, string>> }>('bad/index.json', { files: {} });
+for (const file of Object.keys(files).filter((name) => name.endsWith('.safetensors'))) {
+  report.case(`bad/${file}`, () => {
+    const bytes = readFileSync(join(folder, 'bad', file));
+    expect(() => decodeSafetensors(bytes, file)).toThrow(ConfigError);
+  });
 }
 const waiting = hasFixture('checkpoints', '.')
   ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pt'))

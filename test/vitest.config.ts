@@ -19,6 +19,7 @@ const longest = [
   'test/mse-ratio.',
   'plugins/model-ddpm-',
   'packages/experiments/test/kill',
+  'test/any-size',
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -3,6 +3,7 @@ import { Check } from './commands/check.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
+import { Export } from './commands/export.ts';
 import { Fetch } from './commands/fetch.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
@@ -22,6 +23,7 @@ export const commands = {
   compare: Compare,
   doctor: Doctor,
   explain: Explain,
+  export: Export,
   fetch: Fetch,
   info: Info,
   list: List,

@@ -3,6 +3,7 @@ import { takeTurns } from '../src/bench/measure.ts';
 import { type OverheadBench, showOverheadBench } from '../src/bench/overhead.ts';
 import { showUnetBench } from '../src/bench/show-unet.ts';
 import type { UnetBench, UnetRow } from '../src/bench/unet.ts';
+import { differenceOf, showTrainBench, type TrainBench } from '../src/bench/train.ts';
 import { repeatsOf } from '../src/bench/unet-sizes.ts';
 import { tweedie } from './start.ts';
 
@@ -190,6 +191,94 @@ it('shows the overhead, and who is left out', () => {
       "       forwards  vjps         ms a step     network alone    overhead  of CPU time     outside",
       "dps-w         2     1     530.0 (500.0)     520.0 (500.0)       1.9 %       -0.1 %       1.2 %",
       "exact left out: no closed form",
+    ]
+  `);
+});
+
+it('measures a training step', async () => {
+  const { code, out, err } = await tweedie(['bench', 'train', '--batch', '1', '--repeats', '1', '--json']);
+  expect(code).toBe(0);
+  expect(err.match(/^batch 1: .*$/gm)).toEqual(['batch 1: compiling', 'batch 1: 1 rounds']);
+  const measured = JSON.parse(out) as TrainBench;
+  expect(measured).toMatchObject({ parameters: 4459756, batch: 1, threads: 2, repeats: 1 });
+  expect(measured.imagesPerSecond.median).toBeCloseTo(1 / measured.seconds.median, 6);
+  expect(measured.firstSeconds).toBeGreaterThan(measured.seconds.best);
+  expect(measured).not.toHaveProperty('torch');
+});
+
+it('says why it cannot train in PyTorch, or with several batch sizes', async () => {
+  const errorOf = async (...flags: string[]) => {
+    const { code, out, err } = await tweedie(['bench', 'train', ...flags]);
+    return { code, out, error: err.match(/Error: .*/g) };
+  };
+  expect(await errorOf('--batch', '1', '--torch', 'no-such-python')).toEqual({
+    code: 2,
+    out: '',
+    error: [
+      'Error: [bench --torch] no-such-python: spawn no-such-python ENOENT. Name a Python that has torch, for example one of a virtual environment.',
+    ],
+  });
+  // A Python that ends without reading the megabytes of its task.
+  expect(await errorOf('--batch', '1', '--torch', '/bin/false')).toEqual({
+    code: 2,
+    out: '',
+    error: [
+      'Error: [bench --torch] /bin/false: it ended with 1. Name a Python that has torch, for example one of a virtual environment.',
+    ],
+  });
+  expect(await errorOf('--batch', '1,2')).toEqual({
+    code: 2,
+    out: '',
+    error: ['Error: [bench --batch] train takes one number, not 1,2. Run it once for each.'],
+  });
+});
+
+it('compares times of the same step only', () => {
+  const ours = { loss: 2, norm: 10 };
+  expect(differenceOf(ours, { loss: 2.001, norm: 10.001 }, 'step 1')).toBeCloseTo(5e-4, 12);
+  expect(() => differenceOf(ours, { loss: 2, norm: 10.1 }, 'step 2, PyTorch NCHW')).toThrow(
+    'bench train: step 2, PyTorch NCHW: loss 2, gradient norm 10.1; ours 2, 10. These are not the same step, and their times say nothing.',
+  );
+  expect(() => differenceOf(ours, { loss: NaN, norm: 10 }, 'step 1')).toThrow('loss NaN');
+});
+
+it('shows a training step, and how fast it is beside PyTorch', () => {
+  const shown = showTrainBench({
+    machine: { cpu: 'Some CPU', cores: 2, node: 'v20.11.0' },
+    recipe: 'a.train.yaml',
+    parameters: 4459756,
+    batch: 16,
+    threads: 2,
+    repeats: 5,
+    firstSeconds: 3.21,
+    seconds: { median: 0.5, best: 0.4 },
+    imagesPerSecond: { median: 32, best: 40 },
+    torch: {
+      version: '2.0',
+      seconds: {
+        NCHW: { median: 0.5, best: 0.48 },
+        channels_last: { median: 0.6, best: 0.5 },
+        'NCHW, memory kept': { median: 0.4, best: 0.36 },
+        'channels_last, memory kept': { median: 0.45, best: 0.38 },
+      },
+      ratio: { median: 0.8, best: 0.9 },
+      difference: 2.1e-6,
+    },
+  });
+  expect(shown.split('\n').slice(0, -1)).toMatchInlineSnapshot(`
+    [
+      "Training step of a.train.yaml: 4,459,756 parameters, batch 16",
+      "Some CPU, 2 cores, Node v20.11.0; 2 threads each; 5 rounds; the first step, which compiles, took 3.2 s",
+      "",
+      "                                           images/s      ms a step    time / ours",
+      "ours                                    32.0 (40.0)      500 (400)    1.00 (1.00)",
+      "PyTorch NCHW                            32.0 (33.3)      500 (480)    1.00 (1.20)",
+      "PyTorch channels_last                   26.7 (32.0)      600 (500)    1.20 (1.25)",
+      "PyTorch NCHW, memory kept               40.0 (44.4)      400 (360)    0.80 (0.90)",
+      "PyTorch channels_last, memory kept      35.6 (42.1)      450 (380)    0.90 (0.95)",
+      "",
+      "Ours is 0.80 (0.90) times as fast as PyTorch 2.0, eager, float32, in its fastest setting.",
+      "Losses and gradient norms of 3 steps from the same weights agreed to 2e-6.",
     ]
   `);
 });

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fixtureFolder, fixtureReport, hasFixture, readFixtureJson } from '@tweedie/testing/fixtures';
+import { fixtureFolder, fixtureReport, hasFixture } from '@tweedie/testing/fixtures';
 import { afterAll, expect } from 'vitest';
 import { tweedie } from './start.ts';
 
@@ -34,13 +34,17 @@ const learned = {
 /** Nothing else than a prior in closed form, or A = I, will do for these. */
 const skipped: readonly string[] = ['inpaint exact'];
 
-const { models } = readFixtureJson<{
+type Index = {
   models: Readonly<Record<string, { readonly config: { readonly image_size: number } }>>;
-}>('network', 'index.json');
+};
+const { models } = report.index<Index>('index.json', { models: {} });
 const [name, network] = Object.entries(models).find(([model]) => hasFixture('network', `${model}.safetensors`)) ?? [];
 
 for (const model of ['ddpm-vp', 'ddpm-ve']) {
-  if (network === undefined) break;
+  if (network === undefined) {
+    report.notListed('a network with weights as safetensors');
+    break;
+  }
   report.case(`${name} as ${model}`, async () => {
     const recipe = {
       model: {

@@ -60,9 +60,11 @@ export { at } from './at.ts';
 export { type Files, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
+export { AGAIN, checkpointed, registerAgain } from './checkpointed.ts';
 export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
 export { normalQuantile } from './normal-quantile.ts';
+export { modelForShape, reflected } from './sizes.ts';
 export { type AxisMatrix, axisMatrix, separable, type Separable } from './separable.ts';
 export {
   addCosts,

@@ -110,6 +110,8 @@ export interface GaussianMixture {
 /** Plugin kind `model`: a diffusion prior. Facts are known at once (the planner reads them); `load` reads weights. */
 export interface ScoreModel {
   readonly imageShape: ImageShape;
+  /** Where it takes other sizes too (`modelForShape`): the model of one, in whole multiples, weights shared. */
+  readonly sizes?: { readonly multipleOf: number; forShape(shape: ImageShape): ScoreModel };
   readonly process: NoiseProcess;
   /** Pixel range: methods clamp x0hat only where it is given. */
   readonly range?: readonly [low: number, high: number];
@@ -142,8 +144,7 @@ export interface SpectralForm {
   fromSpectral(c: Tensor): Image;
   /** U^T y put on the d spectral coordinates, zero where q is zero, [B, d] */
   measurementToSpectral(y: Measurement): Tensor;
-  /** q >= 0, [B, d] or [1, d] */
-  readonly singularValues: Tensor;
+  readonly singularValues: Tensor; // q >= 0, [B, d] or [1, d]
   /** V is the identity (`pixels`), the same whatever was drawn (`fixed`), or another for each draw (`drawn`). */
   readonly basis: 'pixels' | 'fixed' | 'drawn';
 }
@@ -156,8 +157,7 @@ export interface ReferenceTask {
   readonly mask: Tensor;
   /** Entries per observed entry of the image (1 for a full mask), [B]; the enhanced variant multiplies by it. */
   readonly entriesPerObserved: Tensor;
-  /** Factor on the fitted weight: 1, or the downsampling factor for super-resolution. */
-  readonly factor: number;
+  readonly factor: number; // on the fitted weight: 1, or the downsampling factor for super-resolution
   /** True where || mask (reference - x) ||^2 and || y - A(x) ||^2 have one gradient: then one vjp serves both. */
   readonly sharesGradient: boolean;
 }
@@ -169,8 +169,7 @@ export interface ReferenceTask {
 export interface Operator<P extends TensorTree = TensorTree> {
   readonly linear: boolean;
   readonly identity?: boolean; // true where A = I
-  /** Shape of y without the batch axis. */
-  readonly measurementShape: readonly number[];
+  readonly measurementShape: readonly number[]; // of y, without the batch axis
   /** Draws what is random in the operator: once for a problem, with which it is stored; no batch axis. */
   draw(random: KeyedRandom, image?: ImagePlace): P;
   forward(x: Image, drawn: P): Measurement;
@@ -293,7 +292,8 @@ export interface Metric {
 
 /** Plugin kind `dataset`: images in a fixed order, in [-1, 1]. */
 export interface Dataset {
-  readonly imageShape: ImageShape;
+  readonly imageShape: ImageShape; // of the first one where they differ, which `shapeOf` tells
+  shapeOf?(index: number): ImageShape;
   readonly size: number;
   /** A row-major H, W, C image and a name that stays the same from run to run. */
   item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array }>;

@@ -3,18 +3,20 @@ import {
   cosineBetas,
   linearBetas,
   noiseProcess,
+  type NoiseProcess,
   respacedLevels,
   reverseCoefficients,
   spaceTimesteps,
   type LevelPair,
+  vpProcess,
 } from '@tweedie/core';
-import { fixtureReport, readFixtureJson } from '@tweedie/testing/fixtures';
+import { fixtureReport } from '@tweedie/testing/fixtures';
 import { expect } from 'vitest';
 
 /** Coefficients at some indices of a (respaced) process, by field; `index` says which. */
 type Selected = { index: number[] } & Record<string, number[]>;
-type Table = { betas: number[]; alphas_cumprod?: number[]; selected?: Selected };
-type Respaced = Required<Table> & { timestep_map: number[] };
+type Table = { betas?: number[]; alphas_cumprod?: number[]; selected?: Selected };
+type Respaced = Table & { timestep_map?: number[] };
 type Sections = { original_steps: number; spec: string; timesteps: number[] };
 type SigmaToT = {
   sigma: number[];
@@ -23,8 +25,8 @@ type SigmaToT = {
   continuous_999u?: number[];
 };
 
-const { description: _, ...listed } = readFixtureJson<Record<string, unknown>>('schedules', 'schedules.json');
 const report = fixtureReport('schedules', 'levels');
+const listed = report.index<Record<string, unknown>>('schedules.json', {});
 
 /** 1e-12 absolute or 1e-9 relative. */
 function agrees(got: ArrayLike<number>, expected: readonly number[]): void {
@@ -65,41 +67,50 @@ function selectedCases(name: string, pairs: () => readonly LevelPair[], { index,
   }
 }
 
+/** A table that its name describes (`linear1000`), or whatever betas there are: then they are what it is made from. */
 function tableCases(name: string, expected: Table): void {
   const [, schedule, digits, scaled] = /^(linear|cosine)(\d+)(_scaled)?$/.exec(name) ?? [];
-  const trainingSteps = Number(digits);
-  const process = () => noiseProcess({ schedule: schedule as 'linear' | 'cosine', trainingSteps });
-  report.case(`${name}/betas`, () => {
-    expect(schedule, `unknown table ${name}`).toBeDefined();
-    agrees(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps), expected.betas);
-  });
-  if (scaled !== undefined) return;
-  if (expected.alphas_cumprod)
+  const { betas, alphas_cumprod: alphaBars, selected } = expected;
+  const trainingSteps = schedule === undefined ? (betas?.length ?? 0) : Number(digits);
+  let process: (() => NoiseProcess) | undefined;
+  if (schedule !== undefined)
+    process = () => noiseProcess({ schedule: schedule as 'linear' | 'cosine', trainingSteps });
+  else if (betas !== undefined) process = () => vpProcess(Float64Array.from(betas));
+  if (betas === undefined || schedule === undefined) report.notListed(`${name}: betas of a known table`);
+  else
+    report.case(`${name}/betas`, () =>
+      agrees(schedule === 'cosine' ? cosineBetas(trainingSteps) : linearBetas(trainingSteps), betas),
+    );
+  if (scaled !== undefined || process === undefined) return;
+  if (alphaBars)
     report.case(`${name}/alphas_cumprod`, () => {
       agrees(
         process().table.map(({ alphaBar }) => alphaBar),
-        expected.alphas_cumprod!,
+        alphaBars,
       );
-      agrees(alphaBarsOf(expected.betas), expected.alphas_cumprod!);
+      if (betas !== undefined) agrees(alphaBarsOf(betas), alphaBars);
     });
-  if (expected.selected) selectedCases(name, () => respacedLevels(process(), trainingSteps), expected.selected);
+  if (selected) selectedCases(name, () => respacedLevels(process(), trainingSteps), selected);
 }
 
 function respacedCases(name: string, schedule: 'linear' | 'cosine', group: Record<string, Respaced>): void {
-  for (const [key, expected] of Object.entries(group)) {
+  for (const [key, { timestep_map: timesteps, betas, alphas_cumprod: alphaBars, selected }] of Object.entries(group)) {
     const spacing = /^\d+$/.test(key) ? Number(key) : key;
     const pairs = () => respacedLevels(noiseProcess({ schedule }), spacing);
     const ascending = () => pairs().toReversed();
-    report.case(`${name}/${key}/timestep_map`, () => {
-      expect(spaceTimesteps(1000, spacing)).toEqual(expected.timestep_map);
-      expect(ascending().map(({ level }) => level.t)).toEqual(expected.timestep_map);
-      expect(ascending().map(({ index }) => index)).toEqual(expected.timestep_map.map((_, i) => i));
-    });
-    report.case(`${name}/${key}/betas`, () => agrees(ascending().map(fields['betas']!), expected.betas));
-    report.case(`${name}/${key}/alphas_cumprod`, () =>
-      agrees(ascending().map(fields['alphas_cumprod']!), expected.alphas_cumprod),
-    );
-    selectedCases(`${name}/${key}`, pairs, expected.selected);
+    if (timesteps)
+      report.case(`${name}/${key}/timestep_map`, () => {
+        expect(spaceTimesteps(1000, spacing)).toEqual(timesteps);
+        expect(ascending().map(({ level }) => level.t)).toEqual(timesteps);
+        expect(ascending().map(({ index }) => index)).toEqual(timesteps.map((_, i) => i));
+      });
+    if (betas) report.case(`${name}/${key}/betas`, () => agrees(ascending().map(fields['betas']!), betas));
+    if (alphaBars)
+      report.case(`${name}/${key}/alphas_cumprod`, () => agrees(ascending().map(fields['alphas_cumprod']!), alphaBars));
+    if (selected) selectedCases(`${name}/${key}`, pairs, selected);
+    const parts = { timestep_map: timesteps, betas, alphas_cumprod: alphaBars, selected };
+    for (const [part, values] of Object.entries(parts))
+      if (values === undefined) report.notListed(`${name}/${key}/${part}`);
   }
 }
 
@@ -142,7 +153,10 @@ for (const [name, content] of Object.entries(listed)) {
         report.missing('continuous map of levels to timesteps', ['sigma_to_t/continuous_999u']);
       break;
     }
-    default:
-      tableCases(name, content as Table);
+    default: {
+      const table: Table = typeof content === 'object' && content !== null ? content : {};
+      // Anything else that a file may say, a title or a tolerance, is no table.
+      if (table.betas ?? table.alphas_cumprod ?? table.selected) tableCases(name, table);
+    }
   }
 }

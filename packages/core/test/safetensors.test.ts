@@ -144,3 +144,38 @@ describe('safetensors', () => {
     );
   });
 });
+
+describe('half floats', () => {
+  const written = (values: Float32Array): ArrayLike<number> =>
+    decodeSafetensors(encodeSafetensors(new Map([['a', { dtype: 'F16', shape: [values.length], data: values }]]))).get(
+      'a',
+    )!.data as Float32Array;
+
+  it('survive being written, all of them', () => {
+    const all = Float32Array.from({ length: 65536 }, (_, bits) => {
+      const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+      const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+      return exponent === 31 ? 0 : (bits & 0x8000 ? -1 : 1) * size;
+    });
+    const back = written(all);
+    expect(all.findIndex((value, i) => !Object.is(value, back[i]))).toBe(-1);
+  });
+
+  it('are rounded as NumPy rounds', () => {
+    // np.array([...], np.float32).astype(np.float16)
+    const given = [
+      1.0004883,
+      1.00048828125,
+      1.00146484375,
+      65519.9,
+      65520,
+      1e-8,
+      2 ** -25,
+      2 ** -25 * 1.01,
+      0.1,
+      6.0999e-5,
+    ];
+    const expected = [1, 1, 1.001953125, 65504, Infinity, 0, 0, 2 ** -24, 0.0999755859375, 6.097555160522461e-5];
+    expect(Array.from(written(Float32Array.from(given)))).toEqual(expected);
+  });
+});

@@ -14,6 +14,7 @@ import { reportData } from './report/collect.ts';
 import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
 import { openStore, type Store } from './run/store.ts';
+import type { MetricSummary } from './results/compare-rows.ts';
 import {
   failuresOf,
   nothingSound,
@@ -23,6 +24,7 @@ import {
   type Place,
   type RowSummary,
 } from './results/summary.ts';
+import type { Spread } from './statistics/spread.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from '@tweedie/files';
 
@@ -39,14 +41,24 @@ export type ComparisonJson = {
   /** The run folder. */
   readonly run: string;
   /**
-   * Scores by row and metric; `ci95` are the bounds of the 95 % interval, 1.96 standard errors over images on each
-   * side; null where there is one image.
+   * Scores by row and metric; `ci95` are the bounds of the 95 % t interval over images, null where there is one image;
+   * of a score of 0 and 1, those of the rate. `toBest` is the paired difference to the row with the best mean, `spread`
+   * the standard deviations among the samples of an image and among images.
    */
   readonly rows: readonly (Place & {
     readonly metric: string;
     readonly n: number;
     readonly mean: number;
     readonly ci95: readonly [low: number, high: number] | null;
+    readonly best: boolean;
+    readonly toBest?: {
+      readonly mean: number;
+      readonly ci95: readonly [low: number, high: number] | null;
+      readonly pHolm?: number;
+      readonly winRate: number;
+    };
+    readonly spread?: Spread;
+    readonly rate?: { readonly hits: number; readonly of: number };
   })[];
   /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
   readonly misfit: readonly (Place & { readonly mean: number })[];
@@ -60,6 +72,8 @@ export type ComparisonJson = {
   readonly cost: readonly (Place & {
     readonly forwards: number;
     readonly vjps: number;
+    /** forwards + 2 vjps */
+    readonly equivalents: number;
     readonly operatorCalls: number;
     readonly secondsPerSample: number;
   })[];
@@ -84,6 +98,16 @@ export type Comparison = {
   readonly failed?: string;
 };
 
+const bounds = (mean: number, half: number | null): readonly [low: number, high: number] | null =>
+  half === null ? null : [mean - half, mean + half];
+
+const toBest = ({ mean, ci95, pHolm, winRate }: NonNullable<MetricSummary['difference']>) => ({
+  mean,
+  ci95: bounds(mean, ci95),
+  ...(pHolm === undefined ? {} : { pHolm }),
+  winRate,
+});
+
 const toJson = (
   folder: string,
   report: string,
@@ -93,12 +117,16 @@ const toJson = (
 ): ComparisonJson => ({
   run: folder,
   rows: rows.flatMap((row) =>
-    [...row.metrics].map(([metric, { n, mean, ci95 }]) => ({
+    [...row.metrics].map(([metric, { n, mean, ci95, best, difference, spread, rate }]) => ({
       ...placeOf(row),
       metric,
       n,
       mean,
-      ci95: ci95 === null ? null : ([mean - ci95, mean + ci95] as const),
+      ci95: rate ? ([rate.low, rate.high] as const) : bounds(mean, ci95),
+      best,
+      ...(difference ? { toBest: toBest(difference) } : {}),
+      ...(spread ? { spread } : {}),
+      ...(rate ? { rate: { hits: rate.hits, of: rate.of } } : {}),
     })),
   ),
   misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
@@ -107,8 +135,7 @@ const toJson = (
   outside: rows.flatMap((row) => (row.outside === undefined ? [] : [{ ...placeOf(row), share: row.outside }])),
   cost: rows.flatMap((row) => {
     if (!row.cost) return [];
-    const { forwards, vjps, operatorCalls, secondsPerSample } = row.cost;
-    return [{ ...placeOf(row), forwards, vjps, operatorCalls, secondsPerSample }];
+    return [{ ...placeOf(row), ...row.cost }];
   }),
   failures: failuresOf(index, rows),
   outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
@@ -151,7 +178,7 @@ const present = async (index: RunIndex, results: Results, path: string, watch: W
  * added to it.
  */
 const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
-  const { model, images, operators, sigmaY, poisson, scheduler, engine, seed } = experiment;
+  const { model, images, operators, sigmaY, poisson, scheduler, engine, seed, budget } = experiment;
   const question = {
     model,
     dataset: images.dataset,
@@ -160,6 +187,7 @@ const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
     operators: operators.map(({ id, options }) => ({ id, options })),
     sigmaY,
     ...(poisson === undefined ? {} : { poisson }),
+    ...(budget === undefined ? {} : { budget }),
     scheduler,
     engine,
     seed,

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { canonicalJson, ConfigError, disposeProblem, type Engine, type Problem } from '@tweedie/core';
+import { canonicalJson, ConfigError, disposeProblem, showShape, type Engine, type Problem } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { createInstruments, type Instruments } from './explain/instruments.ts';
 import { explainRow, type ExplainedRow } from './explain/row.ts';
@@ -9,7 +9,8 @@ import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { bindableRows } from './run/bindable.ts';
 import { cleanImage, problemOf } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
-import { openWorkbench, type ExperimentSource, type OperatorPart, type Workbench } from './plan/workbench.ts';
+import type { OperatorPart } from './plan/parts.ts';
+import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from '@tweedie/files';
 
 export type ExplainOptions = ExperimentSource &
@@ -49,6 +50,16 @@ const refuseEmpty = ({ recipe }: Workbench, rows: readonly PlannedRow[]): readon
   if (possible.length === 0)
     throw new ConfigError(recipe.where, 'has no method that can run.', 'Run tweedie plan to see why.');
   return possible;
+};
+
+/** Curves are means over images, taken with the instruments of one shape. */
+const refuseSeveralShapes = ({ recipe, shapes, experiment }: Workbench): void => {
+  if (shapes.length === 1) return;
+  throw new ConfigError(
+    `${recipe.where} /images`,
+    `the first ${experiment.images.count} images have ${shapes.length} shapes (${shapes.map(({ model }) => showShape(model.imageShape)).join(', ')}); one is looked into at a time.`,
+    'Say --limit 1, or choose images of one shape.',
+  );
 };
 
 const explainRows = async (
@@ -101,6 +112,7 @@ export const explain = async (options: ExplainOptions): Promise<Explanation> => 
   const { signal, onProgress } = options;
   const bench = await openWorkbench({ ...options, overrides: { ...FEW, ...options.overrides } });
   try {
+    refuseSeveralShapes(bench);
     const asked = planRows(bench);
     refuseImpossible(bench, asked);
     refuseEmpty(bench, asked);

@@ -21,6 +21,7 @@ export {
   report,
   type ReportOptions,
 } from './compare.ts';
+export { exportRun, type Exported, type ExportOptions } from './export.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';
 export type { SampleProblem } from './plan/given-problem.ts';

@@ -102,8 +102,14 @@ const renderTune = (bench: Workbench, rows: readonly PlannedRow[], searches: rea
   ];
 };
 
+/** The steps of a row: those of its problems, where a budget or options of their own make them differ. */
+const stepsShown = (own: readonly (PlannedRow | undefined)[], usual: number): string => {
+  const counts = new Set(own.flatMap((row) => (row ? [row.method.steps.length] : [])));
+  return counts.size === 0 ? String(usual) : [...counts].join(', ');
+};
+
 const render = (
-  { experiment, model, methods, chunk }: Workbench,
+  { experiment, model, methods, chunk, shapes }: Workbench,
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
@@ -123,7 +129,7 @@ const render = (
   );
   const matrix = grid.map(({ label, rows: own }, i) => [
     label,
-    String(at(methods, i, 'method of a line').steps.length),
+    stepsShown(own, at(methods, i, 'method of a line').steps.length),
     ...own.map((row) => (row ? cell(row) : '')),
   ]);
   const { images, samples, sigmaY } = experiment;
@@ -131,7 +137,7 @@ const render = (
   const shared = rows.filter(({ timedAs }) => timedAs !== undefined).length;
   const timing = `Timed: ${rows.filter((row) => row.seconds !== undefined).length - shared} of these rows; ${shared} more differ from one of them in options of type number alone, which are taken to cost no time.`;
   return [
-    `${experiment.title}: ${plural(images.count, 'image')} of ${model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
+    `${experiment.title}: ${plural(images.count, 'image')} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',

@@ -4,7 +4,7 @@ import { at, ConfigError, type ImageShape, type RegistryOptions, type SampleFail
 import { encodePng, checkPlace, OTHER_FILE, writeWhole } from '@tweedie/files';
 import type { Watch } from './machine/progress.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { readPicture, checkSizes } from './plan/given-picture.ts';
+import { checkSizes, readPicture, shapeBehind } from './plan/given-picture.ts';
 import { type Sampled, sampleEach, type SampleOptions } from './sample.ts';
 
 export type RestoreOptions = Watch & {
@@ -21,7 +21,7 @@ export type RestoreOptions = Watch & {
    * or a list in their order.
    */
   readonly mask?: string | readonly string[];
-  /** Degrade the picture first, after fitting it to the model's size. */
+  /** Degrade the picture first, after fitting it to the model's size where the model knows one. */
   readonly degrade?: boolean;
   readonly samples?: number;
   readonly seed?: number;
@@ -151,15 +151,19 @@ export const restore = async ({
       const files = masks.filter((each) => !isFolder(each)).map((each) => resolve(each));
       if (files.length > 0 && !degrade) await checkSizes(images, files, model, container.files);
     },
-    problems: async (parts) => {
-      const problems = [];
-      for (const [index, path] of images.entries()) {
-        const picture = await readPicture(resolve(path), degrade, operatorId, parts);
-        problems.push({ ...picture, image: { name: basename(path), index } });
-      }
+    shapes: async (parts) => {
+      const shapes = [];
+      for (const image of images) shapes.push(await shapeBehind(resolve(image), degrade, parts));
+      return shapes;
+    },
+    async problem(parts, index) {
+      const path = at(images, index, 'picture');
+      const picture = await readPicture(resolve(path), degrade, operatorId, parts);
+      return { ...picture, image: { name: basename(path), index } };
+    },
+    onReady() {
       for (const image of images)
         for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
-      return problems;
     },
     onSampled: async ({ imageShape, samples, measurement, ...facts }, index) => {
       const image = at(images, index, 'picture');
@@ -177,7 +181,7 @@ export const restore = async ({
       if (degrade && measurement.shape.length === 3 && (channels === 1 || channels === 3))
         await write(paths.measurement, measurement.data, [height, width, channels]);
       const { misfits, failures, seconds, steps } = facts;
-      pictures.push({ image, written, misfits, failures, seconds, steps });
+      pictures[index] = { image, written, misfits, failures, seconds, steps };
     },
   });
   return {

@@ -13,7 +13,7 @@ import type { Watch } from './machine/progress.ts';
 import { mean } from './statistics/statistics.ts';
 import { openStore, type Store } from './run/store.ts';
 import { perImageOf } from './results/summary.ts';
-import { checkImages, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
+import { checkImages, makeShapes, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { choose, goOn } from './tune/against-default.ts';
 import { roundSizes, survivors } from './tune/rounds.ts';
 import { forwardsOf, makeCandidates, planSearches, type Candidate, type Search } from './tune/search.ts';
@@ -52,8 +52,17 @@ const validationBench = async (bench: Workbench, { images }: Tune): Promise<Work
   const dataset = images.dataset && (await bench.container.plugin('dataset', images.dataset));
   bench.recipe.locating(() => checkImages(images, bench.recipe.where, '/tune/images', bench.model, dataset));
   const { trace: __, ...experiment } = bench.experiment;
-  const chunk = Math.min(bench.chunk, at(roundSizes(images.count), 0, 'round'));
-  return { ...rest, ...(dataset && { dataset }), experiment: { ...experiment, images, samples: 1 }, chunk };
+  const first = at(roundSizes(images.count), 0, 'round');
+  const shapes = (
+    await makeShapes(experiment, images, { container: bench.container, model: bench.model, dataset })
+  ).map((parts) => ({ ...parts, chunk: Math.min(parts.chunk, first) }));
+  return {
+    ...rest,
+    ...at(shapes, 0, 'image shape'),
+    ...(dataset && { dataset }),
+    experiment: { ...experiment, images, samples: 1 },
+    shapes,
+  };
 };
 
 /** Two data sets of different names may hold the same picture. */

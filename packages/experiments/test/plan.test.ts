@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { plan, type ExperimentInput } from '../src/index.ts';
+import { compare, plan, type ExperimentInput } from '../src/index.ts';
 import { gridOf } from '../src/plan/grid.ts';
 import { bySetting, type PlannedRow } from '../src/plan/rows.ts';
 
@@ -150,6 +153,67 @@ describe('a plan', () => {
     expect(second?.seconds).toBe(first?.seconds);
     expect(table.split('\n').at(-1)).toBe(
       'Timed: 6 of these rows; 2 more differ from one of them in options of type number alone, which are taken to cost no time.',
+    );
+  });
+});
+
+describe('a budget', () => {
+  const equal: ExperimentInput = {
+    ...recipe,
+    methods: [
+      'none',
+      'dps',
+      'dps-w',
+      { id: 'daps', label: 'daps 5', options: { odeSteps: 5, mcmcSteps: 5 } },
+      { id: 'none', label: 'heun', scheduler: { id: 'edm' } },
+      'exact',
+    ],
+    samples: 1,
+    budget: 60,
+  };
+
+  it('gives each row the most steps that cost no more, a vjp for two forwards', async () => {
+    const { rows, table } = await plan({ recipe: equal });
+    const of = (operator: string) =>
+      rows
+        .filter((row) => row.operator.reference.label === operator)
+        .map(({ method, cost }) => [method.reference.label, method.steps.length, cost.forwards + 2 * cost.vjps]);
+    expect(of('identity')).toEqual([
+      ['none', 60, 60],
+      ['dps', 20, 60],
+      ['dps-w', 15, 60],
+      ['daps 5', 12, 60],
+      // 2 steps - 1 calls: 31 steps would be 61.
+      ['heun', 30, 59],
+      ['exact', 60, 60],
+    ]);
+    // In closed form exact calls no network: its steps are the scheduler's.
+    expect(of('inpaint').at(-1)).toEqual(['exact', 10, 0]);
+    expect(table).toMatch(/exact +60, 10 /);
+  });
+
+  it('is what the run then costs', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tweedie-budget-'));
+    try {
+      const { json } = await compare({ recipe: { ...equal, images: { from: 'prior', count: 1 } }, out: folder });
+      expect(json.failures).toEqual([]);
+      const costs = json.cost.map(({ operator, label, equivalents }) => [operator, label, equivalents]);
+      expect(costs.filter(([operator]) => operator === 'identity').map(([, , cost]) => cost)).toEqual([
+        60, 60, 60, 60, 59, 60,
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('gives way to steps of the command line, and is refused where it is too little or beside steps', async () => {
+    const { rows } = await plan({ recipe: equal, overrides: { steps: 4 } });
+    expect(rows.slice(0, 2).map(({ method }) => method.steps.length)).toEqual([4, 4]);
+    await expect(plan({ recipe: { ...equal, budget: 5 } })).rejects.toThrow(
+      '[experiment /budget] 5 is too little for method "dps" on operator "identity": 2 steps cost 6 (forwards + 2 vjps). Raise the budget.',
+    );
+    await expect(plan({ recipe: { ...equal, methods: [{ id: 'dps', steps: 20 }] } })).rejects.toThrow(
+      '[experiment /methods/0/steps] the number of steps follows from the budget of 60. Take one of the two out.',
     );
   });
 });

@@ -1,6 +1,7 @@
 import { encodePng } from '@tweedie/files';
 import type { PngDataUri, ReportData, ReportImage, ReportResult } from '../src/report/data.ts';
-import type { Failure, MetricSummary, RowSummary } from '../src/results/summary.ts';
+import type { MetricSummary } from '../src/results/compare-rows.ts';
+import type { Failure, RowSummary } from '../src/results/summary.ts';
 
 const size = 32;
 const metrics = [
@@ -151,7 +152,7 @@ function row(problem: number, method: number, imageCount: number): RowSummary {
     cells: [],
     finished: imageCount,
     failed: method === 3 && problem === 1 ? [{ image: 1, sample: 0, step: 37, reason }] : [],
-    cost: { forwards, vjps, operatorCalls, secondsPerSample, peakMemory: 0 },
+    cost: { forwards, vjps, equivalents: forwards + 2 * vjps, operatorCalls, secondsPerSample },
     metrics: new Map(
       (['psnr', 'ssim'] as const).map((metric): [string, MetricSummary] => {
         const values = scores.map((score) => score[metric]);

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { keyedRandom } from '@tweedie/core';
-import { fixtureReport, hasFixture, readFixtureJson, readFixtureTensors } from '@tweedie/testing/fixtures';
+import { fixtureReport } from '@tweedie/testing/fixtures';
 import { kolmogorovSmirnov } from '../src/statistics/kolmogorov.ts';
 import {
   bonferroni,
@@ -96,7 +96,6 @@ const eachCase = <T extends { readonly name: string }>(
 ): void => {
   for (const item of cases) report.case(`${file} ${item.name}`, () => run(item));
 };
-const read = <T>(file: string): T => readFixtureJson<T>('statistics', file);
 
 const matchesSummary = (actual: Summary, values: number[], stored: StoredSummary): void => {
   expect(actual.n).toBe(stored.n);
@@ -108,63 +107,68 @@ const matchesSummary = (actual: Summary, values: number[], stored: StoredSummary
   tInterval(values).forEach((bound, i) => near(bound, stored.t_ci95[i] ?? NaN, VALUE));
 };
 
-describe.runIf(hasFixture('statistics', 'statistics.json'))('paired scores', () => {
-  eachCase('statistics', read<{ paired: Paired[] }>('statistics.json').paired, ({ a, b, ...stored }) => {
-    const d = a.map((value, i) => value - (b[i] ?? NaN));
-    matchesSummary(summarise(a), a, stored.a_summary);
-    matchesSummary(summarise(b), b, stored.b_summary);
-    matchesSummary(pairedDifference(a, b), d, stored.difference);
+describe('paired scores', () => {
+  eachCase(
+    'statistics',
+    report.index<{ paired: Paired[] }>('statistics.json', { paired: [] }).paired,
+    ({ a, b, ...stored }) => {
+      const d = a.map((value, i) => value - (b[i] ?? NaN));
+      matchesSummary(summarise(a), a, stored.a_summary);
+      matchesSummary(summarise(b), b, stored.b_summary);
+      matchesSummary(pairedDifference(a, b), d, stored.difference);
 
-    const t = pairedTTest(a, b);
-    near(t.t, stored.paired_t.t, VALUE);
-    expect(t.df).toBe(stored.paired_t.df);
-    near(t.p, stored.paired_t.p, P);
+      const t = pairedTTest(a, b);
+      near(t.t, stored.paired_t.t, VALUE);
+      expect(t.df).toBe(stored.paired_t.df);
+      near(t.p, stored.paired_t.p, P);
 
-    const w = wilcoxon(a, b);
-    expect({
-      statistic: w.statistic,
-      plus: w.rankSumPlus,
-      minus: w.rankSumMinus,
-      n: w.nonzero,
-      zeros: w.zeros,
-      ties: w.ties,
-      form: w.form,
-    }).toEqual({
-      statistic: stored.wilcoxon.statistic,
-      plus: stored.wilcoxon.rank_sum_plus,
-      minus: stored.wilcoxon.rank_sum_minus,
-      n: stored.wilcoxon.n_nonzero,
-      zeros: stored.wilcoxon.zeros,
-      ties: stored.wilcoxon.ties,
-      form: stored.wilcoxon.default_is,
-    });
-    near(w.p, stored.wilcoxon.p_default, P);
-    near(w.pAsymptotic, stored.wilcoxon.p_asymptotic, P);
-    near(w.pAsymptoticCorrected, stored.wilcoxon.p_asymptotic_continuity_corrected, P);
-    if (stored.wilcoxon.p_exact !== null) near(w.pExact, stored.wilcoxon.p_exact, P);
+      const w = wilcoxon(a, b);
+      expect({
+        statistic: w.statistic,
+        plus: w.rankSumPlus,
+        minus: w.rankSumMinus,
+        n: w.nonzero,
+        zeros: w.zeros,
+        ties: w.ties,
+        form: w.form,
+      }).toEqual({
+        statistic: stored.wilcoxon.statistic,
+        plus: stored.wilcoxon.rank_sum_plus,
+        minus: stored.wilcoxon.rank_sum_minus,
+        n: stored.wilcoxon.n_nonzero,
+        zeros: stored.wilcoxon.zeros,
+        ties: stored.wilcoxon.ties,
+        form: stored.wilcoxon.default_is,
+      });
+      near(w.p, stored.wilcoxon.p_default, P);
+      near(w.pAsymptotic, stored.wilcoxon.p_asymptotic, P);
+      near(w.pAsymptoticCorrected, stored.wilcoxon.p_asymptotic_continuity_corrected, P);
+      if (stored.wilcoxon.p_exact !== null) near(w.pExact, stored.wilcoxon.p_exact, P);
 
-    near(signTest(a, b), stored.sign_test_p, P);
-    expect(wins(a, b)).toEqual({
-      aGreater: stored.wins.a_greater,
-      equal: stored.wins.equal,
-      bGreater: stored.wins.b_greater,
-    });
-    const { r, p } = pearson(a, b);
-    near(r, stored.pearson.r, VALUE);
-    near(p, stored.pearson.p, P);
-    near(cohensD(a, b), stored.cohens_d, VALUE);
+      near(signTest(a, b), stored.sign_test_p, P);
+      expect(wins(a, b)).toEqual({
+        aGreater: stored.wins.a_greater,
+        equal: stored.wins.equal,
+        bGreater: stored.wins.b_greater,
+      });
+      const { r, p } = pearson(a, b);
+      near(r, stored.pearson.r, VALUE);
+      near(p, stored.pearson.p, P);
+      near(cohensD(a, b), stored.cohens_d, VALUE);
 
-    const { bounds, tolerance_with_10000_resamples: tolerance } = stored.bootstrap_percentile95_mean_difference;
-    bootstrapInterval(d, keyedRandom(stored.name)).forEach((bound, i) => {
-      expect(Math.abs(bound - (bounds[i] ?? NaN))).toBeLessThanOrEqual(tolerance);
-    });
-    const given = stored.bootstrap_given_resamples;
-    if (given) resampledInterval(d, given.indices).forEach((bound, i) => near(bound, given.bounds[i] ?? NaN, VALUE));
-  });
+      const { bounds, tolerance_with_10000_resamples: tolerance } = stored.bootstrap_percentile95_mean_difference;
+      bootstrapInterval(d, keyedRandom(stored.name)).forEach((bound, i) => {
+        expect(Math.abs(bound - (bounds[i] ?? NaN))).toBeLessThanOrEqual(tolerance);
+      });
+      const given = stored.bootstrap_given_resamples;
+      if (given) resampledInterval(d, given.indices).forEach((bound, i) => near(bound, given.bounds[i] ?? NaN, VALUE));
+    },
+  );
 });
 
-describe.runIf(hasFixture('statistics', 'multiple-tests.json'))('many tests at once', () => {
-  const { sets } = read<{ sets: { p: number[]; holm: number[]; bonferroni: number[] }[] }>('multiple-tests.json');
+describe('many tests at once', () => {
+  type Sets = { sets: { p: number[]; holm: number[]; bonferroni: number[] }[] };
+  const { sets } = report.index<Sets>('multiple-tests.json', { sets: [] });
   eachCase(
     'multiple-tests',
     sets.map((set, i) => ({ name: `set ${i}`, ...set })),
@@ -176,8 +180,8 @@ describe.runIf(hasFixture('statistics', 'multiple-tests.json'))('many tests at o
   );
 });
 
-describe.runIf(hasFixture('statistics', 'normality.json'))('Kolmogorov-Smirnov', () => {
-  eachCase('normality', read<{ tests: NormalTest[] }>('normality.json').tests, (stored) => {
+describe('Kolmogorov-Smirnov', () => {
+  eachCase('normality', report.index<{ tests: NormalTest[] }>('normality.json', { tests: [] }).tests, (stored) => {
     const test = kolmogorovSmirnov(stored.x, stored.loc, stored.scale);
     near(test.statistic, stored.statistic, VALUE);
     near(test.pExact, stored.p_exact, P);
@@ -187,10 +191,11 @@ describe.runIf(hasFixture('statistics', 'normality.json'))('Kolmogorov-Smirnov',
   });
 });
 
-describe.runIf(hasFixture('statistics', 'mse-mmse.json'))('MSE over MMSE', () => {
-  const arrays = readFixtureTensors('statistics', 'samples.safetensors');
+describe('MSE over MMSE', () => {
+  const { cases } = report.index<{ cases: Ratio[] }>('mse-mmse.json', { cases: [] });
+  const arrays = report.tensors(cases.length > 0 ? 'samples.safetensors' : '');
   const floats = (name: string): number[] => Array.from(arrays.get(name)?.data ?? [], Number);
-  eachCase('mse-mmse', read<{ cases: Ratio[] }>('mse-mmse.json').cases, (stored) => {
+  eachCase('mse-mmse', cases, (stored) => {
     const { problems, samples: drawn, dim } = stored;
     const k = drawn - 1;
     const truth = floats(`${stored.name}.truth`);
@@ -221,9 +226,9 @@ describe.runIf(hasFixture('statistics', 'mse-mmse.json'))('MSE over MMSE', () =>
 });
 
 for (const subject of ['sliced-wasserstein', 'coverage']) {
-  if (!hasFixture('statistics', `${subject}.json`)) continue;
+  const { cases } = report.index<{ cases: { name: string }[] }>(`${subject}.json`, { cases: [] });
   report.awaits(
     `metric/${subject}`,
-    read<{ cases: { name: string }[] }>(`${subject}.json`).cases.map(({ name }) => `${subject} ${name}`),
+    cases.map(({ name }) => `${subject} ${name}`),
   );
 }

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { RunIndex } from '../src/run/run-index.ts';
 import type { Cell } from '../src/run/cells.ts';
 import type { Store } from '../src/run/store.ts';
-import { compareRows, summariseRun } from '../src/results/summary.ts';
+import { comparisonTable } from '../src/results/comparison-table.ts';
+import { compareRows } from '../src/results/compare-rows.ts';
+import { type RowSummary, summariseRun } from '../src/results/summary.ts';
 
 const row = (label: string, perImage: (number | null)[]) => ({ label, perImage, ofMean: [] });
 const base = [20, 25, 30, 22, 28, 24];
@@ -68,6 +70,121 @@ describe('rows of one table', () => {
   });
 });
 
+const indexRow = (label: string) => ({
+  operator: 'denoise',
+  sigmaY: 0.1,
+  label,
+  method: label,
+  options: '',
+  steps: 1,
+  problems: [],
+  cells: [],
+});
+const tableOf = (labels: readonly string[], summaries: ReturnType<typeof compareRows>, samples = 1): string => {
+  const rows = labels.map((label, i): RowSummary => {
+    const summary = summaries[i];
+    const metrics = new Map(summary === undefined ? [] : [['hit', summary] as const]);
+    return {
+      ...indexRow(label),
+      metrics,
+      finished: 1,
+      failed: [],
+      cost: { forwards: 100, vjps: 100, equivalents: 300, operatorCalls: 200, secondsPerSample: 0.5 },
+    };
+  });
+  const index: RunIndex = {
+    title: 'test',
+    command: '',
+    imageShape: [1, 1, 1],
+    images: base.map(String),
+    samples,
+    metrics: [{ id: 'hit', title: 'hit', better: 'higher', key: 'hit' }],
+    traced: 0,
+    provenance: [],
+    rows: labels.map(indexRow),
+  };
+  return comparisonTable(index, rows);
+};
+
+describe('intervals', () => {
+  it('of means and of differences are both from Student t: 2.571 standard errors on each side for six images', () => {
+    const [best, worse] = compareRows([row('a', plus([1, 1.1, 0.9, 1, 1.2, 0.8])), row('b', base)], 'higher');
+    // Standard deviation of 20, 25, 30, 22, 28, 24: sqrt(68.83 / 5) = 3.7103.
+    expect(worse?.ci95).toBeCloseTo((2.570582 * 3.710346) / Math.sqrt(6), 4);
+    // Of 1, 1.1, 0.9, 1, 1.2, 0.8: sqrt(0.1 / 5) = 0.141421.
+    expect(worse?.difference?.ci95).toBeCloseTo((2.570582 * 0.141421) / Math.sqrt(6), 5);
+    expect(tableOf(['a', 'b'], [best, worse])).toContain('95 % t intervals');
+  });
+
+  it('are of a rate where a score is 0 or 1, in the terminal too', () => {
+    const hits = [...new Array<number>(10).fill(1), ...new Array<number>(6).fill(0)];
+    const of = (label: string, values: number[]) => ({ ...row(label, values), draws: values.map((value) => [value]) });
+    const [some, all] = compareRows([of('a', hits), of('b', new Array<number>(16).fill(1))], 'higher');
+    // Wilson's interval for 10 of 16, and for 16 of 16: 1 / (1 + 3.8415 / 16).
+    expect(some?.rate).toEqual({ hits: 10, of: 16, low: expect.closeTo(0.3864, 4), high: expect.closeTo(0.8152, 4) });
+    expect(all?.rate).toMatchObject({ hits: 16, low: expect.closeTo(0.8064, 4), high: 1 });
+    expect(tableOf(['a', 'b'], [some, all])).toContain('10/16 (39 % to 82 %)');
+    // A third value, or a single one, makes no rate.
+    expect(compareRows([of('a', [0, 1, 0.5])], 'higher')[0]?.rate).toBeUndefined();
+    expect(compareRows([of('a', [1, 1, 1])], 'higher')[0]?.rate).toBeUndefined();
+  });
+});
+
+it('tells the scatter of the samples of an image from that of the images', () => {
+  const draws = [
+    [1, 3],
+    [5, 9],
+  ];
+  const [summary] = compareRows([{ ...row('a', [2, 7]), draws }], 'higher');
+  // Variances (2 + 8) / 2 = 5 within; of the means 12.5, of which 5 / 2 is scatter of the samples.
+  expect(summary?.spread).toEqual({ within: expect.closeTo(Math.sqrt(5)), between: expect.closeTo(Math.sqrt(10)) });
+  expect(compareRows([{ ...row('a', [2, 7]), draws: [[2], [7]] }], 'higher')[0]?.spread).toBeUndefined();
+  // Samples that scatter more than the images differ: nothing is left between them.
+  const wide = compareRows(
+    [
+      {
+        ...row('a', [0, 0]),
+        draws: [
+          [-1, 1],
+          [-2, 2],
+        ],
+      },
+    ],
+    'higher',
+  )[0];
+  expect(wide?.spread?.between).toBe(0);
+  expect(tableOf(['a'], [summary], 2)).toMatch(/sd within  between.*\n.*\n.*2\.24 {5}3\.16/);
+});
+
+it('shows p and wins beside a difference, and the cost in one unit', () => {
+  const summaries = compareRows([row('a', plus([1, 1.1, 0.9, 1, 1.2, 0.8])), row('b', base)], 'higher');
+  const [, , , , header, , , second] = tableOf(['a', 'b'], summaries).split('\n');
+  expect(header?.trim().split(/ {2,}/)).toEqual([
+    'method',
+    'hit ↑',
+    'to best',
+    'p',
+    'wins',
+    'misfit',
+    'cost',
+    'forwards',
+    'vjps',
+    'A calls',
+    's/sample',
+  ]);
+  expect(second?.trim().split(/ {2,}/).slice(2)).toEqual([
+    '-1.00 ± 0.15',
+    '<0.001',
+    '0 %',
+    '-',
+    '300',
+    '100',
+    '100',
+    '200',
+    '0.5',
+  ]);
+});
+
 it('takes a row of more samples than a call has arguments', async () => {
   const keys = Array.from({ length: 200_000 }, (_, i) => String(i));
   const cell: Cell = {
@@ -114,5 +231,5 @@ it('takes a row of more samples than a call has arguments', async () => {
     scores: async () => new Map(),
   };
   const [summary] = await summariseRun(index, store);
-  expect(summary).toMatchObject({ finished: keys.length, cost: { peakMemory: 5 } });
+  expect(summary).toMatchObject({ finished: keys.length, cost: { forwards: 1, equivalents: 1 } });
 });

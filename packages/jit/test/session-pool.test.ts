@@ -36,6 +36,22 @@ describe('a pool of sessions', () => {
     expect(pool.made).toBe(2);
   });
 
+  it('tells how threads wait apart, and the numbers are the same', async () => {
+    const pool = sessionPool();
+    const wide = tf.randomNormal([256, 256], 0, 1, 'float32', 1);
+    const results: number[][] = [];
+    for (const waiting of ['spin', 'sleep', 'sleep'] as const) {
+      const compiled = jit((y: Tensor) => y.matMul(wide).relu().matMul(wide), { pool, waiting, threads: 2 });
+      results.push(numbers(await compiled(wide)));
+      expect(pool.made).toBe(waiting === 'spin' ? 1 : 2);
+      compiled.dispose();
+      await new Promise(setImmediate);
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+    pool.dispose();
+  });
+
   it('tells graphs apart by what they do, their constants and their shapes', async () => {
     const pool = sessionPool();
     const dispose = async (method: ReturnType<typeof scaled>): Promise<void> => {

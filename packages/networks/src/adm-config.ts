@@ -10,7 +10,7 @@ export type AdmConfig = {
   readonly num_res_blocks: number;
   /** Channels of each level in units of `num_channels`, as '1,2,2'; '' is the usual list of the image size. */
   readonly channel_mult?: string;
-  /** Sizes in pixels, 16 or '32,16,8', at which attention follows a residual block; '' for none. */
+  /** Sizes in pixels, 16 or '32,16,8', at which attention follows a residual block; 'none': there is none. */
   readonly attention_resolutions: string | number;
   readonly num_heads?: number;
   /** Channels of one head; -1: as many heads as `num_heads`. */
@@ -30,8 +30,6 @@ export type AdmConfig = {
   readonly in_channels?: number;
   /** Blocks of so many pixels squared become channels before the first layer, and pixels again behind the last one. */
   readonly patch_size?: number;
-  /** Whether attention stands in the middle; without any attention a network takes images of every size. */
-  readonly middle_attention?: boolean;
 };
 
 export type Resampling = 'none' | 'down' | 'up';
@@ -70,6 +68,8 @@ export type Block = { readonly name: string; readonly layers: readonly Layer[] }
 
 export type AdmPlan = {
   readonly imageSize: number;
+  /** What the sides of an image must be whole multiples of, where there is no attention; else they are `imageSize`. */
+  readonly multipleOf?: number;
   readonly inChannels: number;
   readonly outChannels: number;
   /** Side of the blocks of pixels that the layers see as channels. */
@@ -99,7 +99,7 @@ const where = 'adm-unet';
 export function admPlan(config: AdmConfig): AdmPlan {
   const { image_size: imageSize, num_channels: width, num_res_blocks: depth, in_channels: inChannels = 3 } = config;
   const { num_heads: heads = 4, num_head_channels: headChannels = -1, num_heads_upsample: headsUp = -1 } = config;
-  const { patch_size: patch = 1, middle_attention: middleAttention = true } = config;
+  const { patch_size: patch = 1 } = config;
   const { learn_sigma: learnSigma = false, resblock_updown: inBlocks = false, conv_resample: convolve = true } = config;
   for (const [name, value] of Object.entries({
     image_size: imageSize,
@@ -117,13 +117,14 @@ export function admPlan(config: AdmConfig): AdmPlan {
       );
   }
   const levels = multipliers(config).map((multiplier) => Math.trunc(multiplier * width));
-  const attentionAt =
-    config.attention_resolutions === ''
-      ? []
-      : numbers('attention_resolutions', String(config.attention_resolutions), '16,8').map((pixels) =>
-          Math.floor(imageSize / pixels),
-        );
-  if (imageSize % (patch * 2 ** (levels.length - 1)) !== 0) {
+  const attends = config.attention_resolutions !== 'none';
+  const attentionAt = attends
+    ? numbers('attention_resolutions', String(config.attention_resolutions), '16,8').map((pixels) =>
+        Math.floor(imageSize / pixels),
+      )
+    : [];
+  const multipleOf = patch * 2 ** (levels.length - 1);
+  if (imageSize % multipleOf !== 0) {
     const divided = patch === 1 ? '' : ` divided by patch_size ${patch}`;
     throw new ConfigError(
       where,
@@ -190,7 +191,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
 
   const layers = [
     residual('middle_block.0', channels, channels),
-    ...(middleAttention ? [attention('middle_block.1', channels, heads)] : []),
+    ...(attends ? [attention('middle_block.1', channels, heads)] : []),
     residual('middle_block.2', channels, channels),
   ];
   const middle = layers.map((layer) => ({ name: layer.name, layers: [layer] }));
@@ -214,6 +215,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
   }
   return {
     imageSize,
+    ...(attends ? {} : { multipleOf }),
     inChannels,
     outChannels: learnSigma ? 2 * inChannels : inChannels,
     patch,

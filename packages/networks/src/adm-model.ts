@@ -8,7 +8,7 @@ import {
   veProcess,
 } from '@tweedie/core';
 import { type AdmConfig, admPlan } from './adm-config.ts';
-import { unetOfFile } from './unet-of-file.ts';
+import { unetOfFile, withSizes } from './unet-of-file.ts';
 
 /** The weights of a network and the diffusion it was trained with, by the names of guided diffusion. */
 export type AdmTraining = {
@@ -21,7 +21,7 @@ export type AdmTraining = {
 };
 
 /** The options of a model plugin, defaults filled in. The last four stand in configuration files and are not used. */
-export type AdmModelOptions = Required<Omit<AdmConfig, 'patch_size' | 'middle_attention'>> &
+export type AdmModelOptions = Required<Omit<AdmConfig, 'patch_size'>> &
   AdmTraining & {
     readonly in_channels: 1 | 3;
     readonly class_cond: false;
@@ -47,7 +47,7 @@ export function admPrediction(
  * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see
  * it through, with the same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2)
  * (docs/methods.md 1.5, 1.6). With `learn_sigma` the second half of its output v gives the fraction (v + 1) / 2 of the
- * log variance (docs/methods.md 2.3). x0hat has the range [-1, 1].
+ * log variance (docs/methods.md 2.3). x0hat has the range [-1, 1]. Without attention it takes images of any size.
  * Throws ConfigError where the configuration makes no network (at once) or the weights do not fit it (at `load`, naming
  * the tensor).
  */
@@ -62,7 +62,7 @@ export function admModel(
     noise_schedule: schedule,
     rescale_timesteps: rescale,
   } = options;
-  const { imageSize, inChannels, outChannels } = admPlan(options);
+  const { imageSize, multipleOf, inChannels, outChannels } = admPlan(options);
   const trained = noiseProcess({ schedule, trainingSteps });
   const learned = outChannels > inChannels;
   const { unet, load, weightsHash, dispose } = unetOfFile(options, path, files);
@@ -74,5 +74,5 @@ export function admModel(
     weightsHash,
     network: (x, t) => admPrediction(unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),
   });
-  return { ...model, predictsVariance: learned, load, dispose };
+  return withSizes({ ...model, predictsVariance: learned, load, dispose }, multipleOf);
 }

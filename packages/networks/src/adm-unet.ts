@@ -15,8 +15,8 @@ import { double, fold, halve, unfold } from './resample.ts';
 import { timeEmbedding } from './time-embedding.ts';
 
 /**
- * A network of images [B, S, S, C] and timesteps [B] or [], fractions allowed. It gives [B, S, S, C], or 2 C with a
- * learned variance.
+ * A network of images [B, S, S, C] (any height and width where it has no attention) and timesteps [B] or [], fractions
+ * allowed. It gives images of that shape, or 2 C channels with a learned variance.
  */
 export type AdmUnet = (x: Image, t: Tensor) => Image;
 
@@ -76,12 +76,14 @@ const affineIn = (weights: AdmWeights): AffineByName => {
   return (name) => ({ weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) });
 };
 
-function checkInput(x: Image, { imageSize, inChannels }: AdmPlan): void {
+function checkInput(x: Image, { imageSize, multipleOf, inChannels }: AdmPlan): void {
   const [, height, width, channels] = x.shape;
-  if (height === imageSize && width === imageSize && channels === inChannels) return;
+  const fits = (side: number): boolean => (multipleOf === undefined ? side === imageSize : side % multipleOf === 0);
+  if (fits(height) && fits(width) && channels === inChannels) return;
+  const taken = multipleOf === undefined ? '' : ` and sides in multiples of ${multipleOf}`;
   throw new ConfigError(
     'adm-unet',
-    `the image is ${showShape([height, width, channels])}, the network takes ${showShape([imageSize, imageSize, inChannels])}.`,
+    `the image is ${showShape([height, width, channels])}, the network takes ${showShape([imageSize, imageSize, inChannels])}${taken}.`,
     'Bring the images to the size of the model.',
   );
 }

@@ -1,4 +1,12 @@
-import { ConfigError, type SafetensorsInput, showShape, type Tensor, tf, sizeOf } from '@tweedie/core';
+import {
+  ConfigError,
+  encodeSafetensors,
+  type SafetensorsInput,
+  showShape,
+  type Tensor,
+  tf,
+  sizeOf,
+} from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmParameter, admParameters } from './adm-parameters.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -110,16 +118,33 @@ const rowsByRole = (rows: number, heads: number): readonly number[] => {
  * order one and nothing is zero. Any seed; half a billion numbers take seconds.
  */
 export function randomAdmWeights(config: AdmConfig, seed: number): AdmWeights {
-  const fill = uniform(seed);
   return new Map(
-    admParameters(config).map(({ name, shape }) => {
-      const fanIn = shape.length === 1 ? 100 : sizeOf(shape.slice(1));
-      const centre = shape.length === 1 && name.endsWith('weight') ? 1 : 0;
-      const data = new Float32Array(sizeOf(shape));
-      fill(data, centre, Math.sqrt(3 / fanIn));
-      return [name, tf.tensor(data, [...tensorShapeOf({ shape })])] as const;
-    }),
+    randomNumbers(config, seed).map((parameter) => [
+      parameter.name,
+      tf.tensor(parameter.data, [...tensorShapeOf(parameter)]),
+    ]),
   );
+}
+
+/** The bytes of a checkpoint of such weights, in PyTorch's layout: a network for tests that read one. */
+export const randomCheckpoint = (config: AdmConfig, seed: number): Uint8Array =>
+  encodeSafetensors(
+    new Map(randomNumbers(config, seed).map(({ name, shape, data }) => [name, { dtype: 'F32' as const, shape, data }])),
+  );
+
+function randomNumbers(
+  config: AdmConfig,
+  seed: number,
+): readonly { readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }[] {
+  const fill = uniform(seed);
+  return admParameters(config).map(({ name, shape }) => {
+    const [, inputs = 1, ...kernel] = shape;
+    const fanIn = shape.length === 1 ? 100 : inputs * sizeOf(kernel);
+    const centre = shape.length === 1 && name.endsWith('weight') ? 1 : 0;
+    const data = new Float32Array(sizeOf(shape));
+    fill(data, centre, Math.sqrt(3 / fanIn));
+    return { name, shape, data };
+  });
 }
 
 /**

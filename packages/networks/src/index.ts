@@ -2,7 +2,14 @@ export { type AdmConfig, type AdmPlan, admPlan, type Block, type Layer } from '.
 export { admModel, type AdmModelOptions, admPrediction, type AdmTraining } from './adm-model.ts';
 export { type AdmParameter, admParameters } from './adm-parameters.ts';
 export { type AdmUnet, admUnet } from './adm-unet.ts';
-export { admStateDict, type AdmWeights, admWeights, randomAdmWeights, tensorShapeOf } from './adm-weights.ts';
+export {
+  admStateDict,
+  type AdmWeights,
+  admWeights,
+  randomAdmWeights,
+  randomCheckpoint,
+  tensorShapeOf,
+} from './adm-weights.ts';
 export { admMultiplyAdds } from './adm-work.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 export { edmDenoiser, edmWeight } from './edm-denoiser.ts';

@@ -15,7 +15,7 @@ import { admPrediction } from './adm-model.ts';
 import type { AdmUnet } from './adm-unet.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { edmDenoiser } from './edm-denoiser.ts';
-import { unetOfFile } from './unet-of-file.ts';
+import { unetOfFile, withSizes } from './unet-of-file.ts';
 
 /** How a network that `tweedie train` made says x0, and at which levels it was trained. */
 export type TrainedPrediction =
@@ -82,7 +82,8 @@ export function trainedProcess(prediction: TrainedPrediction, options: Partial<P
  * A U-Net that `tweedie train` made as a prior, from its file alone: configuration, prediction and levels stand in the
  * metadata. One trained with the EDM loss is a denoiser D(z; sigma) of VE states z = xt / signal at any sigma, so it
  * serves every process; one trained with the DDPM loss keeps its table of levels and takes `kind` alone. Range [-1, 1].
- * Throws ConfigError where the file is not such a file (at once) or its tensors do not fit (at `load`).
+ * Without attention it takes images of any size. Throws ConfigError where the file is not such a file (at once) or its
+ * tensors do not fit (at `load`).
  */
 export async function trainedModel(
   path: string,
@@ -90,9 +91,9 @@ export async function trainedModel(
   { files }: { readonly files: Files },
 ): Promise<ScoreModel> {
   const card = cardOf((await openCheckpoint(path, files)).metadata, files.resolve(path));
-  const { imageSize, inChannels, outChannels } = admPlan(card.network);
+  const { imageSize, multipleOf, inChannels, outChannels } = admPlan(card.network);
   const { unet, ...file } = unetOfFile(card.network, path, files);
-  return {
+  const model: ScoreModel = {
     imageShape: [imageSize, imageSize, inChannels],
     process: trainedProcess(card.prediction, process),
     range: [-1, 1],
@@ -100,4 +101,5 @@ export async function trainedModel(
     ...file,
     predict: trainedPredict(card, unet),
   };
+  return withSizes(model, multipleOf);
 }

@@ -1,4 +1,4 @@
-import { type Files, type ScoreModel, tf } from '@tweedie/core';
+import { type Files, type ImageShape, type ScoreModel, tf } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmUnet, admUnet } from './adm-unet.ts';
 import { admWeights } from './adm-weights.ts';
@@ -32,4 +32,10 @@ export function unetOfFile(
       loaded = undefined;
     },
   };
+}
+
+/** The model that takes images of any size where its network does: one of another shape shares its weights. */
+export function withSizes(model: ScoreModel, multipleOf: number | undefined): ScoreModel {
+  if (multipleOf === undefined) return model;
+  return { ...model, sizes: { multipleOf, forShape: (imageShape: ImageShape) => ({ ...model, imageShape }) } };
 }

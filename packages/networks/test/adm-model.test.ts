@@ -1,11 +1,20 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeSafetensors, type Image, sha256, type SafetensorsInput, tf, traced, sizeOf } from '@tweedie/core';
+import {
+  encodeSafetensors,
+  type Image,
+  modelForShape,
+  sha256,
+  type SafetensorsInput,
+  tf,
+  traced,
+  sizeOf,
+} from '@tweedie/core';
 import { testContext } from '@tweedie/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { admModel, admParameters } from '../src/index.ts';
-import { smallest } from './configurations.ts';
+import { admModel, admParameters, randomCheckpoint } from '../src/index.ts';
+import { convolutional, smallest } from './configurations.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-networks-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -121,5 +130,39 @@ describe('a network as a model', () => {
         .max()
         .dataSync()[0],
     ).toBeGreaterThan(1e-4);
+  });
+
+  it('without attention takes images of any size, with the weights that it has', async () => {
+    const config = { ...convolutional, ...trained, weights: 'any.safetensors' };
+    writeFileSync(join(folder, 'any.safetensors'), randomCheckpoint(convolutional, 5));
+    expect(admModel(options, context, 'vp').sizes).toBeUndefined();
+    const model = admModel(config, context, 've');
+    const { sizes } = model;
+    expect(model.imageShape).toEqual([8, 8, 3]);
+    expect(sizes?.multipleOf).toBe(2);
+    const wide = modelForShape(model, [4, 14, 3]);
+    expect(wide.imageShape).toEqual([4, 14, 3]);
+    expect(wide).not.toHaveProperty('dispose');
+
+    const before = tf.memory().numTensors;
+    await wide.load?.();
+    const read = tf.memory().numTensors;
+    await model.load?.();
+    expect(tf.memory().numTensors).toBe(read);
+    expect(wide.weightsHash()).toBe(model.weightsHash());
+    const image: Image = tf.randomNormal([2, 4, 14, 3], 0, 1, 'float32', 3);
+    const level = traced(model.process.levelAt(1));
+    // One network: what one gives for a picture, so does the other.
+    tf.tidy(() => {
+      const { x0hat } = wide.predict(image, level);
+      expect(x0hat.shape).toEqual([2, 4, 14, 3]);
+      expect(x0hat.dataSync()).toEqual(model.predict(image, level).x0hat.dataSync());
+    });
+    expect(() => model.predict(tf.zeros([1, 4, 7, 3]), level)).toThrow(
+      '[adm-unet] the image is [4, 7, 3], the network takes [8, 8, 3] and sides in multiples of 2.',
+    );
+    const held = tf.memory().numTensors;
+    model.dispose?.();
+    expect(held - tf.memory().numTensors).toBe(read - before);
   });
 });

@@ -4,13 +4,7 @@
  */
 import { eagerEngine, type Image, type SafetensorsEntry, type Tensor, tf, sizeOf } from '@tweedie/core';
 import { jit } from '@tweedie/jit';
-import {
-  fixtureImage,
-  fixtureReport,
-  hasFixture,
-  readFixtureJson,
-  readFixtureTensors,
-} from '@tweedie/testing/fixtures';
+import { fixtureImage, fixtureReport, hasFixture, readFixtureTensors } from '@tweedie/testing/fixtures';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
@@ -24,8 +18,8 @@ type Model = {
 };
 type Call = (x: Image, t: Tensor, cotangent: Image) => { out: Image; vjp: Image };
 
-const { models } = readFixtureJson<{ models: Readonly<Record<string, Model>> }>('network', 'index.json');
 const report = fixtureReport('network', 'adm-unet');
+const { models } = report.index<{ models: Readonly<Record<string, Model>> }>('index.json', { models: {} });
 
 /** Largest difference, and the 2-norm of the difference relative to that of the truth. */
 function gap(got: Tensor, truth: SafetensorsEntry): { largest: number; relative: number } {
@@ -68,9 +62,14 @@ for (const [
       );
     continue;
   }
+  if (!hasFixture('network', `${name}.io.safetensors`)) {
+    report.notListed(`${name}.io.safetensors`);
+    continue;
+  }
   describe(name, () => {
     const stored = readFixtureTensors('network', `${name}.io.safetensors`);
-    const tensor = (key: string): SafetensorsEntry => stored.get(key)!;
+    // The float64 run where the file has it, or the float32 one, whose error the tolerances hold many times over.
+    const tensor = (key: string): SafetensorsEntry => (stored.get(key) ?? stored.get(key.replace('64_', '_')))!;
     let weights: AdmWeights;
     beforeAll(async () => {
       weights = await admWeights(config, checkpointOf(readFixtureTensors('network', `${name}.safetensors`)));
@@ -86,12 +85,17 @@ for (const [
             return { out: value, vjp: grad as Image };
           });
           const t = tf.tensor1d(Float32Array.from(tensor(`t_${key}`).data, Number));
-          const { out, vjp } = await run(fixtureImage(tensor('x')), t, fixtureImage(tensor('cotangent')));
-          const [ofOut, ofVjp] = [gap(out, tensor(`out64_${key}`)), gap(vjp, tensor(`vjp64_${key}`))];
-          expect(ofOut.largest).toBeLessThan(2e-4);
+          const { out, vjp } = await run(
+            fixtureImage(tensor('x')),
+            t,
+            stored.has('cotangent') ? fixtureImage(tensor('cotangent')) : fixtureImage(tensor(`out64_${key}`)),
+          );
+          expect(gap(out, tensor(`out64_${key}`)).largest).toBeLessThan(2e-4);
+          run.dispose();
+          if (!stored.has(`vjp64_${key}`) && !stored.has(`vjp_${key}`)) return report.notListed(`${name}/vjp_${key}`);
+          const ofVjp = gap(vjp, tensor(`vjp64_${key}`));
           expect(ofVjp.largest).toBeLessThan(3e-3);
           expect(ofVjp.relative).toBeLessThan(1e-4);
-          run.dispose();
         });
       }
     }

@@ -1,6 +1,6 @@
 import { type Image, tf, sizeOf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
-import { type AdmConfig, admParameters, admUnet, admWeights, randomAdmWeights } from '../src/index.ts';
+import { type AdmConfig, admParameters, admStateDict, admUnet, admWeights, randomAdmWeights } from '../src/index.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { smallest } from './configurations.ts';
 
@@ -16,6 +16,18 @@ const stored = (config: AdmConfig) => {
 };
 
 describe('weights of a checkpoint', () => {
+  it('become what they were when they are written again', async () => {
+    for (const use_new_attention_order of [true, false]) {
+      const config = { ...smallest, use_new_attention_order };
+      const tensors = stored(config);
+      const weights = await admWeights(config, checkpointOf(tensors));
+      const dict = admStateDict(config, (name) => weights.get(name)!.dataSync() as Float32Array);
+      expect(dict.size).toBe(tensors.size);
+      for (const [name, { shape, data }] of tensors)
+        expect(dict.get(name), name).toEqual({ dtype: 'F32', shape, data });
+    }
+  });
+
   it('are turned into the layout of TensorFlow', async () => {
     const tensors = stored(smallest);
     const weights = await admWeights(smallest, checkpointOf(tensors));

@@ -16,6 +16,15 @@ export const ffhq: AdmConfig = {
 };
 export const imagenet: AdmConfig = { ...ffhq, num_channels: 256, num_res_blocks: 2, attention_resolutions: '32,16,8' };
 
+/** The smallest without attention: images of any size. */
+export const convolutional: AdmConfig = {
+  image_size: 8,
+  num_channels: 32,
+  num_res_blocks: 1,
+  channel_mult: '1,2',
+  attention_resolutions: 'none',
+};
+
 /** The smallest that has everything: two levels, attention, resampling both ways. */
 export const smallest: AdmConfig = {
   image_size: 4,

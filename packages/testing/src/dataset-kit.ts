@@ -26,15 +26,20 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
     async run({ dataset }) {
       const { imageShape, size } = dataset;
       ensure(Number.isInteger(size) && size > 0, () => `its size is ${size}, and a whole number above 0 is wanted.`);
-      const entries = sizeOf(imageShape);
       for (const index of indices(dataset)) {
         const { name, x0 } = await dataset.item(index);
+        const shape = dataset.shapeOf?.(index) ?? imageShape;
+        const entries = sizeOf(shape);
         ensure(
           x0 instanceof Float32Array && x0.length === entries,
           () =>
-            `image ${index} (${name}) has ${x0.length} numbers, and ${entries} float32 ones are wanted for the shape ${showShape(imageShape)}.`,
+            `image ${index} (${name}) has ${x0.length} numbers, and ${entries} float32 ones are wanted for the shape ${showShape(shape)}.`,
         );
         const wrong = x0.find((value) => !(Math.abs(value) <= 1));
+        ensure(
+          index > 0 || showShape(shape) === showShape(imageShape),
+          () => `imageShape is ${showShape(imageShape)}, and the first image is ${showShape(shape)}.`,
+        );
         ensure(
           wrong === undefined,
           () => `image ${index} (${name}) holds ${wrong}, outside [-1, 1]: 0..255 becomes value / 127.5 - 1.`,

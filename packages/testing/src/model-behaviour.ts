@@ -1,4 +1,4 @@
-import { tf, traced } from '@tweedie/core';
+import { showShape, tf, traced } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
 import { type ModelSubject, someLevels, statesAt } from './model-subject.ts';
 import { relativeDifference } from './sampling.ts';
@@ -84,6 +84,49 @@ export const modelBehaviourChecks: readonly Check<ModelSubject>[] = [
         predict.compilations <= 2,
         () => `${predict.compilations} compilations for levels of one process and batches of two sizes.`,
       );
+    },
+  },
+  {
+    name: 'a model of any size keeps its shape, its weights and its numbers',
+    run({ model }) {
+      const { imageShape, sizes } = model;
+      if (sizes === undefined) return;
+      const { multipleOf } = sizes;
+      ensure(
+        Number.isInteger(multipleOf) && multipleOf > 0,
+        () => `sizes.multipleOf is ${multipleOf}, and a whole number above 0 is wanted.`,
+      );
+      const [level] = someLevels(model);
+      if (level === undefined) throw new Error('the process has no levels.');
+      const before = tf.memory().numTensors;
+      const [height, width, channels] = imageShape;
+      for (const shape of [imageShape, [height + multipleOf, width + 2 * multipleOf, channels]] as const) {
+        const own = sizes.forShape(shape);
+        ensure(
+          showShape(own.imageShape) === showShape(shape),
+          () => `sizes.forShape(${showShape(shape)}) gives a model of ${showShape(own.imageShape)}.`,
+        );
+        ensure(
+          own.weightsHash() === model.weightsHash(),
+          () => 'what sizes.forShape gives has another weightsHash: weights are shared.',
+        );
+        tf.tidy(() => {
+          const xt = tf.slice(statesAt(own, level), [0, 0, 0, 0], [1, -1, -1, -1]);
+          const { x0hat } = own.predict(xt, traced(level));
+          ensure(
+            showShape(x0hat.shape) === showShape([1, ...shape]),
+            () => `x0hat of a model for ${showShape(shape)} is ${showShape(x0hat.shape)}.`,
+          );
+          if (shape !== imageShape) return;
+          const gap = relativeDifference(x0hat.dataSync(), model.predict(xt, traced(level)).x0hat.dataSync());
+          ensure(
+            gap < 1e-6,
+            () => `x0hat of sizes.forShape(imageShape) differs by ${short(gap)} (relative) from the model's own.`,
+          );
+        });
+      }
+      const made = tf.memory().numTensors - before;
+      ensure(made === 0, () => `sizes.forShape made ${made} tensors that stay: weights are shared, and read once.`);
     },
   },
   {

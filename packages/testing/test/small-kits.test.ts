@@ -69,6 +69,18 @@ describe('describeModel', () => {
       ['it provides what its manifest says'],
       /^its manifest provides model\.mixture, and the model has no `mixture`/,
     ],
+    [
+      'one shape where another was asked for',
+      (model) => ({ sizes: { multipleOf: 2, forShape: () => model } }),
+      ['a model of any size keeps its shape, its weights and its numbers'],
+      /^sizes\.forShape\(\[4, 7, 1\]\) gives a model of \[2, 3, 1\]/,
+    ],
+    [
+      'a size without a network for it',
+      (model) => ({ sizes: { multipleOf: 0.5, forShape: (imageShape) => ({ ...model, imageShape }) } }),
+      ['a model of any size keeps its shape, its weights and its numbers'],
+      /^sizes\.multipleOf is 0\.5, and a whole number above 0 is wanted/,
+    ],
   ])('catches %s', async (_fault, change, fails, says) => {
     const found = await failing(change);
     expect(found.map(({ name }) => name).toSorted()).toEqual(fails.toSorted());
@@ -199,6 +211,18 @@ describe('describeDataset', () => {
       ({ item }) => ({ item: async (index) => ({ name: (await item(index)).name, x0: shared }) }),
       ['who changes an image changes no other'],
       /^image 0 changed \(its first number from 0 to 0\.5\) when a caller wrote into/,
+    ],
+    [
+      'images of another shape than it says',
+      () => ({ shapeOf: (index) => (index === 3 ? [2, 3, 1] : [2, 2, 1]) }),
+      ['images have the shape it says and numbers in [-1, 1]'],
+      /^image 3 \(image 3\) has 4 numbers, and 6 float32 ones are wanted for the shape \[2, 3, 1\]/,
+    ],
+    [
+      'a first image of another shape',
+      () => ({ shapeOf: () => [1, 4, 1] }),
+      ['images have the shape it says and numbers in [-1, 1]'],
+      /^imageShape is \[2, 2, 1\], and the first image is \[1, 4, 1\]/,
     ],
     [
       'no end',

@@ -47,7 +47,17 @@ export const trainingHash = (
 export function writeCheckpoint(
   folder: string,
   { state, steps, log }: Progressed,
-  { card, layout, hash }: { readonly card: NetworkCard; readonly layout: Layout; readonly hash: string },
+  {
+    card,
+    layout,
+    hash,
+    dtype,
+  }: {
+    readonly card: NetworkCard;
+    readonly layout: Layout;
+    readonly hash: string;
+    readonly dtype: 'F32' | 'F16';
+  },
 ): void {
   const tensors = new Map(
     Object.entries(state).map(([name, data]): [string, SafetensorsInput] => [
@@ -59,11 +69,11 @@ export function writeCheckpoint(
     join(folder, STATE),
     encodeSafetensors(tensors, { training: hash, steps: String(steps), log: JSON.stringify(log) }),
   );
-  writeWhole(join(folder, WEIGHTS), encodeSafetensors(stateDict(state.ema, card, layout, 'F32'), cardMetadata(card)));
+  writeWhole(join(folder, WEIGHTS), encodeSafetensors(stateDict(state.ema, card, layout, dtype), cardMetadata(card)));
 }
 
 /** The state dict of an array of weights. */
-export function stateDict(
+function stateDict(
   values: Float32Array,
   { network }: NetworkCard,
   { tensors }: Layout,

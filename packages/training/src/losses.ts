@@ -12,7 +12,7 @@ import { type AdmUnet, admPrediction, edmDenoiser, edmWeight, type TrainedPredic
 import type { DdpmLoss, EdmLoss } from './recipe.ts';
 
 /** One number for each image of a batch, by name. */
-export type Columns = { readonly [name: string]: Float32Array };
+type Columns = { readonly [name: string]: Float32Array };
 type ColumnTensors = { readonly [name: string]: Tensor };
 
 /** A loss: at which levels a network is trained, and what is made small there. */
@@ -73,8 +73,8 @@ const HALF_LEVEL = 1 / 255;
  * The simple loss E[ || eps - epsilon(xt, t) ||^2 ], t uniform in the table (Ho et al. 2020, arXiv:2006.11239,
  * Equation 14); a mean over the entries of an image. Where the network gives the variance too, plus 0.001 times the
  * variational bound of all T steps, estimated as T times that of step t in bits an entry, with the mean held fixed
- * (Nichol and Dhariwal 2021, Equations 4 to 7, 15 and 16): KL(q(xNext | xt, x0) || p(xNext | xt)), and for the last step
- * the negative log-likelihood of the grey level.
+ * (Nichol and Dhariwal 2021, Equations 4 to 7, 15 and 16): KL(q(xNext | xt, x0) || p(xNext | xt)), and for the last
+ * step the negative log-likelihood of the grey level.
  */
 function ddpmLoss({ noise_schedule: schedule, diffusion_steps: steps }: DdpmLoss, learnsVariance: boolean): Loss {
   const { table } = noiseProcess({ schedule, trainingSteps: steps });
@@ -137,7 +137,7 @@ function ddpmLoss({ noise_schedule: schedule, diffusion_steps: steps }: DdpmLoss
 const normalDivergence = (m1: Tensor, l1: Tensor, m2: Tensor, l2: Tensor): Tensor =>
   l2.sub(l1).sub(1).add(l1.sub(l2).exp()).add(m1.sub(m2).square().mul(l2.neg().exp())).mul(0.5);
 
-/** -ln of the probability that N(mean, exp(logVariance)) gives to the grey level of x0; the outer ones reach outward. */
+/** -ln of what N(mean, exp(logVariance)) gives to the grey level of x0; the outermost levels reach outward. */
 function greyLevelSurprise(x0: Image, mean: Tensor, logVariance: Tensor): Tensor {
   const root = logVariance.mul(-0.5).exp().mul(Math.SQRT1_2);
   const below = (edge: Tensor): Tensor => edge.sub(mean).mul(root).erf().add(1).mul(0.5);

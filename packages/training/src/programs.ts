@@ -1,4 +1,4 @@
-import { type Image, type Level, type LevelTensors, type Tensor, tf } from '@tweedie/core';
+import { type Image, type LevelTensors, type Tensor, tf } from '@tweedie/core';
 import { jit, type JitOptions } from '@tweedie/jit';
 import { admUnet, type AdmUnet, type NetworkCard, trainedPredict } from '@tweedie/networks';
 import type { Loss } from './losses.ts';
@@ -27,15 +27,10 @@ export function compilePrograms(card: NetworkCard, loss: Loss, options: JitOptio
   }, options);
   const validate = jit(losses as (weights: Weights, noised: Noised) => Tensor, options);
   /** x0hat of VE states [B, H, W, C] at one level. */
-  const denoise = jit(
-    ((weights: Weights, z: Tensor, level: LevelTensors) =>
-      trainedPredict(card, unetOf(weights))((z as Image).mul(level.signal), level).x0hat) as unknown as (
-      weights: Weights,
-      z: Tensor,
-      level: Level,
-    ) => Tensor,
-    options,
-  );
+  const denoise = jit((weights: Weights, z: Tensor, level: LevelTensors): Tensor => {
+    const { x0hat } = trainedPredict(card, unetOf(weights))((z as Image).mul(level.signal), level);
+    return x0hat;
+  }, options);
   return {
     step,
     validate,

@@ -46,6 +46,8 @@ export type TrainingRecipe = {
   readonly optimizer: Optimizer;
   /** Half-life of the averaged weights, in images. */
   readonly ema: number;
+  /** How the averaged weights are written. */
+  readonly weights: 'F32' | 'F16';
   /** Minutes between checkpoints. */
   readonly checkpoint: number;
 };

@@ -12,17 +12,16 @@ import {
   type Tensor,
 } from '@tweedie/core';
 import { createFiles, encodePng, makeFolder, writeWhole } from '@tweedie/files';
-import { admPlan, admWeights, openCheckpoint, type NetworkCard, trainedProcess } from '@tweedie/networks';
-import { adamw, freshState, gradientNorm, keptOf, rateAt } from './adamw.ts';
+import { admWeights, openCheckpoint, type NetworkCard, trainedProcess } from '@tweedie/networks';
+import { freshState } from './adamw.ts';
 import { cardText, logTable } from './card.ts';
 import { type LogRow, readCheckpoint, trainingHash, WEIGHTS, writeCheckpoint } from './checkpoint.ts';
 import { cropsOf } from './crops.ts';
-import { type Loss, lossOf } from './losses.ts';
-import { initialWeights, type Layout, layoutOf, tensorsIn } from './parameters.ts';
-import { compilePrograms, type Programs } from './programs.ts';
+import { initialWeights, type Layout, tensorsIn } from './parameters.ts';
 import { readTraining } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { sampleGrid } from './samples.ts';
+import { compileTraining } from './step.ts';
 import { type Validation, validationOf } from './validation.ts';
 
 export type TrainingProgress = {
@@ -36,7 +35,7 @@ export type TrainingProgress = {
 export type TrainOptions = RegistryOptions & {
   /** A training file, YAML or JSON. */
   readonly recipe: string;
-  /** The folder for checkpoints, weights and report; a training that stopped there goes on. Default `runs/train/<name>`. */
+  /** Folder of checkpoints, weights and report, where a training goes on; default `runs/train/<name>`. */
   readonly out?: string;
   /** Weights to begin with, from another training of the same network. */
   readonly from?: string;
@@ -75,13 +74,9 @@ export async function train(options: TrainOptions): Promise<Trained> {
   const out = options.out ?? join('runs', 'train', name);
   const registry = openRegistry({ folders: [process.cwd(), folder], ...options });
   const container = createContainer({ registry, files: createFiles(folder) });
-  const { imageSize, inChannels } = admPlan(recipe.network);
-  const shape = [imageSize, imageSize, inChannels] as const;
-  const loss = lossOf(recipe.loss, recipe.network.learn_sigma ?? false);
-  const card: NetworkCard = { network: recipe.network, prediction: loss.prediction };
-  const layout = layoutOf(recipe.network);
+  const training = compileTraining(recipe, options.threads === undefined ? {} : { threads: options.threads });
+  const { shape, loss, card, layout, programs } = training;
   const noises = trainedProcess(loss.prediction, { kind: 've' });
-  const programs = compilePrograms(card, loss, options.threads === undefined ? {} : { threads: options.threads });
   try {
     const crops = cropsOf(await container.plugin('dataset', recipe.data.dataset), shape, recipe.data, `${where} /data`);
     let validation: Validation | undefined;
@@ -102,7 +97,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
     makeFolder(out);
     const found = readCheckpoint(out, layout, hash);
     const state = found?.state ?? freshState(begun.weights());
-    const weights = tensorsIn(state.weights, layout);
+    const descent = training.stepsOf(state);
     const averaged = tensorsIn(state.ema, layout);
     const log: LogRow[] = [...(found?.log ?? [])];
     const all = Math.ceil(recipe.images / recipe.batch);
@@ -114,7 +109,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
     let recent = { loss: 0, images: 0, gradient: 0 };
 
     const save = (): void => {
-      writeCheckpoint(out, { state, steps, log }, { card, layout, hash });
+      writeCheckpoint(out, { state, steps, log }, { card, layout, hash, dtype: recipe.weights });
       writeWhole(join(out, 'log.csv'), logTable(log));
       writeWhole(
         join(out, 'report.html'),
@@ -127,29 +122,20 @@ export async function train(options: TrainOptions): Promise<Trained> {
 
     while (steps < all) {
       const k = steps + 1;
-      const result = await gradientsOf(
-        programs,
-        weights,
-        await batchOf(crops, loss, shape, recipe.batch, `training ${recipe.seed} ${k}`),
-      );
-      const norm = gradientNorm(result.gradients);
-      if (!Number.isFinite(result.loss) || !Number.isFinite(norm))
+      const random = keyedRandom(`training ${recipe.seed} ${k}`);
+      const batch = training.batch(await crops.draw(random, recipe.batch), random);
+      const { loss: mean, norm, rate } = await descent.step(batch, k);
+      tf.dispose([batch.x0, batch.noise, ...Object.values(batch.columns)]);
+      if (!Number.isFinite(mean) || !Number.isFinite(norm))
         throw new ConfigError(
           `${where} /optimizer/rate`,
           `the loss is no number any more after ${steps * recipe.batch} images.`,
           `Lower the rate (${recipe.optimizer.rate}) or lengthen the warm-up, and choose another --out; the last checkpoint in ${out} is kept.`,
         );
       const seen = k * recipe.batch;
-      const rate = rateAt(recipe.optimizer, seen, recipe.images);
-      adamw(state, result.gradients, layout, recipe.optimizer, {
-        k,
-        rate,
-        scale: Math.min(1, recipe.optimizer.clip / norm),
-        keep: keptOf(recipe.ema, recipe.batch, seen),
-      });
       steps = k;
       recent = {
-        loss: recent.loss + result.loss * recipe.batch,
+        loss: recent.loss + mean * recipe.batch,
         images: recent.images + recipe.batch,
         gradient: Math.max(recent.gradient, norm),
       };
@@ -192,16 +178,17 @@ export async function train(options: TrainOptions): Promise<Trained> {
         phase: 'training',
         done: Math.min(seen, recipe.images),
         total: recipe.images,
-        label: `${speed.toFixed(1)} images/s, ${duration((recipe.images - seen) / speed)} left, loss ${(log.at(-1)?.loss ?? result.loss).toPrecision(3)}`,
+        label: `${speed.toFixed(1)} images/s, ${duration((recipe.images - seen) / speed)} left, loss ${(log.at(-1)?.loss ?? mean).toPrecision(3)}`,
       });
     }
     if (found !== undefined && firstStep >= all) save();
     const text = cardText({ name, title: recipe.title ?? name, recipe, layout, log, folder: out });
     writeWhole(join(out, 'README.md'), text);
-    tf.dispose([...Object.values(weights), ...Object.values(averaged)]);
+    descent.dispose();
+    tf.dispose(Object.values(averaged));
     return { folder: out, weights: join(out, WEIGHTS), report: join(out, 'report.html'), card: text };
   } finally {
-    programs.dispose();
+    training.dispose();
     container.dispose();
   }
 }
@@ -222,40 +209,6 @@ async function startingPoint(
     weights.set((tensors.get(name) as Tensor).dataSync() as Float32Array, begin);
   tf.dispose([...tensors.values()]);
   return { from: sha256(await files.readBytes(from)), weights: () => weights };
-}
-
-type Batch = { readonly x0: Tensor; readonly noise: Tensor; readonly columns: { readonly [name: string]: Tensor } };
-
-async function batchOf(
-  crops: ReturnType<typeof cropsOf>,
-  loss: Loss,
-  shape: readonly [number, number, number],
-  count: number,
-  key: string,
-): Promise<Batch> {
-  const random = keyedRandom(key);
-  const size = count * shape[0] * shape[1] * shape[2];
-  return {
-    x0: tf.tensor(await crops.draw(random, count), [count, ...shape]),
-    noise: tf.tensor(random.normal('noise', size), [count, ...shape]),
-    columns: Object.fromEntries(
-      Object.entries(loss.levels(count, random)).map(([name, values]) => [name, tf.tensor1d(values)]),
-    ),
-  };
-}
-
-async function gradientsOf(
-  programs: Programs,
-  weights: { readonly [name: string]: Tensor },
-  batch: Batch,
-): Promise<{ readonly loss: number; readonly gradients: readonly Float32Array[] }> {
-  const { losses, gradients } = await programs.step(weights, batch);
-  const result = {
-    loss: (losses.dataSync() as Float32Array).reduce((sum, value) => sum + value, 0) / losses.size,
-    gradients: gradients.map((gradient) => gradient.dataSync() as Float32Array),
-  };
-  tf.dispose([losses, ...gradients, batch.x0, batch.noise, ...Object.values(batch.columns)]);
-  return result;
 }
 
 const duration = (seconds: number): string => {

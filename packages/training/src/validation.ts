@@ -7,7 +7,7 @@ type Weights = { readonly [name: string]: Tensor };
 /** Noise levels at which one denoising step is scored; images are in [-1, 1]. */
 export const DENOISED_AT = [0.1, 0.2, 0.5] as const;
 
-export type Validated = { readonly loss: number; readonly denoised: { readonly [sigma: string]: number } };
+type Validated = { readonly loss: number; readonly denoised: { readonly [sigma: string]: number } };
 
 /** Held-out images [count, H, W, C] and their noise, the same at every validation. */
 export interface Validation {

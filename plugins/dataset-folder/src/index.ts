@@ -1,6 +1,7 @@
 import {
   ConfigError,
   type DatasetFactory,
+  type ImageShape,
   keyedRandom,
   messageOf,
   noteOnUnusedRange,
@@ -17,9 +18,9 @@ export type FolderOptions = {
   readonly channels: 1 | 3;
   /**
    * `centre`: scaled so that the short side fits, then the middle. `random`: a place drawn from seed and name, not
-   * scaled.
+   * scaled. `none`: every picture whole, at its own size.
    */
-  readonly crop: 'centre' | 'random';
+  readonly crop: 'centre' | 'random' | 'none';
   readonly cropsPerImage?: number;
   readonly seed: number;
   readonly unreadable: 'error' | 'skip';
@@ -44,9 +45,15 @@ const lanes = 4;
 export const folder: DatasetFactory<FolderOptions> = async (options, { files, warn }) => {
   const { path, channels, crop, seed, unreadable, recursive, limit = Infinity } = options;
   const { height = options.size, width = options.size } = options;
-  if (height === undefined || width === undefined)
-    throw new ConfigError(where, 'the size of the images is missing.', 'Give size, or height and width.');
-  if (crop === 'centre' && options.cropsPerImage !== undefined)
+  if (crop === 'none' && (height !== undefined || width !== undefined))
+    throw new ConfigError(where, 'size, height and width do not go with crop none.', 'Keep one of the two.');
+  if (crop !== 'none' && (height === undefined || width === undefined))
+    throw new ConfigError(
+      where,
+      'the size of the images is missing.',
+      'Give size, or height and width. With crop: none every picture keeps its own.',
+    );
+  if (crop !== 'random' && options.cropsPerImage !== undefined)
     throw new ConfigError(where, 'cropsPerImage belongs to crop random.', 'Set crop: random.');
   const cropsPerImage = options.cropsPerImage ?? 1;
 
@@ -58,9 +65,16 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
     const hint = recursive ? 'Check the path.' : 'Check the path; recursive: true looks into its folders.';
     throw new ConfigError(where, `${files.resolve(path)} holds no PNG, JPEG, WebP, TIFF or GIF file.`, hint);
   }
-  const read = (name: string, copy: number): Promise<Float32Array> => {
-    const common: ReadImageOptions = { height, width, channels };
-    if (crop === 'centre') return files.readImage(`${path}/${name}`, common);
+  const shapes = new Map<string, ImageShape>();
+  const shapeOf = (name: string): ImageShape => shapes.get(name) ?? [height ?? 0, width ?? 0, channels];
+  const read = async (name: string, copy: number): Promise<Float32Array> => {
+    if (crop === 'none' && !shapes.has(name)) {
+      const [ownHeight, ownWidth] = await files.imageShape(`${path}/${name}`);
+      shapes.set(name, [ownHeight, ownWidth, channels]);
+    }
+    const [rows, columns] = shapeOf(name);
+    const common: ReadImageOptions = { height: rows, width: columns, channels };
+    if (crop !== 'random') return files.readImage(`${path}/${name}`, common);
     const [vertical = 0, horizontal = 0] = keyedRandom(`${where} ${seed} ${name} ${copy}`).uniform('crop', 2);
     return files.readImage(`${path}/${name}`, { ...common, fit: 'crop', offset: [vertical, horizontal] });
   };
@@ -93,18 +107,22 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
   for (const complaint of unusable) warn(`[${where}] left out: ${complaint}`);
   for (const name of good) if (dim.has(name)) warn(`[${where}] ${dim.get(name)}`);
 
+  const nameOf = (index: number): string => {
+    const name = Number.isInteger(index) ? good[Math.floor(index / cropsPerImage)] : undefined;
+    if (name !== undefined) return name;
+    throw new ConfigError(
+      where,
+      `there is no image ${index}, ${files.resolve(path)} gives ${good.length * cropsPerImage}.`,
+      'Ask for fewer images or a smaller offset.',
+    );
+  };
   return {
-    imageShape: [height, width, channels],
+    imageShape: shapeOf(nameOf(0)),
+    ...(crop === 'none' && { shapeOf: (index: number) => shapeOf(nameOf(index)) }),
     size: good.length * cropsPerImage,
     item: async (index) => {
       const copy = index % cropsPerImage;
-      const name = Number.isInteger(index) ? good[Math.floor(index / cropsPerImage)] : undefined;
-      if (name === undefined)
-        throw new ConfigError(
-          where,
-          `there is no image ${index}, ${files.resolve(path)} gives ${good.length * cropsPerImage}.`,
-          'Ask for fewer images or a smaller offset.',
-        );
+      const name = nameOf(index);
       return { name: cropsPerImage === 1 ? name : `${name}#${copy}`, x0: await read(name, copy) };
     },
   };

@@ -16,5 +16,6 @@ describeDataset(import.meta.url, {
   options: [
     { path: '.', size: 8 },
     { path: '.', size: 4, channels: 1, crop: 'random', cropsPerImage: 3 },
+    { path: '.', crop: 'none' },
   ],
 });

@@ -59,6 +59,25 @@ describe('dataset/folder', () => {
     ]);
   });
 
+  it('gives every picture at its own size where nothing is cropped', async () => {
+    await save('own/a.png', await picture(3, 5));
+    await save('own/b.png', await picture(6, 2));
+    const set = await load({ path: 'own', crop: 'none' });
+    expect(set).toMatchObject({ imageShape: [3, 5, 3], size: 2 });
+    expect([0, 1].map((index) => set.shapeOf?.(index))).toEqual([
+      [3, 5, 3],
+      [6, 2, 3],
+    ]);
+    const { name, x0 } = await set.item(1);
+    expect(name).toBe('b.png');
+    expect(Array.from(x0)).toEqual(Array.from({ length: 36 }, (_, k) => (k % 6 < 3 ? -1 : 1)));
+    expect(() => set.shapeOf?.(2)).toThrow('[dataset/folder] there is no image 2');
+    expect((await load({ path: 'own', size: 4 })).shapeOf).toBeUndefined();
+    await expect(load({ path: 'own', crop: 'none', size: 4 })).rejects.toThrow(
+      '[dataset/folder] size, height and width do not go with crop none. Keep one of the two.',
+    );
+  });
+
   it('visits a folder once, however many links lead to it', async () => {
     for (const name of ['a.png', 'deep/b.png', 'deep/deeper/c.png']) await save(`links/${name}`, await picture(4, 4));
     await save('apart/d.png', await picture(4, 4));

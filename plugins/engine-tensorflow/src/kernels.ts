@@ -2,7 +2,7 @@
  * Makes up for what tfjs-node 4.22 cannot do, so that a function that runs on core's own backend runs here too, or says
  * what stops it.
  */
-import { MARK, messageOf, registerMark, tf } from '@tweedie/core';
+import { AGAIN, MARK, messageOf, registerAgain, registerMark, tf } from '@tweedie/core';
 
 /** The name under which tfjs-node registers itself. */
 export const BACKEND = 'tensorflow';
@@ -126,7 +126,7 @@ function install(kernelName: string, native: tf.KernelFunc): void {
   });
 }
 
-/** Puts these repairs in place, teaches the backend the mark, and makes kernels that it lacks say so. */
+/** Puts these repairs in place, teaches the backend our kernels, and makes kernels that it lacks say so. */
 export function repairBackend(): void {
   const native = tf.getKernelsForBackend(BACKEND);
   for (const { kernelName, kernelFunc } of native) {
@@ -134,7 +134,8 @@ export function repairBackend(): void {
     install(kernelName, kernelFunc);
   }
   registerMark(BACKEND);
-  const has = new Set([MARK, ...native.map(({ kernelName }) => kernelName)]);
+  registerAgain(BACKEND);
+  const has = new Set([MARK, AGAIN, ...native.map(({ kernelName }) => kernelName)]);
   for (const { kernelName } of tf.getKernelsForBackend('cpu')) {
     if (!has.has(kernelName)) install(kernelName, missing);
   }

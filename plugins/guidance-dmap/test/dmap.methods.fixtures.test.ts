@@ -4,7 +4,6 @@ import {
   fixtureReport,
   largestDifference,
   methodWorld,
-  readFixtureJson,
   stepsOfSchedule,
   storedRandom,
 } from '@tweedie/testing/fixtures';
@@ -23,8 +22,11 @@ type Case = {
   outputs: string[];
 };
 
-const { cases, tensors } = readFixtureJson<{ cases: Case[]; tensors: string }>('methods', 'dmap.json');
 const report = fixtureReport('methods', 'dmap');
+const { cases, tensors } = report.index<{ cases: Case[]; tensors: string }>('dmap.json', {
+  cases: [],
+  tensors: '',
+});
 const world = methodWorld();
 // Plain TensorFlow.js: its rounding is what the tolerances were measured for. That engines agree with it is tested for
 // every method.

@@ -4,7 +4,6 @@ import {
   fixtureReport,
   largestDifference,
   methodWorld,
-  readFixtureJson,
   stepsOfSchedule,
   storedRandom,
 } from '@tweedie/testing/fixtures';
@@ -23,8 +22,11 @@ type Case = {
   outputs: string[];
 };
 
-const { cases, tensors } = readFixtureJson<{ cases: Case[]; tensors: string }>('methods', 'dpsw.json');
 const report = fixtureReport('methods', 'dps-w');
+const { cases, tensors } = report.index<{ cases: Case[]; tensors: string }>('dpsw.json', {
+  cases: [],
+  tensors: '',
+});
 const world = methodWorld();
 const bind = bindings(await world.engine());
 

@@ -4,7 +4,6 @@ import {
   fixtureReport,
   largestDifference,
   methodWorld,
-  readFixtureJson,
   stepsOfSchedule,
   storedRandom,
 } from '@tweedie/testing/fixtures';
@@ -13,8 +12,11 @@ import { exact, type ExactOptions } from '../src/index.ts';
 
 type Case = { id: string; time: string; problem: string; outputs: string[] };
 
-const { cases, tensors } = readFixtureJson<{ cases: Case[]; tensors: string }>('methods', 'exact.json');
 const report = fixtureReport('methods', 'exact');
+const { cases, tensors } = report.index<{ cases: Case[]; tensors: string }>('exact.json', {
+  cases: [],
+  tensors: '',
+});
 const world = methodWorld();
 const bind = bindings(await world.engine());
 /** The posterior depends on the problem, not on the time: formed once. */
@@ -29,7 +31,7 @@ for (const one of cases) {
       const [variance = '', ...flags] = output.slice('xNext/'.length).split(/-(?=table|noclip)/);
       // Where A = I every path must give the same step.
       const paths: ExactOptions['path'][] =
-        operator !== 'identity'
+        world.core.operators[operator]?.kind !== 'identity'
           ? ['closed-form']
           : flags.includes('table')
             ? ['denoiser', 'score']

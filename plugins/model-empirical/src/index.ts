@@ -1,9 +1,11 @@
 import {
+  ConfigError,
   mixtureModel,
   type ModelFactory,
   noiseProcess,
   type PluginReference,
   type ProcessOptions,
+  showShape,
 } from '@tweedie/core';
 
 export interface EmpiricalOptions {
@@ -27,6 +29,16 @@ const LANES = 4;
 export const empirical: ModelFactory<EmpiricalOptions> = async ({ dataset, bandwidth, limit, process }, { plugin }) => {
   const images = await plugin('dataset', typeof dataset === 'string' ? { id: dataset } : dataset);
   const count = Math.min(limit ?? images.size, images.size);
+  const shape = showShape(images.imageShape);
+  const other = Array.from({ length: count }, (_, i) => images.shapeOf?.(i)).find(
+    (own) => own && showShape(own) !== shape,
+  );
+  if (other)
+    throw new ConfigError(
+      'model/empirical',
+      `the data set has images ${shape} and ${showShape(other)}, and a mixture is over images of one shape.`,
+      'Give the data set a size.',
+    );
   return mixtureModel({
     imageShape: images.imageShape,
     process: noiseProcess(process),

@@ -103,6 +103,17 @@ describe('model/empirical', () => {
     model.dispose?.();
   });
 
+  it('refuses a data set whose images differ in shape', async () => {
+    const { context } = world();
+    const shapeOf = (index: number) => (index === 2 ? ([3, 4, 3] as const) : imageShape);
+    const dataset: Dataset = { imageShape, shapeOf, size: count, item: () => Promise.reject(new Error('not read')) };
+    const plugin: Context['plugin'] = async (kind) => dataset as PluginKinds[typeof kind];
+    await expect(empirical(defaults, { ...context, plugin })).rejects.toThrow(
+      '[model/empirical] the data set has images [4, 3, 3] and [3, 4, 3], and a mixture is over images of one shape. Give the data set a size.',
+    );
+    expect((await empirical({ ...defaults, limit: 2 }, { ...context, plugin })).imageShape).toEqual(imageShape);
+  });
+
   it('has a few images open at a time, however many there are', async () => {
     let [open, most] = [0, 0];
     const dataset: Dataset = {

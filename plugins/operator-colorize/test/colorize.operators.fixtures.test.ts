@@ -16,14 +16,17 @@ const make = (
   options: ColorizeOptions,
 ) => colorize(options, testOperatorContext([height, width, channels]));
 
-for (const fixture of operatorFixtures('gray')) {
+for (const fixture of operatorFixtures('gray', report)) {
   const { id, x, v } = fixture;
   const weights = fixture.parameters['weights'] as readonly number[];
   report.case(id, async () => {
     const operator = await make(fixture, { channels: 3, weights });
     expect(largestGap(operator.forward(x, {}), fixture.image('y_plane').tile([1, 1, 1, 3]))).toBeLessThan(TOLERANCE);
-    expect(largestGap(operator.adjoint!(v, {}), fixture.image('adjoint_v'))).toBeLessThan(TOLERANCE);
-    expect(largestGap(operator.pseudoInverse!(v, {}), fixture.image('pseudo_inverse_v'))).toBeLessThan(TOLERANCE);
+    const ofCotangent = { adjoint_v: operator.adjoint!, pseudo_inverse_v: operator.pseudoInverse! };
+    for (const [name, map] of Object.entries(ofCotangent)) {
+      if (v === undefined || !fixture.has(name)) report.notListed(`${id} ${name}`);
+      else expect(largestGap(map(v, {}), fixture.image(name)), name).toBeLessThan(TOLERANCE);
+    }
   });
   if (fixture.has('y_one_channel')) {
     report.case(`${id} one channel`, async () => {

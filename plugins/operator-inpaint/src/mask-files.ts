@@ -1,6 +1,6 @@
 /** A mask of its own for each image: files that are found by the name of the image, or by its place. */
-import { ConfigError, type ImagePlace } from '@tweedie/core';
-import { type DrawMask, type MaskReading, readMask } from './masks.ts';
+import { ConfigError, type ImagePlace, showShape } from '@tweedie/core';
+import { type DrawMask, type MaskReading, OtherSizeError, readMask } from './masks.ts';
 
 const where = 'operator/inpaint';
 const maskFile = /\.(png|jpe?g|webp|tiff?|gif|safetensors)$/i;
@@ -30,11 +30,28 @@ const filesIn = async (folder: string, { files, warn }: MaskReading): Promise<re
   return names.map((name) => `${folder}/${name}`);
 };
 
+type NamedMask = { readonly name: string; readonly mask: Uint8Array | OtherSizeError };
+
+/** Throws where no mask has the size of the images. */
+const refuseSizes = (
+  [first, ...others]: readonly NamedMask[],
+  source: string,
+  size: readonly [height: number, width: number],
+): void => {
+  if (!(first?.mask instanceof OtherSizeError)) return;
+  if (others.length === 0) throw first.mask;
+  throw new ConfigError(
+    where,
+    `none of the ${others.length + 1} masks of ${source} has the size of the images, ${showShape(size)}.`,
+    'Give each image a mask of its size.',
+  );
+};
+
 /**
  * Stored masks, one for each image, all of them read when the operator is made (some milliseconds each): the file that
  * is called like the image but for the ending, or that at the place which the image has in its source. Without an image
- * the first one stands for all. Throws ConfigError for a file that is no mask of that size, names that are not told
- * apart, and an image without a mask.
+ * the first one stands for all. Masks of other sizes are those of other images. Throws ConfigError for a file that is
+ * no mask, names that are not told apart, and an image without a mask of its size.
  */
 export async function maskFiles(
   size: readonly [height: number, width: number],
@@ -45,12 +62,21 @@ export async function maskFiles(
   const folder = typeof masks === 'string' ? masks : undefined;
   const paths = typeof masks === 'string' ? await filesIn(masks, reading) : masks;
   const source = folder === undefined ? 'the list of masks' : files.resolve(folder);
-  const read: { readonly name: string; readonly hidden: number; readonly mask: Uint8Array }[] = [];
+  const read: NamedMask[] = [];
+  const counts: number[] = [];
   for (const path of paths) {
-    const { mask, hidden, found, path: full } = await readMask(size, path, reading);
-    if (hidden === 0) warn(`[${where}] the mask ${full} hides no pixel (${found}).`);
-    read.push({ name: nameOf(path), hidden, mask: Uint8Array.from(mask) });
+    try {
+      const { mask, hidden, found, path: full } = await readMask(size, path, reading);
+      if (hidden === 0) warn(`[${where}] the mask ${full} hides no pixel (${found}).`);
+      counts.push(hidden);
+      read.push({ name: nameOf(path), mask: Uint8Array.from(mask) });
+    } catch (error) {
+      // It may be for an image of another size, which has an operator of its own.
+      if (!(error instanceof OtherSizeError)) throw error;
+      read.push({ name: nameOf(path), mask: error });
+    }
   }
+  if (counts.length === 0) refuseSizes(read, source, size);
   const byStem = new Map<string, (typeof read)[number]>();
   for (const each of match === 'name' ? read : []) {
     const other = byStem.get(stemOf(each.name));
@@ -62,10 +88,9 @@ export async function maskFiles(
       );
     byStem.set(stemOf(each.name), each);
   }
-  const counts = read.map(({ hidden }) => hidden);
   const range = [...new Set([Math.min(...counts), Math.max(...counts)])].join(' to ');
   note?.(
-    `[${where}] ${read.length} masks of ${source} hide ${range} of ${size[0] * size[1]} pixels; each is for the image ${match === 'name' ? 'of its name' : 'at its place'}.`,
+    `[${where}] ${counts.length} masks of ${source} hide ${range} of ${size[0] * size[1]} pixels; each is for the image ${match === 'name' ? 'of its name' : 'at its place'}.`,
   );
 
   const called = ({ name }: ImagePlace) => {
@@ -88,7 +113,13 @@ export async function maskFiles(
     );
   };
   return (_, image) => {
-    const found = image === undefined ? read[0] : match === 'name' ? called(image) : placed(image);
+    const found =
+      image === undefined
+        ? read.find(({ mask }) => !(mask instanceof OtherSizeError))
+        : match === 'name'
+          ? called(image)
+          : placed(image);
+    if (found?.mask instanceof OtherSizeError) throw found.mask;
     return Float32Array.from(found?.mask ?? []);
   };
 }

@@ -120,6 +120,9 @@ async function tensorMask(size: Size, file: string, files: Files): Promise<Float
   return mask;
 }
 
+/** A mask is sound, and for images of another size. */
+export class OtherSizeError extends ConfigError {}
+
 /**
  * Throws unless a stored mask has the size of the images. Axes of length 1 do not count: [1, H, W] and [H, W, 1] are
  * masks too.
@@ -127,7 +130,7 @@ async function tensorMask(size: Size, file: string, files: Files): Promise<Float
 function checkShape(stored: readonly number[], size: Size, path: string): void {
   const squeezed = (shape: readonly number[]) => showShape(shape.filter((extent) => extent !== 1));
   if (squeezed(stored) === squeezed(size)) return;
-  throw new ConfigError(
+  throw new OtherSizeError(
     where,
     `the mask ${path} has shape ${showShape(stored)}, the images have ${showShape(size)}.`,
     'Give a mask of the size of the images.',

@@ -86,6 +86,16 @@ describe('a mask for each image', () => {
     expect([...operator.draw(keyedRandom('any')).mask.dataSync()]).toEqual(masks.cat);
   });
 
+  it('of another size is for an image of that size, and refused only where this one asks for it', async () => {
+    const files = ['large/cat.safetensors', 'masks/dog.safetensors'];
+    const operator = await make({ files, match: 'name' });
+    expect(maskFor(operator, 'dog.png', 1)).toEqual(masks.dog);
+    expect([...operator.draw(keyedRandom('any')).mask.dataSync()]).toEqual(masks.dog);
+    expect(() => maskFor(operator, 'cat.png', 0)).toThrow(
+      'cat.safetensors has shape [1, 5], the images have [1, 4]. Give a mask of the size of the images.',
+    );
+  });
+
   it.each([
     ['no option', {}, 'pattern files needs the option files. Name a folder of masks, or give a list of them.'],
     ['an empty folder', { files: 'empty' }, 'holds no mask: no picture and no .safetensors file.'],

@@ -5,7 +5,7 @@ import type { DdimOptions } from '../src/index.ts';
 
 const make = (options: DdimOptions) => testContext().plugin('scheduler', { id: 'ddim', options: { ...options } });
 const report = fixtureReport('schedules', 'ddim');
-const { cases, inputs, check } = stepFixtures();
+const { cases, inputs, check } = stepFixtures(report);
 
 for (const one of cases) {
   report.case(one.case, async () => {

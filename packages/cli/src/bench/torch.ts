@@ -11,6 +11,8 @@ export interface TorchProcess {
   readonly version: string;
   readonly modes: readonly string[];
   run(mode: string): Promise<void>;
+  /** Runs a mode and gives what it answers in place of done. */
+  ask(mode: string): Promise<string>;
   dispose(): void;
 }
 
@@ -20,19 +22,33 @@ export interface TorchProcess {
  * user has set stays.
  */
 const keepMemory = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100000000000', MALLOC_ARENA_MAX: '1' };
+/**
+ * Threads of OpenMP sleep while they wait. As installed they spin: on a machine that does anything else, one that spins
+ * holds the core that the other one needs, and a training step took 90 times as long. What the user has set stays.
+ */
+const sleepingThreads = { OMP_WAIT_POLICY: 'PASSIVE' };
 /** How PyTorch treats its memory: as it is installed, or told to keep it. */
 export type TorchMemory = 'installed' | 'kept';
 
-/** Starts `script` in a Python and sends it `task` as JSON; it answers { version, modes } when it is ready. */
+/**
+ * Starts `script` in a Python and sends it `task` as JSON; it answers { version, modes } when it is ready. `threads`
+ * says whether those of OpenMP spin while they wait, as installed, or sleep.
+ */
 export async function torchProcess(
   python: string,
   script: string,
   task: object,
   memory: TorchMemory = 'kept',
+  threads: 'spinning' | 'sleeping' = 'spinning',
 ): Promise<TorchProcess> {
   const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...(memory === 'kept' && keepMemory), TORCH_CPP_LOG_LEVEL: 'ERROR', ...process.env },
+    env: {
+      ...(memory === 'kept' && keepMemory),
+      ...(threads === 'sleeping' && sleepingThreads),
+      TORCH_CPP_LOG_LEVEL: 'ERROR',
+      ...process.env,
+    },
   });
   // The end is enough: on some machines torch warns at every convolution.
   let complaints = '';
@@ -47,7 +63,7 @@ export async function torchProcess(
         ),
       );
     child.on('error', (error) => give(error.message));
-    child.on('exit', (code) => give(complaints.trim().split('\n').at(-1) ?? `it ended with ${code}`));
+    child.on('exit', (code) => give(complaints.trim().split('\n').at(-1) || `it ended with ${code}`));
   });
   failed.catch(() => undefined);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -56,15 +72,20 @@ export async function torchProcess(
     return line.done === true ? failed : line.value;
   };
 
+  const ask = (mode: string): Promise<string> => {
+    child.stdin.write(`${mode}\n`);
+    return next();
+  };
+
+  // A Python that ends before it has read its task is told of by its end.
+  child.stdin.on('error', () => undefined);
   child.stdin.write(`${JSON.stringify(task)}\n`);
   const { version, modes } = JSON.parse(await next()) as { version: string; modes: string[] };
   return {
     version,
     modes,
-    async run(mode) {
-      child.stdin.write(`${mode}\n`);
-      await next();
-    },
+    run: async (mode) => void (await ask(mode)),
+    ask,
     dispose: () => void child.kill(),
   };
 }

@@ -1,5 +1,6 @@
 import { Args, Command, Flags } from '@oclif/core';
 import type { Container } from '@tweedie/core';
+import { ConfigError } from '@tweedie/core/registry';
 import { type UnetSizeName, unetSizes } from '../bench/unet-sizes.ts';
 import { registriesOf, type RegistryFlags, registryFlag } from '../registry-flag.ts';
 
@@ -9,29 +10,32 @@ export class Bench extends Command {
   static override description = `mixture: DPS on a small Gaussian mixture, 1000 samples, 100 steps; eager TensorFlow.js and, on request, PyTorch beside it.
 overhead: a step of each guidance method, beside the passes of the U-Net that it makes.
 start: how long the command takes to start.
+train: a training step of the prior of photographs (loss, gradients of the weights, AdamW, averaged weights; no data) and, on request, the same in PyTorch.
 unet: the ADM U-Net with random weights, forward and with its input gradient, beside convolutions and, on request, PyTorch.`;
   static override examples = [
     '<%= config.bin %> bench mixture',
     '<%= config.bin %> bench mixture --torch ~/venv/bin/python --json',
     '<%= config.bin %> bench overhead --size medium',
     '<%= config.bin %> bench start',
+    '<%= config.bin %> bench train --torch ~/venv/bin/python',
     '<%= config.bin %> bench unet --size medium --batch 1 --torch ~/venv/bin/python',
   ];
   static override args = {
     subject: Args.string({
       required: true,
-      options: ['mixture', 'overhead', 'start', 'unet'],
+      options: ['mixture', 'overhead', 'start', 'train', 'unet'],
       description: 'what to measure',
     }),
   };
   static override flags = {
     repeats: Flags.integer({
       min: 1,
-      description: 'Timed repetitions of each contender; default 7, for unet and overhead 30 to 3 by size and batch.',
+      description:
+        'Timed repetitions of each contender; default 7, train 5, unet and overhead 30 to 3 by size and batch.',
     }),
     torch: Flags.string({
       helpValue: 'PYTHON',
-      description: 'A Python with torch: the same in PyTorch; mixture: eager and compiled, unet: eager.',
+      description: 'A Python with torch: the same in PyTorch; mixture: eager and compiled, train and unet: eager.',
     }),
     size: Flags.option({
       options: Object.keys(unetSizes) as UnetSizeName[],
@@ -43,7 +47,7 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
       multiple: true,
       delimiter: ',',
       helpValue: '1,4',
-      description: 'unet: images at once; default 1 and 4, small also 16, imagenet 1.',
+      description: 'unet, train: images at once; default 1 and 4, small also 16, imagenet 1; train 16, one number.',
     }),
     methods: Flags.string({
       multiple: true,
@@ -51,15 +55,15 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
       helpValue: 'dps,dps-w',
       description: 'overhead: which guidance plugins; default all.',
     }),
-    threads: Flags.integer({ min: 1, default: 2, description: 'unet, overhead: threads, of PyTorch too.' }),
+    threads: Flags.integer({ min: 1, default: 2, description: 'unet, overhead, train: threads, of PyTorch too.' }),
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Bench);
-    const [result, text] = await { mixture, overhead, start, unet }[
-      args.subject as 'mixture' | 'overhead' | 'start' | 'unet'
+    const [result, text] = await { mixture, overhead, start, train, unet }[
+      args.subject as 'mixture' | 'overhead' | 'start' | 'train' | 'unet'
     ](flags);
     this.log(flags.json ? JSON.stringify(result) : text);
   }
@@ -106,6 +110,14 @@ async function start({ repeats }: Given): Outcome {
   const { benchStart, showStartBench } = await import('../bench/start.ts');
   const result = benchStart({ repeats });
   return [result, showStartBench(result)];
+}
+
+async function train({ batch, repeats, threads, torch }: Given): Outcome {
+  const { benchTrain, showTrainBench } = await import('../bench/train.ts');
+  if (batch !== undefined && batch.length > 1)
+    throw new ConfigError('bench --batch', `train takes one number, not ${batch.join(',')}.`, 'Run it once for each.');
+  const result = await benchTrain({ batch: batch?.[0], repeats, threads, torch }, toStandardError);
+  return [result, showTrainBench(result)];
 }
 
 async function unet({ size, batch = unetSizes[size].batches, ...options }: Given): Outcome {

@@ -61,7 +61,8 @@ export class Restore extends Command {
         'Mask picture for inpainting: white is known, black is filled in. Several pictures take one mask for all, one each (--mask again, in their order), or a folder of masks that are called like them.',
     }),
     degrade: Flags.boolean({
-      description: 'The picture is clean: fit its middle to the size of the model, and degrade it first.',
+      description:
+        'The picture is clean: degrade it first, after fitting its middle to the size of a model of one size.',
     }),
     steps: Flags.integer({ min: 1, helpValue: 'N', description: 'Steps of the schedule.' }),
     samples: Flags.integer({ min: 1, default: 1, helpValue: 'N', description: 'How many restorations.' }),

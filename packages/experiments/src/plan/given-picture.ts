@@ -10,6 +10,13 @@ import {
 } from '@tweedie/core';
 import type { SampleProblem } from './given-problem.ts';
 
+/** What the shape of an image may be found with: the operator, made for one shape or another. */
+export type ShapeFinder = {
+  readonly model: ScoreModel;
+  readonly container: Container;
+  readonly operatorFor: (imageShape: ImageShape) => Promise<Operator>;
+};
+
 const channelsOf = (shape: ImageShape): 1 | 3 => {
   const [, , channels] = shape;
   if (channels === 1 || channels === 3) return channels;
@@ -27,6 +34,44 @@ const asShape = (shape: readonly number[], id: string): ImageShape => {
     'restore',
     `measurements ${showShape(shape)} of operator ${JSON.stringify(id)} are no pictures.`,
     'Use --degrade with a clean picture.',
+  );
+};
+
+/** Operators enlarge by no more: a picture whose sides are sixteen times as long is 256 times as large. */
+const LARGEST_FACTOR = 16;
+
+/**
+ * The shape of the image that a picture shows or, without `degrade`, measures. A model of one shape has that; else it
+ * is that of the picture or, where the operator makes smaller pictures, the smallest multiple that it makes this one
+ * of.
+ */
+export const shapeBehind = async (
+  path: string,
+  degrade: boolean,
+  { model, container, operatorFor }: ShapeFinder,
+): Promise<ImageShape> => {
+  const { imageShape, sizes } = model;
+  if (sizes === undefined) return imageShape;
+  const [height, width] = await container.files.imageShape(path);
+  const enlarged = (factor: number): ImageShape => [factor * height, factor * width, imageShape[2]];
+  if (degrade) return enlarged(1);
+  let refused: ConfigError | undefined;
+  for (let factor = 1; factor <= LARGEST_FACTOR; factor++) {
+    try {
+      const { measurementShape } = await operatorFor(enlarged(factor));
+      if (measurementShape[0] === height && measurementShape[1] === width) return enlarged(factor);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      refused ??= error;
+    }
+  }
+  throw (
+    refused ??
+    new ConfigError(
+      path,
+      `the picture is ${height} high and ${width} wide, and the operator makes no picture of that size.`,
+      'Choose another operator, or use --degrade with a clean picture.',
+    )
   );
 };
 
@@ -102,10 +147,10 @@ const modelOf = (height: number, width: number, channels: 1 | 3): string => {
 export const checkSizes = async (
   images: readonly string[],
   masks: readonly string[],
-  { imageShape: [height, width, channels] }: ScoreModel,
+  { imageShape: [height, width, channels], sizes: anySize }: ScoreModel,
   files: Files,
 ): Promise<void> => {
-  if (masks.some((mask) => mask.endsWith('.safetensors'))) return;
+  if (anySize !== undefined || masks.some((mask) => mask.endsWith('.safetensors'))) return;
   const sizes = [];
   for (const path of [...images, ...masks]) sizes.push({ path, shape: await files.imageShape(path) });
   const wrong = sizes.filter(({ shape }) => shape[0] !== height || shape[1] !== width);

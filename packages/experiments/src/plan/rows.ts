@@ -1,7 +1,8 @@
 import { ConfigError, conflict, type Cost } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { entryOn } from '../recipe/per-problem.ts';
-import type { MethodPart, OperatorPart, Workbench } from './workbench.ts';
+import { costOf, type MethodPart, type OperatorPart } from './parts.ts';
+import { benchesOf, operatorOn, type Workbench } from './workbench.ts';
 
 export type PlannedRow = {
   readonly operator: OperatorPart;
@@ -16,6 +17,12 @@ export type PlannedRow = {
   /** Label of the row that was timed in place of this one, from which it differs in numbers that cost nothing. */
   readonly timedAs?: string;
 };
+
+/** A row as it runs on the images of one shape: with the operator that was made for them. */
+export const rowOn = (bench: Workbench, row: PlannedRow): PlannedRow => ({
+  ...row,
+  operator: operatorOn(bench, row.operator),
+});
 
 /** The rows of an experiment, one for each operator, noise level and method, in the order in which they run. */
 export const planRows = (bench: Workbench): readonly PlannedRow[] => {
@@ -47,30 +54,23 @@ const refuseUntuned = ({ recipe }: Workbench, { operator, sigmaY, method }: Plan
 };
 
 /** Plans one method on one operator and noise level. */
-export const planRow = (
-  { experiment, registry, model }: Workbench,
-  operator: OperatorPart,
-  sigmaY: number,
-  method: MethodPart,
-): PlannedRow => {
+export const planRow = (bench: Workbench, operator: OperatorPart, sigmaY: number, method: MethodPart): PlannedRow => {
+  const { experiment, registry, model } = bench;
   const modelManifest = registry.find('model', experiment.model.id);
   const manifest = registry.find('guidance', method.reference.id);
-  const impossible = conflict(
-    {
-      model,
-      operator: operator.operator,
-      scheduler: method.scheduler,
-      guidance: method.guidance,
-      noise: noiseOf(experiment, sigmaY),
-    },
-    { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
-  );
-  const { forwards, vjps } = manifest.costPerStep ?? { forwards: 1, vjps: 0 };
-  const cost = method.guidance.cost?.(
-    { model, operator: operator.operator, scheduler: method.scheduler },
-    method.steps,
-    sigmaY,
-  ) ?? { forwards: forwards * method.steps.length, vjps: vjps * method.steps.length };
+  const conflictOn = (own: Workbench): string | undefined =>
+    conflict(
+      {
+        model: own.model,
+        operator: operatorOn(own, operator).operator,
+        scheduler: method.scheduler,
+        guidance: method.guidance,
+        noise: noiseOf(experiment, sigmaY),
+      },
+      { model: modelManifest, operator: registry.find('operator', operator.reference.id), guidance: manifest },
+    );
+  const [impossible] = benchesOf(bench).flatMap((own) => conflictOn(own) ?? []);
+  const cost = costOf(registry, model, operator.operator, method, sigmaY);
   return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
 };
 

@@ -1,27 +1,25 @@
 import {
+  at,
   ConfigError,
   createContainer,
+  modelForShape,
   noteToStandardError,
   openRegistry,
   showShape,
-  stepsOf,
   type Container,
   type Dataset,
-  type Guidance,
   type ImageShape,
-  type Operator,
   type Registry,
   type RegistryOptions,
-  type Scheduler,
   type ScoreModel,
-  type Step,
-  type TensorTree,
 } from '@tweedie/core';
-import type { Experiment, Images, Labelled, Method, Overrides } from '../recipe/experiment.ts';
+import type { Experiment, Images, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
 import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
+import { withinBudget } from './budget.ts';
+import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
 
 /** An experiment file by path, or its content. */
 export type ExperimentSource = RegistryOptions & {
@@ -29,34 +27,55 @@ export type ExperimentSource = RegistryOptions & {
   readonly overrides?: Overrides;
 };
 
-export type OperatorPart = { readonly reference: Labelled; readonly operator: Operator };
-export type MethodPart = {
-  readonly reference: Method;
-  readonly guidance: Guidance<TensorTree>;
-  readonly scheduler: Scheduler;
-  readonly steps: readonly Step[];
-};
-/** A method as the recipe lists it, and the same method with the options that it has on single problems. */
-export type MethodRow = MethodPart & {
-  readonly perProblem: readonly { readonly operator: string; readonly sigmaY?: number; readonly part: MethodPart }[];
+/** What is made for the images of one shape. */
+export type ShapeParts = {
+  readonly model: ScoreModel;
+  readonly operators: readonly OperatorPart[];
+  /** Samples computed at once. */
+  readonly chunk: number;
+  /** The images that have the shape, by their place among those of the experiment. */
+  readonly positions: readonly number[];
 };
 
-/** The parts that an experiment names, made but without weights. */
-export type Workbench = {
+/**
+ * The parts that an experiment names, made but without weights. Those of one shape are for that of the first image;
+ * `benchesOf` gives the same for each shape.
+ */
+export type Workbench = ShapeParts & {
   readonly recipe: Recipe;
   readonly experiment: Experiment;
   readonly registry: Registry;
   readonly container: Container;
-  readonly model: ScoreModel;
   /** Source of the images; undefined where they are drawn from the prior. */
   readonly dataset?: Dataset;
-  readonly operators: readonly OperatorPart[];
   readonly methods: readonly MethodRow[];
-  /** Samples computed at once. */
-  readonly chunk: number;
+  /** One where all images have the same shape. */
+  readonly shapes: readonly ShapeParts[];
   /** What plugins told of what they found, such as the number of pixels that a mask hides. */
   readonly notes: readonly string[];
   dispose(): void;
+};
+
+/** The workbench of each shape that the images of the experiment have. */
+export const benchesOf = (bench: Workbench): readonly Workbench[] =>
+  bench.shapes.flatMap((parts) => {
+    const positions = parts.positions.filter((position) => position < bench.experiment.images.count);
+    const own = { ...parts, positions };
+    return positions.length === 0 ? [] : [{ ...bench, ...own, shapes: [own] }];
+  });
+
+/** The one of these workbenches that each image belongs to, by its position. */
+export const benchPerImage = (benches: readonly Workbench[]): readonly Workbench[] => {
+  const each: Workbench[] = [];
+  for (const bench of benches) for (const position of bench.positions) each[position] = bench;
+  return each;
+};
+
+/** An operator, made for the images of another workbench of the same experiment. */
+export const operatorOn = ({ operators }: ShapeParts, { reference: { label } }: OperatorPart): OperatorPart => {
+  const found = operators.find(({ reference }) => reference.label === label);
+  if (found === undefined) throw new RangeError(`there is no operator ${label}.`);
+  return found;
 };
 
 /** The range of the images of a model, which is also that of a data set, where there is one. */
@@ -75,18 +94,18 @@ export const chunkFor = ([height, width, channels]: ImageShape): number =>
   2 **
   Math.max(0, Math.min(Math.log2(LARGEST_CHUNK), Math.floor(Math.log2(CHUNK_NUMBERS / (height * width * channels)))));
 
-/** Refuses images that the source does not have or that do not fit the model; `at` is their place in the recipe. */
+/** Refuses images that the source lacks or that do not fit the model; `pointer` is their place in the recipe. */
 export const checkImages = (
   images: Images,
   where: string,
-  at: string,
+  pointer: string,
   model: ScoreModel,
   dataset: Dataset | undefined,
 ): void => {
   if (images.measurements !== undefined) {
     if (images.offset + images.count <= images.measurements.length) return;
     throw new ConfigError(
-      `${where} ${at}/count`,
+      `${where} ${pointer}/count`,
       `measurements ${images.offset + 1} to ${images.offset + images.count} are wanted, there are ${images.measurements.length}.`,
       'Lower count or offset.',
     );
@@ -94,32 +113,66 @@ export const checkImages = (
   if (dataset === undefined) {
     if (model.mixture) return;
     throw new ConfigError(
-      `${where} ${at}/from`,
+      `${where} ${pointer}/from`,
       'this model does not know its prior in closed form, so no images can be drawn from it.',
       'Give a "dataset".',
     );
   }
-  if (showShape(dataset.imageShape) !== showShape(model.imageShape)) {
-    throw new ConfigError(
-      `${where} ${at}/dataset`,
-      `its images are ${showShape(dataset.imageShape)}, the model's ${showShape(model.imageShape)}.`,
-      'Choose the same size.',
-    );
-  }
   if (images.offset + images.count > dataset.size) {
     throw new ConfigError(
-      `${where} ${at}/count`,
+      `${where} ${pointer}/count`,
       `images ${images.offset} to ${images.offset + images.count - 1} are wanted, the data set has ${dataset.size}.`,
       'Lower count or offset.',
     );
   }
+  for (const { imageShape } of shapesOf(images, model, dataset)) {
+    const fits = model.sizes ? imageShape[2] === model.imageShape[2] : sameShape(imageShape, model.imageShape);
+    if (fits) continue;
+    throw new ConfigError(
+      `${where} ${pointer}/dataset`,
+      `its images are ${showShape(imageShape)}, the model's ${showShape(model.imageShape)}.`,
+      model.sizes ? 'The model takes any size, but not another number of channels.' : 'Choose the same size.',
+    );
+  }
 };
 
-/** Makes a method with its scheduler. */
-export const methodPart = async (container: Container, model: ScoreModel, reference: Method): Promise<MethodPart> => {
-  const scheduler = await container.plugin('scheduler', reference.scheduler);
-  const guidance = await container.plugin('guidance', reference);
-  return { reference, guidance, scheduler, steps: stepsOf(guidance, scheduler, model.process) };
+const sameShape = (a: ImageShape, b: ImageShape): boolean => showShape(a) === showShape(b);
+
+/** The shapes of the images, in the order of the first image of each, and which images have it. */
+const shapesOf = (
+  { count, offset }: Images,
+  model: ScoreModel,
+  dataset: Dataset | undefined,
+): readonly { readonly imageShape: ImageShape; readonly positions: readonly number[] }[] => {
+  const groups: { imageShape: ImageShape; positions: number[] }[] = [];
+  for (let position = 0; position < count; position++) {
+    const imageShape = dataset?.shapeOf?.(offset + position) ?? dataset?.imageShape ?? model.imageShape;
+    const group = groups.find((each) => sameShape(each.imageShape, imageShape));
+    if (group) group.positions.push(position);
+    else groups.push({ imageShape, positions: [position] });
+  }
+  return groups;
+};
+
+/** Makes model and operators for every shape of the images. */
+export const makeShapes = async (
+  { operators: references, chunk }: Pick<Experiment, 'operators' | 'chunk'>,
+  images: Images,
+  { container, model, dataset }: { container: Container; model: ScoreModel; dataset: Dataset | undefined },
+): Promise<readonly ShapeParts[]> => {
+  const shapes: ShapeParts[] = [];
+  for (const { imageShape, positions } of shapesOf(images, model, dataset)) {
+    const operators: OperatorPart[] = [];
+    for (const reference of references)
+      operators.push({ reference, operator: await container.plugin('operator', reference, { imageShape }) });
+    shapes.push({
+      model: modelForShape(model, imageShape),
+      operators,
+      chunk: chunk ?? chunkFor(imageShape),
+      positions,
+    });
+  }
+  return shapes;
 };
 
 /** Reads an experiment, checks all of it that can be checked without weights, and makes its parts. */
@@ -148,13 +201,7 @@ export const openWorkbench = async ({
     const noise = recipe.input.sigmaY;
     if (typeof noise !== 'object' || !('poisson' in noise))
       warnOfUnits([noise].flat(), rangeOf(model, dataset), container.warn);
-    const operators: OperatorPart[] = [];
-    for (const reference of experiment.operators) {
-      operators.push({
-        reference,
-        operator: await container.plugin('operator', reference, { imageShape: model.imageShape }),
-      });
-    }
+    const shapes = await makeShapes(experiment, experiment.images, { container, model, dataset });
     const methods: MethodRow[] = [];
     for (const reference of experiment.methods) {
       const part = await methodPart(container, model, reference);
@@ -168,17 +215,22 @@ export const openWorkbench = async ({
       }
       methods.push({ ...part, perProblem });
     }
-    const chunk = experiment.chunk ?? chunkFor(model.imageShape);
+    const { budget, sigmaY } = experiment;
+    const first = at(shapes, 0, 'image shape');
+    const { operators } = first;
+    const fitted =
+      budget === undefined
+        ? methods
+        : await withinBudget({ container, registry, model, operators, sigmaY, budget, where: recipe.where }, methods);
     return {
+      ...first,
       recipe,
       experiment,
       registry,
       container,
-      model,
       ...(dataset && { dataset }),
-      operators,
-      methods,
-      chunk,
+      methods: fitted,
+      shapes,
       notes,
       dispose: () => container.dispose(),
     };

@@ -65,6 +65,8 @@ export type Experiment = {
   readonly engine: Reference;
   readonly metrics: readonly Labelled[];
   readonly samples: number;
+  /** What a sample of every row may cost, forwards + 2 vjps; the numbers of steps follow. */
+  readonly budget?: number;
   readonly freeEnergy?: FreeEnergyOptions;
   readonly impossible: 'error' | 'skip';
   readonly trace?: number;

@@ -74,6 +74,7 @@ export type ExperimentInput = {
   readonly engine?: ReferenceInput;
   readonly metrics?: readonly LabelledInput[];
   readonly samples?: number;
+  readonly budget?: number;
   readonly freeEnergy?: Partial<FreeEnergyOptions> & Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>;
   readonly impossible?: 'error' | 'skip';
   readonly trace?: number;

@@ -134,9 +134,17 @@ export const resolveExperiment = (
         'Add "trace", the number of noise levels whose x0hat is kept, or remove it.',
       );
     }
+    // Steps on the command line are for a quick look, whatever the recipe's budget.
+    const budget = overrides.steps === undefined ? input.budget : undefined;
     const methods = input.methods.flatMap((given, i) => {
       const at = `/methods/${i}`;
       const own = asObject(given);
+      if (own.steps !== undefined && budget !== undefined)
+        throw new ConfigError(
+          `${where} ${at}/steps`,
+          `the number of steps follows from the budget of ${budget}.`,
+          'Take one of the two out.',
+        );
       const chosen = scheduler(
         own.scheduler ?? input.scheduler,
         own.scheduler === undefined ? '/scheduler' : `${at}/scheduler`,
@@ -183,6 +191,7 @@ export const resolveExperiment = (
         engine: reference('engine', engine, overrides.engine === undefined ? '/engine' : '--engine'),
         metrics,
         samples: overrides.samples ?? input.samples,
+        ...(budget === undefined ? {} : { budget }),
         ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
         impossible: input.impossible,
         ...(input.trace === undefined ? {} : { trace: input.trace }),

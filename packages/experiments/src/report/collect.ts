@@ -4,7 +4,7 @@ import { encodePng } from '@tweedie/files';
 import { loadProblem } from '../run/problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult } from './data.ts';
-import type { RunIndex } from '../run/run-index.ts';
+import { shapeAt, type RunIndex } from '../run/run-index.ts';
 import { soundOf, type Cell } from '../run/cells.ts';
 import type { Results } from '../run/results.ts';
 import { isSignal, signalsOf } from './collect-signals.ts';
@@ -73,7 +73,8 @@ const resultOf = async (
   drawn: Drawn,
   largestStd: number,
   store: Results,
-  { imageShape: shape, range, references }: RunIndex,
+  shape: ImageShape,
+  { range, references }: RunIndex,
 ): Promise<ReportResult> => {
   const shades = range ?? references;
   const { label, samples, std, traced, scores } = drawn;
@@ -109,13 +110,14 @@ const imagesOf = async (
   store: Results,
   { signal, onProgress }: Watch,
 ): Promise<readonly ReportImage[]> => {
-  const { imageShape: shape, range: shades = index.references } = index;
-  if (!isPicture(shape)) return [];
+  const { range: shades = index.references } = index;
   const cells = await store.cells();
   const names = index.images.slice(0, PICTURED);
   const images: ReportImage[] = [];
   for (const [position, name] of names.entries()) {
     checkSignal(signal);
+    const shape = shapeAt(index, position);
+    if (!isPicture(shape)) continue;
     const problems: ReportProblem[] = [];
     let truth: PngDataUri | undefined;
     for (const { operator, sigmaY, rows: table } of problemsOf(rows)) {
@@ -142,7 +144,7 @@ const imagesOf = async (
         sigmaY,
         measurement: isPicture(yShape) ? await picture(y, yShape, shades) : null,
         ...(drawn.some(({ std }) => std) ? { stdWhite: largestStd } : {}),
-        results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, index))),
+        results: await Promise.all(drawn.map((each) => resultOf(each, largestStd, store, shape, index))),
       });
     }
     if (problems.length > 0) images.push({ name, ...(truth === undefined ? {} : { truth }), problems });
@@ -163,7 +165,7 @@ export const reportData = async (
   store: Results,
   watch: Watch,
 ): Promise<ReportData> => {
-  const { title, notes, command, provenance, imageShape, truthUnknown, range, references, metrics } = index;
+  const { title, notes, command, provenance, imageShape, shapes, truthUnknown, range, references, metrics } = index;
   return {
     title,
     created: new Date().toISOString(),
@@ -171,6 +173,7 @@ export const reportData = async (
     ...(notes === undefined ? {} : { notes }),
     provenance,
     imageShape,
+    ...(shapes ? { shapes } : {}),
     imageNames: index.images,
     ...(truthUnknown ? { truthUnknown } : {}),
     ...(range ? { range } : {}),

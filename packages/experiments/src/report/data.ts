@@ -13,7 +13,16 @@ export type PngDataUri = `data:image/png;base64,${string}`;
 
 export type ReportData = Pick<
   RunIndex,
-  'title' | 'notes' | 'command' | 'provenance' | 'imageShape' | 'metrics' | 'truthUnknown' | 'range' | 'references'
+  | 'title'
+  | 'notes'
+  | 'command'
+  | 'provenance'
+  | 'imageShape'
+  | 'shapes'
+  | 'metrics'
+  | 'truthUnknown'
+  | 'range'
+  | 'references'
 > & {
   /** When the report was made, ISO 8601. */
   readonly created: string;

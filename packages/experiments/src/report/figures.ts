@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { printed } from '../results/numbers.ts';
-import type { MetricSummary, RowSummary } from '../results/summary.ts';
+import type { MetricSummary } from '../results/compare-rows.ts';
+import type { RowSummary } from '../results/summary.ts';
 import type { IndexMetric } from '../run/run-index.ts';
 import { html, type Html } from './html.ts';
 import { accent, faint, ink, paper, plotFigure } from './plot.ts';

@@ -125,7 +125,7 @@ function header(data: ReportData, problems: readonly ReportRows[]): Html {
   const methods = new Set(data.rows.map(({ label }) => label)).size;
   const facts = [
     plural(data.imageNames.length, data.truthUnknown ? 'measurement' : 'image'),
-    `of shape ${data.imageShape.join(' × ')},`,
+    data.shapes ? 'of several shapes,' : `of shape ${data.imageShape.join(' × ')},`,
     plural(problems.length, 'problem'),
     'and',
     plural(methods, 'method'),

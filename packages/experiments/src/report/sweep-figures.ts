@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { printed } from '../results/numbers.ts';
-import type { Estimate, RowSummary } from '../results/summary.ts';
+import type { Estimate } from '../results/compare-rows.ts';
+import type { RowSummary } from '../results/summary.ts';
 import type { IndexMetric } from '../run/run-index.ts';
 import { html, type Html } from './html.ts';
 import { colourOf, legend, strokeOf } from './lines.ts';

@@ -1,5 +1,6 @@
 import { decimalsFor, durationDecimals, printed } from '../results/numbers.ts';
-import { whyUnmeasured, type Failure, type MetricSummary, type RowCost, type RowSummary } from '../results/summary.ts';
+import type { MetricSummary } from '../results/compare-rows.ts';
+import { whyUnmeasured, type Failure, type RowCost, type RowSummary } from '../results/summary.ts';
 import type { IndexMetric } from '../run/run-index.ts';
 import type { ReportData } from './data.ts';
 import { html, type Html } from './html.ts';
@@ -25,6 +26,7 @@ const sortable = (column: number, first: 'ascending' | 'descending', content: Ht
   html`<th scope="col" data-column="${column}" data-first="${first}" rowspan="${rows}">${content}</th>`;
 
 const costColumns = [
+  { key: 'equivalents', title: 'forwards + 2 vjps' },
   { key: 'forwards', title: 'forwards' },
   { key: 'vjps', title: 'vjps' },
   { key: 'operatorCalls', title: 'operator calls' },
@@ -46,7 +48,7 @@ export function summaryTable({ rows }: ReportRows, metrics: readonly IndexMetric
   }));
   return html`<div class="scroll"><table class="summary sortable">
 <thead>
-<tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}${hasMisfit ? html`<th scope="colgroup" class="group">data</th>` : null}<th scope="colgroup" colspan="4" class="group">cost per sample</th></tr>
+<tr>${sortable(0, 'ascending', html`method`, 2)}${metrics.map((metric) => html`<th scope="colgroup" colspan="2" class="group">${metricTitle(metric)}</th>`)}${hasMisfit ? html`<th scope="colgroup" class="group">data</th>` : null}<th scope="colgroup" colspan="5" class="group">cost per sample</th></tr>
 <tr>${metrics.map((metric, index) => [
     sortable(1 + 2 * index, better(metric), html`mean ± 95\u00a0%\u00a0CI`),
     sortable(2 + 2 * index, better(metric), html`paired difference`),
@@ -57,7 +59,7 @@ ${rows.map(
   (row) => html`<tr${row.skipped !== undefined ? html` class="skipped"` : null}>
 <th scope="row" data-value="${row.label}">${methodName(row)}</th>${
     row.skipped !== undefined
-      ? html`<td colspan="${firstCost + 3}" class="reason">Skipped: ${row.skipped}</td>`
+      ? html`<td colspan="${firstCost + 4}" class="reason">Skipped: ${row.skipped}</td>`
       : [
           columns.map(({ metric, decimals, reference }) =>
             scoreCells(row, row.metrics.get(metric.id), decimals, reference),
@@ -97,8 +99,12 @@ function scoreCells(
   reference: string | undefined,
 ): Html {
   if (!score) return html`<td data-value="" class="score first">–</td><td data-value="">–</td>`;
-  const { mean, ci95, ofMean, difference, best } = score;
-  const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">${best ? html`<span class="winner">best</span>` : null}${fixed(mean, decimals)}${plusMinus(ci95, decimals)}${
+  const { mean, ci95, ofMean, spread, rate, difference, best } = score;
+  const quality = html`<td data-value="${mean}" class="score first${best ? ' best' : ''}">${best ? html`<span class="winner">best</span>` : null}${rate ? html`${rate.hits} of ${rate.of}<span class="ci"> ${fixed(100 * rate.low, 0)} to ${fixed(100 * rate.high, 0)}\u00a0%</span>` : html`${fixed(mean, decimals)}${plusMinus(ci95, decimals)}`}${
+    spread
+      ? html`<span class="about"><span class="nowrap">sd within an image ${fixed(spread.within, decimals)},</span> <span class="nowrap">between images ${fixed(spread.between, decimals)}</span></span>`
+      : null
+  }${
     ofMean
       ? html`<span class="about">mean of samples <span class="nowrap">${fixed(ofMean.mean, decimals)}${plusMinus(ofMean.ci95, decimals)}</span></span>`
       : null

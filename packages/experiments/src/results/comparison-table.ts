@@ -3,12 +3,20 @@ import type { IndexMetric, RunIndex } from '../run/run-index.ts';
 import { columnDecimals, plain } from './numbers.ts';
 import { problemsOf, type ProblemRows } from './problems.ts';
 import { scaleNotes } from './scales.ts';
-import { progressOf, whyUnmeasured, type MetricSummary, type RowSummary } from './summary.ts';
+import type { MetricSummary } from './compare-rows.ts';
+import { progressOf, whyUnmeasured, type RowSummary } from './summary.ts';
 
 const { amount, estimate, fixed, signed } = plain;
 
 const showDifference = ({ difference, best }: MetricSummary, decimals: number): string =>
   difference ? estimate(difference, decimals, signed) : best ? 'best' : 'unresolved';
+
+const showP = (p: number | undefined): string => (p === undefined ? '' : p < 0.001 ? '<0.001' : fixed(p, 3));
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+/** The mean with its interval; of scores of 0 and 1 the rate with its own. */
+const showMean = ({ rate, ...summary }: MetricSummary, decimals: number): string =>
+  rate ? `${rate.hits}/${rate.of} (${percent(rate.low)} to ${percent(rate.high)})` : estimate(summary, decimals);
 
 type Column = { readonly title: string; readonly cell: (row: RowSummary) => string };
 
@@ -24,8 +32,23 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
       return summary ? show(summary) : '-';
     };
   return [
-    { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${estimate(summary, decimals)}`) },
+    { title, cell: shown((summary) => `${summary.best ? '* ' : ''}${showMean(summary, decimals)}`) },
     { title: 'to best', cell: shown((summary) => (found.length > 1 ? showDifference(summary, decimals) : '')) },
+    ...(found.some(({ difference }) => difference?.pHolm !== undefined)
+      ? [
+          { title: 'p', cell: shown(({ difference }) => showP(difference?.pHolm)) },
+          { title: 'wins', cell: shown(({ difference }) => (difference ? percent(difference.winRate) : '')) },
+        ]
+      : []),
+    ...(found.some(({ spread }) => spread)
+      ? [
+          {
+            title: 'sd within',
+            cell: shown(({ spread }) => (spread ? fixed(spread.within, decimals) : '-')),
+          },
+          { title: 'between', cell: shown(({ spread }) => (spread ? fixed(spread.between, decimals) : '-')) },
+        ]
+      : []),
     ...(found.some(({ ofMean }) => ofMean)
       ? [{ title: 'of mean', cell: shown(({ ofMean }) => (ofMean ? estimate(ofMean, decimals) : '-')) }]
       : []),
@@ -34,11 +57,11 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
 
 const otherColumns: readonly Column[] = [
   { title: 'misfit', cell: ({ misfit }) => (misfit ? fixed(misfit.mean, 2) : '-') },
+  { title: 'cost', cell: ({ cost }) => (cost ? amount(cost.equivalents) : '-') },
   { title: 'forwards', cell: ({ cost }) => (cost ? amount(cost.forwards) : '-') },
   { title: 'vjps', cell: ({ cost }) => (cost ? amount(cost.vjps) : '-') },
   { title: 'A calls', cell: ({ cost }) => (cost ? amount(cost.operatorCalls) : '-') },
   { title: 's/sample', cell: ({ cost }) => (cost ? amount(cost.secondsPerSample) : '-') },
-  { title: 'MB', cell: ({ cost }) => (cost ? Math.round(cost.peakMemory / 2 ** 20).toString() : '-') },
 ];
 
 const showFailures = ({ images }: RunIndex, { label, cells, failed }: RowSummary): readonly string[] => {
@@ -85,16 +108,18 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
     ...problemsOf(rows).flatMap((problem) => [block(index, problem), '']),
     ...(index.metrics.length > 0
       ? [
-          'Mean over images ± 1.96 standard errors. "to best": paired difference to the row with the best mean, 95 % t interval; * only where none crosses zero.',
+          'Mean over images and "to best", the paired difference to the row with the best mean, with 95 % t intervals; * only where no interval of a difference crosses zero.',
+          '"p": paired t test, corrected by Holm over the rows; "wins": share of the images on which the row is better than the best, ties half.',
         ]
       : []),
     ...(index.metrics.length > 0 && index.samples > 1
       ? [
           'Scores are means over the samples of an image; "of mean" scores the mean of its samples. No best-of-samples is taken.',
+          'Standard deviations of a score: "sd within" among the samples of one image, "between" among the images, the scatter of their samples taken off.',
         ]
       : []),
     ...scaleNotes(index, rows),
     'misfit: ||y - A(x)|| / (sigmaY sqrt(entries)); 1 is the level of the noise.',
-    'Cost per sample: forwards (what papers call NFE) and vjps of the network, calls of the operator A, seconds without compilation; MB: largest resident memory seen.',
+    'Cost per sample: forwards + 2 vjps of the network in one number, forwards (what papers call NFE), vjps, calls of the operator A, seconds without compilation.',
   ].join('\n');
 };

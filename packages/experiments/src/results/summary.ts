@@ -1,44 +1,12 @@
 import { at } from '@tweedie/core';
 import { OUTSIDE } from '../run/image-range.ts';
 import { MISFIT } from '../run/misfit.ts';
-import { meanCell, type IndexMetric, type IndexRow, type RunIndex } from '../run/run-index.ts';
-import { differences, holm, mean, pairedTTest, summarise, tInterval, wins } from '../statistics/statistics.ts';
+import { meanCell, type IndexRow, type RunIndex } from '../run/run-index.ts';
+import { mean } from '../statistics/statistics.ts';
 import type { Cell } from '../run/cells.ts';
 import type { Results } from '../run/results.ts';
+import { compareRows, estimate, type Estimate, finite, type MetricSummary, type Scores } from './compare-rows.ts';
 import { problemsOf } from './problems.ts';
-
-/**
- * A mean over images. `ci95` is the half width of its 95 % interval, 1.96 standard errors; null where there is one
- * image.
- */
-export type Estimate = { readonly n: number; readonly mean: number; readonly ci95: number | null };
-
-/**
- * The mean of paired differences to the best row. Its `ci95` is from Student's t, so that the interval excludes zero
- * exactly where the paired t test has p < 0.05, for few images too.
- */
-type Difference = Estimate & {
-  /** Label of the row with the best mean. */
-  readonly to: string;
-  /** Two-sided p of the paired t test, corrected by Holm over the rows of the table. */
-  readonly pHolm?: number;
-  /** Share of images on which this row is better, ties half. */
-  readonly winRate: number;
-};
-
-export type MetricSummary = Estimate & {
-  /** Score of each image, the mean over its samples that did not fail; null where there is none. */
-  readonly perImage: readonly (number | null)[];
-  /** Score of the mean of the samples, where there are several. */
-  readonly ofMean?: Estimate;
-  /** This row minus the best one, over the images that both have. */
-  readonly difference?: Difference;
-  /**
-   * Whether the row is the winner: it has the best mean, and the interval of the difference to every other row
-   * excludes zero.
-   */
-  readonly best: boolean;
-};
 
 /** The cost of one sample, a mean over the samples of the row. */
 export type RowCost = {
@@ -46,12 +14,12 @@ export type RowCost = {
   readonly forwards: number;
   /** Vector-Jacobian products of the network: about two forwards each. */
   readonly vjps: number;
+  /** The two in one unit, forwards + 2 vjps. */
+  readonly equivalents: number;
   /** Calls of the measurement operator. */
   readonly operatorCalls: number;
   /** Wall clock of sampling, compilation left out. */
   readonly secondsPerSample: number;
-  /** Largest resident memory seen while the row ran, bytes. */
-  readonly peakMemory: number;
 };
 
 /** A row of the comparison with what has come of it. */
@@ -117,116 +85,35 @@ export const nothingSound = (rows: readonly Pick<RowSummary, 'finished' | 'faile
     : undefined;
 };
 
-const estimate = (values: readonly number[]): Estimate => {
-  const { n, mean: center, halfWidth95 } = summarise(values);
-  return { n, mean: center, ci95: Number.isFinite(halfWidth95) ? halfWidth95 : null };
-};
-
-const finite = (value: number | undefined | null): value is number =>
-  typeof value === 'number' && Number.isFinite(value);
-
-type Scores = {
-  readonly label: string;
-  readonly perImage: readonly (number | null)[];
-  readonly ofMean: readonly number[];
-};
-
-/** Scores of two rows on the images that both have. */
-const paired = (a: Scores, b: Scores): { a: number[]; b: number[] } => {
-  const both = a.perImage.flatMap((value, i): [number, number][] => {
-    const other = b.perImage[i];
-    return finite(value) && finite(other) ? [[value, other]] : [];
-  });
-  return { a: both.map(([value]) => value), b: both.map(([, value]) => value) };
-};
-
-const differenceTo = (
-  best: Scores,
-  row: Scores,
-  better: IndexMetric['better'],
-): Difference & { readonly p: number; readonly resolved: boolean } => {
-  const { a, b } = paired(row, best);
-  const d = differences(a, b);
-  const center = mean(d);
-  const [low, high] = d.length > 1 ? tInterval(d) : [NaN, NaN];
-  const { p } = pairedTTest(a, b);
-  const { aGreater, equal, bGreater } = wins(a, b);
-  return {
-    n: d.length,
-    mean: center,
-    ci95: Number.isFinite(low) ? center - low : null,
-    to: best.label,
-    winRate: ((better === 'higher' ? aGreater : bGreater) + equal / 2) / a.length,
-    // Identical scores have no t value: nothing tells the two apart.
-    p: Number.isNaN(p) ? 1 : p,
-    // In favour of the best row: its mean may owe its place to images that the other has no score of.
-    resolved: better === 'higher' ? high < 0 : low > 0,
-  };
-};
-
-/** One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. */
-export const compareRows = (
-  rows: readonly Scores[],
-  better: IndexMetric['better'],
-): readonly (MetricSummary | undefined)[] => {
-  const sound = rows.map(({ perImage }) => perImage.filter(finite));
-  const scored = rows.flatMap((row, i) => {
-    const values = at(sound, i, 'row');
-    return values.length > 0 ? [{ row, mean: mean(values) }] : [];
-  });
-  const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
-  const others =
-    best === undefined
-      ? []
-      : scored
-          .filter((candidate) => candidate !== best)
-          .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
-  const adjusted = holm(others.map(({ difference }) => difference.p));
-  const positions = new Map(others.map(({ row }, position) => [row, position]));
-  const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
-  return rows.map((row, i): MetricSummary | undefined => {
-    const values = at(sound, i, 'row');
-    if (values.length === 0) return undefined;
-    const common = {
-      ...estimate(values),
-      perImage: row.perImage,
-      ...(row.ofMean.length > 0 ? { ofMean: estimate(row.ofMean) } : {}),
-    };
-    if (row === best?.row) return { ...common, best: wonAll };
-    const position = positions.get(row) ?? -1;
-    const { p: _, resolved: __, ...difference } = at(others, position, 'row with scores').difference;
-    if (difference.n === 0) return { ...common, best: false };
-    const pHolm = at(adjusted, position, 'p value');
-    return { ...common, best: false, difference: { ...difference, ...(difference.n > 1 ? { pHolm } : {}) } };
-  });
-};
-
 const costOf = (cells: readonly Cell[]): RowCost | undefined => {
   if (cells.length === 0) return undefined;
   const over = (part: (cell: Cell) => number): number => mean(cells.map(part));
   return {
     forwards: over(({ cost }) => cost.forwards),
     vjps: over(({ cost }) => cost.vjps),
+    equivalents: over(({ cost }) => cost.forwards + 2 * cost.vjps),
     operatorCalls: over(({ cost }) => cost.operatorCalls),
     secondsPerSample: over(({ seconds }) => seconds),
-    peakMemory: cells.reduce((most, { peakMemory }) => Math.max(most, peakMemory), 0),
   };
 };
 
-/** Mean score over the samples of each image; null where there is none. */
-export const perImageOf = (
+/** Score of each sample of each image, those left out that have none. */
+const drawsOf = (
   index: RunIndex,
   row: IndexRow,
   cells: ReadonlyMap<string, Cell>,
   values: ReadonlyMap<string, number>,
-): readonly (number | null)[] =>
-  index.images.map((_, i) => {
-    const own = (row.cells[i] ?? [])
+): readonly (readonly number[])[] =>
+  index.images.map((_, i) =>
+    (row.cells[i] ?? [])
       .filter((cell) => cells.has(cell))
       .map((cell) => values.get(cell))
-      .filter(finite);
-    return own.length === 0 ? null : mean(own);
-  });
+      .filter(finite),
+  );
+
+/** Mean score over the samples of each image; null where there is none. */
+export const perImageOf = (...of: Parameters<typeof drawsOf>): readonly (number | null)[] =>
+  drawsOf(...of).map((own) => (own.length === 0 ? null : mean(own)));
 
 /** Sound samples of a row that should have a misfit and have none: only finite scores are stored. */
 const unmeasuredOf = (
@@ -261,6 +148,7 @@ export const summariseRun = async (
     const scoresOf = (row: IndexRow): Scores => ({
       label: row.label,
       perImage: perImageOf(index, row, cells, values),
+      draws: drawsOf(index, row, cells, values),
       ofMean: row.cells
         .map((samples) => (samples.length > 1 ? values.get(meanCell(samples)) : undefined))
         .filter(finite),

@@ -1,8 +1,8 @@
 /** Which rows bind: a method may find only there, when the prior was read, that it cannot work. */
 import { bindGuidance, ConfigError, messageOf, type Engine } from '@tweedie/core';
 import { checkSignal, type Watch } from '../machine/progress.ts';
-import { refuseImpossible, type PlannedRow } from '../plan/rows.ts';
-import type { Workbench } from '../plan/workbench.ts';
+import { refuseImpossible, rowOn, type PlannedRow } from '../plan/rows.ts';
+import { benchesOf, type Workbench } from '../plan/workbench.ts';
 
 /** Why the method of a row does not bind; undefined where it does. Throws what is not a ConfigError as it is. */
 const refusalOf = async (
@@ -43,10 +43,12 @@ export const bindableRows = async (
     const reasons = asked.get(row.method) ?? new Map<PlannedRow['operator'], string | undefined>();
     asked.set(row.method, reasons);
     if (!reasons.has(row.operator)) {
-      const reason = await refusalOf(bench, engine, row).catch((error: unknown) => {
-        if (!skips) throw error;
-        return `its bind failed: ${messageOf(error)}`;
-      });
+      let reason: string | undefined;
+      for (const own of benchesOf(bench))
+        reason ??= await refusalOf(own, engine, rowOn(own, row)).catch((error: unknown) => {
+          if (!skips) throw error;
+          return `its bind failed: ${messageOf(error)}`;
+        });
       reasons.set(row.operator, reason);
     }
     const impossible = reasons.get(row.operator);

@@ -2,16 +2,19 @@ import {
   at,
   disposeProblem,
   disposeTree,
+  showShape,
   stackProblems,
   tf,
   type Image,
+  type ImageShape,
   type Metric,
   type Problem,
 } from '@tweedie/core';
 import { OUTSIDE, shareOutside } from './image-range.ts';
 import { MISFIT } from './misfit.ts';
 import { loadProblem } from './problems.ts';
-import type { PlannedRow } from '../plan/rows.ts';
+import { rowOn, type PlannedRow } from '../plan/rows.ts';
+import { benchesOf } from '../plan/workbench.ts';
 import { checkSignal } from '../machine/progress.ts';
 import { meanCell, rowTitle, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';
@@ -51,13 +54,11 @@ const scoreOf = async (
   { cell, samples, problem: hash }: Wanted,
   measure: Measure,
   key: string,
-  { index, store }: Run,
+  { store }: Run,
 ): Promise<Score> => {
   const problem = loadProblem(store.folder, hash);
-  const x: Image = tf.tensor(meanOf(await Promise.all(samples.map((sample) => store.readSample(sample)))), [
-    1,
-    ...index.imageShape,
-  ]);
+  const mean = meanOf(await Promise.all(samples.map((sample) => store.readSample(sample))));
+  const x: Image = tf.tensor(mean, [1, ...(problem.x0.shape as ImageShape)]);
   try {
     return { cell, metric: key, value: await measure(x, problem) };
   } finally {
@@ -76,8 +77,11 @@ const scoreBy =
   };
 
 const misfitBy =
-  ({ misfit }: Run, { operator: { operator } }: PlannedRow): Measure =>
+  ({ bench, misfit }: Run, row: PlannedRow): Measure =>
   async (x, problem) => {
+    const shape = showShape(problem.x0.shape);
+    const own = benchesOf(bench).find(({ model }) => showShape(model.imageShape) === shape) ?? bench;
+    const { operator } = rowOn(own, row).operator;
     const measured = stackProblems([problem]);
     const values = await misfit.measure(operator, x, measured);
     disposeTree({ y: measured.y, drawn: measured.drawn });

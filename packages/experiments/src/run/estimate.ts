@@ -1,9 +1,17 @@
-import { bindGuidance, canonicalJson, disposeProblem, drawBatch, type Engine, type JsonSchema } from '@tweedie/core';
+import {
+  at,
+  bindGuidance,
+  canonicalJson,
+  disposeProblem,
+  drawBatch,
+  type Engine,
+  type JsonSchema,
+} from '@tweedie/core';
 import { bindableRows } from './bindable.ts';
-import type { PlannedRow } from '../plan/rows.ts';
+import { rowOn, type PlannedRow } from '../plan/rows.ts';
 import { cleanImage, problemOf, type CleanImage } from './problems.ts';
 import { median, stopwatch } from './stopwatch.ts';
-import type { Workbench } from '../plan/workbench.ts';
+import { benchesOf, type Workbench } from '../plan/workbench.ts';
 
 /** Steps that are run: the first compiles, the others are timed. */
 const STEPS = 4;
@@ -11,8 +19,8 @@ const STEPS = 4;
 const MILLISECONDS = 200;
 
 /**
- * Seconds that a row would take here, compilation left out: a few steps of one chunk, times the steps and chunks of the
- * row.
+ * Seconds that a row would take here on the images of one shape, compilation left out: a few steps of one chunk, times
+ * the steps and chunks of the row.
  */
 const estimateRow = async (
   bench: Workbench,
@@ -20,7 +28,7 @@ const estimateRow = async (
   { operator, method, sigmaY }: PlannedRow,
   image: CleanImage,
 ): Promise<number> => {
-  const { experiment, model, chunk } = bench;
+  const { experiment, model, chunk, positions } = bench;
   const { imageShape } = model;
   const problem = problemOf(bench, operator, sigmaY, image);
   const bound = await bindGuidance(method.guidance, {
@@ -49,7 +57,7 @@ const estimateRow = async (
       );
       timed.push(seconds);
     } while (performance.now() - started < MILLISECONDS);
-    const chunks = Math.ceil((experiment.images.count * experiment.samples) / chunk);
+    const chunks = Math.ceil((positions.length * experiment.samples) / chunk);
     return (median(timed) / steps.length) * bound.steps.length * chunks;
   } finally {
     bound.dispose();
@@ -94,7 +102,14 @@ export const estimateSeconds = async (
 ): Promise<readonly PlannedRow[]> => {
   const engine = await bench.container.plugin('engine', bench.experiment.engine);
   await bench.model.load?.();
-  const image = await cleanImage(bench, 0);
+  const shapes: { own: Workbench; image: CleanImage }[] = [];
+  for (const own of benchesOf(bench))
+    shapes.push({ own, image: await cleanImage(own, at(own.positions, 0, 'image of a shape')) });
+  const timeOf = async (row: PlannedRow): Promise<number> => {
+    let seconds = 0;
+    for (const { own, image } of shapes) seconds += await estimateRow(own, engine, rowOn(own, row), image);
+    return seconds;
+  };
   const timed = new Map<string, { readonly label: string; readonly seconds: number }>();
   const estimated: PlannedRow[] = [];
   for (const row of await bindableRows(bench, engine, rows, {})) {
@@ -105,7 +120,7 @@ export const estimateSeconds = async (
     const pace = paceOf(bench, row);
     const like = timed.get(pace);
     const { label } = row.method.reference;
-    const { seconds } = like ?? { seconds: await estimateRow(bench, engine, row, image) };
+    const { seconds } = like ?? { seconds: await timeOf(row) };
     if (like === undefined) timed.set(pace, { label, seconds });
     estimated.push({ ...row, seconds, ...(like === undefined ? {} : { timedAs: like.label }) });
   }

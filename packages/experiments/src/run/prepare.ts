@@ -6,9 +6,9 @@ import type { ImageRange } from './image-range.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
-import { codeOf, provenanceOf, VERSION, type CodeOf } from './provenance.ts';
+import { codeOf, modelIds, provenanceOf, VERSION, type CodeOf } from './provenance.ts';
 import type { IndexMetric, IndexRow, RunIndex } from './run-index.ts';
-import type { Workbench } from '../plan/workbench.ts';
+import { benchesOf, benchPerImage, type Workbench } from '../plan/workbench.ts';
 
 const plain = ({ id, options }: Reference): Reference => ({ id, options });
 
@@ -33,7 +33,8 @@ const makeProblems = async (
   folder: string,
   { signal, onProgress }: Watch,
 ): Promise<{ problems: Problems; names: readonly string[] }> => {
-  const { experiment, operators } = bench;
+  const { experiment } = bench;
+  const benches = benchPerImage(benchesOf(bench));
   const problems = new Map<string, string[]>();
   const names: string[] = [];
   const total = experiment.images.count;
@@ -41,12 +42,13 @@ const makeProblems = async (
     checkSignal(signal);
     const image = await cleanImage(bench, position);
     names.push(image.name);
-    for (const part of operators) {
+    const own = at(benches, position, 'shape of an image');
+    for (const part of own.operators) {
       for (const sigmaY of experiment.sigmaY) {
         const key = problemsKey(part.reference, sigmaY);
         const hashes = problems.get(key) ?? [];
         problems.set(key, hashes);
-        hashes.push(storeProblem(folder, bench, part, sigmaY, image));
+        hashes.push(storeProblem(folder, own, part, sigmaY, image));
       }
     }
     onProgress?.({ phase: 'problems', done: position + 1, total, label: image.name });
@@ -68,7 +70,7 @@ const rowIdentity = (
   const used = [
     ['guidance', reference.id],
     ['scheduler', reference.scheduler.id],
-    ['model', experiment.model.id],
+    ...modelIds(experiment.model).map((id) => ['model', id] as const),
     ['operator', operator.reference.id],
     ['engine', experiment.engine.id],
   ] as const;
@@ -105,6 +107,8 @@ export const prepareRun = async (
 ): Promise<RunIndex> => {
   const { experiment, model, registry } = bench;
   const freeEnergy = freeEnergyIndex(bench);
+  const benches = benchesOf(bench);
+  const perImage = benchPerImage(benches);
   const code = codeOf(bench);
   const { problems, names } = await makeProblems(bench, folder, watch);
   const metrics = made.map(({ better, unit, scale }, i): IndexMetric => {
@@ -133,6 +137,7 @@ export const prepareRun = async (
     ...(experiment.notes === undefined ? {} : { notes: experiment.notes }),
     command,
     imageShape: model.imageShape,
+    ...(benches.length > 1 ? { shapes: perImage.map(({ model: { imageShape } }) => imageShape) } : {}),
     ...images,
     images: names,
     samples: experiment.samples,
@@ -144,7 +149,9 @@ export const prepareRun = async (
     rows: rows.map((row): IndexRow => {
       const { reference, steps } = row.method;
       const hashes = problemsOn(problems, row);
-      const identity = rowIdentity(bench, engine, code, row);
+      // Chunks are of one size for each shape.
+      const identities = new Map(benches.map((own) => [own, rowIdentity(own, engine, code, row)]));
+      const identityAt = (position: number) => identities.get(at(perImage, position, 'shape of an image'));
       return {
         operator: row.operator.reference.label,
         sigmaY: row.sigmaY,
@@ -155,7 +162,9 @@ export const prepareRun = async (
         problems: hashes,
         cells:
           row.impossible === undefined
-            ? hashes.map((problem) => samples.map((sample) => identify({ row: identity, problem, sample })))
+            ? hashes.map((problem, position) =>
+                samples.map((sample) => identify({ row: identityAt(position), problem, sample })),
+              )
             : [],
         ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
         ...(reference.found === undefined ? {} : { found: reference.found }),

@@ -15,7 +15,8 @@ import {
 } from '@tweedie/core';
 import { noiseOf } from '../recipe/experiment.ts';
 import { givenProblem } from '../plan/given-problem.ts';
-import type { OperatorPart, Workbench } from '../plan/workbench.ts';
+import type { OperatorPart } from '../plan/parts.ts';
+import type { Workbench } from '../plan/workbench.ts';
 import { writeWhole } from '@tweedie/files';
 
 /** The source of a problem: a clean image, or a measurement alone; with its place in the source of the images. */

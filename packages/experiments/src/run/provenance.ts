@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
-import { readJson, type Engine, type Kind } from '@tweedie/core';
-import { codeHash } from './identity.ts';
+import { readJson, type Engine, type Kind, type PluginReference } from '@tweedie/core';
+import { codeHash, identify } from './identity.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
 export type Fact = { readonly name: string; readonly value: string };
@@ -25,10 +25,19 @@ const commit = (): string | undefined => {
   }
 };
 
+/** The ids of a model and of the models that it is made of: the one that its option `model` names, and so on. */
+export const modelIds = ({ id, options }: PluginReference): readonly string[] => {
+  const inner = options?.['model'];
+  if (typeof inner === 'string') return [id, inner];
+  return typeof inner === 'object' && inner !== null && 'id' in inner && typeof inner.id === 'string'
+    ? [id, ...modelIds(inner as PluginReference)]
+    : [id];
+};
+
 /** The plugins that an experiment uses, each once. */
 const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: Kind; readonly id: string }[] => {
   const all: { kind: Kind; id: string }[] = [
-    { kind: 'model', id: experiment.model.id },
+    ...modelIds(experiment.model).map((id) => ({ kind: 'model' as const, id })),
     ...(experiment.images.dataset ? [{ kind: 'dataset' as const, id: experiment.images.dataset.id }] : []),
     ...experiment.operators.map(({ id }) => ({ kind: 'operator' as const, id })),
     ...experiment.methods.map(({ id }) => ({ kind: 'guidance' as const, id })),
@@ -64,6 +73,7 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): re
   const found = commit();
   return [
     { name: 'Tweedie', value: VERSION + (found === undefined ? '' : `, commit ${found}`) },
+    { name: 'recipe', value: `sha256 ${identify(bench.recipe.input)}` },
     { name: 'seed', value: String(experiment.seed) },
     { name: 'model', value: `${experiment.model.id} ${JSON.stringify(experiment.model.options)}` },
     { name: 'weights', value: `sha256 ${model.weightsHash()}` },

@@ -56,6 +56,8 @@ export type RunIndex = {
   readonly notes?: string;
   readonly command: string;
   readonly imageShape: ImageShape;
+  /** The shape of each image, where they differ; `imageShape` is then that of the first. */
+  readonly shapes?: readonly ImageShape[];
   /** The range of the images, where they have one. */
   readonly range?: readonly [low: number, high: number];
   /** Without a range: the smallest and the largest entry of the clean images, where they are known. */
@@ -141,6 +143,12 @@ export const titleIn = (folder: string): string | undefined => {
 
 /** The key under which the score of the mean of several samples is stored. */
 export const meanCell = (cells: readonly string[]): string => `mean of ${identify([...cells].sort())}`;
+
+/** The shape of the image at a position. */
+export const shapeAt = (
+  { imageShape, shapes }: Pick<RunIndex, 'imageShape' | 'shapes'>,
+  position: number,
+): ImageShape => shapes?.[position] ?? imageShape;
 
 export const rowTitle = ({ operator, sigmaY, label }: Pick<IndexRow, 'operator' | 'sigmaY' | 'label'>): string =>
   `${operator}, sigmaY ${sigmaY}, ${label}`;

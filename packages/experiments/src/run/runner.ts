@@ -18,7 +18,7 @@ import {
 } from '@tweedie/core';
 import { OUTSIDE, shareOutside } from './image-range.ts';
 import { MISFIT, type MisfitMeter } from './misfit.ts';
-import { bySetting, type PlannedRow } from '../plan/rows.ts';
+import { bySetting, rowOn, type PlannedRow } from '../plan/rows.ts';
 import { loadProblem } from './problems.ts';
 import type { Watch } from '../machine/progress.ts';
 import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
@@ -26,7 +26,7 @@ import { stopwatch, type Timing } from './stopwatch.ts';
 import type { NewCell, Score } from './cells.ts';
 import type { Store } from './store.ts';
 import { hasTrace, traceRecorder, writeTrace, type Trace } from './traces.ts';
-import type { Workbench } from '../plan/workbench.ts';
+import { benchesOf, benchPerImage, type Workbench } from '../plan/workbench.ts';
 
 /** One sample to draw. */
 type Work = {
@@ -34,6 +34,8 @@ type Work = {
   readonly problem: string;
   readonly image: string;
   readonly sample: number;
+  /** Place of the image in the experiment. */
+  readonly position: number;
   readonly traced: boolean;
 };
 
@@ -60,6 +62,7 @@ const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): re
     samples.map((key, sample) => ({
       key,
       sample,
+      position,
       traced: position < traced && sample === 0,
       problem: at(problems, position, 'problem of a row'),
       image: at(images, position, 'image'),
@@ -114,7 +117,7 @@ const runChunk = async (
   work: readonly Work[],
   onStep: (samples: number, event: StepEvent) => void,
 ): Promise<void> => {
-  const { bench, index, store, watch } = run;
+  const { bench, store, watch } = run;
   const started = new Date();
   const padded = Array.from({ length: bench.chunk }, (_, i) =>
     at(work, Math.min(i, work.length - 1), 'sample of a chunk'),
@@ -131,7 +134,7 @@ const runChunk = async (
     const { cost, timing, ...drawn } = await drawBatch(
       {
         bound,
-        imageShape: index.imageShape,
+        imageShape: bench.model.imageShape,
         problems,
         samples: padded.map(({ sample }) => sample),
         seed: bench.experiment.seed,
@@ -170,7 +173,7 @@ type Ledger = {
 };
 
 const saveChunk = async (
-  { index, store }: Run,
+  { bench, store }: Run,
   row: IndexRow,
   work: readonly Work[],
   drawn: Drawn,
@@ -178,9 +181,10 @@ const saveChunk = async (
   ledger: Ledger,
 ): Promise<void> => {
   const { started, perSample, timing, size } = ledger;
+  const { imageShape } = bench.model;
   const finished = new Date();
   for (const [i, trace] of traces) {
-    if (trace.frames.length > 0) writeTrace(store.folder, at(work, i, 'traced sample').key, trace, index.imageShape);
+    if (trace.frames.length > 0) writeTrace(store.folder, at(work, i, 'traced sample').key, trace, imageShape);
   }
   const cells = work.map(({ key, problem, image, sample }, i): NewCell => {
     const failure = drawn.failures[i];
@@ -204,7 +208,7 @@ const saveChunk = async (
       ...(failure ? { failure } : x ? { x } : {}),
     };
   });
-  await store.save(cells, drawn.scores, index.imageShape);
+  await store.save(cells, drawn.scores, imageShape);
 };
 
 /** Draws every sample that is not there yet, row by row. What is stored is never drawn again. */
@@ -238,30 +242,40 @@ export const runRows = async (run: Run): Promise<void> => {
   });
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
-  const jobs = index.rows.flatMap((row, i) => {
-    const work = at(todo, i, 'work of a row');
-    return work.length === 0 ? [] : [{ row, planned: at(rows, i, 'planned row'), work }];
-  });
+  const benches = benchesOf(bench);
+  const perImage = benchPerImage(benches);
+  const jobs = index.rows.flatMap((row, i) =>
+    benches.flatMap((own) => {
+      const work = at(todo, i, 'work of a row').filter(({ position }) => perImage[position] === own);
+      return work.length === 0 ? [] : [{ row, own, planned: rowOn(own, at(rows, i, 'planned row')), work }];
+    }),
+  );
   for (const members of bySetting(jobs, ({ planned }) => planned)) {
-    const { operator, method } = at(members, 0, 'job of a setting').planned;
+    const { own, planned } = at(members, 0, 'job of a setting');
+    const { operator, method } = planned;
     const bound = await bindGuidance(method.guidance, {
       engine,
-      model: bench.model,
+      model: own.model,
       operator: operator.operator,
       scheduler: method.scheduler,
     });
     try {
-      for (const { work, ...member } of members) {
-        for (const chunk of chunksOf(work, bench.chunk)) {
-          await runChunk(run, { ...member, bound }, chunk, (samples, { done: step, total: last }) => {
-            done += samples;
-            watch.onProgress?.({
-              phase: 'sampling',
-              done,
-              total,
-              label: `${rowTitle(member.row)}, step ${step} of ${last}`,
-            });
-          });
+      for (const { work, own, ...member } of members) {
+        for (const chunk of chunksOf(work, own.chunk)) {
+          await runChunk(
+            { ...run, bench: own },
+            { ...member, bound },
+            chunk,
+            (samples, { done: step, total: last }) => {
+              done += samples;
+              watch.onProgress?.({
+                phase: 'sampling',
+                done,
+                total,
+                label: `${rowTitle(member.row)}, step ${step} of ${last}`,
+              });
+            },
+          );
         }
       }
     } finally {

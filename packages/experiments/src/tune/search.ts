@@ -2,7 +2,8 @@ import { ConfigError, keyedRandom } from '@tweedie/core';
 import type { Method, Tune } from '../recipe/experiment.ts';
 import { entryOn } from '../recipe/per-problem.ts';
 import { planRow, type PlannedRow } from '../plan/rows.ts';
-import { methodPart, type MethodPart, type MethodRow, type Workbench } from '../plan/workbench.ts';
+import { methodPart, type MethodPart, type MethodRow } from '../plan/parts.ts';
+import type { Workbench } from '../plan/workbench.ts';
 import { candidateValues, freeRanges, type Range, type Values } from './candidates.ts';
 import { candidatesFor, samplesFor } from './rounds.ts';
 
@@ -81,7 +82,7 @@ export const makeCandidates = async (
 ): Promise<readonly (readonly Candidate[])[]> => {
   const parts = new Map<string, MethodPart>();
   const partOf = async (reference: Method): Promise<MethodPart> => {
-    const key = JSON.stringify([reference.label, reference.options]);
+    const key = JSON.stringify([reference.label, reference.options, reference.scheduler]);
     const part = parts.get(key) ?? (await methodPart(bench.container, bench.model, reference));
     parts.set(key, part);
     return part;

@@ -2,6 +2,7 @@
  * Makes a graph. The same operation on the same values is made once (hash-consing): two gradients of one network hold
  * one forward pass; and what an operation simplifies to is made in its place.
  */
+import { AGAIN } from '@tweedie/core';
 import type { Data, Graph, Value } from './graph.ts';
 import { simplify } from './simplify.ts';
 
@@ -11,7 +12,7 @@ const isUniform = (data: Data): boolean => data.length > 0 && data.every((x) => 
 /** Ids are unique in the process, so that values of two graphs can stand in one list. */
 let count = 0;
 
-/** With `share`, the same operation on the same values is made once. */
+/** With `share`, the same operation on the same values is made once; `AGAIN` is not: it is there to be another. */
 export function createGraph(share = true): Graph {
   const operations = new Map<string, Value>();
   const constants = new Map<string, Value[]>();
@@ -39,7 +40,7 @@ export function createGraph(share = true): Graph {
       const simpler = simplify(graph, op, inputs, type, attributes);
       if (simpler !== undefined) return simpler;
       const key = `${op} ${inputs.map((x) => x.id).join()} ${type.dtype} ${type.shape.join()} ${JSON.stringify(attributes)}`;
-      const known = share ? operations.get(key) : undefined;
+      const known = share && op !== AGAIN ? operations.get(key) : undefined;
       if (known !== undefined) return known;
       const value = graph.copy(op, inputs, type, attributes);
       operations.set(key, value);

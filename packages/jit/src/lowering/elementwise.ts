@@ -1,4 +1,4 @@
-import { MARK, tf } from '@tweedie/core';
+import { AGAIN, MARK, tf } from '@tweedie/core';
 import type { Dtype, Graph, Value } from '../graph/graph.ts';
 import { add, binary, broadcast, cast, compare, div, fill, mul, sub, unary, where } from '../graph/ops.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
@@ -177,6 +177,8 @@ export const elementwise: Lowerings = {
   ZerosLike: (g, { x }) => fill(g, 0, x.dtype, x.shape),
   Fill: (g, _, { shape = [], value = 0, dtype = 'float32' }) => fill(g, value, dtype as Dtype, shape),
 
+  /** Another value of the same numbers, which no graph merges with another. */
+  [AGAIN]: (g, { x }) => g.operation(AGAIN, [x], x),
   /** The mark of the cost ledger: an identity that is looked for when the graph is finished. */
   [MARK]: (g, { x }, { kind = '' }) => g.operation(MARK, [x], x, { kind }),
 };

@@ -2,7 +2,7 @@
  * Runs the passes over a traced graph before it is written: marks go, some results are computed twice, activations and
  * wide convolutions take their fastest form.
  */
-import { MARK } from '@tweedie/core';
+import { AGAIN, MARK } from '@tweedie/core';
 import { createGraph } from '../graph/create-graph.ts';
 import { type Graph, type Operation, reachable, type Value } from '../graph/graph.ts';
 import { rematerialized } from './recompute.ts';
@@ -41,6 +41,8 @@ export function finished(outputs: readonly Value[], activations: Activations): V
   const known: Transformed = new Map();
   const inFastestForm: Rewriting = (g, value, { op, inputs, attributes }) => {
     const [x, filter] = inputs;
+    // Nothing is merged any more.
+    if (op === AGAIN) return x;
     if (x !== undefined && filter !== undefined && wide.has(value))
       return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
     return written(g, op, inputs, activations);

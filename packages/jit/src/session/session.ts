@@ -13,6 +13,11 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Where to compute; default `cpu`. */
   readonly device?: Device;
+  /**
+   * What threads do within a call while they wait for the next operation: spin, the default, which is faster where they
+   * have the machine to themselves, or sleep, which leaves the cores to whoever shares them. The numbers are the same.
+   */
+  readonly waiting?: 'spin' | 'sleep';
 }
 
 type Runtime = typeof import('onnxruntime-node');
@@ -79,7 +84,7 @@ export type SessionSettings = SessionOptions & {
 /** Makes a session from the bytes of a model or from the path of its file. */
 export async function createSession(
   model: Uint8Array | string,
-  { threads = defaultThreads(), device = 'cpu', planMemory = false, profileTo }: SessionSettings,
+  { threads = defaultThreads(), device = 'cpu', waiting = 'spin', planMemory = false, profileTo }: SessionSettings,
 ): Promise<Session> {
   const { InferenceSession, Tensor } = await runtime();
   const session = await InferenceSession.create(model as string, {
@@ -93,7 +98,7 @@ export async function createSession(
     extra: {
       // Within a call threads wait busily for the next operation (10 to 15 % of a U-Net's time); after it they must
       // not, or they steal the cores from whatever comes next: beside other work a step took 15 times as long.
-      session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' },
+      session: { intra_op: { allow_spinning: waiting === 'spin' ? '1' : '0' }, force_spinning_stop: '1' },
       // The optimiser would merge operations that are computed twice on purpose (recompute.ts); equal ones were merged
       // while tracing.
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },

@@ -1,0 +1,3 @@
+import { describeModel } from '@tweedie/testing';
+
+describeModel(import.meta.url, { options: [{}], tolerance: 1e-4 });
