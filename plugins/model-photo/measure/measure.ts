@@ -12,7 +12,6 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   openRegistry,
-  safetensorsMetadata,
   sha256,
   type SafetensorsInput,
 } from '@tweedie/core';
@@ -21,7 +20,7 @@ import { cacheFolder, createFiles } from '@tweedie/files';
 
 const { values } = parseArgs({
   options: {
-    weights: { type: 'string', default: 'runs/train/photographs/weights.safetensors' },
+    weights: { type: 'string', default: join(import.meta.dirname, '../weights.safetensors') },
     out: { type: 'string', default: 'runs/measure-photo' },
     only: { type: 'string', default: 'tuning,one-step,whole,posterior,linear' },
     crops: { type: 'string', default: '64' },
@@ -58,19 +57,6 @@ const photographs = {
   options: { path: join(cacheFolder(), 'dataset-photographs', 'test'), size: WHOLE },
 };
 
-/** The weights for pictures of another size: the network is convolutional, its file states the size all the same. */
-const resized = (size: number): string => {
-  const bytes = readFileSync(weights);
-  const card = JSON.parse(safetensorsMetadata(bytes, weights)['tweedie'] ?? '{}') as { network?: object };
-  const tweedie = JSON.stringify({ ...card, network: { ...card.network, image_size: size } });
-  const path = join(out, `weights-${size}.safetensors`);
-  writeFileSync(
-    path,
-    encodeSafetensors(decodeSafetensors(bytes, weights) as ReadonlyMap<string, SafetensorsInput>, { tweedie }),
-  );
-  return path;
-};
-
 const edm = (options: Readonly<Record<string, number>>) => ({ id: 'edm', options });
 /** One step from so much noise that nothing of it is left in the combined state: D(y, sigmaY), to 0.001 sigmaY. */
 const oneStep = { id: 'exact', label: 'one step', scheduler: edm({ steps: 1, sigmaMax: 100 }) };
@@ -85,7 +71,6 @@ const experiments: Readonly<Record<string, () => ExperimentInput>> = {
   'one-step': () => ({ ...common, images: { dataset: cropsOf(1), count: crops }, methods: [oneStep] }),
   whole: () => ({
     ...common,
-    model: { id: 'trained', options: { weights: resized(WHOLE) } },
     images: { dataset: photographs, count: 8 },
     methods: [oneStep],
     chunk: 1,
