@@ -30,6 +30,8 @@ export type TrainingProgress = {
   readonly total: number;
   /** Speed, time left and loss. */
   readonly label: string;
+  /** How it stood at the last line of the log. */
+  readonly message?: string;
 };
 
 export type TrainOptions = RegistryOptions & {
@@ -174,11 +176,13 @@ export async function train(options: TrainOptions): Promise<Trained> {
       }
       if (performance.now() - savedAt > 60_000 * recipe.checkpoint || steps === all) save();
       const speed = ((steps - firstStep) * recipe.batch * 1000) / (performance.now() - startedAt);
+      const last = log.at(-1);
       options.onProgress?.({
         phase: 'training',
+        ...(last && { message: standing(last) }),
         done: Math.min(seen, recipe.images),
         total: recipe.images,
-        label: `${speed.toFixed(1)} images/s, ${duration((recipe.images - seen) / speed)} left, loss ${(log.at(-1)?.loss ?? mean).toPrecision(3)}`,
+        label: `${speed.toFixed(1)} images/s, ${duration((recipe.images - seen) / speed)} left, loss ${(last?.loss ?? mean).toPrecision(3)}`,
       });
     }
     if (found !== undefined && firstStep >= all) save();
@@ -210,6 +214,9 @@ async function startingPoint(
   tf.dispose([...tensors.values()]);
   return { from: sha256(await files.readBytes(from)), weights: () => weights };
 }
+
+const standing = ({ images, loss, validation }: LogRow): string =>
+  `${images} images: loss ${loss.toPrecision(3)}${validation === undefined ? '' : `, held out ${validation.toPrecision(3)}`}`;
 
 const duration = (seconds: number): string => {
   const minutes = Math.max(0, Math.round(seconds / 60));
