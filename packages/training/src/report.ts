@@ -42,7 +42,7 @@ export function reportPage({ title, recipe, layout, log, folder }: CardFacts): s
       ? []
       : [
           figure('Loss', {
-            y: { type: 'log', label: 'loss' },
+            y: { type: 'log', label: 'loss', tickFormat: '.2~f' },
             x: { label: 'images seen' },
             color: { legend: true },
             marks: curve(losses, 'loss'),
