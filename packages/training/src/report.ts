@@ -28,7 +28,7 @@ export function reportPage({ title, recipe, layout, log, folder }: CardFacts): s
       : DENOISED_AT.map((sigma) => ({ images, dB: scores[String(sigma)], of: `sigma ${sigma}` })),
   );
   const curve = (data: Plot.Data, y: string): Plot.Markish[] => [
-    Plot.lineY(data, { x: 'images', y, stroke: 'of' }),
+    Plot.lineY(data, { x: 'images', y, stroke: 'of', z: 'of' }),
     Plot.dot(data, { x: 'images', y, fill: 'of', r: 1.5 }),
   ];
   const samples = join(folder, 'samples');
