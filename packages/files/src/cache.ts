@@ -1,9 +1,8 @@
 /** The folder for what was fetched or computed once and may be deleted at any time. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ConfigError, messageOf } from '@tweedie/core';
+import { replaceFile } from './write.ts';
 
 /**
  * `TWEEDIE_CACHE`, or `tweedie` in the user's folder for such things: `XDG_CACHE_HOME`, on Windows `LOCALAPPDATA`, else
@@ -16,15 +15,12 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(ofUser.find((folder) => folder !== undefined && folder !== '') ?? join(homedir(), '.cache'), 'tweedie');
 }
 
-/** Writes beside the file and renames, so that it is there whole or not at all, also where two processes write it. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const beside = `${path}.${randomBytes(4).toString('hex')}.part`;
+/** Writes a file of the cache whole, or not at all. */
+export function writeCached(name: string, bytes: Uint8Array): void {
+  const path = join(cacheFolder(), name);
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(beside, bytes);
-    await rename(beside, path);
+    replaceFile(path, bytes);
   } catch (cause) {
-    await rm(beside, { force: true }).catch(() => undefined);
     throw new ConfigError(
       path,
       `cannot be written (${messageOf(cause)}).`,

@@ -12,7 +12,7 @@ import {
   temporaryFolder,
   validate,
 } from '@tweedie/core';
-import { cacheFolder, writeWhole } from './cache.ts';
+import { cacheFolder, writeCached } from './cache.ts';
 import { aptDownloads, unpackDebian } from './debian.ts';
 import { createFiles } from './files.ts';
 
@@ -69,7 +69,8 @@ export async function fetchFiles(
   const where = `${plugin.kind}/${plugin.id}`;
   const source = join(plugin.folder, plugin.fetch);
   const { packages, files } = validate<FetchList>(schema, readJson(source), source);
-  const folder = join(cacheFolder(), `${plugin.kind}-${plugin.id}`);
+  const own = `${plugin.kind}-${plugin.id}`;
+  const folder = join(cacheFolder(), own);
   const missing = new Set<Wanted>();
   for (const wanted of files)
     if ((await contentOf(join(folder, wanted.file)))?.sha256 !== wanted.sha256) missing.add(wanted);
@@ -84,7 +85,7 @@ export async function fetchFiles(
       const content = await contentOf(join(root, wanted.path));
       if (content === undefined) continue;
       if (content.sha256 === wanted.sha256) {
-        await writeWhole(join(folder, wanted.file), content.bytes);
+        writeCached(join(own, wanted.file), content.bytes);
         missing.delete(wanted);
         others.delete(wanted);
         fetched.push(wanted.file);

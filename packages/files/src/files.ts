@@ -2,7 +2,7 @@ import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Files, messageOf, refuseIrregular } from '@tweedie/core';
-import { cacheFolder, writeWhole } from './cache.ts';
+import { cacheFolder, writeCached } from './cache.ts';
 import { decodeImage, decodeStored, imageShapeOf } from './images.ts';
 
 /** The files of this machine; relative paths start at `baseFolder`. */
@@ -49,7 +49,7 @@ export function createFiles(baseFolder: string): Files {
     readStored: async (path) => decodeStored(await readBytes(path), locate(path)),
     imageShape: async (path) => imageShapeOf(await readBytes(path), locate(path)),
     cached: (name) => join(cacheFolder(), name),
-    writeCached: (name, bytes) => writeWhole(join(cacheFolder(), name), bytes),
+    writeCached: async (name, bytes) => writeCached(name, bytes),
   };
 }
 

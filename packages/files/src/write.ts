@@ -82,10 +82,8 @@ export const checkPlace = (path: string, elsewhere: string): void => {
   }
 };
 
-/**
- * Writes a file beside its place and renames it, so that a file is whole or not there. `elsewhere`: see `writeError`.
- */
-export const writeWhole = (path: string, content: Uint8Array | string, elsewhere?: string): void => {
+/** Writes a file beside its place and renames it, so that it is whole or not there. The error is the system's. */
+export const replaceFile = (path: string, content: Uint8Array | string): void => {
   const partial = partialOf(path);
   try {
     makeFolders(dirname(path));
@@ -97,6 +95,15 @@ export const writeWhole = (path: string, content: Uint8Array | string, elsewhere
     } catch {
       // The first error is the one to tell.
     }
+    throw error;
+  }
+};
+
+/** Writes a file of a user whole, or not at all. `elsewhere`: see `writeError`. */
+export const writeWhole = (path: string, content: Uint8Array | string, elsewhere?: string): void => {
+  try {
+    replaceFile(path, content);
+  } catch (error) {
     throw writeError(path, error, elsewhere);
   }
 };
