@@ -2,7 +2,9 @@ import {
   type Context,
   fromEpsilonNetwork,
   type Image,
+  type NoiseProcess,
   noiseProcess,
+  type ProcessOptions,
   type ScoreModel,
   tf,
   veProcess,
@@ -43,6 +45,15 @@ export function admPrediction(
   return { epsilon, varianceFraction: v.add(1).div(2) };
 }
 
+/** The noise levels of a table of betas, seen as a VP or as a VE process. */
+export function processOfTable(
+  table: Pick<ProcessOptions, 'schedule' | 'trainingSteps'>,
+  kind: 'vp' | 've',
+): NoiseProcess {
+  const trained = noiseProcess(table);
+  return kind === 'vp' ? trained : veProcess(trained.table.map(({ sigma }) => sigma));
+}
+
 /**
  * A network of guided diffusion as a prior. It predicts epsilon from VP states; `kind` is the process that methods see
  * it through, with the same table of noise levels: as a VE model it is shown xt / sqrt(1 + sigma^2)
@@ -63,13 +74,12 @@ export function admModel(
     rescale_timesteps: rescale,
   } = options;
   const { imageSize, multipleOf, inChannels, outChannels } = admPlan(options);
-  const trained = noiseProcess({ schedule, trainingSteps });
   const learned = outChannels > inChannels;
   const { unet, load, weightsHash, dispose } = unetOfFile(options, path, files);
 
   const model = fromEpsilonNetwork({
     imageShape: [imageSize, imageSize, inChannels],
-    process: kind === 'vp' ? trained : veProcess(trained.table.map(({ sigma }) => sigma)),
+    process: processOfTable({ schedule, trainingSteps }, kind),
     range: [-1, 1],
     weightsHash,
     network: (x, t) => admPrediction(unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),

@@ -8,10 +8,9 @@ import {
   type ProcessOptions,
   type ScoreModel,
   toVe,
-  veProcess,
 } from '@tweedie/core';
 import { type AdmConfig, admPlan } from './adm-config.ts';
-import { admPrediction } from './adm-model.ts';
+import { admPrediction, processOfTable } from './adm-model.ts';
 import type { AdmUnet } from './adm-unet.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { edmDenoiser } from './edm-denoiser.ts';
@@ -74,8 +73,7 @@ export function trainedPredict({ network, prediction }: NetworkCard, unet: AdmUn
 export function trainedProcess(prediction: TrainedPrediction, options: Partial<ProcessOptions>): NoiseProcess {
   if (prediction.kind === 'edm') return noiseProcess(options);
   const { noise_schedule: schedule, diffusion_steps: trainingSteps } = prediction;
-  const table = noiseProcess({ schedule, trainingSteps });
-  return options.kind === 've' ? veProcess(table.table.map(({ sigma }) => sigma)) : table;
+  return processOfTable({ schedule, trainingSteps }, options.kind ?? 'vp');
 }
 
 /**

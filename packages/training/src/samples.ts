@@ -1,4 +1,4 @@
-import { keyedRandom, type NoiseProcess, tf, type Tensor } from '@tweedie/core';
+import { keyedRandom, levelsThrough, type NoiseProcess, polynomialSigmas, tf, type Tensor } from '@tweedie/core';
 import type { Programs } from './programs.ts';
 
 /** Levels of a drawn sample, and how they crowd at the little noise (Karras et al. 2022, Equation 5). */
@@ -23,10 +23,7 @@ export async function sampleGrid(
 ): Promise<Float32Array> {
   const count = side ** 2;
   const most = Math.min(MOST, process.table.at(-1)?.sigma ?? MOST);
-  const sigmas = Array.from(
-    { length: STEPS },
-    (_, i) => (most ** (1 / RHO) + (i / (STEPS - 1)) * (LEAST ** (1 / RHO) - most ** (1 / RHO))) ** RHO,
-  );
+  const steps = levelsThrough(process, polynomialSigmas(most, LEAST, STEPS, RHO));
   let z: Tensor = tf.tidy(() =>
     tf
       .tensor(keyedRandom(`samples ${seed}`).normal('start', count * height * width * channels), [
@@ -35,11 +32,11 @@ export async function sampleGrid(
         width,
         channels,
       ])
-      .mul(sigmas[0] ?? most),
+      .mul(most),
   );
-  for (const [i, sigma] of sigmas.entries()) {
-    const x0hat = await programs.denoise(weights, z, process.levelAt(sigma));
-    const ratio = (sigmas[i + 1] ?? 0) / sigma;
+  for (const { level, next: after } of steps) {
+    const x0hat = await programs.denoise(weights, z, level);
+    const ratio = after.sigma / level.sigma;
     const next = tf.tidy(() => x0hat.add(z.sub(x0hat).mul(ratio)));
     tf.dispose([z, x0hat]);
     z = next;
