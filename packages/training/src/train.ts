@@ -58,7 +58,7 @@ export type Trained = {
   readonly card: string;
 };
 
-/** A row of the log, and a validation where there is none given in the recipe, each time so many images were seen. */
+/** Images between two rows of the log, and between two grids of samples where the recipe has no validation. */
 const LOG_EVERY = 2000;
 const SAMPLES_EVERY = 20_000;
 const SAMPLES_SIDE = 4;
@@ -103,6 +103,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
     const averaged = tensorsIn(state.ema, layout);
     const log: LogRow[] = [...(found?.log ?? [])];
     const all = Math.ceil(recipe.images / recipe.batch);
+    const lookEvery = recipe.validation?.every ?? SAMPLES_EVERY;
     const before = log.at(-1)?.seconds ?? 0;
     const startedAt = performance.now();
     const firstStep = found?.steps ?? 0;
@@ -142,11 +143,9 @@ export async function train(options: TrainOptions): Promise<Trained> {
         gradient: Math.max(recent.gradient, norm),
       };
 
-      if (crossed(LOG_EVERY)) {
-        const validated =
-          validation !== undefined && crossed(recipe.validation?.every ?? SAMPLES_EVERY)
-            ? await validation.of(averaged)
-            : undefined;
+      const looks = crossed(lookEvery);
+      if (looks || crossed(LOG_EVERY)) {
+        const validated = looks ? await validation?.of(averaged) : undefined;
         log.push({
           images: seen,
           seconds: before + (performance.now() - startedAt) / 1000,
@@ -157,7 +156,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
         });
         recent = { loss: 0, images: 0, gradient: 0 };
       }
-      if (crossed(recipe.validation?.every ?? SAMPLES_EVERY)) {
+      if (looks) {
         const grid = await sampleGrid(averaged, shape, {
           programs,
           process: noises,

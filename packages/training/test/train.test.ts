@@ -61,7 +61,11 @@ describe('training', () => {
     const page = readFileSync(report, 'utf8');
     expect(page).toContain('<svg');
     expect(page).toContain('data:image/png;base64');
-    expect(readFileSync(join(out, 'log.csv'), 'utf8').split('\n')[0]).toContain('denoised_0.1_dB');
+    const [header = '', ...rows] = readFileSync(join(out, 'log.csv'), 'utf8').trim().split('\n');
+    expect(header).toContain('denoised_0.1_dB');
+    // A validation each 48 images, however far apart the other rows of the log are.
+    expect(rows.map((row) => row.split(',')[0])).toEqual(['48', '96']);
+    expect(rows.every((row) => Number(row.split(',').at(-1)) > 0)).toBe(true);
     expect(existsSync(join(out, 'samples', '000000096.png'))).toBe(true);
   });
 
