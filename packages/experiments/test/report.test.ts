@@ -276,6 +276,18 @@ describe('renderReport', () => {
     );
   });
 
+  it('begins with pictures: other images for each problem, with the first score of every sample', async () => {
+    const data = await sampleReport({ pictured: 4 });
+    const lines = Array.from(domOf(data).querySelectorAll('table.glance tbody tr'));
+    const problems = [...new Set(data.rows.map(({ operator, sigmaY }) => `${operator} ${sigmaY}`))];
+    expect(lines.length).toBe(Math.max(1, Math.floor(4 / problems.length)) * Math.min(4, problems.length));
+    const names = lines.map((line) => line.querySelector('img')!.getAttribute('alt'));
+    expect(new Set(names).size).toBe(Math.min(names.length, 4));
+    const scored = data.rows.filter(({ skipped }) => skipped === undefined)[0]!;
+    const score = scored.metrics.get(data.metrics[0]!.id)!.perImage[0]!;
+    expect(textsOf(lines[0]!, 'figcaption')[0]).toContain(score.toFixed(1));
+  });
+
   it('leaves out what there is not: pictures, failures, intervals, metrics', async () => {
     const {
       rows: [first],

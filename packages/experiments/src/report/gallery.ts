@@ -35,47 +35,95 @@ const picture = (source: string, alt: string): Html => html`<img src="${source}"
 const truthOf = ({ truth, name }: ReportImage): Html =>
   truth === undefined ? html`<span class="none">not known</span>` : picture(truth, `${name}, ground truth`);
 
+const measurementOf = ({ image, problem: { measurement } }: Shown): Html =>
+  measurement
+    ? html`<figure>${picture(measurement, `${image.name}, measurement`)}</figure>`
+    : html`<span class="none">not a picture</span>`;
+
+/** The most lines that the top of a page has room for. */
+const GLANCE = 4;
+
+/** The first images with what every method made of them, a few lines for all problems: what the whole page is about. */
+export function glance(problems: readonly ReportRows[], data: ReportData): Html | null {
+  const each = Math.max(1, Math.floor(GLANCE / Math.max(1, problems.length)));
+  // Each problem shows other images, where there are enough, so that more of them are seen.
+  const lines = problems.slice(0, GLANCE).flatMap((problem, p) => {
+    const shown = shownOn(problem, data.images);
+    const from = shown.length >= (p + 1) * each ? p * each : 0;
+    return shown.slice(from, from + each).map((entry) => ({ problem, entry }));
+  });
+  if (lines.length === 0) return null;
+  const labels = [...new Set(problems.flatMap(({ rows }) => rows.map(({ label }) => label)))].filter((label) =>
+    lines.some(({ entry }) => entry.results.has(label)),
+  );
+  const metric = data.metrics[0];
+  const cell = (problem: ReportRows, { image, results }: Shown, label: string): Html => {
+    const result = results.get(label);
+    if (!result) return html`<td><span class="none">none</span></td>`;
+    const value = metric && scoreOf(result, image, rowsOf(problem).get(label), data, metric);
+    const score = metric && typeof value === 'number' ? printedScore(value, metric, problem) : null;
+    return html`<td><figure>${picture(result.sample, `${image.name}, ${label}`)}${score && html`<figcaption>${score}</figcaption>`}</figure></td>`;
+  };
+  return html`<div class="scroll"><table class="pictures glance">
+<thead><tr><td></td><th scope="col">ground truth</th><th scope="col">measurement</th>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
+<tbody>
+${lines.map(
+  (
+    { problem, entry },
+    line,
+  ) => html`<tr><th scope="row" class="kind">${lines[line - 1]?.problem === problem ? null : problemTitle(problem)}</th>
+<td>${truthOf(entry.image)}</td><td>${measurementOf(entry)}</td>${labels.map((label) => cell(problem, entry, label))}</tr>
+`,
+)}</tbody>
+</table></div>`;
+}
+
 /** Ground truth, measurement and one sample of each method, an image a line. */
 export function imageGrid(problem: ReportRows, data: ReportData): Html | null {
   const shown = shownOn(problem, data.images);
   if (shown.length === 0) return null;
   const labels = shownLabels(problem, shown);
-  const rows = new Map(problem.rows.map((row) => [row.label, row]));
+  const rows = rowsOf(problem);
   const metrics = data.metrics.map((metric) => ({ metric, decimals: metricDecimals(problem.rows, metric) }));
   return html`<h3>${problemTitle(problem)}</h3>
 <div class="scroll"><table class="pictures">
 <thead><tr><th scope="col">ground truth</th><th scope="col">measurement</th>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
 <tbody>
-${shown.map(
-  ({
-    image,
-    problem: { measurement },
-    results,
-  }) => html`<tr><th scope="row"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th>
-<td>${measurement ? html`<figure>${picture(measurement, `${image.name}, measurement`)}</figure>` : html`<span class="none">not a picture</span>`}</td>${labels.map(
-    (label) => {
-      const result = results.get(label);
-      return html`<td>${result ? scoredPicture(result, image, rows.get(label), metrics, data) : html`<span class="none">none</span>`}</td>`;
-    },
-  )}</tr>
-`,
-)}</tbody>
+${shown.map((entry) => {
+  const { image, results } = entry;
+  return html`<tr><th scope="row"><figure>${truthOf(image)}<figcaption>${image.name}</figcaption></figure></th>
+<td>${measurementOf(entry)}</td>${labels.map((label) => {
+    const result = results.get(label);
+    return html`<td>${result ? scoredPicture(result, image, rows.get(label), metrics, data) : html`<span class="none">none</span>`}</td>`;
+  })}</tr>
+`;
+})}</tbody>
 </table></div>`;
 }
+
+const rowsOf = ({ rows }: ReportRows): ReadonlyMap<string, RowSummary> => new Map(rows.map((row) => [row.label, row]));
+
+const scoreOf = (
+  result: ReportResult,
+  image: ReportImage,
+  row: RowSummary | undefined,
+  { imageNames }: ReportData,
+  { id }: IndexMetric,
+): number | null =>
+  (result.scores ? result.scores[id] : row?.metrics.get(id)?.perImage[imageNames.indexOf(image.name)]) ?? null;
+
+const printedScore = (value: number, metric: IndexMetric, { rows }: ReportRows): string =>
+  [fixed(value, metricDecimals(rows, metric)), metric.unit].filter(Boolean).join(' ');
 
 function scoredPicture(
   result: ReportResult,
   image: ReportImage,
   row: RowSummary | undefined,
   metrics: readonly { readonly metric: IndexMetric; readonly decimals: number }[],
-  { imageNames }: ReportData,
+  data: ReportData,
 ): Html {
-  const score = (metric: IndexMetric): number | null =>
-    (result.scores
-      ? result.scores[metric.id]
-      : row?.metrics.get(metric.id)?.perImage[imageNames.indexOf(image.name)]) ?? null;
   const texts = metrics.flatMap(({ metric, decimals }) => {
-    const value = score(metric);
+    const value = scoreOf(result, image, row, data, metric);
     return value === null ? [] : [{ title: metric.title, value: fixed(value, decimals) }];
   });
   const alt = [`${image.name}, ${result.label}`, ...texts.map(({ title, value }) => `${title} ${value}`)].join(', ');

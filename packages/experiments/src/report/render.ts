@@ -8,7 +8,7 @@ import { freeEnergyFigure } from './free-energy.ts';
 import { sensitivityStrips } from './sensitivity.ts';
 import { signalFigures } from './signals.ts';
 import { sweepFigures } from './sweep-figures.ts';
-import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
+import { filmStrips, glance, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
 import { problemTitle, type ReportRows } from './problems.ts';
@@ -89,6 +89,7 @@ export function renderReport(data: ReportData): string {
     ),
   ].filter((candidate) => candidate !== null);
   const body = html`${header(data, problems)}
+<div class="top">${glance(problems, data)}</div>
 <nav aria-label="Contents"><ul>${problems.map((problem) => html`<li><a href="#${problem.id}">${problemTitle(problem)}</a></li>`)}${[
     ...sections,
     { id: 'provenance', title: 'Provenance' },

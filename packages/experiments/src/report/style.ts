@@ -107,6 +107,9 @@ table.pictures thead th { vertical-align: bottom; color: var(--ink); font-size: 
 table.pictures tbody tr:hover > * { background: var(--paper); }
 table.pictures th:first-child { padding-left: 12px; padding-right: 14px; }
 table.pictures th.kind { padding: 6px 12px 0 6px; font-size: 13px; font-weight: 500; white-space: normal; width: 92px; position: static; }
+div.top { max-width: 1320px; margin: 0 auto; padding: 10px 40px 14px; }
+table.glance th.kind { width: 128px; padding-left: 12px; }
+table.glance td figcaption { margin-top: 2px; color: var(--muted); font-size: 12px; }
 table.uncertainty tbody + tbody tr:first-child > * { padding-top: 18px; }
 th figcaption { margin-top: 3px; max-width: var(--tile); color: var(--muted); font-size: 12px; font-weight: 400; line-height: 1.3; overflow-wrap: anywhere; white-space: normal; }
 .none { display: grid; place-content: center; width: var(--tile); height: var(--tile); border: 1px dashed var(--line); border-radius: 4px; color: var(--muted); font-size: 12px; }
@@ -141,7 +144,7 @@ dt { color: var(--muted); }
 dd { margin: 0; font: 13px/1.6 var(--mono); overflow-wrap: anywhere; }
 
 @media (max-width: 900px) {
-  main, header, nav { padding-left: 24px; padding-right: 24px; }
+  main, header, nav, div.top { padding-left: 24px; padding-right: 24px; }
   header { padding-top: 36px; }
   h1 { font-size: 28px; }
   h2 { margin-top: 56px; }
@@ -156,7 +159,7 @@ dd { margin: 0; font: 13px/1.6 var(--mono); overflow-wrap: anywhere; }
 }
 @media print {
   body { zoom: 0.72; }
-  main, header, nav { max-width: none; padding-left: 0; padding-right: 0; }
+  main, header, nav, div.top { max-width: none; padding-left: 0; padding-right: 0; }
   nav, .scrubber { display: none; }
   .scroll, .scroll.tall { overflow: visible; max-height: none; background: none; }
   th:first-child, .scroll.tall thead { position: static; }
