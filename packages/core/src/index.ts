@@ -148,7 +148,22 @@ export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts'
 export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export { anyDraw, closedFormRefusal, formOf } from './closed-form.ts';
+export {
+  type KnownPosterior,
+  knownPosteriors,
+  type KnownPosteriors,
+  mixtureDraws,
+  type MixtureDraw,
+} from './known-posterior.ts';
+export {
+  type CompiledForward,
+  fingerprintOf,
+  operatorMatrix,
+  rowOfProblem,
+  VARIANCE_FLOOR,
+} from './operator-matrix.ts';
+export { covarianceOf, drawFromMixture, mixtureMean, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
 export {
   checkSafetensors,
   decodeSafetensors,

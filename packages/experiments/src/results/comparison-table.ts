@@ -57,7 +57,7 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
 
 const otherColumns: readonly Column[] = [
   { title: 'misfit', cell: ({ misfit }) => (misfit ? fixed(misfit.mean, 2) : '-') },
-  { title: 'cost', cell: ({ cost }) => (cost ? amount(cost.equivalents) : '-') },
+  { title: 'cost', cell: ({ cost, work }) => (cost ? (work === undefined ? amount(cost.equivalents) : 'none') : '-') },
   { title: 'forwards', cell: ({ cost }) => (cost ? amount(cost.forwards) : '-') },
   { title: 'vjps', cell: ({ cost }) => (cost ? amount(cost.vjps) : '-') },
   { title: 'A calls', cell: ({ cost }) => (cost ? amount(cost.operatorCalls) : '-') },
@@ -91,6 +91,9 @@ const block = (index: RunIndex, { operator, sigmaY, rows }: ProblemRows<RowSumma
       ran.map((row) => all.map(({ cell }) => cell(row))),
     ),
     ...rows.flatMap(({ label, skipped }) => (skipped === undefined ? [] : [`  ${label}: skipped, ${skipped}`])),
+    ...[...new Set(rows.flatMap(({ work }) => work ?? []))].map(
+      (work) => `  ${rows.flatMap((row) => (row.work === work ? [row.label] : [])).join(', ')}: cost is ${work}`,
+    ),
     ...rows.flatMap((row) => showFailures(index, row)),
     ...rows.flatMap((row) => {
       const why = whyUnmeasured(row);

@@ -167,6 +167,7 @@ export const prepareRun = async (
               )
             : [],
         ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
+        ...(row.work === undefined ? {} : { work: row.work }),
         ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),
       };

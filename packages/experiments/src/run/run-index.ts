@@ -26,6 +26,8 @@ export type IndexRow = {
   readonly sweep?: Sweep;
   /** The search that found the options; absent where they were given. */
   readonly found?: Found;
+  /** What a sample costs where it calls no network. */
+  readonly work?: string;
   /** Reason why the row was skipped; it has no cells then. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */
