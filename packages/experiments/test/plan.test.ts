@@ -76,9 +76,9 @@ describe('a plan', () => {
       recipe: { ...recipe, methods: ['none', 'exact', { id: 'posterior', label: 'truth' }] },
     });
     expect(total.forwards).toBe((10 + 10 + 10) * 8);
-    expect(table).toMatch(/exact +10 +10 \+ 0 +no network \(1\)\n/);
-    expect(table).toMatch(/truth +1 +no network \(2\) +no network \(2\)\n/);
-    expect(table).toMatch(/\(2\) closed form, no network: K \(m\^3\/3 \+ 2 m d\^2\) operations a problem/);
+    expect(table).toMatch(/exact +10 +10 \+ 0 +no network \(2\)\n/);
+    expect(table).toMatch(/truth +1 +no network \(1\) +no network \(1\)\n/);
+    expect(table).toMatch(/\(1\) closed form, no network: K \(m\^3\/3 \+ 2 m d\^2\) operations a problem/);
   });
 
   it('shows it where the recipe says skip', async () => {
