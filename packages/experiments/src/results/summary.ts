@@ -6,6 +6,7 @@ import { mean } from '../statistics/statistics.ts';
 import type { Cell } from '../run/cells.ts';
 import type { Results } from '../run/results.ts';
 import { compareRows, estimate, type Estimate, finite, type MetricSummary, type Scores } from './compare-rows.ts';
+import { distancesOf, type RowDistance } from './posterior.ts';
 import { problemsOf } from './problems.ts';
 
 /** The cost of one sample, a mean over the samples of the row. */
@@ -23,29 +24,30 @@ export type RowCost = {
 };
 
 /** A row of the comparison with what has come of it. */
-export type RowSummary = IndexRow & {
-  /** Scores by metric id; a metric without a finite score is left out. */
-  readonly metrics: ReadonlyMap<string, MetricSummary>;
-  /**
-   * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
-   */
-  readonly misfit?: Estimate;
-  /** Sound samples whose misfit is not finite, because A(x) is not, and the image of the first. */
-  readonly unmeasured?: { readonly samples: number; readonly of: number; readonly first: string };
-  /** Share of the entries of the samples outside the range of the images: what metrics clip. */
-  readonly outside?: number;
-  /** Cost of one sample; undefined where nothing has run. */
-  readonly cost?: RowCost;
-  /** Samples that are there, failed ones included. */
-  readonly finished: number;
-  /** Samples that failed: `image` by its position and `sample` by its number among those of the image, both from 0. */
-  readonly failed: readonly {
-    readonly image: number;
-    readonly sample: number;
-    readonly step: number;
-    readonly reason: string;
-  }[];
-};
+export type RowSummary = IndexRow &
+  RowDistance & {
+    /** Scores by metric id; a metric without a finite score is left out. */
+    readonly metrics: ReadonlyMap<string, MetricSummary>;
+    /**
+     * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
+     */
+    readonly misfit?: Estimate;
+    /** Sound samples whose misfit is not finite, because A(x) is not, and the image of the first. */
+    readonly unmeasured?: { readonly samples: number; readonly of: number; readonly first: string };
+    /** Share of the entries of the samples outside the range of the images: what metrics clip. */
+    readonly outside?: number;
+    /** Cost of one sample; undefined where nothing has run. */
+    readonly cost?: RowCost;
+    /** Samples that are there, failed ones included. */
+    readonly finished: number;
+    /** Samples that failed: `image` by its position and `sample` by its number among those of the image, both from 0. */
+    readonly failed: readonly {
+      readonly image: number;
+      readonly sample: number;
+      readonly step: number;
+      readonly reason: string;
+    }[];
+  };
 
 /** The row that something is about. */
 export type Place = Pick<IndexRow, 'operator' | 'sigmaY' | 'method' | 'label'>;
@@ -159,6 +161,16 @@ export const summariseRun = async (
       });
     }
   }
+  const distances = new Map<IndexRow, RowDistance>();
+  for (const { rows } of problemsOf(index.rows))
+    (await distancesOf(index, rows, store)).forEach((distance, i) => distances.set(at(rows, i, 'row'), distance));
+  /** Where the posterior is known a score against the clean image marks nobody: it rewards what is too narrow. */
+  const markedBy = (row: IndexRow): ReadonlyMap<string, MetricSummary> => {
+    const { distance, unmarked } = distances.get(row) ?? {};
+    const own = metrics.get(row) ?? new Map<string, MetricSummary>();
+    if (!row.posteriorKnown && distance === undefined && unmarked === undefined) return own;
+    return new Map([...own].map(([id, summary]) => [id, { ...summary, best: false }]));
+  };
   return index.rows.map((row): RowSummary => {
     const own = row.cells.flatMap((samples, image) =>
       samples.flatMap((key, sample) => {
@@ -172,7 +184,8 @@ export const summariseRun = async (
     const outside = index.range ? perImageOf(index, row, cells, shares).filter(finite) : [];
     return {
       ...row,
-      metrics: metrics.get(row) ?? new Map(),
+      ...distances.get(row),
+      metrics: markedBy(row),
       ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
       ...(unmeasured ? { unmeasured } : {}),
       ...(outside.length > 0 ? { outside: mean(outside) } : {}),

@@ -26,6 +26,8 @@ export type IndexRow = {
   readonly sweep?: Sweep;
   /** The search that found the options; absent where they were given. */
   readonly found?: Found;
+  /** The posterior is known in closed form, so that distance to it marks rows. */
+  readonly posteriorKnown?: true;
   /** What a sample costs where it calls no network. */
   readonly work?: string;
   /** Reason why the row was skipped; it has no cells then. */
