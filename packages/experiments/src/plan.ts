@@ -77,7 +77,7 @@ const tuneSeconds = (
   const drawn = Math.ceil((images.count * samples) / chunk) * chunk;
   return searches.reduce(
     (sum, { planned, count }) =>
-      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count),
+      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count) * tune.samples,
     0,
   );
 };

@@ -94,7 +94,7 @@ describe('a plan', () => {
     for (const { seconds } of rows) expect(seconds).toBeGreaterThan(0);
     expect(table).toMatch(/about [\d.]+ (s|min) here\.$/);
     const { table: tuned } = await plan({
-      recipe: { ...recipe, chunk: 2, tune: { images: { count: 4 }, budget: 400 } },
+      recipe: { ...recipe, chunk: 2, tune: { images: { count: 4 }, budget: 800 } },
       measure: true,
     });
     expect(tuned).toMatch(/tweedie tune: by psnr .* for each method and problem; about [\d.]+ (s|min) here\.\n/);

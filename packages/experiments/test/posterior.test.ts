@@ -160,6 +160,12 @@ describe('a table with a known posterior', () => {
       expect(table).toContain(`  No row is marked: ${why}.`);
       expect(table).not.toMatch(/^ .*\* \d/m);
       expect(json.distances.length === 0).toBe(samples === 1);
+      // Scores against the clean image are told beside those of the truth, which samples that are too narrow exceed.
+      expect(table).toMatch(/psnr \(dB\) ↑ +to posterior/);
+      const difference = (label: string) => json.rows.find((row) => row.label === label)!.toBest;
+      expect(difference('posterior')).toBeUndefined();
+      expect(difference('posterior mean')!.mean).toBeGreaterThan(1);
+      expect(difference('narrow')!.mean).toBeGreaterThan(difference('exact')!.mean);
     }
   });
 
@@ -192,6 +198,7 @@ describe('the row that is marked', () => {
         ({
           label,
           method: label,
+          ...(label === 'posterior' ? { truth: 'draws' } : {}),
           problems: images,
           cells: cellsOf(label),
           posteriorKnown: true,

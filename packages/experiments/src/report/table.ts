@@ -110,7 +110,7 @@ function scoreCells(
       : null
   }</td>`;
   if (!difference) {
-    return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean'}</span>` : '–'}</td>`;
+    return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best || row.truth ? 'reference' : 'best mean'}</span>` : '–'}</td>`;
   }
   const { pHolm, winRate } = difference;
   const about = [

@@ -29,7 +29,8 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
   const decimals = columnDecimals(found.map(({ mean }) => mean));
   const title = `${metric.id}${metric.unit === undefined ? '' : ` (${metric.unit})`} ${metric.better === 'higher' ? '↑' : '↓'}`;
   const byDistance = rows.some(({ distance }) => distance !== undefined);
-  const top = rows.some(({ unmarked }) => unmarked !== undefined) ? 'best mean' : 'unresolved';
+  const truth = rows.find((row) => row.truth === 'draws');
+  const top = truth ? 'the truth' : rows.some(({ unmarked }) => unmarked !== undefined) ? 'best mean' : 'unresolved';
   const shown =
     (show: (summary: MetricSummary) => string) =>
     (row: RowSummary): string => {
@@ -43,14 +44,16 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
       ? []
       : [
           {
-            title: 'to best',
+            title: truth ? `to ${truth.label}` : 'to best',
             cell: shown((summary) => (found.length > 1 ? showDifference(summary, decimals, top) : '')),
           },
         ]),
     ...(!byDistance && found.some(({ difference }) => difference?.pHolm !== undefined)
       ? [
           { title: 'p', cell: shown(({ difference }) => showP(difference?.pHolm)) },
-          { title: 'wins', cell: shown(({ difference }) => (difference ? percent(difference.winRate) : '')) },
+          ...(truth
+            ? []
+            : [{ title: 'wins', cell: shown(({ difference }) => (difference ? percent(difference.winRate) : '')) }]),
         ]
       : []),
     ...(found.some(({ spread }) => spread)
@@ -206,7 +209,9 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
       ? [
           byDistance
             ? 'Scores against the clean image: means over images with 95 % t intervals.'
-            : 'Mean over images and "to best", the paired difference to the row with the best mean, with 95 % t intervals; * only where no interval of a difference crosses zero.',
+            : rows.some((row) => row.truth === 'draws')
+              ? 'Mean over images, and the paired difference to independent draws of the posterior, with 95 % t intervals: above them are samples that are too narrow, and estimates.'
+              : 'Mean over images and "to best", the paired difference to the row with the best mean, with 95 % t intervals; * only where no interval of a difference crosses zero.',
           '"p": paired t test, corrected by Holm over the rows; "wins": share of the images on which the row is better than the best, ties half.',
         ]
       : []),

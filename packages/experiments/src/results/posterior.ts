@@ -78,16 +78,22 @@ const summaryOf = (
 };
 
 /** Rows that are the posterior, or its mean: what others are measured by. */
-export const isTruth = ({ method }: Pick<IndexRow, 'method'>): boolean => method === 'posterior';
+export const isTruth = ({ truth }: Pick<IndexRow, 'truth'>): boolean => truth !== undefined;
 
 /**
- * The distance that is compared: how far a row's score is from 1, what independent draws have, on the side on which the
- * row's mean is. Samples that are a little too narrow come below 1, so less is not closer.
+ * Scores to compare, less is better: how far those of a row are from their goal, a number on the side on which the row's
+ * mean is. Of distances it is 1, what independent draws have: samples that are a little too narrow come below it, so
+ * less is not closer.
  */
-const missesOf = (perImage: readonly (number | null)[]): readonly (number | null)[] => {
+export const missesOf = (
+  perImage: readonly (number | null)[],
+  { goal }: Pick<Measure, 'goal'>,
+): readonly (number | null)[] => {
   const values = perImage.filter(finite);
-  const side = values.length > 0 && mean(values) < 1 ? -1 : 1;
-  return perImage.map((value) => (finite(value) ? side * (value - 1) : null));
+  if (typeof goal !== 'number')
+    return perImage.map((value) => (finite(value) ? (goal === 'lower' ? value : -value) : null));
+  const side = values.length > 0 && mean(values) < goal ? -1 : 1;
+  return perImage.map((value) => (finite(value) ? side * (value - goal) : null));
 };
 
 /** Why no row of a table with a known posterior is marked; undefined where distance decides. */
@@ -141,6 +147,7 @@ export const distancesOf = async (
       ),
   );
 
+  const deciding = { goal: 1 };
   const known = rows.some(({ posteriorKnown }) => posteriorKnown);
   const candidates = rows.filter((row) => !isTruth(row));
   const scored = candidates.map((row) => perImage(row, DECIDES));
@@ -150,7 +157,7 @@ export const distancesOf = async (
       ? compareRows(
           candidates.map(({ label }, i) => ({
             label,
-            perImage: missesOf(at(scored, i, 'scores of a row')),
+            perImage: missesOf(at(scored, i, 'scores of a row'), deciding),
             ofMean: [],
           })),
           'lower',

@@ -156,7 +156,9 @@ export const summariseRun = async (
         .filter(finite),
     });
     for (const { rows } of problemsOf(index.rows)) {
-      compareRows(rows.map(scoresOf), better).forEach((summary, i) => {
+      const scores = rows.map(scoresOf);
+      const truth = scores[rows.findIndex((row) => row.truth === 'draws')];
+      compareRows(scores, better, truth).forEach((summary, i) => {
         if (summary) metrics.get(at(rows, i, 'row'))?.set(id, summary);
       });
     }

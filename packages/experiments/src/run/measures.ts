@@ -124,14 +124,13 @@ const ofTruth: readonly Measure[] = [
 /** Every measure, in the order of tables. */
 export const measures: readonly Measure[] = [...ofPosterior, ...ofBoth, ...ofTruth];
 
+/** Whether a measure is of the distance to a posterior, which must be known. */
+export const needsPosterior = (id: string): boolean => [...ofPosterior, ...ofBoth].some((each) => each.id === id);
+
 export const measureOf = (id: string): Measure | undefined => measures.find((each) => each.id === id);
 
 /** The number of modes of a posterior that count, 1 / sum of squared weights; stored beside its floors. */
 export const MODES = 'effectiveModes';
-
-/** Whether a measure is worth so much better the smaller it is: what is far from its goal. */
-export const missOf = ({ goal }: Pick<Measure, 'goal'>, value: number): number =>
-  typeof goal === 'number' ? Math.abs(value - goal) : goal === 'lower' ? value : -value;
 
 /** The name that the values of a measure are stored under; another version would not be comparable. */
 export const measureKey = (id: string): string => `measure 1: ${id}`;

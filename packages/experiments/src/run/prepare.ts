@@ -169,6 +169,9 @@ export const prepareRun = async (
             : [],
         ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
         ...(posteriorRefusal(bench, row.operator) === undefined ? { posteriorKnown: true as const } : {}),
+        ...(reference.id === 'posterior'
+          ? { truth: reference.options['statistic'] === 'mean' ? ('mean' as const) : ('draws' as const) }
+          : {}),
         ...(row.work === undefined ? {} : { work: row.work }),
         ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),
