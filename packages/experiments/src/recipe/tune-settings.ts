@@ -3,7 +3,7 @@ import type { Images, Labelled, Reference, Tune } from './experiment.ts';
 import type { ReferenceInput, TuneInput } from './recipe.ts';
 
 /** Measures that `tune` may choose by: ids of `run/measures.ts` that are a score of one image. */
-export const tunableMeasures: readonly string[] = [
+const tunableMeasures: readonly string[] = [
   'slicedW1',
   'slicedW2',
   'slicedW1Absolute',

@@ -78,7 +78,7 @@ const summaryOf = (
 };
 
 /** Rows that are the posterior, or its mean: what others are measured by. */
-export const isTruth = ({ truth }: Pick<IndexRow, 'truth'>): boolean => truth !== undefined;
+const isTruth = ({ truth }: Pick<IndexRow, 'truth'>): boolean => truth !== undefined;
 
 /**
  * Scores to compare, less is better: how far those of a row are from their goal, a number on the side on which the row's

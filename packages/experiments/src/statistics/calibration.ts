@@ -12,8 +12,7 @@ const squaredDistance = (a: ArrayLike<number>, b: ArrayLike<number>): number => 
 };
 
 /** How many of the values are below another one. */
-export const rankOf = (value: number, values: readonly number[]): number =>
-  values.filter((each) => each < value).length;
+const rankOf = (value: number, values: readonly number[]): number => values.filter((each) => each < value).length;
 
 /**
  * A rank among n values as a number in (0, 1), (rank + 1/2) / (n + 1): of a truth that is one of them in law, it is

@@ -6,7 +6,7 @@ const PER_UNIT = 256;
 const NODES = 2 * REACH * PER_UNIT + 1;
 const NORMALISER = 1 / Math.sqrt(2 * Math.PI);
 
-export const normalDensity = (z: number): number => NORMALISER * Math.exp((-z * z) / 2);
+const normalDensity = (z: number): number => NORMALISER * Math.exp((-z * z) / 2);
 
 /**
  * The standard normal distribution function at the nodes: Simpson's rule from node to node, whose error is of the fifth

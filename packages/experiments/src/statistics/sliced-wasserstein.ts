@@ -3,7 +3,7 @@ import { covarianceOf, type GaussianMixture, type KeyedRandom } from '@tweedie/c
 import { lineAt, lineMoments, lineQuantiles, type LineMixture } from './gaussian-line.ts';
 
 /** Directions of the projections, unit vectors. */
-export const DIRECTIONS = 128;
+const DIRECTIONS = 128;
 
 /** Unit vectors, evenly distributed over the sphere; the same stream gives the same ones. */
 export const directionsOf = (random: KeyedRandom, d: number, count = DIRECTIONS): readonly Float64Array[] => {
@@ -22,7 +22,7 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>, from = 0): number => {
 };
 
 /** The law of direction . x: a mixture on a line. */
-export const projectedLaw = (mixture: GaussianMixture, direction: Float64Array): LineMixture => {
+const projectedLaw = (mixture: GaussianMixture, direction: Float64Array): LineMixture => {
   const { weights, means, covariance } = mixture;
   const d = direction.length;
   const varianceOf = (k: number): number => {
