@@ -60,7 +60,17 @@ export type {
 export { at } from './at.ts';
 export { type Files, isGrey, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
-export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
+export {
+  clampTo,
+  COMPLEX_REMEDY,
+  perSample,
+  sampleDot,
+  sampleNorm,
+  sampleSum,
+  stopGradient,
+  valueAndGrad,
+  vjp,
+} from './gradients.ts';
 export { AGAIN, checkpointed, registerAgain } from './checkpointed.ts';
 export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
