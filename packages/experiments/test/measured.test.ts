@@ -95,25 +95,24 @@ const greyWithHole = (hole: number): Buffer => {
   ]);
 };
 
-/** A data set that calls pictures as measurements given as numbers are called, by which random numbers are keyed. */
-const registry = (): string => {
-  const place = join(folder, 'plugin');
+/** The registry of a plugin of one file, beside the pictures. */
+const registryOf = (kind: string, id: string, code: string): string => {
+  const place = join(folder, `plugin-${id}`);
   mkdirSync(place, { recursive: true });
   const properties = { path: { type: 'string', description: 'The folder.' } };
   const options = { type: 'object', additionalProperties: false, properties };
   const write = (name: string, content: unknown) =>
     writeFileSync(join(place, name), typeof content === 'string' ? content : JSON.stringify(content));
-  write('plugin.json', { kind: 'dataset', id: 'numbered', export: 'numbered', title: 'Numbered', options });
-  write('package.json', { name: 'numbered', type: 'module', exports: './index.js' });
-  write(
-    'index.js',
-    `export const numbered = ({ path }, { files }) => ({ imageShape: [4, 4, 1], size: 3, item: async (index) => ({
-      name: 'measurement ' + (index + 1),
-      x0: await files.readImage(path + '/' + 'abc'[index] + '.png', { height: 4, width: 4, channels: 1 }) }) });`,
-  );
-  write('registry.json', { plugins: { 'dataset/numbered': './' } });
+  write('plugin.json', { kind, id, export: id, title: id, options });
+  write('package.json', { name: id, type: 'module', exports: './index.js' });
+  write('index.js', code);
+  write('registry.json', { plugins: { [`${kind}/${id}`]: './' } });
   return join(place, 'registry.json');
 };
+/** A data set that calls pictures as measurements given as numbers are called, by which random numbers are keyed. */
+const numberedCode = `export const numbered = ({ path }, { files }) => ({ imageShape: [4, 4, 1], size: 3, item: async (index) => ({
+  name: 'measurement ' + (index + 1),
+  x0: await files.readImage(path + '/' + 'abc'[index] + '.png', { height: 4, width: 4, channels: 1 }) }) });`;
 
 describe('measured pictures', () => {
   it('give the numbers that the same measurements give as numbers', async () => {
@@ -122,7 +121,11 @@ describe('measured pictures', () => {
     const asNumbers = { measurements: values.map((each) => [...each]), count: 3 };
     const numbers = await compare({ recipe: recipe({ images: asNumbers }), out: given });
     const numbered = { measurements: { dataset: { id: 'numbered', options: { path: 'blurred' } } }, count: 3 };
-    const same = await compare({ recipe: recipe({ images: numbered }), out: shown, registries: [registry()] });
+    const same = await compare({
+      recipe: recipe({ images: numbered }),
+      out: shown,
+      registries: [registryOf('dataset', 'numbered', numberedCode)],
+    });
     expect(readIndex(shown).rows.map(({ cells }) => cells)).toEqual(readIndex(given).rows.map(({ cells }) => cells));
     expect(same.json.misfit).toEqual(numbers.json.misfit);
     expect(same.json.misfit.map(({ mean }) => mean > 0.1)).toEqual([true, true]);
@@ -304,6 +307,20 @@ describe('measured pictures that do not go with a recipe', () => {
     ],
   ])('%s', async (_, changes, expected) => {
     expect(await message(changes)).toContain(expected);
+  });
+
+  it('an operator that does not say its shape', async () => {
+    const code = `export const shapeless = () => ({ linear: true, draw: () => ({}), forward: (x) => x });`;
+    const registries = [registryOf('operator', 'shapeless', code)];
+    for (const [model, path] of [
+      ['gmm', 'blurred'],
+      ['photo', 'sides'],
+    ] as const) {
+      const given = model === 'gmm' ? {} : { model, images: { ...pictures(path, { channels: 3 }), count: 1 } };
+      await expect(
+        plan({ recipe: recipe({ ...given, operators: ['shapeless'], methods: ['none'] }), registries }),
+      ).rejects.toThrow('[operator/shapeless] its measurementShape is undefined. Give the shape of y');
+    }
   });
 
   it('a free energy, which needs windows given as numbers', async () => {

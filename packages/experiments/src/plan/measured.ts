@@ -1,5 +1,6 @@
 /** Pictures that are measurements: of which images, and whether every operator makes such pictures. */
 import {
+  checkMeasurementShape,
   ConfigError,
   type Dataset,
   disposeTree,
@@ -29,7 +30,9 @@ export const imageShapeBehind = async (
   for (let factor = 1; factor <= LARGEST_FACTOR; factor++) {
     const imageShape: ImageShape = [factor * height, factor * width, channels];
     try {
-      const { measurementShape } = await operatorFor(imageShape);
+      const operator = await operatorFor(imageShape);
+      checkMeasurementShape(operator, 'of the picture');
+      const { measurementShape } = operator;
       if (measurementShape[0] === height && measurementShape[1] === width) return imageShape;
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
@@ -91,6 +94,7 @@ const shapeRefusal = async (
   let remedy = '';
   for (const { model, operators, positions } of shapes) {
     for (const { reference, operator } of operators) {
+      checkMeasurementShape(operator, JSON.stringify({ id: reference.id }));
       const wanted = operator.measurementShape;
       const others = positions.filter((each) => showShape(shapeAt(images, dataset, each)) !== showShape(wanted));
       const [first] = others;
@@ -122,13 +126,13 @@ export const refusalOfMeasured = async (
   dataset: Dataset | undefined,
   shapes: readonly Parts[],
 ): Promise<ConfigError | undefined> => {
-  const refused = dataset && (await shapeRefusal(where, images, dataset, shapes));
-  if (refused) return refused;
   const placeOf = async (position: number): Promise<ImagePlace> => {
     const index = images.offset + position;
     return { name: dataset ? (await dataset.item(index)).name : `measurement ${index + 1}`, index };
   };
   try {
+    const refused = dataset && (await shapeRefusal(where, images, dataset, shapes));
+    if (refused) return refused;
     for (const { operators, positions } of shapes) {
       for (const position of positions) {
         const place = await placeOf(position);
