@@ -14,7 +14,8 @@ import { checkDeciding, decidingBy } from './tune/deciding.ts';
 import { roundSizes } from './tune/rounds.ts';
 import { searchAll } from './tune/search-all.ts';
 import { planSearches } from './tune/search.ts';
-import type { Tune } from './recipe/experiment.ts';
+import { truthUnknown, type Tune } from './recipe/experiment.ts';
+import { cannotTune } from './recipe/tune-settings.ts';
 import type { TuneResult } from './tune/result.ts';
 import { tunedRecipe } from './tune/tuned-recipe.ts';
 import { tuneTable } from './tune/table.ts';
@@ -100,6 +101,7 @@ export const tune = async ({
   try {
     const { experiment, recipe, container, model } = bench;
     const settings = experiment.tune;
+    if (truthUnknown(experiment.images)) throw cannotTune(recipe.where);
     if (settings === undefined)
       throw new ConfigError(
         recipe.where,
