@@ -173,7 +173,8 @@ async function spectralPosteriors(
   }
   const prior: GaussianMixture = { ...pixels, means };
   const { covariance } = prior;
-  if (covariance.kind === 'full') throw new Error('a spectral posterior has diagonal covariances.');
+  if (covariance.kind !== 'isotropic' && covariance.kind !== 'diagonal')
+    throw new Error('a spectral posterior has diagonal covariances.');
   const { variances } = covariance;
   const varianceAt = covariance.kind === 'isotropic' ? (k: number) => variances[k] ?? 0 : undefined;
 
@@ -252,7 +253,7 @@ export function mixtureDraws(mixture: GaussianMixture): MixtureDraw {
     let k = 0;
     for (let sum = weights[0] ?? 1; sum < u && k < weights.length - 1; sum += weights[k] ?? 0) k++;
     const x = Float64Array.from(means.subarray(k * d, (k + 1) * d));
-    if (covariance.kind !== 'full') {
+    if (covariance.kind === 'isotropic' || covariance.kind === 'diagonal') {
       for (let i = 0; i < d; i++) {
         const variance = covariance.variances[covariance.kind === 'isotropic' ? k : k * d + i] ?? 0;
         x[i] = (x[i] ?? 0) + Math.sqrt(variance) * (noise[i] ?? 0);

@@ -78,7 +78,7 @@ export type ComparisonJson = {
     readonly operatorCalls: number;
     readonly secondsPerSample: number;
   })[];
-  /** Measures of the samples of an image as a set, where there are several: distances to the posterior if it is known. */
+  /** Measures of the samples of an image as a set, where there are several; distances to a known posterior. */
   readonly distances: readonly DistanceJson[];
   /** Problems whose posterior is known, none of whose rows is marked, and why. */
   readonly unmarked: readonly UnmarkedJson[];

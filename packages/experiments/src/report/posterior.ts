@@ -28,8 +28,8 @@ const floorCell = (measure: Measure, rows: readonly RowSummary[], decimals: numb
 };
 
 /**
- * Every measure of every row of a problem, the rows as lines, with what as many independent draws of the posterior score;
- * nothing where samples of an image are single.
+ * Every measure of every row of a problem, the rows as lines, with what as many independent draws of the posterior
+ * score; nothing where samples of an image are single.
  */
 export function posteriorTable(problem: ReportRows): Html | null {
   const rows = problem.rows.filter((row) => (row.measures?.size ?? 0) > 0);

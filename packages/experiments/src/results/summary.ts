@@ -23,31 +23,31 @@ export type RowCost = {
   readonly secondsPerSample: number;
 };
 
+type RowWithDistance = IndexRow & RowDistance;
 /** A row of the comparison with what has come of it. */
-export type RowSummary = IndexRow &
-  RowDistance & {
-    /** Scores by metric id; a metric without a finite score is left out. */
-    readonly metrics: ReadonlyMap<string, MetricSummary>;
-    /**
-     * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
-     */
-    readonly misfit?: Estimate;
-    /** Sound samples whose misfit is not finite, because A(x) is not, and the image of the first. */
-    readonly unmeasured?: { readonly samples: number; readonly of: number; readonly first: string };
-    /** Share of the entries of the samples outside the range of the images: what metrics clip. */
-    readonly outside?: number;
-    /** Cost of one sample; undefined where nothing has run. */
-    readonly cost?: RowCost;
-    /** Samples that are there, failed ones included. */
-    readonly finished: number;
-    /** Samples that failed: `image` by its position and `sample` by its number among those of the image, both from 0. */
-    readonly failed: readonly {
-      readonly image: number;
-      readonly sample: number;
-      readonly step: number;
-      readonly reason: string;
-    }[];
-  };
+export type RowSummary = RowWithDistance & {
+  /** Scores by metric id; a metric without a finite score is left out. */
+  readonly metrics: ReadonlyMap<string, MetricSummary>;
+  /**
+   * Misfit, || y - A(x) || in units of the noise (`misfitMeter`); undefined where nothing has run, and for sigmaY = 0.
+   */
+  readonly misfit?: Estimate;
+  /** Sound samples whose misfit is not finite, because A(x) is not, and the image of the first. */
+  readonly unmeasured?: { readonly samples: number; readonly of: number; readonly first: string };
+  /** Share of the entries of the samples outside the range of the images: what metrics clip. */
+  readonly outside?: number;
+  /** Cost of one sample; undefined where nothing has run. */
+  readonly cost?: RowCost;
+  /** Samples that are there, failed ones included. */
+  readonly finished: number;
+  /** Samples that failed: `image` by its position and `sample` by its number among those of the image, both from 0. */
+  readonly failed: readonly {
+    readonly image: number;
+    readonly sample: number;
+    readonly step: number;
+    readonly reason: string;
+  }[];
+};
 
 /** The row that something is about. */
 export type Place = Pick<IndexRow, 'operator' | 'sigmaY' | 'method' | 'label'>;

@@ -65,7 +65,7 @@ const truthValues = (pixels: Rows, truth: ArrayLike<number>): Values => ({
 
 type PriorDensity = ReturnType<typeof gaussianDensity>;
 
-/** Measures sets of n samples of one problem, whose posterior is known. Iid values are sliced distances before units. */
+/** Measures sets of n samples of one problem whose posterior is known; sliced distances are in the image's units. */
 const posteriorMeter = async (
   known: KnownPosteriors,
   priorDensity: PriorDensity,

@@ -64,8 +64,8 @@ const averageWithin = (mixture: GaussianMixture, d: number): { diagonal: Float64
 };
 
 /**
- * Moments of a mixture without a [d, d] matrix where covariances are diagonal: C = W + sum_k w_k e_k e_k^T, W the average
- * within components and e_k the offset of a mean from the mean of all.
+ * Moments of a mixture without a [d, d] matrix where covariances are diagonal: C = W + sum_k w_k e_k e_k^T, W the
+ * average within components and e_k the offset of a mean from the mean of all.
  */
 export const knownMoments = (mixture: GaussianMixture): KnownMoments => {
   const { weights, means } = mixture;

@@ -3,7 +3,8 @@ import { beyond, type Range } from './candidates.ts';
 import { valueOf, type Scored, type TuneResult } from './result.ts';
 
 /**
- * The nearest candidates on both sides of one's value of an option; undefined where it is at the edge of what was tried.
+ * The nearest candidates on both sides of one's value of an option; undefined where it is at the edge of what was
+ * tried.
  */
 export const neighbours = (
   { tried }: Pick<TuneResult, 'tried'>,
@@ -18,7 +19,7 @@ export const neighbours = (
 /** The whole ranges, widened where they must be, and the part of them that is new, in which candidates are tried. */
 type Wider = { readonly ranges: readonly Range[]; readonly part: readonly Range[] };
 
-/** What lies beyond the edges that the best candidate is at, kept or not; undefined where none has, or the options allow no more. */
+/** What lies beyond the edges that the best candidate is at; undefined where it is at none, or options allow no more. */
 export const widerOf = (result: TuneResult): Wider | undefined => {
   const parts = result.ranges.map((range): { whole: Range; part: Range; isWider: boolean } => {
     const [below, above] = neighbours(result, result.best, range);
