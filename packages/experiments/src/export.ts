@@ -24,8 +24,8 @@ export type Exported = { readonly folder: string; readonly files: readonly strin
 
 /**
  * Writes what has finished of a run in the formats of other programs: `table` as `.tex` and as `.md`, every sample as a
- * line of `cells.csv` and `cells.parquet`, measures of sets of samples as `measures.csv`, the samples of each row as one
- * safetensors file, and the report's figures as SVG. The run folder is only read, but for the default `out`.
+ * line of `cells.csv` and `cells.parquet`, measures of sets of samples as `measures.csv`, the samples of each row as
+ * one safetensors file, and the report's figures as SVG. The run folder is only read, but for the default `out`.
  */
 export const exportRun = async (folder: string, { out, ...watch }: ExportOptions = {}): Promise<Exported> => {
   if (!existsSync(folder)) throw missingRun(folder);

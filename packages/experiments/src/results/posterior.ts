@@ -82,8 +82,8 @@ const isTruth = ({ truth }: Pick<IndexRow, 'truth'>): boolean => truth !== undef
 
 /**
  * Scores to compare, less is better: how far those of a row are from their goal, a number on the side on which the
- * mean of the row is. Of distances it is 1, what independent draws have: samples that are a little too narrow come below it, so
- * less is not closer.
+ * mean of the row is. Of distances it is 1, what independent draws have: samples that are a little too narrow come
+ * below it, so less is not closer.
  */
 export const missesOf = (
   perImage: readonly (number | null)[],

@@ -19,7 +19,7 @@ export const neighbours = (
 /** The whole ranges, widened where they must be, and the part of them that is new, in which candidates are tried. */
 type Wider = { readonly ranges: readonly Range[]; readonly part: readonly Range[] };
 
-/** What lies beyond the edges that the best candidate is at; undefined where it is at none, or options allow no more. */
+/** What lies beyond the edges that the best candidate is at; undefined where it is at none, or none allows more. */
 export const widerOf = (result: TuneResult): Wider | undefined => {
   const parts = result.ranges.map((range): { whole: Range; part: Range; isWider: boolean } => {
     const [below, above] = neighbours(result, result.best, range);
