@@ -26,8 +26,8 @@ export function turnedPlanes(g: Graph, filter: Value): Value {
 }
 
 /**
- * [taps, a, b] as [a, b, height, width]. As an Einsum, into which ONNX Runtime does not look: it would merge a transpose
- * with the reshapes and transposes around it into one of four axes.
+ * [taps, a, b] as [a, b, height, width]. As an Einsum, into which ONNX Runtime does not look: it would merge a
+ * transpose with the reshapes and transposes around it into one of four axes.
  */
 function tapsLast(g: Graph, ofTaps: Value, shape: readonly number[]): Value {
   const [a = 1, b = 1, height = 1, width = 1] = shape;
@@ -95,7 +95,7 @@ export function filterGradient(g: Graph, x: Value, dy: Value, filterShape: reado
   return products(g, ofTaps, filterShape);
 }
 
-/** For each tap the product of two stacks of planes, [batch, in, ...space] and [batch, out, ...space], over all places. */
+/** For each tap the product of planes [batch, in, ...space] and [batch, out, ...space], over images and places. */
 function products(
   g: Graph,
   ofTaps: readonly (readonly [seen: Value, back: Value])[],

@@ -36,9 +36,9 @@ async function load(): Promise<Runtime> {
 }
 
 /**
- * Microseconds that a thread spins before it sleeps. Most operations follow each other faster: a training step took 280
- * ms, 310 to 340 with threads that sleep at once and 270 with threads that spin; beside ten other processes 1.7, 1.9 and
- * 2.9 s.
+ * Microseconds that a thread spins before it sleeps. Most operations follow each other faster: a training step took
+ * 280 ms, 310 to 340 with threads that sleep at once and 270 with threads that spin; beside ten other processes 1.7,
+ * 1.9 and 2.9 s.
  */
 const MOMENT = 50;
 
