@@ -4,7 +4,7 @@
 type Filter = {
   readonly name: NoiseEstimate['from'];
   readonly taps: readonly (readonly [vertical: readonly number[], horizontal: readonly number[]])[];
-  /** Windows at every second pixel, beyond the border too, where the picture is mirrored: those of a wavelet transform. */
+  /** Windows at every second pixel, beyond the border too, where the picture is mirrored, as of a wavelet transform. */
   readonly decimated: boolean;
 };
 
