@@ -12,7 +12,6 @@ import { checkPlace, encodePicture, OTHER_FILE, writeWhole } from '@tweedie/file
 import type { ProblemParts } from './assemble.ts';
 import type { Watch } from './machine/progress.ts';
 import { nothingToDraw } from './plan/given-problem.ts';
-import { rangeOf } from './plan/workbench.ts';
 import { warnOfUnits } from './recipe/noise.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
 import { checkSizes, type GivenPicture, readPicture, shapeBehind } from './plan/given-picture.ts';
@@ -160,7 +159,7 @@ export const restore = async (options: RestoreOptions): Promise<Restored> => {
     },
     check: async ({ model, container }) => {
       if (typeof options.sigmaY === 'number' || typeof options.sigmaY === 'string')
-        if (!isGreyLevels(options.sigmaY)) warnOfUnits([options.sigmaY], rangeOf(model), container.warn);
+        if (!isGreyLevels(options.sigmaY)) warnOfUnits([options.sigmaY], [-1, 1], container.warn);
       const files = masks.filter((each) => !isFolder(each)).map((each) => resolve(each));
       if (files.length > 0 && !degrade) await checkSizes(images, files, model, container.files);
     },
