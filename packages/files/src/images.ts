@@ -60,23 +60,14 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
 export async function decodeStored(bytes: Uint8Array, source: string): Promise<StoredPicture> {
   try {
     const { picture, stored } = await open(bytes);
-    const grey = isGrey(stored);
-    // Of a grey picture of 8 bits, sharp gives raw grey alone: with opacity it is read as a colour picture.
-    const veiled = grey && stored.hasAlpha && !isDeep(stored);
+    // The decoder drops the opacity of what it makes grey: with one, grey comes as three equal channels.
+    const grey = isGrey(stored) && !stored.hasAlpha;
     const { data, info } = await picture
       .autoOrient()
-      .toColourspace(spaceOf(stored, grey && !veiled))
+      .toColourspace(spaceOf(stored, grey))
       .raw({ depth: depthOf(stored) })
       .toBuffer({ resolveWithObject: true });
-    const { height, width } = info;
-    if (veiled) {
-      const values = Uint8Array.from(
-        { length: 2 * height * width },
-        (_, k) => data[k % 2 === 0 ? 2 * k : 2 * k + 1] ?? 0,
-      );
-      return { height, width, channels: 2, alpha: true, largest: 255, values };
-    }
-    const { channels } = info;
+    const { height, width, channels } = info;
     return { height, width, channels, alpha: channels === 2 || channels === 4, ...numbersOf(data, stored) };
   } catch (cause) {
     throw unreadable(source, cause);

@@ -43,8 +43,9 @@ describe('encodePicture', () => {
       expect((await sharp(grey).metadata()).channels).toBe(1);
       expect([...(await decodeStored(grey, 'x')).values]).toEqual([3, largest]);
       const veiled = await encodePicture(image([3, largest], largest), [1, 2, 1], { format, depth, opacity });
-      expect(await decodeStored(veiled, 'x')).toMatchObject({ channels: 2, alpha: true, largest });
-      expect([...(await decodeStored(veiled, 'x')).values]).toEqual([3, 0, largest, largest]);
+      expect(await decodeStored(veiled, 'x')).toMatchObject({ channels: 4, alpha: true, largest });
+      expect([...(await decodeStored(veiled, 'x')).values]).toEqual([3, 3, 3, 0, ...new Array(4).fill(largest)]);
+      expect((await sharp(veiled).metadata()).channels).toBe(2);
       const colour = await encodePicture(image([1, 2, 3, 4, 5, 6], largest), [1, 2, 3], { format, depth, opacity });
       expect([...(await decodeStored(colour, 'x')).values]).toEqual([1, 2, 3, 0, 4, 5, 6, largest]);
     }
