@@ -1,4 +1,4 @@
-/** `tweedie restore` with the prior that ships and its defaults. Weights may change: nothing here knows their numbers. */
+/** `tweedie restore` with the prior that ships and its defaults. Weights may change: no number of theirs is here. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -2,14 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSafetensors, type Image, keyedRandom, stackTrees, tf } from '@tweedie/core';
-import { createFiles, encodePng } from '@tweedie/files';
-import { testOperatorContext } from '@tweedie/testing';
+import { encodePng, testOperatorContext } from '@tweedie/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { blur } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-kernel-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const files = createFiles(folder);
 
 /** Grey values 0 to 255. */
 const save = async (name: string, values: readonly number[], [height, width]: readonly [number, number]) =>
@@ -23,7 +21,7 @@ const save = async (name: string, values: readonly number[], [height, width]: re
 const make = async (file: string | undefined, more: object = {}) =>
   blur(
     { kernel: 'file', border: 'zero', cutoff: 0.03, ...(file !== undefined && { file }), ...more },
-    { ...testOperatorContext([5, 5, 1]), files },
+    testOperatorContext([5, 5, 1], folder),
   );
 const blurred = async (file: string, x: Image): Promise<Image> => {
   const operator = await make(file);
