@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { deviceHint } from './devices.ts';
 import { ConfigError } from './errors.ts';
@@ -111,8 +112,24 @@ const realPath = (file: string): string => {
   return realpathSync(file);
 };
 
-/** The registry that comes with Tweedie. */
-const ownRegistry = join(import.meta.dirname, '../../../registry.json');
+/**
+ * The registry that comes with Tweedie: in the repository the file at its top, else that of the package `tweedie`,
+ * which holds the shipped plugins, as core or the working folder finds it; undefined where that is not installed.
+ */
+const findOwnRegistry = (): string | undefined => {
+  const inRepository = join(import.meta.dirname, '../../../registry.json');
+  if (import.meta.url.endsWith('.ts')) return realpathSync(inRepository);
+  for (const from of [import.meta.filename, join(process.cwd(), 'any.js')]) {
+    try {
+      return realpathSync(createRequire(from).resolve('tweedie/registry.json'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  return undefined;
+};
+let ownRegistry: { readonly file: string | undefined } | undefined;
+const ownFile = (): string | undefined => (ownRegistry ??= { file: findOwnRegistry() }).file;
 
 /** Registries beside Tweedie's own: a plugin that one of them names runs with all that its user may do. */
 export type RegistryOptions = {
@@ -144,7 +161,7 @@ const choose = ({ folders = [process.cwd()], registries = [], localRegistries }:
     .map((folder) => join(resolve(folder), 'registry.json'))
     .filter((file) => existsSync(file))
     .map(realPath)
-    .filter((file) => ![realpathSync(ownRegistry), ...named].includes(file));
+    .filter((file) => ![ownFile(), ...named].includes(file));
   const unique = [...new Set(local)];
   return (localRegistries ?? process.env[REFUSING] !== '1')
     ? { named, local: unique, refused: [] }
@@ -160,7 +177,7 @@ const told = new Set<string>();
 export const tellRegistries = (options: InFolders): void => {
   const { named, local } = choose(options);
   const tell = (file: string, why: string): void => {
-    if (told.has(file) || file === realpathSync(ownRegistry)) return;
+    if (told.has(file) || file === ownFile()) return;
     told.add(file);
     process.stderr.write(`Note: plugins may come from ${file}, ${why}.\n`);
   };
@@ -178,7 +195,8 @@ export const openRegistry = ({
   ...options
 }: InFolders & { readonly plugins?: readonly string[]; readonly quiet?: boolean } = {}): Registry => {
   const { named, local, refused } = choose(options);
-  const registry = loadRegistries([ownRegistry, ...local, ...named], plugins, refused);
+  const own = ownFile();
+  const registry = loadRegistries([...(own === undefined ? [] : [own]), ...local, ...named], plugins, refused);
   if (!quiet) tellRegistries(options);
   return registry;
 };
