@@ -39,11 +39,18 @@ const builtExports = (exports) =>
     }),
   );
 
+/** Peers among our packages are of the same version. lerna does not raise it there, so that the repository says *. */
+const ownPeers = ({ version, peerDependencies }) =>
+  Object.fromEntries(
+    Object.entries(peerDependencies).map(([name, range]) => [name, name.startsWith('@tweedie/') ? version : range]),
+  );
+
 /** The package.json that is published. */
 const builtPackage = ({ devDependencies: _, private: __, exports, ...own }, files) => {
   const compiled = JSON.parse(JSON.stringify(own).replaceAll(/"\.\/src\/([^"]+)\.ts"/g, '"./dist/$1.js"'));
   return {
     ...compiled,
+    ...(own.peerDependencies && { peerDependencies: ownPeers(own) }),
     ...(exports && { exports: builtExports(exports) }),
     files,
     publishConfig: { access: 'public' },

@@ -92,7 +92,7 @@ const packageOf = (name: string, plugin: string): object => {
       prepack: 'npm run build',
     },
     peerDependencies: { '@tweedie/core': `^${version}` },
-    devDependencies: { '@tweedie/core': version, ...peerDependencies, tweedie: version },
+    devDependencies: { '@tweedie/core': version, ...peerDependencies, '@tweedie/testing': version, tweedie: version },
   };
 };
 
