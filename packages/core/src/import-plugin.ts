@@ -39,21 +39,23 @@ const entryOf = (folder: string): string => {
 
 const isClass = (made: object): boolean => /^class\b/.test(Function.prototype.toString.call(made));
 
-/** Imports a plugin's package and gives its factory. A ConfigError names the package. */
+/** Imports a file of a plugin. Where it cannot be, a ConfigError says `what`, and why. */
+export const importEntry = async (entry: string, where: string, what: string): Promise<Record<string, unknown>> => {
+  try {
+    return (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new ConfigError(where, `${what}: ${messageOf(error)}.`, 'Correct it, or reinstall it.', {
+      cause: error,
+    });
+  }
+};
+
+/** Imports a plugin's package, or its one file, and gives its factory. A ConfigError names the package. */
 export const importFactory = async (manifest: Manifest): Promise<AnyFactory> => {
   const where = `${manifest.kind}/${manifest.id}`;
-  const entry = entryOf(manifest.folder);
-  let exported: Record<string, unknown>;
-  try {
-    exported = (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Record<string, unknown>;
-  } catch (error) {
-    throw new ConfigError(
-      where,
-      `the package ${manifest.package} cannot be imported from ${entry}: ${messageOf(error)}.`,
-      'Correct it, or reinstall it.',
-      { cause: error },
-    );
-  }
+  const entry = manifest.file ?? entryOf(manifest.folder);
+  const whole = await importEntry(entry, where, `the package ${manifest.package} cannot be imported from ${entry}`);
+  const exported = manifest.file === undefined ? whole : (whole['plugin'] as Record<string, unknown>);
   const factory = exported[manifest.export];
   if (typeof factory === 'function' && !isClass(factory)) return factory as AnyFactory;
   if (typeof factory === 'function')

@@ -26,7 +26,10 @@ export interface Registry {
   readonly files: readonly string[];
   /** Local registries that are there and were not read, because `localRegistries` was false. */
   readonly refused: readonly string[];
-  /** Entries (`kind/id`) whose manifest cannot be read, and why: who does not use them is not stopped. */
+  /**
+   * Entries (`kind/id`) whose manifest cannot be read, or that two plugins claim, and why: who does not use them is not
+   * stopped.
+   */
   readonly broken: ReadonlyMap<string, ConfigError>;
   /**
    * Throws a ConfigError with what is wrong with a broken entry, or with the nearest ids. `where` (file and JSON
@@ -38,27 +41,28 @@ export interface Registry {
 const schema = readJson(join(import.meta.dirname, '../schemas/registry.schema.json')) as JsonSchema;
 
 /**
- * Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the
- * same name.
+ * Registry files as one, plugins by their folders, and plugins whose manifests are given. The same plugin may be named
+ * twice; where two plugins have one name it names neither.
  */
 export const loadRegistries = (
   files: readonly string[],
   folders: readonly string[] = [],
   refused: readonly string[] = [],
+  given: readonly Manifest[] = [],
 ): Registry => {
   const found = new Map<string, { readonly manifest: Manifest; readonly file: string }>();
   const broken = new Map<string, ConfigError>();
   const add = (manifest: Manifest, file: string): void => {
     const name = `${manifest.kind}/${manifest.id}`;
     const other = found.get(name);
-    if (other && other.manifest.folder !== manifest.folder) {
-      throw new ConfigError(
+    if (other && placeOf(other.manifest) !== placeOf(manifest)) {
+      const error = new ConfigError(
         file,
         `${name} is ${manifest.package} here and ${other.manifest.package} in ${other.file}.`,
         'Remove one of the two entries, or give your plugin another id.',
       );
-    }
-    found.set(name, { manifest, file });
+      broken.set(name, error);
+    } else found.set(name, { manifest, file });
   };
   const unique = [...new Set(files.map(realPath))];
   for (const file of unique) {
@@ -71,6 +75,8 @@ export const loadRegistries = (
   }
   for (const folder of folders.map((folder) => realpathSync(folder)))
     add(readManifest(folder), join(folder, 'plugin.json'));
+  for (const manifest of given) add(manifest, placeOf(manifest));
+  for (const name of broken.keys()) found.delete(name);
   const manifests = [...found.values()]
     .map(({ manifest }) => manifest)
     .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || (a.id < b.id ? -1 : 1));
@@ -90,6 +96,8 @@ export const loadRegistries = (
     },
   };
 };
+
+const placeOf = ({ file, folder }: Manifest): string => file ?? folder;
 
 /** What to add where a plugin is not known, and registries that may have it were refused; empty where none was. */
 export const mayHave = (refused: readonly string[]): string =>
@@ -154,6 +162,8 @@ export const refuseLocalRegistries = (): void => {
   process.env[REFUSING] = '1';
 };
 
+const allowsLocal = (localRegistries: boolean | undefined): boolean => localRegistries ?? process.env[REFUSING] !== '1';
+
 /** Finds the registries; nothing of them is read. */
 const choose = ({ folders = [process.cwd()], registries = [], localRegistries }: InFolders) => {
   const named = registries.map((file) => realPath(resolve(file)));
@@ -163,12 +173,29 @@ const choose = ({ folders = [process.cwd()], registries = [], localRegistries }:
     .map(realPath)
     .filter((file) => ![ownFile(), ...named].includes(file));
   const unique = [...new Set(local)];
-  return (localRegistries ?? process.env[REFUSING] !== '1')
-    ? { named, local: unique, refused: [] }
-    : { named, local: [], refused: unique };
+  return allowsLocal(localRegistries) ? { named, local: unique, refused: [] } : { named, local: [], refused: unique };
 };
 
 const told = new Set<string>();
+const tell = (file: string, why: string): void => {
+  if (told.has(file) || file === ownFile()) return;
+  told.add(file);
+  process.stderr.write(`Note: plugins may come from ${file}, ${why}.\n`);
+};
+
+/**
+ * Tells of a plugin that a recipe names by its file, before its code runs. Throws ConfigError where what nobody named
+ * on the command line is refused; `where` is the place in the recipe.
+ */
+export const tellPluginFile = (file: string, localRegistries: boolean | undefined, where: string): void => {
+  if (!allowsLocal(localRegistries))
+    throw new ConfigError(
+      where,
+      `names ${file}, whose code would run, and local registries are refused.`,
+      'Allow them, or name it in a registry that --registry reads.',
+    );
+  tell(file, 'named by the recipe: --no-local-registry refuses it');
+};
 
 /**
  * Tells on standard error, once in a process, from which registries beside Tweedie's own code may run. `openRegistry`
@@ -176,27 +203,27 @@ const told = new Set<string>();
  */
 export const tellRegistries = (options: InFolders): void => {
   const { named, local } = choose(options);
-  const tell = (file: string, why: string): void => {
-    if (told.has(file) || file === ownFile()) return;
-    told.add(file);
-    process.stderr.write(`Note: plugins may come from ${file}, ${why}.\n`);
-  };
   for (const file of named) tell(file, 'as asked');
   for (const file of local) tell(file, 'read unasked: --no-local-registry refuses it');
 };
 
 /**
  * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say) where there is one and it is not
- * refused, further registries, and the plugins in folders that no registry need name.
+ * refused, further registries, and the plugins in folders, or of given manifests, that no registry need name.
  */
 export const openRegistry = ({
   plugins = [],
+  given = [],
   quiet = false,
   ...options
-}: InFolders & { readonly plugins?: readonly string[]; readonly quiet?: boolean } = {}): Registry => {
+}: InFolders & {
+  readonly plugins?: readonly string[];
+  readonly given?: readonly Manifest[];
+  readonly quiet?: boolean;
+} = {}): Registry => {
   const { named, local, refused } = choose(options);
   const own = ownFile();
-  const registry = loadRegistries([...(own === undefined ? [] : [own]), ...local, ...named], plugins, refused);
+  const registry = loadRegistries([...(own === undefined ? [] : [own]), ...local, ...named], plugins, refused, given);
   if (!quiet) tellRegistries(options);
   return registry;
 };

@@ -17,6 +17,7 @@ import type { Experiment, Images, Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
 import { warnOfUnits } from '../recipe/noise.ts';
+import { loadPluginFiles } from '../recipe/plugin-files.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 import { withinBudget } from './budget.ts';
 import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
@@ -182,8 +183,8 @@ export const openWorkbench = async ({
   localRegistries,
   overrides = {},
 }: ExperimentSource): Promise<Workbench> => {
-  const recipe = readRecipe(source);
-  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
+  const { recipe, given } = await loadPluginFiles(readRecipe(source), localRegistries);
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries, given });
   const experiment = resolveExperiment(recipe, registry, overrides);
   const notes: string[] = [];
   const container = createContainer({

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { readJson, type Engine, type Kind, type PluginReference } from '@tweedie/core';
-import { codeHash, identify } from './identity.ts';
+import { identify, pluginHash } from './identity.ts';
 import type { Workbench } from '../plan/workbench.ts';
 
 export type Fact = { readonly name: string; readonly value: string };
@@ -55,7 +55,7 @@ export type CodeOf = (kind: Kind, id: string) => string;
 export const codeOf = (bench: Workbench): CodeOf => {
   const known = new Map<string, string>();
   const hashes = new Map(
-    pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]),
+    pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, pluginHash(bench.registry.find(kind, id), known)]),
   );
   return (kind, id) => {
     const hash = hashes.get(`${kind}/${id}`);
