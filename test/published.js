@@ -149,6 +149,12 @@ try {
     ['dist/index.js', 'dist/index.d.ts', 'plugin.json', 'LICENSE'].every((path) => files.includes(path)),
     'it can be published',
   );
+
+  await command(work, 'npx tweedie plugins add ./guidance-my-method');
+  const listed = await command(work, 'npx tweedie plugins list');
+  check(/guidance\/my-method +\.\/guidance-my-method/.test(listed.out), 'it is a plugin of the folder above');
+  const cited = await command(work, 'npx tweedie cite node_modules/tweedie/recipes/quickstart.yaml');
+  check(cited.out.includes('@inproceedings{chung2023diffusion,'), 'the quickstart is cited');
 } finally {
   registry.close();
   rmSync(folder, { recursive: true, force: true });

@@ -129,6 +129,7 @@ export {
 export { canonicalJson } from './canonical-json.ts';
 export { type Container, createContainer, noteToStandardError, toStandardError } from './container.ts';
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
+export { importFactory } from './import-plugin.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
 export { type PluginFile, readPluginFile } from './plugin-file.ts';
 export { nearest, suggest } from './nearest.ts';

@@ -150,9 +150,13 @@ const refuseOtherCore = ({ dependencies, peerDependencies }: Package, packagePat
   );
 };
 
+/** The manifest of the plugin at a place that an entry of `registry` may name, checked; `where` names it in messages. */
+export const manifestOfPlace = (place: string, registry: string, where: string): Manifest =>
+  readManifest(folderOf(place, registry, where), place);
+
 /** The manifest of one registry entry, checked. `where` names the entry in messages. */
 export const manifestOfEntry = (name: string, place: string, registry: string, where: string): Manifest => {
-  const manifest = readManifest(folderOf(place, registry, where), place);
+  const manifest = manifestOfPlace(place, registry, where);
   if (`${manifest.kind}/${manifest.id}` === name) return manifest;
   throw new ConfigError(
     where,
