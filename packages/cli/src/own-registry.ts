@@ -36,7 +36,7 @@ const isInstalled = (name: string, folder: string): boolean =>
     existsSync(join(modules, name, 'package.json')),
   );
 
-/** What a registry in `folder` calls a plugin: a folder relative to it, or a package, which is installed if it is not. */
+/** What a registry in `folder` calls a plugin: a folder relative to it, or a package, installed if it is not. */
 const placeOf = async (target: string, folder: string, tell: (line: string) => void): Promise<string> => {
   const path = isAbsolute(target) ? target : join(folder, target);
   if (target.startsWith('.') || isAbsolute(target) || existsSync(join(path, 'plugin.json'))) {
@@ -70,8 +70,8 @@ const placeOf = async (target: string, folder: string, tell: (line: string) => v
 
 /**
  * Names a plugin in the registry of `folder`: of a package, a folder or a git checkout. Its code is imported once, to
- * see that it can be. Gives its manifest. Throws ConfigError, and writes nothing, where the plugin cannot be used or its
- * id is taken.
+ * see that it can be. Gives its manifest. Throws ConfigError, and writes nothing, where the plugin cannot be used or
+ * its id is taken.
  */
 export const addPlugin = async (target: string, folder: string, tell: (line: string) => void): Promise<Manifest> => {
   const file = registryIn(folder);

@@ -150,7 +150,7 @@ const refuseOtherCore = ({ dependencies, peerDependencies }: Package, packagePat
   );
 };
 
-/** The manifest of the plugin at a place that an entry of `registry` may name, checked; `where` names it in messages. */
+/** The manifest of the plugin at a place that `registry` may name, checked. `where` names it in messages. */
 export const manifestOfPlace = (place: string, registry: string, where: string): Manifest =>
   readManifest(folderOf(place, registry, where), place);
 
