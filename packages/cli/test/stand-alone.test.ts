@@ -11,8 +11,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { CancelledError } from '@tweedie/core/registry';
 import { afterAll, describe, expect, it } from 'vitest';
+import { completed } from '../src/ask.ts';
 import { scaffoldKinds } from '../src/scaffold.ts';
 import { scaffoldPackage } from '../src/stand-alone.ts';
 import { tweedie } from './start.ts';
@@ -135,5 +137,42 @@ describe('when it fails half-way nothing is left', () => {
       /^\[metric\/mine\] could not be made: ENOTDIR.*[^.]\. Everything is as it was\.$/,
     );
     expect(readdirSync(join(parent, 'blocked'))).toEqual(['file']);
+  });
+});
+
+describe('on a terminal', () => {
+  const terminal = () => ({ input: new PassThrough(), output: new PassThrough() });
+  /** Answers each question once it is asked. */
+  const answering = (...answers: readonly string[]) => {
+    const { input, output } = terminal();
+    const left = [...answers];
+    let asked = '';
+    output.on('data', (text) => {
+      asked += String(text);
+      if (String(text).endsWith(': ')) input.write(`${left.shift()}\n`);
+    });
+    return { input, output, asked: () => asked };
+  };
+
+  it('asks for what is missing, and for nothing else', async () => {
+    const both = answering('metric', ' mine ');
+    expect(await completed({}, both)).toEqual({ kind: 'metric', id: 'mine' });
+    expect(both.asked()).toBe(
+      'Kind (operator, guidance, scheduler, model, metric, dataset): Id, its name in recipes: ',
+    );
+    const one = answering('mine');
+    expect(await completed({ kind: 'model' }, one)).toEqual({ kind: 'model', id: 'mine' });
+    expect(one.asked()).toBe('Id, its name in recipes: ');
+    expect(await completed({ kind: 'model', id: 'mine' }, undefined)).toEqual({ kind: 'model', id: 'mine' });
+  });
+
+  it('refuses what is no kind, and stops where input ends', async () => {
+    await expect(completed({}, answering('metrik'))).rejects.toThrow(
+      '[tweedie new] there is no kind "metrik". Kinds: ',
+    );
+    const { input, output } = terminal();
+    const asked = completed({}, { input, output });
+    input.end();
+    await expect(asked).rejects.toEqual(new CancelledError('Stopped. Nothing was made.'));
   });
 });

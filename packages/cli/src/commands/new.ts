@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline/promises';
 import { Args, Command } from '@oclif/core';
-import { ConfigError } from '@tweedie/core/registry';
+import { completed, onTerminal } from '../ask.ts';
 import { interruptible } from '../interrupt.ts';
 import { repositoryOf, scaffold, type ScaffoldKind, scaffoldKinds } from '../scaffold.ts';
 import { scaffoldPackage } from '../stand-alone.ts';
@@ -26,7 +25,7 @@ export class New extends Command {
 
   async run(): Promise<void> {
     const { args } = await this.parse(New);
-    const { kind, id } = await askFor(args);
+    const { kind, id } = await completed(args, onTerminal());
     const root = repositoryOf(process.cwd());
     const parent = process.cwd();
     const folder = await interruptible(
@@ -54,26 +53,3 @@ export class New extends Command {
     );
   }
 }
-
-type Given = { readonly kind?: ScaffoldKind | undefined; readonly id?: string | undefined };
-
-/** Asks on a terminal for what was not given; elsewhere that is an error. */
-const askFor = async ({ kind, id }: Given): Promise<Required<{ kind: ScaffoldKind; id: string }>> => {
-  if (kind !== undefined && id !== undefined) return { kind, id };
-  if (!process.stdin.isTTY || !process.stderr.isTTY)
-    throw new ConfigError(
-      'tweedie new',
-      kind === undefined ? 'what to make is not said.' : `the id of the ${kind} is not said.`,
-      `Say tweedie new <kind> <id>; kinds: ${scaffoldKinds.join(', ')}.`,
-    );
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const named = kind ?? (await terminal.question(`Kind (${scaffoldKinds.join(', ')}): `)).trim();
-    const chosen = scaffoldKinds.find((one) => one === named);
-    if (chosen === undefined)
-      throw new ConfigError('tweedie new', `there is no kind ${named}.`, `Kinds: ${scaffoldKinds.join(', ')}.`);
-    return { kind: chosen, id: id ?? (await terminal.question('Id, its name in recipes: ')).trim() };
-  } finally {
-    terminal.close();
-  }
-};
