@@ -140,11 +140,20 @@ export {
 export { canonicalJson } from './canonical-json.ts';
 export { type Container, createContainer, noteToStandardError, toStandardError } from './container.ts';
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
+export { importFactory } from './import-plugin.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
+export { type PluginFile, readPluginFile } from './plugin-file.ts';
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
 export { refuseIrregular } from './regular-file.ts';
-export { kinds, loadRegistries, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
+export {
+  kinds,
+  loadRegistries,
+  openRegistry,
+  type Registry,
+  type RegistryOptions,
+  tellPluginFile,
+} from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {
   type Denoised,

@@ -17,6 +17,7 @@ import { truthUnknown, type Experiment, type Images, type Overrides } from '../r
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
 import { warnOfUnits } from '../recipe/noise.ts';
+import { loadPluginFiles } from '../recipe/plugin-files.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 import { withinBudget } from './budget.ts';
 import { refusalOfMeasured, shapesBehind } from './measured.ts';
@@ -193,8 +194,8 @@ export const openWorkbench = async ({
   localRegistries,
   overrides = {},
 }: ExperimentSource): Promise<Workbench> => {
-  const recipe = readRecipe(source);
-  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries });
+  const { recipe, given } = await loadPluginFiles(readRecipe(source), localRegistries);
+  const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries, given });
   const experiment = resolveExperiment(recipe, registry, overrides);
   const notes: string[] = [];
   const container = createContainer({

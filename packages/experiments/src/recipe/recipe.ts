@@ -99,6 +99,8 @@ export type Recipe = {
   readonly folder: string;
   /** The file, as messages name it. */
   readonly where: string;
+  /** How it names the plugins that it names by their files: path by id. */
+  readonly paths?: ReadonlyMap<string, string>;
   /**
    * Runs `check`. A ConfigError that names a place of the file as `[file /pointer]` leaves with the line:
    * `[file:12 /pointer]`.

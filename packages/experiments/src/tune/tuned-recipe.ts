@@ -47,11 +47,12 @@ const tunedRow = (
   row: MethodRow,
   results: readonly TuneResult[],
   tune: Tune,
+  paths: Workbench['recipe']['paths'],
   steps: Pick<Exclude<MethodInput, string>, 'steps' | 'scheduler'>,
 ): MethodInput => {
   const { id, label, given } = row.reference;
   return {
-    id,
+    id: paths?.get(id) ?? id,
     label: `${label} tuned`,
     ...(Object.keys(given).length > 0 ? { options: given } : {}),
     ...steps,
@@ -133,7 +134,7 @@ export const tunedRecipe = (
         ? []
         : [
             document.createNode(
-              tunedRow(row, found, tune, {
+              tunedRow(row, found, tune, recipe.paths, {
                 ...(steps === undefined ? {} : { steps }),
                 ...(scheduler === undefined ? {} : { scheduler }),
               }),

@@ -3,6 +3,7 @@
  * costs nothing.
  */
 import { ConfigError, messageOf } from '@tweedie/core';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Dtype, Shape } from '../graph/graph.ts';
@@ -22,18 +23,37 @@ export interface SessionOptions {
 }
 
 type Runtime = typeof import('onnxruntime-node');
-let loading: Promise<Runtime> | undefined;
-const runtime = (): Promise<Runtime> => (loading ??= load());
+/** The package that has of onnxruntime-node what this machine needs: what is published depends on it in its place. */
+const ofThisPlatform = `@tweedie/onnxruntime-${process.platform}-${process.arch}`;
+let loaded: Runtime | undefined;
+const runtime = (): Runtime => (loaded ??= load());
 
-async function load(): Promise<Runtime> {
+function load(): Runtime {
   // ONNX Runtime reports its use to its maker, and leaves files in the temporary folder for it, unless told not to
   // before it is loaded.
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
-  const loaded = await import('onnxruntime-node');
+  const found = requireFirst(['onnxruntime-node', ofThisPlatform]);
   // Errors are thrown; the log on standard error would only say them twice.
-  loaded.env.logLevel = 'fatal';
-  return loaded;
+  found.env.logLevel = 'fatal';
+  return found;
 }
+
+/** The first of the packages that is installed. They are CommonJS, and which one there is no bundler should settle. */
+const requireFirst = ([name = '', ...others]: readonly string[]): Runtime => {
+  try {
+    return createRequire(import.meta.url)(name) as Runtime;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'MODULE_NOT_FOUND' || !messageOf(error).includes(`'${name}'`)) throw error;
+    if (others.length > 0) return requireFirst(others);
+    throw new ConfigError(
+      'jit',
+      `ONNX Runtime is not installed for ${process.platform} ${process.arch}: there is no package ${name}.`,
+      'Install again, with optional dependencies; where there is no such package, use the engine eager.',
+      { cause: error },
+    );
+  }
+};
 
 /**
  * Microseconds that a thread spins before it sleeps. Most operations follow each other faster: a training step took
@@ -50,7 +70,7 @@ export interface OnnxRuntimeFacts {
 
 /** What ONNX Runtime this is and where it can compute, without making a session. */
 export async function onnxRuntimeFacts(): Promise<OnnxRuntimeFacts> {
-  const { env, listSupportedBackends } = await runtime();
+  const { env, listSupportedBackends } = runtime();
   return { version: env.versions.node ?? env.versions.common, providers: listSupportedBackends() };
 }
 
@@ -94,7 +114,7 @@ export async function createSession(
   model: Uint8Array | string,
   { threads = defaultThreads(), device = 'cpu', waiting = 'spin', planMemory = false, profileTo }: SessionSettings,
 ): Promise<Session> {
-  const { InferenceSession, Tensor } = await runtime();
+  const { InferenceSession, Tensor } = runtime();
   const session = await InferenceSession.create(model as string, {
     executionProviders: [device],
     intraOpNumThreads: threads,
