@@ -39,7 +39,7 @@ const roomsOfExperiments: readonly (readonly string[])[] = [
   ['run'],
   ['results'],
   ['report'],
-  ['explain', 'export', 'tune'],
+  ['explain', 'export', 'restore', 'tune'],
   ['top'],
 ];
 const roomsOfJit: readonly (readonly string[])[] = [['graph'], ['lowering', 'passes'], ['tracing', 'session'], ['top']];
@@ -116,6 +116,8 @@ type Dependencies = Readonly<Record<string, string>>;
 type Package = {
   readonly name: string;
   readonly version: string;
+  readonly license?: string;
+  readonly private?: boolean;
   readonly dependencies?: Dependencies;
   readonly peerDependencies?: Dependencies;
   readonly optionalDependencies?: Dependencies;
@@ -210,17 +212,9 @@ describe('imports', () => {
   it('are declared in the package that makes them', () => {
     const declared = (home: string, isSource: boolean): readonly string[] => {
       const { name, dependencies, peerDependencies, optionalDependencies, devDependencies } = readPackage(home);
-      const shared = isSource ? {} : { ...readPackage('').devDependencies, '@tweedie/testing': '' };
-      return [
-        name,
-        ...Object.keys({
-          ...dependencies,
-          ...peerDependencies,
-          ...optionalDependencies,
-          ...devDependencies,
-          ...shared,
-        }),
-      ];
+      // What is published has no devDependencies. Types of a library that has none of its own are no import.
+      const shared = isSource ? {} : { ...readPackage('').devDependencies, ...devDependencies, '@tweedie/testing': '' };
+      return [name, ...Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies, ...shared })];
     };
     const check = ({ home, isSource, imports }: Source): readonly string[] => {
       if (home === '') return [];
@@ -368,12 +362,16 @@ describe('packages', () => {
   const locals = homesOfCode.map((home) => ({ home, ...readPackage(home) }));
 
   it('have one version, and ask for exactly that of each other', () => {
-    const { version } = readPackage('');
+    const { version } = JSON.parse(readFileSync(join(root, 'lerna.json'), 'utf8')) as { version: string };
     const wrong = locals.flatMap(({ home, version: own, dependencies, peerDependencies, devDependencies }) => [
       ...(own === version ? [] : [`${home}: version ${own}`]),
-      ...Object.entries({ ...dependencies, ...peerDependencies, ...devDependencies })
+      ...Object.entries({ ...dependencies, ...devDependencies })
         .filter(([name, range]) => name.startsWith('@tweedie/') && range !== version)
         .map(([name, range]) => `${home}: ${name} ${range}`),
+      // lerna raises no version among peers: what is built says it.
+      ...Object.entries(peerDependencies ?? {})
+        .filter(([name, range]) => name.startsWith('@tweedie/') && range !== '*')
+        .map(([name, range]) => `${home}: peer ${name} ${range}`),
     ]);
     expect(wrong).toEqual([]);
   });
@@ -388,9 +386,26 @@ describe('packages', () => {
   });
 
   it('are named after their folders', () => {
+    const nameOf = (home: string) => (home === 'packages/tweedie' ? 'tweedie' : `@tweedie/${home.split('/')[1]}`);
     const wrong = locals
-      .filter(({ home, name }) => !home.startsWith('templates/') && name !== `@tweedie/${home.split('/')[1]}`)
+      .filter(({ home, name }) => !home.startsWith('templates/') && name !== nameOf(home))
       .map(({ home, name }) => `${home}: ${name}`);
+    expect(wrong).toEqual([]);
+  });
+
+  it('are brought by the package tweedie, every one that the registry names and the command', () => {
+    const { plugins } = JSON.parse(readFileSync(join(root, 'registry.json'), 'utf8')) as { plugins: Dependencies };
+    const named = Object.values(plugins).filter((name) => name !== '@tweedie/core');
+    const brought = Object.keys(readPackage('packages/tweedie').dependencies ?? {});
+    expect(brought.toSorted()).toEqual([...new Set(['@tweedie/cli', ...named])].sort());
+  });
+
+  it('have a README and a licence, and templates are not published', () => {
+    const wrong = locals.flatMap(({ home, license, private: hidden = false }) => [
+      ...(existsSync(join(root, home, 'README.md')) ? [] : [`${home}: no README.md`]),
+      ...(license?.startsWith('MIT') ? [] : [`${home}: license ${license}`]),
+      ...(hidden === home.startsWith('templates/') ? [] : [`${home}: private ${hidden}`]),
+    ]);
     expect(wrong).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Runs the TypeScript source in this very process: there is no build that could be stale, and no second process between
-// Ctrl-C and the run.
+// Runs everything in this very process, so that none stands between Ctrl-C and the run: in the repository TypeScript
+// sources, for there is no build that could be stale; in the published package what was built of them.
+import { existsSync } from 'node:fs';
 import { register } from 'node:module';
 
 // The loader would keep what it has translated in a folder of the system's temporary one, which any user may have made
@@ -16,7 +17,8 @@ try {
 
 const { register: registerTypeScript } = await import('tsx/esm/api');
 registerTypeScript();
-register('./source-condition.js', import.meta.url);
+const source = existsSync(new URL('../src/main.ts', import.meta.url));
+register('./source-condition.js', import.meta.url, { data: { source } });
 
-const { main } = await import('../src/main.ts');
+const { main } = await import(source ? '../src/main.ts' : '../dist/main.js');
 process.exitCode = await main(process.argv.slice(2));

@@ -1,5 +1,6 @@
 import { Bench } from './commands/bench.ts';
 import { Check } from './commands/check.ts';
+import { Cite } from './commands/cite.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
@@ -10,6 +11,7 @@ import { List } from './commands/list.ts';
 import { New } from './commands/new.ts';
 import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
+import { Plugins } from './commands/plugins.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
@@ -20,6 +22,7 @@ import { Tune } from './commands/tune.ts';
 export const commands = {
   bench: Bench,
   check: Check,
+  cite: Cite,
   compare: Compare,
   doctor: Doctor,
   explain: Explain,
@@ -30,6 +33,7 @@ export const commands = {
   new: New,
   picture: Picture,
   plan: Plan,
+  plugins: Plugins,
   report: Report,
   restore: Restore,
   run: Run,

@@ -12,7 +12,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { CancelledError, ConfigError, loadRegistries, messageOf, nearest, readJson } from '@tweedie/core/registry';
+import {
+  CancelledError,
+  ConfigError,
+  loadRegistries,
+  messageOf,
+  nearest,
+  readJson,
+  type Registry,
+} from '@tweedie/core/registry';
 import { checkId, rename, spellingsOf } from './spellings.ts';
 
 /** The kinds that have a template: all but `engine`. */
@@ -20,19 +28,14 @@ export const scaffoldKinds = ['operator', 'guidance', 'scheduler', 'model', 'met
 /** A kind that has a template. */
 export type ScaffoldKind = (typeof scaffoldKinds)[number];
 
-/** Finds Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. */
-export const repositoryOf = (folder: string): string => {
-  for (let at = folder; ; at = dirname(at)) {
-    if (['registry.json', 'templates', 'plugins', 'package-lock.json'].every((name) => existsSync(join(at, name))))
-      return realpathSync(at);
-    if (dirname(at) === at) {
-      throw new ConfigError(
-        'tweedie new',
-        `${folder} is not inside Tweedie's repository.`,
-        'Go to a clone of it. To keep a plugin beside your own experiment, see docs/write-a-plugin.md there.',
-      );
-    }
-  }
+/**
+ * Finds Tweedie's repository that `folder` is in: the nearest folder above with a registry and templates. Undefined
+ * where there is none.
+ */
+export const repositoryOf = (folder: string): string | undefined => {
+  if (['registry.json', 'templates', 'plugins', 'package-lock.json'].every((name) => existsSync(join(folder, name))))
+    return realpathSync(folder);
+  return dirname(folder) === folder ? undefined : repositoryOf(dirname(folder));
 };
 
 type Task = { readonly root: string; readonly kind: ScaffoldKind; readonly id: string; readonly signal?: AbortSignal };
@@ -50,8 +53,7 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
   const folder = join(root, place);
   checkId(kind, id);
   refuseTaken(root, kind, id, folder);
-  const files = renderTemplate(join(root, 'templates', kind), id);
-  refuseClash(name, id, files);
+  const files = renderTemplate(join(root, 'templates', kind), name, id);
 
   const undo: (() => void)[] = [];
   const next = async (): Promise<void> => {
@@ -92,13 +94,17 @@ export const scaffold = async ({ root, kind, id, signal }: Task): Promise<string
 };
 
 const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: string): void => {
-  if (id.startsWith(`${kind}-`))
+  refuseKnown(kind, id, loadRegistries([join(root, 'registry.json')]));
+  if (existsSync(folder))
     throw new ConfigError(
       `${kind}/${id}`,
-      'repeats its kind.',
-      `Say tweedie new ${kind} ${id.slice(kind.length + 1)}.`,
+      `the folder ${folder} exists already, but registry.json does not name it.`,
+      'Remove it or choose another id.',
     );
-  const { manifests, broken } = loadRegistries([join(root, 'registry.json')]);
+};
+
+/** Refuses an id that a registry has. */
+export const refuseKnown = (kind: ScaffoldKind, id: string, { manifests, broken }: Registry): void => {
   const unread = broken.get(`${kind}/${id}`);
   if (unread) throw unread;
   const taken = manifests.filter((manifest) => manifest.kind === kind);
@@ -113,26 +119,26 @@ const refuseTaken = (root: string, kind: ScaffoldKind, id: string, folder: strin
       `exists already, in ${other.folder}.`,
       `Choose another id${near.length === 0 ? '' : `; near it there are ${near.join(', ')} too`}.`,
     );
-  if (existsSync(folder))
-    throw new ConfigError(
-      `${kind}/${id}`,
-      `the folder ${folder} exists already, but registry.json does not name it.`,
-      'Remove it or choose another id.',
-    );
 };
 
-/** Gives path and text of every file of a template under its new name. */
-const renderTemplate = (template: string, id: string): ReadonlyMap<string, string> => {
+/**
+ * Gives path and text of every file of a template under its new name. Refuses an id whose factory would have the name
+ * of something that its file imports.
+ */
+export const renderTemplate = (template: string, name: string, id: string): ReadonlyMap<string, string> => {
   const spellings = spellingsOf(id);
   const paths = readdirSync(template, { recursive: true, encoding: 'utf8' }).filter(
     (path) => lstatSync(join(template, path)).isFile() && !path.includes('node_modules'),
   );
-  return new Map(
+  const files = new Map(
     paths.map((path) => [
       join(dirname(path), basename(path).replace(/^example\b/, id)),
-      rename(readFileSync(join(template, path), 'utf8'), spellings),
+      // npm publishes what is not private; a template is.
+      rename(readFileSync(join(template, path), 'utf8').replace('  "private": true,\n', ''), spellings),
     ]),
   );
+  refuseClash(name, id, files);
+  return files;
 };
 
 /**
@@ -158,7 +164,7 @@ const refuseClash = (name: string, id: string, files: ReadonlyMap<string, string
 };
 
 /** Undoes steps in reverse order, as many as can be, and says how that went. */
-const takeBack = (undo: readonly (() => void)[]): string => {
+export const takeBack = (undo: readonly (() => unknown)[]): string => {
   const kept = undo.toReversed().flatMap((step) => {
     try {
       step();

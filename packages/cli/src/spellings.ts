@@ -27,6 +27,7 @@ export const checkId = (kind: string, id: string): void => {
     );
   if (/^\d/.test(id))
     refuse('the factory is named after the id, and no name begins with a digit.', 'Begin with a letter.');
+  if (id.startsWith(`${kind}-`)) refuse('repeats its kind.', `Say tweedie new ${kind} ${id.slice(kind.length + 1)}.`);
   if (id === 'example') refuse('is the name of the template.', 'Choose another id.');
   if (reserved.has(id))
     refuse('the factory is named after the id, and JavaScript keeps this word to itself.', 'Choose another id.');

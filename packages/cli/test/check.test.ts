@@ -116,7 +116,7 @@ it.each(['typescript', 'vitest'])('says that %s is missing where it is', async (
   save('missing.mjs', `import { register } from 'node:module'; register(${JSON.stringify(url)});`);
   const { code, err } = await check('./pull', { node: ['--import', join(folder, 'missing.mjs')] });
   expect(err).toBe(
-    `${told}Error: [tweedie check] needs ${library}, which is not installed beside tweedie. Run npm install --save-dev typescript vitest @tweedie/testing there; in a clone of the repository, npm ci.\n`,
+    `${told}Error: [tweedie check] needs ${library}, which is not installed beside tweedie. Run npm install --save-dev typescript vitest @types/node @tweedie/testing there; in a clone of the repository, npm ci.\n`,
   );
   expect(code).toBe(2);
 });

@@ -103,7 +103,7 @@ describe('what is loaded', () => {
   });
 });
 
-it('refuses a registry that claims a name of another', async () => {
+it('lists, and warns, where a registry claims a name of another; names both where it is asked for', async () => {
   const place = join(folder, 'clash');
   mkdirSync(join(place, 'eager'), { recursive: true });
   writeFileSync(join(place, 'registry.json'), JSON.stringify({ plugins: { 'engine/eager': './eager' } }));
@@ -117,9 +117,11 @@ it('refuses a registry that claims a name of another', async () => {
       options: { type: 'object', additionalProperties: false, properties: {} },
     }),
   );
-  const { code, err } = await tweedie(['list'], { cwd: place });
-  expect(code).toBe(2);
-  expect(err).toContain(`Error: [${join(place, 'registry.json')}] engine/eager is ./eager here and @tweedie/core in `);
+  const wrong = `[${join(place, 'registry.json')}] engine/eager is ./eager here and @tweedie/core in `;
+  const listed = await tweedie(['list'], { cwd: place });
+  expect([listed.code, listed.err]).toEqual([0, expect.stringContaining(`Warning: ${wrong}`)]);
+  const asked = await tweedie(['info', 'engine/eager'], { cwd: place });
+  expect([asked.code, asked.err]).toEqual([2, expect.stringContaining(`Error: ${wrong}`)]);
 });
 
 it('lists, and warns, where a registered plugin is gone; names what is wrong with it where it is asked for', async () => {

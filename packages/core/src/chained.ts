@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type {} from '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.d.ts';
+// Exported, so that the declarations reach whoever imports the built package.
+export type {} from '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.d.ts';
 
 /**
  * The chained methods of tensors, `x.sub(y)` for `tf.sub(x, y)`. TensorFlow.js declares their types, but the module

@@ -12,21 +12,16 @@ export type AnyFactory = (
   context: Context & { readonly imageShape?: ImageShape },
 ) => object | Promise<object>;
 
-/**
- * The conditions for reading `exports`: a program that runs from source runs plugins from source, a built one takes
- * what they have built.
- */
-const conditions = [...(import.meta.url.endsWith('.ts') ? ['@tweedie/source'] : []), 'node', 'import', 'default'];
+/** The conditions for reading `exports`. Source comes first: where a plugin has it, what is built may be older. */
+const conditions = ['@tweedie/source', 'node', 'import', 'default'];
 
-/** The file that an `exports` target stands for: a string, or the first condition that applies. */
-const targetOf = (target: unknown): string | undefined => {
-  if (typeof target === 'string') return target;
-  if (typeof target !== 'object' || target === null) return undefined;
-  for (const [condition, inner] of Object.entries(target)) {
-    const found = condition === '.' || conditions.includes(condition) ? targetOf(inner) : undefined;
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** The files that an `exports` target stands for, by all conditions that apply, in its order. */
+const targetsOf = (target: unknown): readonly string[] => {
+  if (typeof target === 'string') return [target];
+  if (typeof target !== 'object' || target === null) return [];
+  return Object.entries(target).flatMap(([condition, inner]) =>
+    condition === '.' || conditions.includes(condition) ? targetsOf(inner) : [],
+  );
 };
 
 /**
@@ -36,7 +31,7 @@ const targetOf = (target: unknown): string | undefined => {
 const entryOf = (folder: string): string => {
   const path = join(folder, 'package.json');
   const { exports, main } = existsSync(path) ? (readJson(path) as { exports?: unknown; main?: string }) : {};
-  const found = [targetOf(exports), main, 'src/index.ts', 'index.js'].find(
+  const found = [...targetsOf(exports), main, 'src/index.ts', 'index.js'].find(
     (file) => file !== undefined && existsSync(join(folder, file)),
   );
   return join(folder, found ?? 'src/index.ts');
@@ -44,21 +39,23 @@ const entryOf = (folder: string): string => {
 
 const isClass = (made: object): boolean => /^class\b/.test(Function.prototype.toString.call(made));
 
-/** Imports a plugin's package and gives its factory. A ConfigError names the package. */
+/** Imports a file of a plugin. Where it cannot be, a ConfigError says `what`, and why. */
+export const importEntry = async (entry: string, where: string, what: string): Promise<Record<string, unknown>> => {
+  try {
+    return (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new ConfigError(where, `${what}: ${messageOf(error)}.`, 'Correct it, or reinstall it.', {
+      cause: error,
+    });
+  }
+};
+
+/** Imports a plugin's package, or its one file, and gives its factory. A ConfigError names the package. */
 export const importFactory = async (manifest: Manifest): Promise<AnyFactory> => {
   const where = `${manifest.kind}/${manifest.id}`;
-  const entry = entryOf(manifest.folder);
-  let exported: Record<string, unknown>;
-  try {
-    exported = (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Record<string, unknown>;
-  } catch (error) {
-    throw new ConfigError(
-      where,
-      `the package ${manifest.package} cannot be imported from ${entry}: ${messageOf(error)}.`,
-      'Correct it, or reinstall it.',
-      { cause: error },
-    );
-  }
+  const entry = manifest.file ?? entryOf(manifest.folder);
+  const whole = await importEntry(entry, where, `the package ${manifest.package} cannot be imported from ${entry}`);
+  const exported = manifest.file === undefined ? whole : (whole['plugin'] as Record<string, unknown>);
   const factory = exported[manifest.export];
   if (typeof factory === 'function' && !isClass(factory)) return factory as AnyFactory;
   if (typeof factory === 'function')

@@ -3,6 +3,7 @@ export { withoutHiddenInputs } from './hidden-inputs.ts';
 export { isOfTensorFlow, isUsers, withDeepStacks } from './user-line.ts';
 export type {
   Context,
+  DatasetContext,
   DatasetFactory,
   EngineFactory,
   GuidanceFactory,
@@ -57,9 +58,19 @@ export type {
   Transition,
 } from './types.ts';
 export { at } from './at.ts';
-export { type Files, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
+export { type Files, isGrey, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
-export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
+export {
+  clampTo,
+  COMPLEX_REMEDY,
+  perSample,
+  sampleDot,
+  sampleNorm,
+  sampleSum,
+  stopGradient,
+  valueAndGrad,
+  vjp,
+} from './gradients.ts';
 export { AGAIN, checkpointed, registerAgain } from './checkpointed.ts';
 export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';
@@ -129,11 +140,20 @@ export {
 export { canonicalJson } from './canonical-json.ts';
 export { type Container, createContainer, noteToStandardError, toStandardError } from './container.ts';
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
+export { importFactory } from './import-plugin.ts';
 export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
+export { type PluginFile, readPluginFile } from './plugin-file.ts';
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
 export { refuseIrregular } from './regular-file.ts';
-export { kinds, loadRegistries, openRegistry, type Registry, type RegistryOptions } from './registry.ts';
+export {
+  kinds,
+  loadRegistries,
+  openRegistry,
+  type Registry,
+  type RegistryOptions,
+  tellPluginFile,
+} from './registry.ts';
 export { type JsonSchema, validate } from './schema.ts';
 export {
   type Denoised,
@@ -148,7 +168,22 @@ export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts'
 export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export { anyDraw, closedFormRefusal, formOf } from './closed-form.ts';
+export {
+  type KnownPosterior,
+  knownPosteriors,
+  type KnownPosteriors,
+  mixtureDraws,
+  type MixtureDraw,
+} from './known-posterior.ts';
+export {
+  type CompiledForward,
+  fingerprintOf,
+  operatorMatrix,
+  rowOfProblem,
+  VARIANCE_FLOOR,
+} from './operator-matrix.ts';
+export { covarianceOf, drawFromMixture, mixtureMean, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
 export {
   checkSafetensors,
   decodeSafetensors,

@@ -5,6 +5,7 @@ import type { Capability } from './capabilities.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { refuseIrregular } from './regular-file.ts';
 import { validate, type JsonSchema } from './schema.ts';
+import { satisfies } from './version-range.ts';
 import type { Kind } from './plugin.ts';
 
 /** What a plugin says about itself in `plugin.json`; no plugin code is needed to read it. */
@@ -25,6 +26,8 @@ export type Manifest = {
   readonly provides: readonly Capability[];
   /** Rows through the network for one sample and step, with default options. */
   readonly costPerStep?: { readonly forwards: number; readonly vjps: number };
+  /** What a sample costs where no network is called: a few words that tables show for `0`. */
+  readonly work?: string;
   /** JSON Schema (draft 7) of the options. */
   readonly options: JsonSchema;
   readonly presets?: {
@@ -40,7 +43,11 @@ export type Manifest = {
   readonly package: string;
   readonly version: string;
   readonly folder: string;
+  /** The one file that it is, where it has no package and no `plugin.json`. */
+  readonly file?: string;
 };
+
+type InFile = Omit<Manifest, 'package' | 'version' | 'folder' | 'file'>;
 
 /** JSON from a file, with or without the mark that some editors put before UTF-8; a ConfigError names the file. */
 export const readJson = (path: string, remedy = ''): unknown => {
@@ -112,19 +119,46 @@ const folderOf = (place: string, registry: string, where: string): string => {
 /** The manifest of the plugin in a folder, checked. `place` is its name where it has no package.json. */
 export const readManifest = (folder: string, place: string = folder): Manifest => {
   const path = join(folder, 'plugin.json');
-  const { $schema, ...manifest } = validate<Omit<Manifest, 'package' | 'version' | 'folder'> & { $schema?: string }>(
-    manifestSchema,
-    readJson(path),
-    path,
-  );
+  const manifest = checkManifest(readJson(path), path);
   const packagePath = join(folder, 'package.json');
-  const own = existsSync(packagePath) ? (readJson(packagePath) as { name?: unknown; version?: unknown }) : {};
+  const own = existsSync(packagePath) ? (readJson(packagePath) as Package) : {};
+  refuseOtherCore(own, packagePath);
   return { ...manifest, package: String(own.name ?? place), version: String(own.version ?? '0.0.0'), folder };
 };
 
+/** The content of a manifest, checked; `where` names it in messages. */
+export const checkManifest = (content: unknown, where: string): InFile => {
+  const { $schema, ...manifest } = validate<InFile & { $schema?: string }>(manifestSchema, content, where);
+  return manifest;
+};
+
+type Package = {
+  readonly name?: unknown;
+  readonly version?: unknown;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+};
+
+const core = readJson(join(import.meta.dirname, '../package.json')) as { readonly version: string };
+
+/** Refuses a plugin that was written for another version of core than this one. */
+const refuseOtherCore = ({ dependencies, peerDependencies }: Package, packagePath: string): void => {
+  const range = peerDependencies?.['@tweedie/core'] ?? dependencies?.['@tweedie/core'];
+  if (range === undefined || satisfies(core.version, range)) return;
+  throw new ConfigError(
+    packagePath,
+    `needs @tweedie/core ${range}, and this is ${core.version}.`,
+    'Install a version of the plugin for it, or another version of Tweedie.',
+  );
+};
+
+/** The manifest of the plugin at a place that `registry` may name, checked. `where` names it in messages. */
+export const manifestOfPlace = (place: string, registry: string, where: string): Manifest =>
+  readManifest(folderOf(place, registry, where), place);
+
 /** The manifest of one registry entry, checked. `where` names the entry in messages. */
 export const manifestOfEntry = (name: string, place: string, registry: string, where: string): Manifest => {
-  const manifest = readManifest(folderOf(place, registry, where), place);
+  const manifest = manifestOfPlace(place, registry, where);
   if (`${manifest.kind}/${manifest.id}` === name) return manifest;
   throw new ConfigError(
     where,

@@ -1,3 +1,4 @@
+import { mixtureMean } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import type { GaussianMixture, Tensor } from './types.ts';
 
@@ -94,16 +95,6 @@ export function denoiseSharedIsotropic(
   };
 }
 
-/** The weighted mean of the component means, [d]. */
-function mixtureCentre({ weights, means }: Pick<GaussianMixture, 'weights' | 'means'>): Float64Array {
-  const d = means.length / weights.length;
-  const centre = new Float64Array(d);
-  weights.forEach((weight, k) => {
-    for (let i = 0; i < d; i++) centre[i] = (centre[i] ?? 0) + weight * (means[k * d + i] ?? 0);
-  });
-  return centre;
-}
-
 /** The variance that all components share, where they are isotropic and equal. */
 export function sharedVariance({ covariance }: GaussianMixture): number | undefined {
   if (covariance.kind !== 'isotropic') return undefined;
@@ -118,7 +109,7 @@ export function sharedVariance({ covariance }: GaussianMixture): number | undefi
 export function sharedIsotropicTensors(mixture: GaussianMixture, variance: number): SharedIsotropicTensors {
   const { weights, means } = mixture;
   const d = means.length / weights.length;
-  const centre = mixtureCentre(mixture);
+  const centre = mixtureMean(mixture);
   const offsets = Float32Array.from(means, (value, i) => value - (centre[i % d] ?? 0));
   return {
     logWeights: tf.tensor1d(Float32Array.from(weights, Math.log)),

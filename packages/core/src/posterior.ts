@@ -68,6 +68,16 @@ export function posteriorMixture(
   return { weights: softmax(logWeights), means, covariance: { kind: 'full', matrices } };
 }
 
+/** Mean [d] of a mixture. */
+export function mixtureMean({ weights, means }: GaussianMixture): Float64Array {
+  const d = means.length / weights.length;
+  const mean = new Float64Array(d);
+  weights.forEach((weight, k) => {
+    for (let i = 0; i < d; i++) mean[i] = (mean[i] ?? 0) + weight * (means[k * d + i] ?? 0);
+  });
+  return mean;
+}
+
 /** Mean [d] and covariance [d, d] of a mixture. */
 export function mixtureMoments(mixture: GaussianMixture): { mean: Float64Array; covariance: Float64Array } {
   const { weights, means } = mixture;

@@ -5,7 +5,7 @@
 export { devicesOf } from './devices.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export type { Capability } from './capabilities.ts';
-export { readJson, resolveOptions, type Manifest } from './manifest.ts';
+export { manifestOfPlace, readJson, resolveOptions, type Manifest } from './manifest.ts';
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, type PluginPlace } from './plugin-fault.ts';
 export {

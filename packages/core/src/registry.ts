@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { deviceHint } from './devices.ts';
 import { ConfigError } from './errors.ts';
@@ -25,7 +26,10 @@ export interface Registry {
   readonly files: readonly string[];
   /** Local registries that are there and were not read, because `localRegistries` was false. */
   readonly refused: readonly string[];
-  /** Entries (`kind/id`) whose manifest cannot be read, and why: who does not use them is not stopped. */
+  /**
+   * Entries (`kind/id`) whose manifest cannot be read, or that two plugins claim, and why: who does not use them is not
+   * stopped.
+   */
   readonly broken: ReadonlyMap<string, ConfigError>;
   /**
    * Throws a ConfigError with what is wrong with a broken entry, or with the nearest ids. `where` (file and JSON
@@ -37,27 +41,28 @@ export interface Registry {
 const schema = readJson(join(import.meta.dirname, '../schemas/registry.schema.json')) as JsonSchema;
 
 /**
- * Registry files as one, and plugins by their folders. The same plugin may be named twice, but not two plugins by the
- * same name.
+ * Registry files as one, plugins by their folders, and plugins whose manifests are given. The same plugin may be named
+ * twice; where two plugins have one name it names neither.
  */
 export const loadRegistries = (
   files: readonly string[],
   folders: readonly string[] = [],
   refused: readonly string[] = [],
+  given: readonly Manifest[] = [],
 ): Registry => {
   const found = new Map<string, { readonly manifest: Manifest; readonly file: string }>();
   const broken = new Map<string, ConfigError>();
   const add = (manifest: Manifest, file: string): void => {
     const name = `${manifest.kind}/${manifest.id}`;
     const other = found.get(name);
-    if (other && other.manifest.folder !== manifest.folder) {
-      throw new ConfigError(
+    if (other && placeOf(other.manifest) !== placeOf(manifest)) {
+      const error = new ConfigError(
         file,
         `${name} is ${manifest.package} here and ${other.manifest.package} in ${other.file}.`,
         'Remove one of the two entries, or give your plugin another id.',
       );
-    }
-    found.set(name, { manifest, file });
+      broken.set(name, error);
+    } else found.set(name, { manifest, file });
   };
   const unique = [...new Set(files.map(realPath))];
   for (const file of unique) {
@@ -70,6 +75,8 @@ export const loadRegistries = (
   }
   for (const folder of folders.map((folder) => realpathSync(folder)))
     add(readManifest(folder), join(folder, 'plugin.json'));
+  for (const manifest of given) add(manifest, placeOf(manifest));
+  for (const name of broken.keys()) found.delete(name);
   const manifests = [...found.values()]
     .map(({ manifest }) => manifest)
     .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || (a.id < b.id ? -1 : 1));
@@ -89,6 +96,8 @@ export const loadRegistries = (
     },
   };
 };
+
+const placeOf = ({ file, folder }: Manifest): string => file ?? folder;
 
 /** What to add where a plugin is not known, and registries that may have it were refused; empty where none was. */
 export const mayHave = (refused: readonly string[]): string =>
@@ -111,8 +120,24 @@ const realPath = (file: string): string => {
   return realpathSync(file);
 };
 
-/** The registry that comes with Tweedie. */
-const ownRegistry = join(import.meta.dirname, '../../../registry.json');
+/**
+ * The registry that comes with Tweedie: in the repository the file at its top, else that of the package `tweedie`,
+ * which holds the shipped plugins, as core or the working folder finds it; undefined where that is not installed.
+ */
+const findOwnRegistry = (): string | undefined => {
+  const inRepository = join(import.meta.dirname, '../../../registry.json');
+  if (import.meta.url.endsWith('.ts')) return realpathSync(inRepository);
+  for (const from of [import.meta.filename, join(process.cwd(), 'any.js')]) {
+    try {
+      return realpathSync(createRequire(from).resolve('tweedie/registry.json'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  return undefined;
+};
+let ownRegistry: { readonly file: string | undefined } | undefined;
+const ownFile = (): string | undefined => (ownRegistry ??= { file: findOwnRegistry() }).file;
 
 /** Registries beside Tweedie's own: a plugin that one of them names runs with all that its user may do. */
 export type RegistryOptions = {
@@ -137,6 +162,8 @@ export const refuseLocalRegistries = (): void => {
   process.env[REFUSING] = '1';
 };
 
+const allowsLocal = (localRegistries: boolean | undefined): boolean => localRegistries ?? process.env[REFUSING] !== '1';
+
 /** Finds the registries; nothing of them is read. */
 const choose = ({ folders = [process.cwd()], registries = [], localRegistries }: InFolders) => {
   const named = registries.map((file) => realPath(resolve(file)));
@@ -144,14 +171,31 @@ const choose = ({ folders = [process.cwd()], registries = [], localRegistries }:
     .map((folder) => join(resolve(folder), 'registry.json'))
     .filter((file) => existsSync(file))
     .map(realPath)
-    .filter((file) => ![realpathSync(ownRegistry), ...named].includes(file));
+    .filter((file) => ![ownFile(), ...named].includes(file));
   const unique = [...new Set(local)];
-  return (localRegistries ?? process.env[REFUSING] !== '1')
-    ? { named, local: unique, refused: [] }
-    : { named, local: [], refused: unique };
+  return allowsLocal(localRegistries) ? { named, local: unique, refused: [] } : { named, local: [], refused: unique };
 };
 
 const told = new Set<string>();
+const tell = (file: string, why: string): void => {
+  if (told.has(file) || file === ownFile()) return;
+  told.add(file);
+  process.stderr.write(`Note: plugins may come from ${file}, ${why}.\n`);
+};
+
+/**
+ * Tells of a plugin that a recipe names by its file, before its code runs. Throws ConfigError where what nobody named
+ * on the command line is refused; `where` is the place in the recipe.
+ */
+export const tellPluginFile = (file: string, localRegistries: boolean | undefined, where: string): void => {
+  if (!allowsLocal(localRegistries))
+    throw new ConfigError(
+      where,
+      `names ${file}, whose code would run, and local registries are refused.`,
+      'Allow them, or name it in a registry that --registry reads.',
+    );
+  tell(file, 'named by the recipe: --no-local-registry refuses it');
+};
 
 /**
  * Tells on standard error, once in a process, from which registries beside Tweedie's own code may run. `openRegistry`
@@ -159,26 +203,27 @@ const told = new Set<string>();
  */
 export const tellRegistries = (options: InFolders): void => {
   const { named, local } = choose(options);
-  const tell = (file: string, why: string): void => {
-    if (told.has(file) || file === realpathSync(ownRegistry)) return;
-    told.add(file);
-    process.stderr.write(`Note: plugins may come from ${file}, ${why}.\n`);
-  };
   for (const file of named) tell(file, 'as asked');
   for (const file of local) tell(file, 'read unasked: --no-local-registry refuses it');
 };
 
 /**
  * Tweedie's own registry, the `registry.json` of each folder (of the experiment, say) where there is one and it is not
- * refused, further registries, and the plugins in folders that no registry need name.
+ * refused, further registries, and the plugins in folders, or of given manifests, that no registry need name.
  */
 export const openRegistry = ({
   plugins = [],
+  given = [],
   quiet = false,
   ...options
-}: InFolders & { readonly plugins?: readonly string[]; readonly quiet?: boolean } = {}): Registry => {
+}: InFolders & {
+  readonly plugins?: readonly string[];
+  readonly given?: readonly Manifest[];
+  readonly quiet?: boolean;
+} = {}): Registry => {
   const { named, local, refused } = choose(options);
-  const registry = loadRegistries([ownRegistry, ...local, ...named], plugins, refused);
+  const own = ownFile();
+  const registry = loadRegistries([...(own === undefined ? [] : [own]), ...local, ...named], plugins, refused, given);
   if (!quiet) tellRegistries(options);
   return registry;
 };

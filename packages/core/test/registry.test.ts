@@ -2,7 +2,15 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { loadRegistries, nearest, openRegistry, resolveOptions, suggest, validate } from '../src/registry-entry.ts';
+import {
+  loadRegistries,
+  nearest,
+  openRegistry,
+  readJson,
+  resolveOptions,
+  suggest,
+  validate,
+} from '../src/registry-entry.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tweedie-registry-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -120,8 +128,24 @@ describe('loadRegistries', () => {
     expect(
       loadRegistries([first, write('c/same.json', { plugins: { 'guidance/mine': './mine' } })]).manifests,
     ).toHaveLength(1);
-    expect(messageOf(() => loadRegistries([first, second]))).toMatchInlineSnapshot(
+    const registry = loadRegistries([first, second]);
+    expect(registry.manifests).toEqual([]);
+    expect(messageOf(() => registry.find('guidance', 'mine'))).toMatchInlineSnapshot(
       `"[/c/second.json] guidance/mine is ./other here and ./mine in /c/first.json. Remove one of the two entries, or give your plugin another id."`,
+    );
+  });
+
+  it('refuses a plugin for another version of core, and no other one', () => {
+    const { version } = readJson(join(import.meta.dirname, '../package.json')) as { version: string };
+    plugin('v/mine');
+    plugin('v/other', { id: 'other' });
+    write('v/mine/package.json', { name: 'mine', peerDependencies: { '@tweedie/core': '^99.1.0' } });
+    write('v/other/package.json', { name: 'other', peerDependencies: { '@tweedie/core': `^${version}` } });
+    const file = write('v/registry.json', { plugins: { 'guidance/mine': './mine', 'guidance/other': './other' } });
+    const registry = loadRegistries([file]);
+    expect(registry.manifests.map(({ id }) => id)).toEqual(['other']);
+    expect(messageOf(() => registry.find('guidance', 'mine'))).toBe(
+      `[/v/mine/package.json] needs @tweedie/core ^99.1.0, and this is ${version}. Install a version of the plugin for it, or another version of Tweedie.`,
     );
   });
 

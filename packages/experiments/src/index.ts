@@ -24,6 +24,7 @@ export {
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';
+export { type UsedPlugins, usedPlugins } from './used-plugins.ts';
 export type { SampleProblem } from './plan/given-problem.ts';
 export { sample, type Sampled, type SampleOptions } from './sample.ts';
 export { explain, type Explanation, type ExplainOptions } from './explain.ts';

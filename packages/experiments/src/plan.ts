@@ -7,6 +7,7 @@ import { problemsOf } from './results/problems.ts';
 import { plural, textTable } from './machine/text-table.ts';
 import { samplesFor } from './tune/rounds.ts';
 import { planSearches, type Search } from './tune/search.ts';
+import { truthUnknown } from './recipe/experiment.ts';
 import { showImages } from './recipe/tune-settings.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 
@@ -77,7 +78,7 @@ const tuneSeconds = (
   const drawn = Math.ceil((images.count * samples) / chunk) * chunk;
   return searches.reduce(
     (sum, { planned, count }) =>
-      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count),
+      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count) * tune.samples,
     0,
   );
 };
@@ -113,12 +114,14 @@ const render = (
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
-  const reasons = new Set(rows.flatMap(({ impossible }) => impossible ?? []));
+  const reasons = new Set(rows.flatMap(({ impossible, work }) => impossible ?? work ?? []));
   const notes = new Map([...reasons].map((reason, i) => [reason, i + 1]));
-  const cell = ({ impossible, cost }: PlannedRow): string =>
-    impossible === undefined
-      ? `${amount(cost.forwards)} + ${amount(cost.vjps)}`
-      : `impossible (${notes.get(impossible)})`;
+  const cell = ({ impossible, cost, work }: PlannedRow): string =>
+    impossible !== undefined
+      ? `impossible (${notes.get(impossible)})`
+      : work !== undefined
+        ? `no network (${notes.get(work)})`
+        : `${amount(cost.forwards)} + ${amount(cost.vjps)}`;
   const columns = problemsOf(rows.map((row) => ({ operator: row.operator.reference.label, sigmaY: row.sigmaY, row })));
   const titles = columns.map(
     ({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`,
@@ -137,7 +140,7 @@ const render = (
   const shared = rows.filter(({ timedAs }) => timedAs !== undefined).length;
   const timing = `Timed: ${rows.filter((row) => row.seconds !== undefined).length - shared} of these rows; ${shared} more differ from one of them in options of type number alone, which are taken to cost no time.`;
   return [
-    `${experiment.title}: ${plural(images.count, 'image')} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
+    `${experiment.title}: ${plural(images.count, truthUnknown(images) ? 'measurement' : 'image')}${truthUnknown(images) ? ' of images' : ''} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',

@@ -1,35 +1,20 @@
 import {
   batchSize,
+  type CompiledForward,
   disposeTree,
   type GaussianMixture,
-  type Image,
   type ImageShape,
-  leavesOf,
-  mapTree,
+  fingerprintOf,
   type Measured,
-  type Measurement,
   mixtureTensors,
   type MixtureTensors,
+  operatorMatrix,
   posteriorMixture,
-  sha256,
+  rowOfProblem,
   type Tensor,
-  type TensorTree,
   tf,
-  unitImages,
-  sizeOf,
+  VARIANCE_FLOOR,
 } from '@tweedie/core';
-
-/** The operator A, compiled: calls outside a compiled function would not be counted. */
-type Forward = (x: Image, drawn: TensorTree) => Promise<Measurement>;
-
-/**
- * The least variance of y: it keeps 0 / 0 out of the noiseless case, and A C A^T regular where A hides entries.
- * Float32 images show no sigmaY^2 so small.
- */
-export const VARIANCE_FLOOR = 1e-12;
-
-/** How many unit images go through the operator at once when its matrix is formed. */
-const COLUMNS_AT_ONCE = 128;
 
 /**
  * The posterior of every row of a batch, a mixture with full covariances in its eigenbasis, [B, K, ...]. Formed in
@@ -38,7 +23,7 @@ const COLUMNS_AT_ONCE = 128;
  */
 export async function densePosterior(
   prior: GaussianMixture,
-  forward: Forward,
+  forward: CompiledForward,
   imageShape: ImageShape,
   { y, sigmaY, drawn }: Measured,
 ): Promise<MixtureTensors> {
@@ -47,12 +32,11 @@ export async function densePosterior(
   const order: string[] = [];
   const std = Math.max(sigmaY, Math.sqrt(VARIANCE_FLOOR));
   for (let row = 0; row < batchSize(y); row++) {
-    const own = mapTree(drawn, (leaf) => (typeof leaf === 'number' ? leaf : rowOf(leaf, row)));
-    const measured = rowOf(y, row);
-    const operatorKey = leavesOf(own).map(fingerprint).join();
-    const key = `${operatorKey} ${fingerprint(measured)}`;
+    const { y: measured, drawn: own } = rowOfProblem({ y, sigmaY, drawn }, row);
+    const operatorKey = fingerprintOf(own);
+    const key = `${operatorKey} ${fingerprintOf(measured)}`;
     if (!posteriors.has(key)) {
-      const matrix = matrices.get(operatorKey) ?? (await matrixOf(forward, own, imageShape, measured.size));
+      const matrix = matrices.get(operatorKey) ?? (await operatorMatrix(forward, own, imageShape, measured.size));
       matrices.set(operatorKey, matrix);
       posteriors.set(key, mixtureTensors(posteriorMixture(prior, matrix, Float64Array.from(measured.dataSync()), std)));
     }
@@ -70,31 +54,4 @@ export async function densePosterior(
   });
   for (const tensors of posteriors.values()) disposeTree({ ...tensors });
   return stacked;
-}
-
-const rowOf = (tensor: Tensor, row: number): Tensor => tf.gather(tensor, tf.tensor1d([row], 'int32'));
-const fingerprint = (leaf: Tensor | number): string =>
-  typeof leaf === 'number' ? String(leaf) : sha256(new Uint8Array(leaf.dataSync().buffer));
-
-/** A as a dense row-major [m, d] matrix: the operator applied to every unit image. `drawn` has a batch axis of 1. */
-async function matrixOf(forward: Forward, drawn: TensorTree, imageShape: ImageShape, m: number): Promise<Float64Array> {
-  const d = sizeOf(imageShape);
-  const matrix = new Float64Array(m * d);
-  for (let from = 0; from < d; from += COLUMNS_AT_ONCE) {
-    const count = Math.min(COLUMNS_AT_ONCE, d - from);
-    const units = unitImages(from, count, imageShape);
-    const repeated = tf.tidy(
-      () =>
-        mapTree(drawn, (leaf) =>
-          typeof leaf === 'number' ? leaf : leaf.tile([count, ...leaf.shape.slice(1).map(() => 1)]),
-        ) as tf.TensorContainer,
-    );
-    const measured = await forward(units, repeated as TensorTree);
-    const columns = await measured.data();
-    for (let column = 0; column < count; column++) {
-      for (let row = 0; row < m; row++) matrix[row * d + from + column] = columns[column * m + row] ?? 0;
-    }
-    disposeTree([units, repeated as TensorTree, measured]);
-  }
-  return matrix;
 }

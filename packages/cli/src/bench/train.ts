@@ -3,15 +3,14 @@
  * both take the same steps, which must give the same numbers.
  */
 import { join } from 'node:path';
-import { keyedRandom, type Tensor, tf } from '@tweedie/core';
+import { keyedRandom, openRegistry, type Tensor, tf } from '@tweedie/core';
 import { admPlan, admStateDict, randomAdmWeights } from '@tweedie/networks';
 import { compileTraining, freshState, readTraining, type Step, type TrainingRecipe } from '@tweedie/training';
 import { type Machine, type Seconds, showMachine, takeTurns, thisMachine } from './measure.ts';
 import { type TorchMemory, type TorchProcess, torchProcess } from './torch.ts';
 import type { Both } from './unet.ts';
 
-const file = 'plugins/model-photo/photographs.train.yaml';
-const root = join(import.meta.dirname, '../../../..');
+const file = 'photographs.train.yaml';
 
 /** What is timed in PyTorch: how it treats its memory, and its layout in the words of train.py. */
 const torchModes = {
@@ -58,7 +57,7 @@ export async function benchTrain(
   { batch: images, repeats = 5, threads, torch }: TrainBenchOptions,
   report: (line: string) => void,
 ): Promise<TrainBench> {
-  const { recipe: written } = readTraining(join(root, file));
+  const { recipe: written } = readTraining(join(openRegistry({ quiet: true }).find('model', 'photo').folder, file));
   // A full rate from the first step, so that the steps that are compared move the weights.
   const optimizer = { ...written.optimizer, warmup: 0, cooldown: 0 };
   const recipe: TrainingRecipe = { ...written, optimizer, ...(images !== undefined && { batch: images }) };

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { RegistryOptions } from '@tweedie/core/registry';
@@ -8,7 +9,7 @@ export type Trial = { readonly id: string; readonly device: string; readonly reg
 export type Answer = { readonly facts?: string; readonly error?: string };
 
 const command = fileURLToPath(new URL('../../bin/tweedie.js', import.meta.url));
-const script = fileURLToPath(new URL('try-device.ts', import.meta.url));
+const script = fileURLToPath(new URL('try-device.ts', import.meta.url)).replace(/\.ts$/, extname(import.meta.url));
 
 /**
  * Tries an engine on one of its devices, in a process of its own: what a driver writes on standard error, past Node.js,

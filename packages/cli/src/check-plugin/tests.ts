@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestModule } from 'vitest/node';
+import { built } from '../home.ts';
 import { folded, needing, onOneLine, type Outcome } from './outcome.ts';
 
 /** The test files of a plugin, relative to its folder. */
@@ -9,8 +10,9 @@ export const testsOf = (folder: string): readonly string[] =>
     (path) => /\.test\.m?[jt]s$/.test(path) && !/(^|[\\/])(node_modules|dist)[\\/]/.test(path),
   );
 
-// Every package is read from source, as bin/tweedie.js does.
-const conditions = ['@tweedie/source', 'module', 'node', 'development|production'];
+// In the repository every package is read from source, as bin/tweedie.js does.
+const own = built ? [] : ['@tweedie/source'];
+const conditions = [...own, 'module', 'node', 'development|production'];
 
 /** Runs the tests of a plugin, also where no package is installed beside it. */
 export const runTests = async (
@@ -35,10 +37,12 @@ export const runTests = async (
       testTimeout: 300_000,
       hookTimeout: 300_000,
       include: [...files],
+      // The kit, installed, imports the plugin: the test runner's own loader must see both, for it reads TypeScript.
+      server: { deps: { inline: [/[\\/]@tweedie[\\/]/] } },
     },
     {
       resolve: { conditions },
-      ssr: { resolve: { conditions, externalConditions: ['@tweedie/source', 'node'] } },
+      ssr: { resolve: { conditions, externalConditions: [...own, 'node'] } },
       plugins: [foundBesideTweedie],
     },
   );

@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
 import type { CompilerHost, CompilerOptions, Diagnostic } from 'typescript';
-import { needing, onOneLine, type Outcome } from './outcome.ts';
-
-/** Tweedie's own folder, by whose `tsconfig.json` plugins are checked, and in which what they import is found. */
-const home = join(import.meta.dirname, '../../../..');
+import { built, home } from '../home.ts';
+import { absent, needing, onOneLine, type Outcome } from './outcome.ts';
 
 type TypeScript = typeof import('typescript');
 
@@ -16,7 +14,7 @@ export const checkTypes = async (folder: string): Promise<readonly Outcome[]> =>
   const { default: ts } = await needing(() => import('typescript'));
   const files = ts.sys.readDirectory(folder, ['.ts', '.mts'], ['**/node_modules', '**/dist']);
   if (files.length === 0) return [{ name: 'types', state: 'ok', says: 'it has no TypeScript files' }];
-  const options = optionsOf(ts);
+  const options = optionsOf(ts, folder);
   const program = ts.createProgram(files, options, hostOf(ts, folder, options));
   const own = files.flatMap((file) => program.getSourceFile(file) ?? []);
   const found = [
@@ -29,16 +27,29 @@ export const checkTypes = async (folder: string): Promise<readonly Outcome[]> =>
   return [{ name: 'types', state: 'ok', says: `${files.length} ${files.length === 1 ? 'file' : 'files'}` }];
 };
 
-const optionsOf = (ts: TypeScript): CompilerOptions => {
+/** The options of Tweedie's own `tsconfig.json`. */
+const optionsOf = (ts: TypeScript, folder: string): CompilerOptions => {
   const { config } = ts.readConfigFile(join(home, 'tsconfig.json'), ts.sys.readFile) as { readonly config?: object };
-  const types = join(home, 'node_modules/@types');
   return {
     ...ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, home).options,
-    ...(existsSync(types) && { typeRoots: [types] }),
+    ...(built && { customConditions: [] }),
+    typeRoots: [typesOfNode(folder)],
   };
 };
 
-/** A host that finds Tweedie's packages, and the test runner, in Tweedie's folder where the plugin's own has none. */
+/** The folder with the types of Node: the plugin's own, else the one beside Tweedie. */
+const typesOfNode = (folder: string): string => {
+  for (const from of [join(folder, 'any.js'), import.meta.filename]) {
+    try {
+      return dirname(dirname(createRequire(from).resolve('@types/node/package.json')));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  throw absent('@types/node');
+};
+
+/** A host that finds Tweedie's packages, and the test runner, from here where the plugin's folder has none. */
 const hostOf = (ts: TypeScript, folder: string, options: CompilerOptions): CompilerHost => {
   const host = ts.createCompilerHost(options);
   const cache = ts.createModuleResolutionCache(folder, host.getCanonicalFileName, options);

@@ -1,5 +1,6 @@
 import { Args, Command, Flags } from '@oclif/core';
 import { kinds, messageOf, openRegistry, type Manifest } from '@tweedie/core/registry';
+import { bibliography } from '../bibliography.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { columns, cost } from '../text.ts';
 
@@ -11,15 +12,21 @@ export class List extends Command {
     '<%= config.bin %> list',
     '<%= config.bin %> list guidance',
     '<%= config.bin %> list --json',
+    '<%= config.bin %> list --cite > tweedie.bib',
   ];
   static override args = { kind: Args.string({ options: [...kinds], description: 'only this kind' }) };
-  static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print one JSON array.' }) };
+  static override flags = {
+    ...registryFlag,
+    json: Flags.boolean({ description: 'Print one JSON array.' }),
+    cite: Flags.boolean({ description: 'Print the BibTeX of what they come from.' }),
+  };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(List);
     const { manifests, broken } = openRegistry(registriesOf(flags));
     for (const error of broken.values()) this.logToStderr(`Warning: ${messageOf(error)}`);
     const chosen = manifests.filter(({ kind }) => args.kind === undefined || kind === args.kind);
+    if (flags.cite) return this.log(bibliography(this.config.version, chosen));
     if (flags.json) return this.log(JSON.stringify(chosen.map(entry), undefined, 2));
     for (const kind of kinds) {
       const rows = chosen

@@ -19,20 +19,33 @@ import {
  * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
  * measurement shape. `image` says which picture it is, for an operator that keeps something for each.
  */
-export type SampleProblem = ({ readonly x0: Float32Array } | { readonly y: Float32Array }) & {
+export type SampleProblem = (
+  | { readonly x0: Float32Array }
+  | {
+      readonly y: Float32Array;
+      /**
+       * The channels of y are copies of one, its noise too, and the operator treats channels alike: a grey picture for
+       * a prior of colours. Methods take their noise as independent, so they are told sqrt(C) sigmaY, at which C copies
+       * say as much as the one; each sample is averaged over its channels, and the misfit is of that.
+       */
+      readonly alike?: boolean;
+    }
+) & {
   readonly image?: ImagePlace;
 };
 
 /**
  * Random numbers that refuse to be drawn: the parameters that a given measurement was made with cannot be found by
- * drawing others.
+ * drawing others. `label` is the operator's in a recipe.
  */
-const nothingToDraw = (where: string): KeyedRandom => {
+export const nothingToDraw = (where: string, label?: string): KeyedRandom => {
   const unknowable = (): never => {
     throw new ConfigError(
       where,
-      'the operator draws its parameters at random, and those that the measurement was made with are not known.',
-      'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.',
+      `${label === undefined ? 'the operator' : `operator ${JSON.stringify(label)}`} draws its parameters at random, and those that the measurement was made with are not known.`,
+      label === undefined
+        ? 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.'
+        : 'Choose options that draw nothing (inpaint: pattern file, or files with a mask for each), or give clean images, which are measured here.',
     );
   };
   return { normal: unknowable, uniform: unknowable, permutation: unknowable };

@@ -32,18 +32,27 @@ export type ProblemOptions = {
 /** A slice of a data set, of measurements given as values or, without either, of draws from the prior. */
 export type Images = {
   readonly dataset?: Reference;
+  /** True where the pictures of the data set are measurements. */
+  readonly measured?: true;
   readonly measurements?: readonly (readonly number[])[];
   readonly count: number;
   readonly offset: number;
 };
+
+/** True where only measurements are given: nothing is known of the images behind them. */
+export const truthUnknown = ({ measured, measurements }: Images): boolean =>
+  measured === true || measurements !== undefined;
 
 /** The settings of a search for options. */
 export type Tune = {
   readonly images: Images;
   /** Network forwards for each method, operator and noise level; a vjp counts as two. */
   readonly budget: number;
-  /** Label of the metric that decides. */
+  /** What decides: the label of a metric, the id of a measure of sets of samples, or `misfit`. */
   readonly metric: string;
+  readonly kind: 'metric' | 'measure' | 'misfit';
+  /** Samples of each image that a candidate is judged by. */
+  readonly samples: number;
   readonly seed: number;
 };
 

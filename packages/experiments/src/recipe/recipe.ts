@@ -17,6 +17,8 @@ export type Found = {
   readonly budget: number;
   readonly spent: number;
   readonly seed: number;
+  /** Ranges that were widened, because the best value was at their edge, as they are then. */
+  readonly widened?: Readonly<Record<string, readonly number[]>>;
   /** The default was the best, was kept because the best is not resolved from it, or was beaten; absent: not known. */
   readonly default?: 'best' | 'kept' | 'beaten';
   /**
@@ -51,6 +53,7 @@ export type TuneInput = {
   readonly images: ImageSource & { readonly count: number; readonly offset?: number };
   readonly budget: number;
   readonly metric?: string;
+  readonly samples?: number;
   readonly seed?: number;
 };
 
@@ -63,7 +66,7 @@ export type ExperimentInput = {
   readonly seed?: number;
   readonly model: ReferenceInput;
   readonly images: ImageSource & {
-    readonly measurements?: readonly (readonly number[])[];
+    readonly measurements?: readonly (readonly number[])[] | { readonly dataset: ReferenceInput };
     readonly count: number;
     readonly offset?: number;
   };
@@ -96,6 +99,8 @@ export type Recipe = {
   readonly folder: string;
   /** The file, as messages name it. */
   readonly where: string;
+  /** How it names the plugins that it names by their files: path by id. */
+  readonly paths?: ReadonlyMap<string, string>;
   /**
    * Runs `check`. A ConfigError that names a place of the file as `[file /pointer]` leaves with the line:
    * `[file:12 /pointer]`.

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { readJson, type Engine, type Kind, type PluginReference } from '@tweedie/core';
-import { codeHash, identify } from './identity.ts';
+import { identify, pluginHash } from './identity.ts';
 import type { Workbench } from '../plan/workbench.ts';
+import type { Experiment } from '../recipe/experiment.ts';
 
 export type Fact = { readonly name: string; readonly value: string };
 
@@ -35,7 +36,7 @@ export const modelIds = ({ id, options }: PluginReference): readonly string[] =>
 };
 
 /** The plugins that an experiment uses, each once. */
-const pluginsOf = ({ experiment }: Workbench): readonly { readonly kind: Kind; readonly id: string }[] => {
+export const pluginsOf = (experiment: Experiment): readonly { readonly kind: Kind; readonly id: string }[] => {
   const all: { kind: Kind; id: string }[] = [
     ...modelIds(experiment.model).map((id) => ({ kind: 'model' as const, id })),
     ...(experiment.images.dataset ? [{ kind: 'dataset' as const, id: experiment.images.dataset.id }] : []),
@@ -55,7 +56,10 @@ export type CodeOf = (kind: Kind, id: string) => string;
 export const codeOf = (bench: Workbench): CodeOf => {
   const known = new Map<string, string>();
   const hashes = new Map(
-    pluginsOf(bench).map(({ kind, id }) => [`${kind}/${id}`, codeHash(bench.registry.find(kind, id).folder, known)]),
+    pluginsOf(bench.experiment).map(({ kind, id }) => [
+      `${kind}/${id}`,
+      pluginHash(bench.registry.find(kind, id), known),
+    ]),
   );
   return (kind, id) => {
     const hash = hashes.get(`${kind}/${id}`);
@@ -90,7 +94,7 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): re
       value: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads, ${process.platform}, Node ${process.version}`,
     },
     ...notes.map((value, i) => ({ name: i === 0 ? 'note' : `note ${i + 1}`, value })),
-    ...pluginsOf(bench).map(({ kind, id }) => {
+    ...pluginsOf(experiment).map(({ kind, id }) => {
       const { package: name, version } = registry.find(kind, id);
       return { name: `${kind}/${id}`, value: `${name} ${version}, code ${code(kind, id).slice(0, 12)}` };
     }),

@@ -18,7 +18,10 @@ const shortOrNull = (value: number | null): number | null => (value === null ? n
 const shortInterval = (fallback: Scored, each: Scored): readonly number[] | null =>
   each === fallback ? null : (gainOver(fallback, each)?.interval.map(short) ?? null);
 
-const foundOf = ({ metric, better, chosen, tried, ranges, spent, default: usual }: TuneResult, tune: Tune): Found => ({
+const foundOf = (
+  { metric, better, chosen, tried, ranges, widened, spent, default: usual }: TuneResult,
+  tune: Tune,
+): Found => ({
   metric,
   value: short(chosen.score),
   better,
@@ -26,6 +29,9 @@ const foundOf = ({ metric, better, chosen, tried, ranges, spent, default: usual 
   budget: tune.budget,
   spent,
   seed: tune.seed,
+  ...(widened.length === 0
+    ? {}
+    : { widened: Object.fromEntries(widened.map(({ option, from, to }) => [option, [from, to]])) }),
   ...(usual === undefined ? {} : { default: usual.fate }),
   tried: {
     options: Object.fromEntries(ranges.map(({ option }) => [option, tried.map((each) => valueOf(each, option))])),
@@ -41,11 +47,12 @@ const tunedRow = (
   row: MethodRow,
   results: readonly TuneResult[],
   tune: Tune,
+  paths: Workbench['recipe']['paths'],
   steps: Pick<Exclude<MethodInput, string>, 'steps' | 'scheduler'>,
 ): MethodInput => {
   const { id, label, given } = row.reference;
   return {
-    id,
+    id: paths?.get(id) ?? id,
     label: `${label} tuned`,
     ...(Object.keys(given).length > 0 ? { options: given } : {}),
     ...steps,
@@ -127,7 +134,7 @@ export const tunedRecipe = (
         ? []
         : [
             document.createNode(
-              tunedRow(row, found, tune, {
+              tunedRow(row, found, tune, recipe.paths, {
                 ...(steps === undefined ? {} : { steps }),
                 ...(scheduler === undefined ? {} : { scheduler }),
               }),

@@ -1,19 +1,18 @@
 /** In which basis the posterior of a mixture prior stays diagonal, and why there may be none. */
-import {
-  type Covariance,
-  disposeTree,
-  type Engine,
-  type GaussianMixture,
-  keyedRandom,
-  type Operator,
-  type ScoreModel,
-  sizeOf,
-  type SpectralForm,
-  stackTrees,
-  type Tensor,
-  type TensorTree,
-  tf,
-} from '@tweedie/core';
+import { keyedRandom } from './random.ts';
+import { sizeOf } from './shapes.ts';
+import { tf } from './tensorflow.ts';
+import { disposeTree, stackTrees } from './trees.ts';
+import type {
+  Covariance,
+  Engine,
+  GaussianMixture,
+  Operator,
+  ScoreModel,
+  SpectralForm,
+  Tensor,
+  TensorTree,
+} from './types.ts';
 
 /** The most entries of an image for which the posterior is formed with dense float64 matrices. */
 const DENSE_LIMIT = 1024;
