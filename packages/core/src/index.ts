@@ -147,8 +147,17 @@ export {
 export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
 export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
-export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export { cholesky, symmetricEigen } from './linalg.ts';
+export {
+  covarianceOf,
+  drawFromMixture,
+  effectiveComponents,
+  mixtureMoments,
+  posteriorMixture,
+  rankOf,
+  softmax,
+} from './posterior.ts';
+export { decodeMixture, encodeMixture } from './mixture-file.ts';
 export {
   checkSafetensors,
   decodeSafetensors,
