@@ -5,6 +5,7 @@ import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
 import { Export } from './commands/export.ts';
 import { Fetch } from './commands/fetch.ts';
+import { Fit } from './commands/fit.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
 import { New } from './commands/new.ts';
@@ -25,6 +26,7 @@ export const commands = {
   explain: Explain,
   export: Export,
   fetch: Fetch,
+  fit: Fit,
   info: Info,
   list: List,
   new: New,
