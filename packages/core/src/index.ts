@@ -154,6 +154,7 @@ export {
   effectiveComponents,
   mixtureMoments,
   posteriorMixture,
+  posteriorWeights,
   rankOf,
   softmax,
 } from './posterior.ts';

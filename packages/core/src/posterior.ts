@@ -42,27 +42,22 @@ function crossCovariance(prior: GaussianMixture, k: number, transposed: Float64A
   return multiply(factors, inner, d, rank, m).map((value, i) => value + variance * (transposed[i] ?? 0));
 }
 
-/**
- * p(x0 | y) for a mixture prior and y = A x0 + sigmaY noise with any matrix A [m, d]: again a mixture (float64),
- *   G_k = A C_k A^T + sigmaY^2 I,   C'_k = C_k - C_k A^T G_k^-1 A C_k,   m'_k = m_k + C_k A^T G_k^-1 (y - A m_k),
- *   w'_k proportional to w_k N(y; A m_k, G_k).
- * Components whose weight w'_k is below `least` times the largest are left out before their covariances are formed.
- * Cost: K (m^3/3 + 2 m d^2) operations, and as many again for those that stay. docs/methods.md 3.5 integrates the same
- * Gaussians one noise level at a time.
- */
-export function posteriorMixture(
-  prior: GaussianMixture,
-  a: Float64Array,
-  y: Float64Array,
-  sigmaY: number,
-  least = 0,
-): GaussianMixture {
-  const count = prior.weights.length;
-  const d = prior.means.length / count;
+/** How y = A x0 + sigmaY noise sees one component: its mean, C A^T, the factor of G and the residual whitened by it. */
+type Seen = {
+  readonly mean: Float64Array;
+  readonly cross: Float64Array;
+  readonly lower: Float64Array;
+  readonly whitened: Float64Array;
+  /** ln w_k N(y; A m_k, G_k), less what all components share. */
+  readonly logWeight: number;
+};
+
+/** Throws ConfigError, on a call for a component, where its G has no Cholesky factor. */
+function seenBy(prior: GaussianMixture, a: Float64Array, y: Float64Array, sigmaY: number): (component: number) => Seen {
+  const d = prior.means.length / prior.weights.length;
   const m = y.length;
   const transposed = transpose(a, m, d);
-  /** Component k as y sees it: its mean, C A^T, the factor of G and the residual whitened by it. */
-  const seen = (k: number) => {
+  return (k) => {
     const mean = Float64Array.from(prior.means.subarray(k * d, (k + 1) * d));
     const cross = crossCovariance(prior, k, transposed, m);
     const gram = multiply(a, cross, m, d, m);
@@ -75,23 +70,56 @@ export function posteriorMixture(
         'Give a larger sigmaY.',
       );
     const predicted = multiplyVector(a, mean, m);
-    const residual = y.map((value, i) => value - (predicted[i] ?? 0));
-    return { mean, cross, lower, whitened: solveLower(lower, residual) };
-  };
-  const logWeight = (k: number, { lower, whitened }: ReturnType<typeof seen>): number => {
+    const whitened = solveLower(
+      lower,
+      y.map((value, i) => value - (predicted[i] ?? 0)),
+    );
     let logDeterminant = 0;
     for (let i = 0; i < m; i++) logDeterminant += 2 * Math.log(lower[i * m + i] ?? 1);
-    return Math.log(prior.weights[k] ?? 0) - (dot(whitened, whitened) + logDeterminant) / 2;
+    const logWeight = Math.log(prior.weights[k] ?? 0) - (dot(whitened, whitened) + logDeterminant) / 2;
+    return { mean, cross, lower, whitened, logWeight };
   };
+}
 
-  const logWeights = Array.from({ length: count }, (_, k) => (least > 0 ? logWeight(k, seen(k)) : 0));
-  const top = logWeights.reduce((most, value) => Math.max(most, value), -Infinity);
-  const kept = logWeights.flatMap((value, k) => (least > 0 && value < top + Math.log(least) ? [] : k));
+/**
+ * The weights w'_k of the components in p(x0 | y), as `posteriorMixture` has them, without means and covariances.
+ * Cost: K (m^3/3 + m d^2 + m^2 d) operations, with covariances of rank r 2 m d r in place of m d^2.
+ */
+export function posteriorWeights(
+  prior: GaussianMixture,
+  a: Float64Array,
+  y: Float64Array,
+  sigmaY: number,
+): Float64Array {
+  const seen = seenBy(prior, a, y, sigmaY);
+  return softmax(prior.weights.map((_, k) => seen(k).logWeight));
+}
+
+/**
+ * p(x0 | y) for a mixture prior and y = A x0 + sigmaY noise with any matrix A [m, d]: again a mixture (float64),
+ *   G_k = A C_k A^T + sigmaY^2 I,   C'_k = C_k - C_k A^T G_k^-1 A C_k,   m'_k = m_k + C_k A^T G_k^-1 (y - A m_k),
+ *   w'_k proportional to w_k N(y; A m_k, G_k).
+ * Components whose weight w'_k is below `least` times the largest are left out before their covariances are formed.
+ * Cost: K (m^3/3 + 2 m d^2) operations; with `least` that for the components that stay, and `posteriorWeights` for all.
+ * docs/methods.md 3.5 integrates the same Gaussians one noise level at a time.
+ */
+export function posteriorMixture(
+  prior: GaussianMixture,
+  a: Float64Array,
+  y: Float64Array,
+  sigmaY: number,
+  least = 0,
+): GaussianMixture {
+  const count = prior.weights.length;
+  const d = prior.means.length / count;
+  const m = y.length;
+  const seen = seenBy(prior, a, y, sigmaY);
+  const all = Array.from({ length: count }, (_, k) => k);
+  const kept = least > 0 ? heaviest(posteriorWeights(prior, a, y, sigmaY), least) : all;
   const means = new Float64Array(kept.length * d);
   const matrices = new Float64Array(kept.length * d * d);
-  const shares = Float64Array.from(kept, (k, place) => {
-    const component = seen(k);
-    const { mean, cross, lower, whitened } = component;
+  const logWeights = Float64Array.from(kept, (k, place) => {
+    const { mean, cross, lower, whitened, logWeight } = seen(k);
     const covariance = covarianceOf(prior, k);
     // Columns of L^-1 A C: gain and covariance both come from them.
     const rows = Array.from({ length: d }, (_, j) => solveLower(lower, cross.slice(j * m, (j + 1) * m)));
@@ -103,9 +131,15 @@ export function posteriorMixture(
         matrices[place * d * d + i * d + j] = value;
       }
     });
-    return logWeight(k, component);
+    return logWeight;
   });
-  return { weights: softmax(shares), means, covariance: { kind: 'full', matrices } };
+  return { weights: softmax(logWeights), means, covariance: { kind: 'full', matrices } };
+}
+
+/** The components with at least `share` of the largest weight. */
+function heaviest(weights: Float64Array, share: number): readonly number[] {
+  const most = weights.reduce((a, b) => Math.max(a, b), 0);
+  return [...weights.keys()].filter((k) => (weights[k] ?? 0) >= share * most);
 }
 
 /** How many components of a mixture are alive: 1 / sum_k w_k^2, from 1, where one has all the weight, to K. */

@@ -11,6 +11,7 @@ import {
   mixtureModel,
   noiseProcess,
   posteriorMixture,
+  posteriorWeights,
   tf,
   traced,
 } from '@tweedie/core';
@@ -76,6 +77,7 @@ describe('covariances of low rank', () => {
   it('have the posterior of the full ones', () => {
     const [one, other] = [low, full].map((prior) => posteriorMixture(prior, a, y, 0.2));
     close(one!.weights, other!.weights, 1e-12);
+    close(posteriorWeights(low, a, y, 0.2), other!.weights, 1e-12);
     close(one!.means, other!.means, 1e-12);
     close(covarianceOf(one!, 2), covarianceOf(other!, 2), 1e-12);
   });
