@@ -9,7 +9,7 @@ export type PhotographsOptions = {
   /** Height and width in pixels. */
   readonly size: number;
   /** 3, or 1 for grey. */
-  readonly channels?: 1 | 3;
+  readonly channels: 1 | 3;
   /** Train and test: how many; shipped: how many that are cut out of those of 64 x 64. */
   readonly crops?: number;
   /** Train and test: factors by which photographs are scaled down, one drawn for each crop. */

@@ -19,7 +19,7 @@ const list = JSON.parse(readFileSync(join(home, 'photographs.json'), 'utf8')) as
 };
 const context = testContext();
 const load = async (options: Partial<PhotographsOptions> = {}) =>
-  photographs({ split: 'shipped', size: 64, ...options }, context);
+  photographs({ split: 'shipped', size: 64, channels: 3, ...options }, context);
 const unique = (values: readonly unknown[]): number => new Set(values).size;
 
 describe('the list', () => {

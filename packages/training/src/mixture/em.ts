@@ -31,7 +31,7 @@ export type EmIteration = {
 /** How often a component may begin anew before it is removed. */
 const MOST_LIVES = 3;
 /** A fall of the log-likelihood in nats an entry that rounding in float32 does not explain. */
-export const ROUNDING = 1e-5;
+const ROUNDING = 1e-5;
 
 /**
  * Expectation-maximisation for a Gaussian mixture (Dempster, Laird and Rubin 1977), in rounds over ever more of the
