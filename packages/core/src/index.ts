@@ -58,6 +58,7 @@ export type {
 } from './types.ts';
 export { at } from './at.ts';
 export { type Files, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
+export { foreignFile } from './foreign-file.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
 export { AGAIN, checkpointed, registerAgain } from './checkpointed.ts';
@@ -151,8 +152,10 @@ export { cholesky } from './linalg.ts';
 export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
 export {
   checkSafetensors,
+  decodeEntry,
   decodeSafetensors,
   encodeSafetensors,
+  itemSizes,
   openSafetensors,
   type SafetensorsEntry,
   type SafetensorsFile,

@@ -14,7 +14,7 @@ import { unetOfFile, withSizes } from './unet-of-file.ts';
 
 /** The weights of a network and the diffusion it was trained with, by the names of guided diffusion. */
 export type AdmTraining = {
-  /** A safetensors file with the tensors of the state dict. */
+  /** A file with the tensors of the state dict: safetensors, or what torch.save wrote. */
   readonly weights: string;
   readonly diffusion_steps: number;
   readonly noise_schedule: 'linear' | 'cosine';
@@ -64,7 +64,7 @@ export function processOfTable(
  */
 export function admModel(
   options: AdmConfig & AdmTraining,
-  { files }: Pick<Context, 'files'>,
+  context: Pick<Context, 'files' | 'note'>,
   kind: 'vp' | 've',
 ): ScoreModel {
   const {
@@ -75,7 +75,7 @@ export function admModel(
   } = options;
   const { imageSize, multipleOf, inChannels, outChannels } = admPlan(options);
   const learned = outChannels > inChannels;
-  const { unet, load, weightsHash, dispose } = unetOfFile(options, path, files);
+  const { unet, load, weightsHash, dispose } = unetOfFile(options, path, context);
 
   const model = fromEpsilonNetwork({
     imageShape: [imageSize, imageSize, inChannels],

@@ -47,7 +47,6 @@ function checkFit(parameters: readonly AdmParameter[], { source, shapes }: Check
   const names = misnamed(
     parameters.map(({ name }) => name),
     new Set(shapes.keys()),
-    source,
   );
   if (names) throw new ConfigError(source, names.what, names.remedy);
   const more = faults.length > 3 ? ` And ${faults.length - 3} more.` : '';

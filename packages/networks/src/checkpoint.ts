@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
-import { ConfigError, type Files, openSafetensors } from '@tweedie/core';
+import { ConfigError, type Files, openSafetensors, type SafetensorsEntry } from '@tweedie/core';
+import { networkNames } from './checkpoints/network-names.ts';
+import { stateDictOf } from './checkpoints/state-dict.ts';
+import { isTorchFile, openTorchFile } from './checkpoints/torch-file.ts';
+import { readTorchTensor } from './checkpoints/torch-tensor.ts';
 
 /** Tensors in PyTorch's layout, read one at a time: the largest networks do not fit into memory twice. */
 export interface Checkpoint {
@@ -8,21 +12,64 @@ export interface Checkpoint {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Free text that the file carries. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Which weights of several were taken, which prefix was taken off, what was left out: for the user. */
+  readonly notes: readonly string[];
   read(name: string): Promise<Float32Array>;
 }
 
+/** The tensors of a file as it names them. */
+export type StoredTensors = {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+  read(name: string): Promise<SafetensorsEntry>;
+};
+
 /**
- * The checkpoint in a safetensors file; half and double precision become float32. Throws ConfigError where the file is
- * not sound.
+ * The tensors of a file of any format: safetensors, or what torch.save writes, as a zip archive or as pickles
+ * (`.pt`, `.pth`, `.ckpt`, `.bin`). Of a training checkpoint the weights, averaged before running ones. No code of a
+ * file is run. Throws ConfigError where it is not sound, saying what it is.
+ */
+export async function openTensors(path: string, files: Files): Promise<StoredTensors> {
+  const head = await files.readRange(path, 0, Math.min(16, await files.size(path)));
+  if (!isTorchFile(head)) {
+    const { entries, metadata, read } = await openSafetensors(path, files);
+    return { shapes: shapesOf(entries), metadata, notes: [], read };
+  }
+  const { value } = await openTorchFile(path, files);
+  const { tensors, notes } = stateDictOf(value, path);
+  return {
+    shapes: shapesOf(tensors),
+    metadata: {},
+    notes,
+    async read(name) {
+      const tensor = tensors.get(name);
+      if (tensor === undefined)
+        throw new ConfigError(path, `has no tensor "${name}".`, 'Correct the name, or take the file that has it.');
+      return readTorchTensor(tensor);
+    },
+  };
+}
+
+const shapesOf = (
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): ReadonlyMap<string, readonly number[]> => new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+
+/**
+ * The network in a file (`openTensors`), under its own names: what stands before them (`module.`,
+ * `model.diffusion_model.`) is taken off, averaged weights go before running ones. Half and double precision become
+ * float32. Throws ConfigError where the file is not sound, or holds several networks.
  */
 export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
-  const { entries, metadata, read } = await openSafetensors(path, files);
+  const { shapes, metadata, notes, read } = await openTensors(path, files);
+  const names = networkNames([...shapes.keys()], path);
   return {
     source: path,
-    shapes: new Map([...entries].map(([name, { shape }]) => [name, shape])),
+    shapes: new Map([...names.stored].map(([name, stored]) => [name, shapes.get(stored) ?? []])),
     metadata,
+    notes: [...notes, ...names.notes],
     async read(name) {
-      const { dtype, data } = await read(name);
+      const { dtype, data } = await read(names.stored.get(name) ?? name);
       if (data instanceof Float32Array) return data;
       if (data instanceof Float64Array) return Float32Array.from(data);
       throw new ConfigError(

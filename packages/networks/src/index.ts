@@ -11,7 +11,9 @@ export {
   tensorShapeOf,
 } from './adm-weights.ts';
 export { admMultiplyAdds } from './adm-work.ts';
-export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+export { type Checkpoint, openCheckpoint, openTensors, type StoredTensors } from './checkpoint.ts';
+export { isTorchFile, openTorchFile, type TorchFile } from './checkpoints/torch-file.ts';
+export { readTorchTensor } from './checkpoints/torch-tensor.ts';
 export { edmDenoiser, edmWeight } from './edm-denoiser.ts';
 export { timeEmbedding, timeFrequencies } from './time-embedding.ts';
 export {

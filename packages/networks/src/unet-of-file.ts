@@ -1,14 +1,17 @@
-import { type Files, type ImageShape, type ScoreModel, tf } from '@tweedie/core';
+import { type Context, type ImageShape, type ScoreModel, tf } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmUnet, admUnet } from './adm-unet.ts';
 import { admWeights } from './adm-weights.ts';
 import { fileHash, openCheckpoint } from './checkpoint.ts';
 
-/** A network whose weights are read once, when they are wanted: the part of a model that has to do with its file. */
+/**
+ * A network whose weights are read once, when they are wanted: the part of a model that has to do with its file. Which
+ * of several weights were taken is noted.
+ */
 export function unetOfFile(
   config: AdmConfig,
   path: string,
-  files: Files,
+  { files, note }: Pick<Context, 'files' | 'note'>,
 ): { readonly unet: AdmUnet } & Required<Pick<ScoreModel, 'load' | 'weightsHash' | 'dispose'>> {
   let loaded: { readonly unet: AdmUnet; readonly hash: string; readonly dispose: () => void } | undefined;
   const ready = () => {
@@ -20,7 +23,9 @@ export function unetOfFile(
     weightsHash: () => ready().hash,
     async load() {
       if (loaded !== undefined) return;
-      const tensors = await admWeights(config, await openCheckpoint(path, files));
+      const checkpoint = await openCheckpoint(path, files);
+      const tensors = await admWeights(config, checkpoint);
+      if (checkpoint.notes.length > 0) note?.(`[${files.resolve(path)}] ${checkpoint.notes.join('; ')}.`);
       loaded = {
         unet: admUnet(config, tensors),
         hash: await fileHash(path, files),
