@@ -24,8 +24,10 @@ export const misnamed = (wanted: readonly string[], names: ReadonlySet<string>):
   const diffusers = [...names].some((name) => name.startsWith('down_blocks.'));
   return {
     what: diffusers
-      ? `its tensors (${show(names)}) are those of a network of diffusers, which is not read here.`
+      ? `its tensors (${show(names)}) are those of a network of diffusers.`
       : `none of its ${names.size} tensors (${show(names)}) has a name of this network.`,
-    remedy: `Give weights of guided diffusion's U-Net, whose names are like ${show(wanted)}.`,
+    remedy: diffusers
+      ? 'Take model/diffusers, and give the folder with its config.json.'
+      : `Give weights of the network, whose names are like ${show(wanted)}.`,
   };
 };

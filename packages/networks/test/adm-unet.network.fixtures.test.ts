@@ -14,7 +14,7 @@ import {
   weightsOfNetwork,
 } from '@tweedie/testing/fixtures';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights, openCheckpoint } from '../src/index.ts';
+import { type AdmConfig, admParameters, admUnet, type Weights, admWeights, openCheckpoint } from '../src/index.ts';
 
 type Model = {
   readonly config: AdmConfig;
@@ -75,7 +75,7 @@ for (const [
     const stored = readFixtureTensors('network', `${name}.io.safetensors`);
     // The float64 run where the file has it, or the float32 one, whose error the tolerances hold many times over.
     const tensor = (key: string): SafetensorsEntry => (stored.get(key) ?? stored.get(key.replace('64_', '_')))!;
-    let weights: AdmWeights;
+    let weights: Weights;
     beforeAll(async () => {
       weights = await admWeights(config, await openCheckpoint(file, files));
     });

@@ -97,12 +97,12 @@ describe('weights of a checkpoint', () => {
     [
       'of diffusers',
       (_, index) => [`down_blocks.${index}.weight`],
-      'its tensors ("down_blocks.0.weight", "down_blocks.1.weight", "down_blocks.2.weight") are those of a network of diffusers, which is not read here.',
+      'its tensors ("down_blocks.0.weight", "down_blocks.1.weight", "down_blocks.2.weight") are those of a network of diffusers. Take model/diffusers, and give the folder with its config.json.',
     ],
     [
       'of something else',
       (_, index) => [`layer${index}`],
-      'has a name of this network. Give weights of guided diffusion',
+      'has a name of this network. Give weights of the network, whose names are like',
     ],
   ])('with names %s are refused with what they are', async (_, rename, message) => {
     const renamed = new Map(

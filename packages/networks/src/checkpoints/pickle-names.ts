@@ -11,7 +11,7 @@ type PickledBytes = { readonly kind: 'bytes'; readonly source: ByteSource };
 /** A class or a function by its name, not called. */
 type PickledName = { readonly kind: 'name'; readonly name: string };
 /** An object of a class that is kept as data; `state` is its attributes, `items` its entries where it is a dict. */
-type PickledObject = {
+export type PickledObject = {
   readonly kind: 'object';
   readonly name: string;
   readonly args: readonly Pickled[];
