@@ -4,11 +4,12 @@ import { type Parameter, weightAndBias } from './parameters.ts';
 /** All tensors of a network, in the order of its state dict (docs/methods.md 7.2). */
 export function admParameters(config: AdmConfig): readonly Parameter[] {
   const plan = admPlan(config);
-  const { timeWidth, outChannels, lastChannels, patch } = plan;
+  const { timeWidth, outChannels, lastChannels, patch, classes } = plan;
   const layers = [...plan.down, ...plan.middle, ...plan.up].flatMap((block) => block.layers);
   return [
     ...weightAndBias('time_embed.0', [4 * timeWidth, timeWidth]),
     ...weightAndBias('time_embed.2', [4 * timeWidth, 4 * timeWidth]),
+    ...(classes === undefined ? [] : [{ name: 'label_emb.weight', shape: [classes, 4 * timeWidth] }]),
     ...layers.flatMap((layer) => ofLayer(layer, plan)),
     ...weightAndBias('out.0', [lastChannels]),
     ...weightAndBias('out.2', [outChannels * patch ** 2, lastChannels, 3, 3]),

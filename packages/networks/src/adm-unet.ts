@@ -10,16 +10,17 @@ import {
 } from './adm-config.ts';
 import { attend, linear } from './attention.ts';
 import { groupNorm } from './group-norm.ts';
-import { type AffineByName, affineIn, convolve, scaleAndShift, silu } from './layers.ts';
+import { type AffineByName, affineIn, convolve, scaleAndShift, silu, tensorIn } from './layers.ts';
 import type { Weights } from './parameters.ts';
 import { double, fold, halve, unfold } from './resample.ts';
 import { timeEmbedding } from './time-embedding.ts';
 
 /**
  * A network of images [B, S, S, C] (any height and width where it has no attention) and timesteps [B] or [], fractions
- * allowed. It gives images of that shape, or 2 C channels with a learned variance.
+ * allowed. It gives images of that shape, or 2 C channels with a learned variance. A conditional network also takes
+ * `labels` [B or 1, classes], with a one where the class is.
  */
-export type AdmUnet = (x: Image, t: Tensor) => Image;
+export type AdmUnet = (x: Image, t: Tensor, labels?: Tensor) => Image;
 
 /**
  * The U-Net of guided diffusion (Dhariwal & Nichol 2021, arXiv:2105.05233; docs/methods.md 7.3) as a pure function.
@@ -34,14 +35,16 @@ export type AdmUnet = (x: Image, t: Tensor) => Image;
 export function admUnet(config: AdmConfig, weights: Weights, watch?: (name: string, value: Tensor) => void): AdmUnet {
   const plan = admPlan(config);
   const affine = affineIn(weights, 'adm-unet');
-  return (x, t) => {
+  const labelTensor = (): Tensor => tensorIn(weights, 'adm-unet')('label_emb.weight');
+  return (x, t, labels) => {
     checkInput(x, plan);
     const embedding = linear(
       silu(linear(timeEmbedding(t, plan.timeWidth), affine('time_embed.0'))),
       affine('time_embed.2'),
     );
     watch?.('time_embed', embedding);
-    const emb = silu(embedding);
+    // The tensor of classes is [4 C, classes] here.
+    const emb = silu(labels === undefined ? embedding : embedding.add(labels.matMul(labelTensor(), false, true)));
     const run = (state: Image, { name, layers }: Block): Image => {
       const result = layers.reduce((h, layer) => apply(layer, h, emb, plan, affine), state);
       watch?.(name, result);

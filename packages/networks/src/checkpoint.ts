@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ConfigError, type Files, openSafetensors, type SafetensorsEntry } from '@tweedie/core';
 import { networkNames } from './checkpoints/network-names.ts';
+import { isKind } from './checkpoints/pickle-names.ts';
 import { stateDictOf } from './checkpoints/state-dict.ts';
 import { isTorchFile, openTorchFile } from './checkpoints/torch-file.ts';
 import { readTorchTensor } from './checkpoints/torch-tensor.ts';
@@ -36,7 +37,9 @@ export async function openTensors(path: string, files: Files): Promise<StoredTen
     const { entries, metadata, read } = await openSafetensors(path, files);
     return { shapes: shapesOf(entries), metadata, notes: [], read };
   }
-  const { value } = await openTorchFile(path, files);
+  const { layout, value } = await openTorchFile(path, files);
+  if (layout === 'pickle' && value instanceof Map && isKind(value.get('ema'), 'object'))
+    throw new ConfigError(path, 'is a network snapshot of NVlabs/edm, not a state dict.', 'Take model/edm for it.');
   const { tensors, notes } = stateDictOf(value, path);
   return {
     shapes: shapesOf(tensors),
@@ -63,23 +66,35 @@ const shapesOf = (
 export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
   const { shapes, metadata, notes, read } = await openTensors(path, files);
   const names = networkNames([...shapes.keys()], path);
+  const own = new Map([...names.stored].map(([name, stored]) => [name, shapes.get(stored) ?? []]));
   return {
-    source: path,
-    shapes: new Map([...names.stored].map(([name, stored]) => [name, shapes.get(stored) ?? []])),
+    ...checkpointOf(path, own, (name) => read(names.stored.get(name) ?? name)),
     metadata,
     notes: [...notes, ...names.notes],
-    async read(name) {
-      const { dtype, data } = await read(names.stored.get(name) ?? name);
-      if (data instanceof Float32Array) return data;
-      if (data instanceof Float64Array) return Float32Array.from(data);
-      throw new ConfigError(
-        path,
-        `tensor "${name}" holds ${dtype}, not floating-point numbers.`,
-        'Store weights as F32, F16, BF16 or F64.',
-      );
-    },
   };
 }
+
+/** Tensors by their names as a checkpoint, whose numbers are float32. */
+export const checkpointOf = (
+  source: string,
+  shapes: Checkpoint['shapes'],
+  read: (name: string) => Promise<SafetensorsEntry>,
+): Checkpoint => ({
+  source,
+  shapes,
+  metadata: {},
+  notes: [],
+  async read(name) {
+    const { dtype, data } = await read(name);
+    if (data instanceof Float32Array) return data;
+    if (data instanceof Float64Array) return Float32Array.from(data);
+    throw new ConfigError(
+      source,
+      `tensor "${name}" holds ${dtype}, not floating-point numbers.`,
+      'Store weights as F32, F16, BF16 or F64.',
+    );
+  },
+});
 
 const bytesAtOnce = 1 << 26;
 

@@ -29,7 +29,7 @@ export function unetOfFile(
       tensors: weights.values(),
     };
   });
-  return { unet: (x, t) => network()(x, t), ...file };
+  return { unet: (x, t, labels) => network()(x, t, labels), ...file };
 }
 
 /** The model that takes images of any size where its network does: one of another shape shares its weights. */

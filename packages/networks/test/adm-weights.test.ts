@@ -100,6 +100,11 @@ describe('weights of a checkpoint', () => {
       'its tensors ("down_blocks.0.weight", "down_blocks.1.weight", "down_blocks.2.weight") are those of a network of diffusers. Take model/diffusers, and give the folder with its config.json.',
     ],
     [
+      'of NVlabs/edm',
+      (_, index) => [`map_layer0.${index}`],
+      'are those of a network of NVlabs/edm. Take model/edm, and give the file as its weights.',
+    ],
+    [
       'of something else',
       (_, index) => [`layer${index}`],
       'has a name of this network. Give weights of the network, whose names are like',

@@ -19,8 +19,7 @@ export type Format = {
 };
 export type Formats = { readonly models: Readonly<Record<string, Format & Readonly<Record<string, unknown>>>> };
 
-export const storedOf = ({ io_file }: Format): Map<string, SafetensorsEntry> =>
-  readFixtureTensors('network-formats', io_file);
+const storedOf = ({ io_file }: Format): Map<string, SafetensorsEntry> => readFixtureTensors('network-formats', io_file);
 
 const tensorOf = (stored: Map<string, SafetensorsEntry>, name: string): SafetensorsEntry => {
   const entry = stored.get(name);

@@ -22,7 +22,7 @@ export type AttentionLayer = {
   readonly groups?: number;
   readonly divisor: number;
 };
-export type SamplingLayer = {
+type SamplingLayer = {
   readonly kind: 'down' | 'up';
   readonly name: string;
   readonly channels: number;

@@ -8,7 +8,9 @@ import { timeFrequencies, waves } from '../time-embedding.ts';
 import type { DiffusersConfig } from './config.ts';
 import { type AttentionLayer, type DiffusersLayer, diffusersPlan, type ResnetLayer } from './plan.ts';
 
-/** A network of images [B, H, W, C] and timesteps [B] or []; `labels` [B or 1, classes] has a one where the class is. */
+/**
+ * A network of images [B, H, W, C] and timesteps [B] or []; `labels` [B or 1, classes] has a one where the class is.
+ */
 export type LabelledNetwork = (x: Image, t: Tensor, labels?: Tensor) => Image;
 
 const where = 'diffusers';
