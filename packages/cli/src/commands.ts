@@ -1,5 +1,6 @@
 import { Bench } from './commands/bench.ts';
 import { Check } from './commands/check.ts';
+import { Checkpoint } from './commands/checkpoint.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
@@ -20,6 +21,7 @@ import { Tune } from './commands/tune.ts';
 export const commands = {
   bench: Bench,
   check: Check,
+  checkpoint: Checkpoint,
   compare: Compare,
   doctor: Doctor,
   explain: Explain,

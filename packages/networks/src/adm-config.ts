@@ -92,7 +92,8 @@ export type AdmPlan = {
 };
 
 export const normGroups = 32;
-const usualMultipliers: Readonly<Record<number, string>> = {
+/** The usual `channel_mult` of an image size. */
+export const usualMultipliers: Readonly<Record<number, string>> = {
   512: '0.5,1,1,2,2,4,4',
   256: '1,1,2,2,4,4',
   128: '1,1,2,3,4',

@@ -9,8 +9,7 @@ export type Affine = { readonly weight: Tensor; readonly bias: Tensor };
 
 /**
  * Group norm, of 32 groups unless told otherwise, then y (1 + scale) + shift where they are given. x [B, H, W, C];
- * scale,
- * shift [B or 1, C].
+ * scale, shift [B or 1, C].
  */
 export function groupNorm(
   x: Image,

@@ -8,6 +8,7 @@ export { type Checkpoint, openCheckpoint, openTensors, type StoredTensors } from
 export { isTorchFile, openTorchFile, type TorchFile } from './checkpoints/torch-file.ts';
 export { readTorchTensor } from './checkpoints/torch-tensor.ts';
 export { diffusersModel, type DiffusersOptions } from './diffusers/model.ts';
+export { inspectCheckpoint, type Inspection } from './inspect.ts';
 export { edmModel, type EdmOptions } from './edm/model.ts';
 export { edmDenoiser, edmWeight } from './edm-denoiser.ts';
 export { type Parameter, tensorShapeOf, type Weights } from './parameters.ts';

@@ -18,8 +18,8 @@ export type PredictionType = (typeof predictionTypes)[number];
  * a = 1 / sqrt(1 + sigma^2):
  *   epsilon        x0hat = z - sigma o                 epsilon = o
  *   sample         x0hat = o                           epsilon = (z - o) / sigma
- *   v_prediction   x0hat = a^2 z - sigma a o           epsilon = a o + sigma a^2 z       (Salimans & Ho 2022,
- *   arXiv:2202.00512)
+ *   v_prediction   x0hat = a^2 z - sigma a o           epsilon = a o + sigma a^2 z
+ * The last is that of Salimans & Ho 2022, arXiv:2202.00512.
  */
 function predictionOf(type: PredictionType, output: Image, z: Image, sigma: Tensor): Prediction {
   if (type === 'epsilon') return { x0hat: z.sub(output.mul(sigma)), epsilon: output };

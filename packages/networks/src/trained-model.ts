@@ -36,6 +36,9 @@ const KEY = 'tweedie';
 /** The metadata that `trainedModel` reads. */
 export const cardMetadata = (card: NetworkCard): Readonly<Record<string, string>> => ({ [KEY]: JSON.stringify(card) });
 
+/** Whether a file says which network its weights belong to, as `tweedie train` writes it. */
+export const isTrainedFile = (metadata: Readonly<Record<string, string>>): boolean => metadata[KEY] !== undefined;
+
 function cardOf(metadata: Readonly<Record<string, string>>, source: string): NetworkCard {
   const text = metadata[KEY];
   if (text === undefined)

@@ -102,10 +102,19 @@ export function withTodaysNames(checkpoint: Checkpoint): Checkpoint {
   };
 }
 
+/** What the files of a folder say, and where they are. */
+export async function openDiffusers(folder: string, files: Files) {
+  const found = await findFiles(folder, files);
+  return {
+    found,
+    config: diffusersConfig(fieldsOf(found.unet), found.unet.path),
+    ...schedulerConfig(fieldsOf(found.scheduler), found.scheduler.path),
+  };
+}
+
 /**
  * A UNet2DModel of diffusers as a prior, from the folder that its `save_pretrained` wrote: configuration, table of
- * betas
- * and prediction type are read there. Methods see it as a VP or as a VE model of the same levels. x0hat has the range
+ * betas and prediction type are read there. Methods see it as a VP or as a VE model of the same levels. x0hat has the range
  * [-1, 1]. Throws ConfigError where the folder is not whole or asks for what is not implemented (at once), or the
  * weights do not fit (at `load`, naming the tensor).
  */
@@ -114,9 +123,7 @@ export async function diffusersModel(
   context: Pick<Context, 'files' | 'note'>,
 ): Promise<ScoreModel> {
   const { files } = context;
-  const found = await findFiles(folder, files);
-  const config = diffusersConfig(fieldsOf(found.unet), found.unet.path);
-  const { table, prediction } = schedulerConfig(fieldsOf(found.scheduler), found.scheduler.path);
+  const { found, config, table, prediction } = await openDiffusers(folder, files);
   const parameters = diffusersParameters(config, found.unet.path);
   const labels = classLabels(config.classes, label, folder);
   const learned = config.outChannels === 2 * config.inChannels;

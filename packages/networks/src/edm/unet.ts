@@ -22,10 +22,9 @@ type Setting = {
 
 /**
  * SongUNet (DDPM++ and NCSN++ of Song et al. 2021, arXiv:2011.13456) and DhariwalUNet of NVlabs/edm as pure functions
- * of
- * weights, without preconditioning:
- *   block       s (skip(R(x)) + conv1(silu(h))),   h = norm1(conv0(R(silu(norm0 x))) + b), or norm1(.) (1 + scale) +
- *   shift
+ * of weights, without preconditioning:
+ *   block       s (skip(R(x)) + conv1(silu(h))),   h = norm1(conv0(R(silu(norm0 x))) + b), or
+ *               norm1(.) (1 + scale) + shift
  *   attention   s (x + proj(attend(qkv(norm2 x)))), in the block
  * with s = sqrt(1/2) in SongUNet and 1 in DhariwalUNet. Encoders and decoders of the kinds residual and skip carry the
  * picture on a way of its own.
