@@ -122,7 +122,7 @@ export const createContainer = ({
     const options = optionsOf(kind, reference, asker);
     const name = `${kind}/${reference.id}`;
     if (kind !== 'engine' && kind !== 'dataset') return (await make(name, options, extra)) as PluginKinds[K];
-    const key = `${name} ${canonicalJson(options)}`;
+    const key = `${name} ${canonicalJson([options, extra])}`;
     const part = shared.get(key) ?? make(name, options, extra);
     shared.set(key, part);
     return (await part) as PluginKinds[K];

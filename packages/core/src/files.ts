@@ -63,6 +63,9 @@ export interface Files {
   writeCached(name: string, bytes: Uint8Array): Promise<void>;
 }
 
+/** True where red, green and blue of a picture are the same everywhere; `pixels` has three channels. */
+export const isGrey = (pixels: Float32Array): boolean => pixels.every((value, k) => value === pixels[k - (k % 3)]);
+
 /** Below this share of white, all of a 16-bit picture may be data of fewer bits. */
 const leastShare = 1 / 8;
 

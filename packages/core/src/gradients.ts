@@ -1,6 +1,33 @@
+import { ConfigError, messageOf } from './errors.ts';
 import { tf } from './tensorflow.ts';
 import { mapTree } from './trees.ts';
 import type { Image, Tensor, TensorTree } from './types.ts';
+
+/** What to write instead of operations on complex tensors, which neither compile nor have gradients. */
+export const COMPLEX_REMEDY =
+  'Keep real and imaginary parts in two channels and write the transform as products with matrices of cosines and sines: "Fourier transforms" in docs/write-a-plugin.md.';
+const complexKernels = ['Complex', 'ComplexAbs', 'FFT', 'IFFT', 'Imag', 'RFFT', 'IRFFT', 'Real'];
+
+/**
+ * Runs what takes a gradient. An operation without one is told as what it is: the stack leads to the method that asks
+ * for the gradient, and not to the operator or the model that it goes through.
+ */
+const withGradients = <T>(body: () => T): T => {
+  try {
+    return body();
+  } catch (cause) {
+    const [, kernel] = /gradient function not found for (\w+)/.exec(messageOf(cause)) ?? [];
+    if (kernel === undefined) throw cause;
+    throw new ConfigError(
+      'gradient',
+      `TensorFlow.js has no gradient of its kernel ${kernel}, and one through the operator or the model is asked for, with every engine.`,
+      complexKernels.includes(kernel)
+        ? COMPLEX_REMEDY
+        : 'Write it with operations that have one: docs/jit-kernels.md lists them.',
+      { cause },
+    );
+  }
+};
 
 /**
  * Value and gradient of a function of one tensor, with whatever else it computed on the way. `fn` gives one number per
@@ -13,13 +40,14 @@ export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
   x: X,
 ): { value: Tensor; gradient: X; aux: Aux } {
   let kept: TensorTree = {};
-  const { value, grad } = tf.valueAndGrad((point) => {
+  const both = tf.valueAndGrad((point) => {
     const [result, aux] = fn(point as X);
     // The tape disposes what it did not return, so the extra results are kept as copies (of the handle, not of the
     // numbers).
     kept = mapTree(aux, (leaf) => (typeof leaf === 'number' ? leaf : tf.keep(leaf.clone())));
     return result;
-  })(x);
+  });
+  const { value, grad } = withGradients(() => both(x));
   const aux = mapTree(kept, (leaf) => {
     if (typeof leaf === 'number') return leaf;
     const released = leaf.clone();
@@ -34,7 +62,7 @@ export function valueAndGrad<X extends Tensor, Aux extends TensorTree>(
  * cotangent, of the sum of fn(x). For a linear function it is the transpose times the cotangent, whatever `x`.
  */
 export const vjp = <X extends Tensor>(fn: (x: X) => Tensor, x: X, cotangent?: Tensor): X =>
-  tf.grad((point) => fn(point as X))(x, cotangent) as X;
+  withGradients(() => tf.grad((point) => fn(point as X))(x, cotangent) as X);
 
 /**
  * What is added under the root, so that the gradient of a norm is finite (and zero) where the residual is zero; far

@@ -3,6 +3,7 @@ export { withoutHiddenInputs } from './hidden-inputs.ts';
 export { isOfTensorFlow, isUsers, withDeepStacks } from './user-line.ts';
 export type {
   Context,
+  DatasetContext,
   DatasetFactory,
   EngineFactory,
   GuidanceFactory,
@@ -57,10 +58,20 @@ export type {
   Transition,
 } from './types.ts';
 export { at } from './at.ts';
-export { type Files, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
+export { type Files, isGrey, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
 export { foreignFile } from './foreign-file.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
-export { clampTo, perSample, sampleDot, sampleNorm, sampleSum, stopGradient, valueAndGrad, vjp } from './gradients.ts';
+export {
+  clampTo,
+  COMPLEX_REMEDY,
+  perSample,
+  sampleDot,
+  sampleNorm,
+  sampleSum,
+  stopGradient,
+  valueAndGrad,
+  vjp,
+} from './gradients.ts';
 export { AGAIN, checkpointed, registerAgain } from './checkpointed.ts';
 export { isLeftover, temporaryFolder } from './leftovers.ts';
 export { adjointOf, solveOf, unitImages } from './linear.ts';

@@ -48,8 +48,16 @@ export type MetricContext = Context & {
   /** Without a range: the smallest and the largest entry of the clean images of the run. */
   readonly references?: readonly [low: number, high: number];
 };
+/** Data sets are told what their pictures are for. */
+export type DatasetContext = Context & {
+  /**
+   * True where the pictures are measurements: they count as their files hold them. A data set that would scale or crop
+   * one, or make its colours grey, refuses it.
+   */
+  readonly measured?: true;
+};
 /** What the context of some kinds has beside `Context`. */
-export type Extra = Partial<Omit<OperatorContext & MetricContext, keyof Context>>;
+export type Extra = Partial<Omit<OperatorContext & MetricContext & DatasetContext, keyof Context>>;
 
 type Factory<O, C, T> = (options: O, context: C) => T | Promise<T>;
 export type EngineFactory<O> = Factory<O, Context, Engine>;
@@ -58,4 +66,4 @@ export type OperatorFactory<O> = Factory<O, OperatorContext, Operator>;
 export type SchedulerFactory<O, C extends Coefficients = Coefficients> = Factory<O, Context, Scheduler<C>>;
 export type GuidanceFactory<O, S extends TensorTree = Image> = Factory<O, Context, Guidance<S>>;
 export type MetricFactory<O> = Factory<O, MetricContext, Metric>;
-export type DatasetFactory<O> = Factory<O, Context, Dataset>;
+export type DatasetFactory<O> = Factory<O, DatasetContext, Dataset>;

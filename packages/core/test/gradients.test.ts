@@ -8,6 +8,7 @@ import {
   stopGradient,
   tf,
   valueAndGrad,
+  vjp,
   type ScoreModel,
   type LevelTensors,
   type Tensor,
@@ -24,6 +25,19 @@ describe('valueAndGrad', () => {
     expect(Array.from(aux.doubled.dataSync())).toEqual([6, 8, 0, 0]);
     tf.dispose([value, gradient, aux.doubled]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('says which kernel has no gradient and what to write instead, not which method asked for one', () => {
+    const x = tf.tensor1d([1, 2]);
+    const transform = (v: Tensor) => tf.real(tf.spectral.fft(tf.complex(v, v.zerosLike())));
+    const message =
+      '[gradient] TensorFlow.js has no gradient of its kernel Real, and one through the operator or the model is asked for, with every engine. Keep real and imaginary parts in two channels and write the transform as products with matrices of cosines and sines: "Fourier transforms" in docs/write-a-plugin.md.';
+    expect(() => vjp(transform, x)).toThrow(message);
+    expect(() => valueAndGrad((v: Tensor) => [transform(v), []], x)).toThrow(message);
+    expect(() => vjp((v: Tensor) => tf.unique(v).values, x)).toThrow(
+      'no gradient of its kernel Unique, and one through the operator or the model is asked for, with every engine. Write it with operations that have one: docs/jit-kernels.md lists them.',
+    );
+    expect(() => vjp(() => tf.scalar(1), x)).toThrow('Cannot compute gradient of y=f(x)');
   });
 
   it('stopGradient hides a value from the tape', () => {

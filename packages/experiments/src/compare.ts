@@ -183,6 +183,7 @@ const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
     model,
     dataset: images.dataset,
     measurements: images.measurements,
+    ...(images.measured ? { measured: true } : {}),
     offset: images.offset,
     operators: operators.map(({ id, options }) => ({ id, options })),
     sigmaY,

@@ -7,6 +7,7 @@ import { problemsOf } from './results/problems.ts';
 import { plural, textTable } from './machine/text-table.ts';
 import { samplesFor } from './tune/rounds.ts';
 import { planSearches, type Search } from './tune/search.ts';
+import { truthUnknown } from './recipe/experiment.ts';
 import { showImages } from './recipe/tune-settings.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 
@@ -137,7 +138,7 @@ const render = (
   const shared = rows.filter(({ timedAs }) => timedAs !== undefined).length;
   const timing = `Timed: ${rows.filter((row) => row.seconds !== undefined).length - shared} of these rows; ${shared} more differ from one of them in options of type number alone, which are taken to cost no time.`;
   return [
-    `${experiment.title}: ${plural(images.count, 'image')} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
+    `${experiment.title}: ${plural(images.count, truthUnknown(images) ? 'measurement' : 'image')}${truthUnknown(images) ? ' of images' : ''} of ${shapes.length > 1 ? `${shapes.length} sizes` : model.imageShape.join('x')}, sigmaY ${sigmaY.join(', ')}, ${plural(samples, 'sample')} per image, chunks of ${chunk}`,
     '',
     'Network calls for one sample, forwards + vjps (papers count forwards alone as NFE):',
     '',

@@ -17,7 +17,8 @@ import { checkImages, makeShapes, openWorkbench, type ExperimentSource, type Wor
 import { choose, goOn } from './tune/against-default.ts';
 import { roundSizes, survivors } from './tune/rounds.ts';
 import { forwardsOf, makeCandidates, planSearches, type Candidate, type Search } from './tune/search.ts';
-import type { Tune } from './recipe/experiment.ts';
+import { truthUnknown, type Tune } from './recipe/experiment.ts';
+import { cannotTune } from './recipe/tune-settings.ts';
 import type { Scored, TuneResult } from './tune/result.ts';
 import { tunedRecipe } from './tune/tuned-recipe.ts';
 import { tuneTable } from './tune/table.ts';
@@ -199,6 +200,7 @@ export const tune = async ({
   try {
     const { experiment, recipe, container, model } = bench;
     const settings = experiment.tune;
+    if (truthUnknown(experiment.images)) throw cannotTune(recipe.where);
     if (settings === undefined)
       throw new ConfigError(
         recipe.where,

@@ -62,7 +62,8 @@ export async function decodeStored(bytes: Uint8Array, source: string): Promise<S
   try {
     const picture = await open(bytes);
     const stored = await picture.metadata();
-    const grey = stored.space === 'b-w' || stored.space === 'grey16';
+    // The decoder drops the opacity of what it makes grey: with one, grey comes as three equal channels.
+    const grey = (stored.space === 'b-w' || stored.space === 'grey16') && !stored.hasAlpha;
     const { data, info } = await picture
       .autoOrient()
       .toColourspace(spaceOf(stored, grey))

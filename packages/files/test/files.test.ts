@@ -178,6 +178,22 @@ describe('pictures', () => {
     expect([...(await createFiles(folder).readStored('palette.png')).values]).toEqual([...four]);
   });
 
+  it('reads the transparency of grey pictures too', async () => {
+    // PNG files of colour type 4: two pixels of grey and opacity, of 8 bits and of 16.
+    const eight = 'iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAQAAABeK7cBAAAADUlEQVR4nGPg+n+CAQAEugHSoRFfqAAAAABJRU5ErkJggg==';
+    const sixteen =
+      'iVBORw0KGgoAAAANSUhEUgAAAAIAAAABEAQAAAAOu2tCAAAAEUlEQVR4nGNgfvH//xwHBmYAFKEDyWYo1pcAAAAASUVORK5CYII=';
+    for (const [name, content, values, largest] of [
+      ['grey-hole.png', eight, [10, 10, 10, 255, 200, 200, 200, 0], 255],
+      ['grey-hole-16.png', sixteen, [1000, 1000, 1000, 65535, 40000, 40000, 40000, 3], 65535],
+    ] as const) {
+      await save(name, Buffer.from(content, 'base64'));
+      const stored = await createFiles(folder).readStored(name);
+      expect([...stored.values]).toEqual(values);
+      expect(stored).toMatchObject({ channels: 4, alpha: true, largest });
+    }
+  });
+
   it('says what a 16-bit picture uses that has data of 12 bits', async () => {
     const files = createFiles(folder);
     const said = async (name: string, data: Uint16Array | Uint8Array) => {

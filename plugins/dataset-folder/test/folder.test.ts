@@ -190,3 +190,47 @@ describe('dataset/folder', () => {
     await expect((await load({ path: 'one', size: 4 })).item(1)).rejects.toThrow('there is no image 1');
   });
 });
+
+describe('dataset/folder of measured pictures', () => {
+  const measured = async (options: Given) =>
+    folder({ ...defaults, ...options }, { ...testContext(base, (message) => warnings.push(message)), measured: true });
+  /** Red grows from left to right, the other two channels do not. */
+  const coloured = (height: number, width: number) =>
+    encodePng(
+      Float32Array.from({ length: height * width * 3 }, (_, k) => (k % 3 === 0 ? k / (height * width * 3) : 0)),
+      [height, width, 3],
+    );
+
+  it('takes every picture whole, at its own size or at the one that is given', async () => {
+    warnings.splice(0);
+    await save('whole/a.png', await coloured(3, 5));
+    await save('whole/b.png', await coloured(6, 2));
+    const set = await measured({ path: 'whole' });
+    expect([0, 1].map((index) => set.shapeOf?.(index))).toEqual([
+      [3, 5, 3],
+      [6, 2, 3],
+    ]);
+    expect((await set.item(1)).x0).toEqual((await (await load({ path: 'whole', crop: 'none' })).item(1)).x0);
+    await expect(measured({ path: 'whole', height: 3, width: 5 })).rejects.toThrow(
+      `[dataset/folder] 1 of 2 pictures cannot be used:\n  [${join(base, 'whole/b.png')}] the picture is 6 high and 2 wide, wanted 3 by 5. Give a picture of that size.`,
+    );
+    expect(await measured({ path: 'whole', height: 3, width: 5, limit: 1 })).toMatchObject({ imageShape: [3, 5, 3] });
+    await expect(measured({ path: 'whole', size: 2, crop: 'random' })).rejects.toThrow(
+      '[dataset/folder] measured pictures are taken whole, and crop random takes pieces of them. Leave crop out.',
+    );
+    expect(warnings.splice(0)).toEqual([]);
+  });
+
+  it('names grey pictures in three channels, and refuses colours where grey was measured', async () => {
+    await save('mixed/grey.png', await picture(4, 4));
+    await save('mixed/red.png', await coloured(4, 4));
+    await measured({ path: 'mixed' });
+    expect(warnings.splice(0)).toEqual([
+      '[dataset/folder] 1 of 2 measured pictures are grey, their values stand for red, green and blue alike: grey.png. If their colours were lost, set channels: 1 and use operator colorize with channels: 1.',
+    ]);
+    await expect(measured({ path: 'mixed', channels: 1 })).rejects.toThrow(
+      `1 of 2 pictures cannot be used:\n  [${join(base, 'mixed/red.png')}] the picture has colours, and one that was measured in grey is wanted (channels: 1). Set channels: 3, or give the grey values that were measured.`,
+    );
+    expect((await load({ path: 'mixed', size: 4, channels: 1 })).size).toBe(2);
+  });
+});

@@ -39,7 +39,9 @@ export const freeEnergyIndex = ({ experiment, model, operators, recipe }: Workbe
     throw fail('this model does not know its prior in closed form.', 'Use a prior such as model/gmm.');
   if (images.measurements === undefined)
     throw fail(
-      'the windows are measurements, and none are given.',
+      images.measured
+        ? 'the windows are measurements given as values, and these are pictures.'
+        : 'the windows are measurements, and none are given.',
       'Give their centres as "images: { measurements: [...] }".',
     );
   if (!(options.from < options.to))

@@ -3,12 +3,14 @@ import {
   ConfigError,
   type Files,
   type ImageShape,
+  isGrey,
   noteOnUnusedRange,
   type Operator,
   type ScoreModel,
   showShape,
 } from '@tweedie/core';
 import type { SampleProblem } from './given-problem.ts';
+import { imageShapeBehind } from './measured.ts';
 
 /** What the shape of an image may be found with: the operator, made for one shape or another. */
 export type ShapeFinder = {
@@ -37,9 +39,6 @@ const asShape = (shape: readonly number[], id: string): ImageShape => {
   );
 };
 
-/** Operators enlarge by no more: a picture whose sides are sixteen times as long is 256 times as large. */
-const LARGEST_FACTOR = 16;
-
 /**
  * The shape of the image that a picture shows or, without `degrade`, measures. A model of one shape has that; else it
  * is that of the picture or, where the operator makes smaller pictures, the smallest multiple that it makes this one
@@ -53,25 +52,16 @@ export const shapeBehind = async (
   const { imageShape, sizes } = model;
   if (sizes === undefined) return imageShape;
   const [height, width] = await container.files.imageShape(path);
-  const enlarged = (factor: number): ImageShape => [factor * height, factor * width, imageShape[2]];
-  if (degrade) return enlarged(1);
-  let refused: ConfigError | undefined;
-  for (let factor = 1; factor <= LARGEST_FACTOR; factor++) {
-    try {
-      const { measurementShape } = await operatorFor(enlarged(factor));
-      if (measurementShape[0] === height && measurementShape[1] === width) return enlarged(factor);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      refused ??= error;
-    }
-  }
-  throw (
-    refused ??
-    new ConfigError(
-      path,
-      `the picture is ${height} high and ${width} wide, and the operator makes no picture of that size.`,
-      'Choose another operator, or use --degrade with a clean picture.',
-    )
+  const own: ImageShape = [height, width, imageShape[2]];
+  if (degrade) return own;
+  const found = await imageShapeBehind(own, operatorFor);
+  if (found !== undefined) return found;
+  // The operator may say what is wrong with that size.
+  await operatorFor(own);
+  throw new ConfigError(
+    path,
+    `the picture is ${height} high and ${width} wide, and the operator makes no picture of that size.`,
+    'Choose another operator, or use --degrade with a clean picture.',
   );
 };
 
@@ -119,9 +109,6 @@ export const readPicture = async (
   }
   return { y: await read(shape, 'exact') };
 };
-
-/** True where red, green and blue are the same everywhere. */
-const isGrey = (pixels: Float32Array): boolean => pixels.every((value, k) => value === pixels[k - (k % 3)]);
 
 /** What `cover` does to a picture, in words with both sizes; undefined where it does nothing. */
 const fitting = ([givenHeight, givenWidth]: readonly [number, number], [height, width]: ImageShape) => {

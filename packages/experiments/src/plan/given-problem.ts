@@ -25,14 +25,16 @@ export type SampleProblem = ({ readonly x0: Float32Array } | { readonly y: Float
 
 /**
  * Random numbers that refuse to be drawn: the parameters that a given measurement was made with cannot be found by
- * drawing others.
+ * drawing others. `label` is the operator's in a recipe.
  */
-const nothingToDraw = (where: string): KeyedRandom => {
+export const nothingToDraw = (where: string, label?: string): KeyedRandom => {
   const unknowable = (): never => {
     throw new ConfigError(
       where,
-      'the operator draws its parameters at random, and those that the measurement was made with are not known.',
-      'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.',
+      `${label === undefined ? 'the operator' : `operator ${JSON.stringify(label)}`} draws its parameters at random, and those that the measurement was made with are not known.`,
+      label === undefined
+        ? 'Choose options that draw nothing, or give a clean image (--degrade) to have it measured first.'
+        : 'Choose options that draw nothing (inpaint: pattern file, or files with a mask for each), or give clean images, which are measured here.',
     );
   };
   return { normal: unknowable, uniform: unknowable, permutation: unknowable };

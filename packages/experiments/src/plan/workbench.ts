@@ -13,12 +13,13 @@ import {
   type RegistryOptions,
   type ScoreModel,
 } from '@tweedie/core';
-import type { Experiment, Images, Overrides } from '../recipe/experiment.ts';
+import { truthUnknown, type Experiment, type Images, type Overrides } from '../recipe/experiment.ts';
 import { resolveExperiment } from '../recipe/resolve.ts';
 import { createFiles } from '@tweedie/files';
 import { warnOfUnits } from '../recipe/noise.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 import { withinBudget } from './budget.ts';
+import { refusalOfMeasured, shapesBehind } from './measured.ts';
 import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
 
 /** An experiment file by path, or its content. */
@@ -125,6 +126,7 @@ export const checkImages = (
       'Lower count or offset.',
     );
   }
+  if (images.measured) return;
   for (const { imageShape } of shapesOf(images, model, dataset)) {
     const fits = model.sizes ? imageShape[2] === model.imageShape[2] : sameShape(imageShape, model.imageShape);
     if (fits) continue;
@@ -138,15 +140,19 @@ export const checkImages = (
 
 const sameShape = (a: ImageShape, b: ImageShape): boolean => showShape(a) === showShape(b);
 
+type ShapeGroup = { readonly imageShape: ImageShape; readonly positions: readonly number[] };
+
 /** The shapes of the images, in the order of the first image of each, and which images have it. */
 const shapesOf = (
   { count, offset }: Images,
   model: ScoreModel,
   dataset: Dataset | undefined,
-): readonly { readonly imageShape: ImageShape; readonly positions: readonly number[] }[] => {
+  behind: ReadonlyMap<string, ImageShape> = new Map(),
+): readonly ShapeGroup[] => {
   const groups: { imageShape: ImageShape; positions: number[] }[] = [];
   for (let position = 0; position < count; position++) {
-    const imageShape = dataset?.shapeOf?.(offset + position) ?? dataset?.imageShape ?? model.imageShape;
+    const given = dataset?.shapeOf?.(offset + position) ?? dataset?.imageShape ?? model.imageShape;
+    const imageShape = behind.get(showShape(given)) ?? given;
     const group = groups.find((each) => sameShape(each.imageShape, imageShape));
     if (group) group.positions.push(position);
     else groups.push({ imageShape, positions: [position] });
@@ -161,7 +167,12 @@ export const makeShapes = async (
   { container, model, dataset }: { container: Container; model: ScoreModel; dataset: Dataset | undefined },
 ): Promise<readonly ShapeParts[]> => {
   const shapes: ShapeParts[] = [];
-  for (const { imageShape, positions } of shapesOf(images, model, dataset)) {
+  const first = at(references, 0, 'operator of an experiment');
+  const behind =
+    images.measured && dataset
+      ? await shapesBehind(images, dataset, model, (imageShape) => container.plugin('operator', first, { imageShape }))
+      : undefined;
+  for (const { imageShape, positions } of shapesOf(images, model, dataset, behind)) {
     const operators: OperatorPart[] = [];
     for (const reference of references)
       operators.push({ reference, operator: await container.plugin('operator', reference, { imageShape }) });
@@ -196,12 +207,21 @@ export const openWorkbench = async ({
   });
   try {
     const model = await container.plugin('model', experiment.model);
-    const dataset = experiment.images.dataset && (await container.plugin('dataset', experiment.images.dataset));
-    recipe.locating(() => checkImages(experiment.images, recipe.where, '/images', model, dataset));
+    const { images } = experiment;
+    const dataset =
+      images.dataset &&
+      (await container.plugin('dataset', images.dataset, images.measured ? { measured: true } : undefined));
+    recipe.locating(() => checkImages(images, recipe.where, '/images', model, dataset));
     const noise = recipe.input.sigmaY;
     if (typeof noise !== 'object' || !('poisson' in noise))
       warnOfUnits([noise].flat(), rangeOf(model, dataset), container.warn);
-    const shapes = await makeShapes(experiment, experiment.images, { container, model, dataset });
+    const shapes = await makeShapes(experiment, images, { container, model, dataset });
+    const refusal =
+      truthUnknown(images) &&
+      (await refusalOfMeasured(`${recipe.where} /images/measurements`, images, dataset, shapes));
+    recipe.locating(() => {
+      if (refusal) throw refusal;
+    });
     const methods: MethodRow[] = [];
     for (const reference of experiment.methods) {
       const part = await methodPart(container, model, reference);

@@ -32,10 +32,16 @@ export type ProblemOptions = {
 /** A slice of a data set, of measurements given as values or, without either, of draws from the prior. */
 export type Images = {
   readonly dataset?: Reference;
+  /** True where the pictures of the data set are measurements. */
+  readonly measured?: true;
   readonly measurements?: readonly (readonly number[])[];
   readonly count: number;
   readonly offset: number;
 };
+
+/** True where only measurements are given: nothing is known of the images behind them. */
+export const truthUnknown = ({ measured, measurements }: Images): boolean =>
+  measured === true || measurements !== undefined;
 
 /** The settings of a search for options. */
 export type Tune = {

@@ -63,7 +63,7 @@ export type ExperimentInput = {
   readonly seed?: number;
   readonly model: ReferenceInput;
   readonly images: ImageSource & {
-    readonly measurements?: readonly (readonly number[])[];
+    readonly measurements?: readonly (readonly number[])[] | { readonly dataset: ReferenceInput };
     readonly count: number;
     readonly offset?: number;
   };

@@ -1,11 +1,12 @@
 import { ConfigError, resolveOptions, sigmaOf, type JsonSchema, type Kind, type Registry } from '@tweedie/core';
 import type { FreeEnergyOptions } from '../statistics/free-energy.ts';
-import type { Experiment, Images, Labelled, Method, Overrides, Reference } from './experiment.ts';
+import { truthUnknown, type Experiment, type Images, type Labelled } from './experiment.ts';
+import type { Method, Overrides, Reference } from './experiment.ts';
 import { readSigma } from './noise.ts';
 import { resolvePerProblem } from './per-problem.ts';
 import type { ExperimentInput, LabelledInput, MethodInput, Recipe, ReferenceInput } from './recipe.ts';
 import { emptySweep, expandSweep } from './sweep.ts';
-import { resolveTune } from './tune-settings.ts';
+import { cannotTune, resolveTune } from './tune-settings.ts';
 
 const asObject = (input: MethodInput): Exclude<MethodInput, string> =>
   typeof input === 'string' ? { id: input } : input;
@@ -90,6 +91,13 @@ export const resolveExperiment = (
       `${kind}s`,
     );
 
+  const measurementsOf = (
+    given: NonNullable<ExperimentInput['images']['measurements']>,
+  ): Pick<Images, 'dataset' | 'measured' | 'measurements'> =>
+    'dataset' in given
+      ? { dataset: reference('dataset', given.dataset, '/images/measurements/dataset'), measured: true }
+      : { measurements: given };
+
   return locating(() => {
     const { images } = input;
     if ([images.from, images.dataset, images.measurements].filter((source) => source !== undefined).length !== 1) {
@@ -102,8 +110,8 @@ export const resolveExperiment = (
     const shown: Images = {
       count: images.count,
       offset: images.offset ?? 0,
-      ...(images.measurements === undefined ? {} : { measurements: images.measurements }),
       ...(images.dataset === undefined ? {} : { dataset: reference('dataset', images.dataset, '/images/dataset') }),
+      ...(images.measurements === undefined ? {} : measurementsOf(images.measurements)),
     };
     const scheduler = (given: ReferenceInput, at: string, steps = overrides.steps): Reference =>
       reference('scheduler', given, at, steps === undefined ? {} : { steps });
@@ -120,7 +128,8 @@ export const resolveExperiment = (
     if (twice >= 0)
       throw new ConfigError(`${where} /sigmaY/${twice}`, `a second noise level is ${sigmaY[twice]}.`, 'Keep one.');
     const metrics = plain('metric', input.metrics, '/metrics');
-    if (images.measurements !== undefined && metrics.length > 0) {
+    if (truthUnknown(shown) && input.tune !== undefined) throw cannotTune(`${where} /tune`);
+    if (truthUnknown(shown) && metrics.length > 0) {
       throw new ConfigError(
         `${where} /metrics`,
         'nothing can be scored: the images behind given measurements are not known.',

@@ -7,6 +7,14 @@ const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset 
 /** The validation images in words, as readers are told: `prior 32 to 63`. */
 export const showImages = ({ images }: Tune): string => `${images.dataset?.id ?? 'prior'} ${showSlice(images)}`;
 
+/** The refusal to tune on measurements alone. */
+export const cannotTune = (where: string): ConfigError =>
+  new ConfigError(
+    where,
+    'options are chosen by a metric against clean images, and those behind measurements are not known.',
+    'Choose them in a recipe of clean images of the same kind ("from: prior" or "dataset"), and give the methods here what came out.',
+  );
+
 type Rest = {
   readonly shown: Images;
   readonly metrics: readonly Labelled[];

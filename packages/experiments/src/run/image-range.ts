@@ -10,7 +10,8 @@ export type ImageRange = Pick<MetricContext, 'range' | 'references'>;
 
 /** Reads the clean images where nothing else says what their entries are. Call after the model is loaded. */
 export const imageRange = async (bench: Workbench): Promise<ImageRange> => {
-  const range = rangeOf(bench.model, bench.dataset);
+  // The range of measurements is not that of the images behind them.
+  const range = rangeOf(bench.model, bench.experiment.images.measured ? undefined : bench.dataset);
   if (range) return { range };
   let [low, high] = [Infinity, -Infinity];
   for (let position = 0; position < bench.experiment.images.count; position++) {

@@ -1,5 +1,5 @@
 import { at, type Engine, type Metric } from '@tweedie/core';
-import type { Labelled, Reference } from '../recipe/experiment.ts';
+import { truthUnknown, type Labelled, type Reference } from '../recipe/experiment.ts';
 import { freeEnergyIndex } from '../plan/free-energy.ts';
 import { identify } from './identity.ts';
 import type { ImageRange } from './image-range.ts';
@@ -141,7 +141,7 @@ export const prepareRun = async (
     ...images,
     images: names,
     samples: experiment.samples,
-    ...(experiment.images.measurements === undefined ? {} : { truthUnknown: true }),
+    ...(truthUnknown(experiment.images) ? { truthUnknown: true } : {}),
     ...(freeEnergy === undefined ? {} : { freeEnergy }),
     metrics,
     traced: experiment.trace === undefined ? 0 : Math.min(experiment.traceImages, names.length),

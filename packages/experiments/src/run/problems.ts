@@ -25,7 +25,10 @@ export type CleanImage = ImagePlace & ({ readonly x0: Float32Array } | { readonl
 /** The clean image at a position of the experiment. Call after the model is loaded. */
 export const cleanImage = async ({ experiment, model, dataset }: Workbench, position: number): Promise<CleanImage> => {
   const index = experiment.images.offset + position;
-  if (dataset) return { ...(await dataset.item(index)), index };
+  if (dataset) {
+    const { name, x0 } = await dataset.item(index);
+    return experiment.images.measured ? { name, index, y: x0 } : { name, index, x0 };
+  }
   const given = experiment.images.measurements?.[index];
   if (given) return { name: `measurement ${index + 1}`, index, y: Float32Array.from(given) };
   const mixture = model.mixture?.();

@@ -3,11 +3,11 @@
  * this table.
  */
 
+import { COMPLEX_REMEDY } from '@tweedie/core';
+
 const outside = 'Compute it outside of the compiled function and pass the result in, or run with --engine eager.';
 const dataDependent = `the shape of its result depends on the numbers, and a graph has fixed shapes. ${outside}`;
-const complex =
-  'ONNX Runtime has no complex numbers, and TensorFlow.js no gradient of them, so that no other engine helps. ' +
-  'Keep real and imaginary parts in two channels and write the transform as products with matrices of cosines and sines: "Fourier transforms" in docs/write-a-plugin.md.';
+const complex = `ONNX Runtime has no complex numbers, and TensorFlow.js no gradient of them, so that no other engine helps. ${COMPLEX_REMEDY}`;
 const text = `it works on strings. ${outside}`;
 const warp =
   'it has no gradient in TensorFlow.js. Write the warp as tf.gather with constant indices or as a product with a constant matrix, which have one.';
