@@ -114,8 +114,8 @@ export async function openDiffusers(folder: string, files: Files) {
 
 /**
  * A UNet2DModel of diffusers as a prior, from the folder that its `save_pretrained` wrote: configuration, table of
- * betas and prediction type are read there. Methods see it as a VP or as a VE model of the same levels. x0hat has the range
- * [-1, 1]. Throws ConfigError where the folder is not whole or asks for what is not implemented (at once), or the
+ * betas and prediction type are read there. Methods see it as a VP or as a VE model of the same levels. x0hat has the
+ * range [-1, 1]. Throws ConfigError where the folder is not whole or asks for what is not implemented (at once), or the
  * weights do not fit (at `load`, naming the tensor).
  */
 export async function diffusersModel(

@@ -61,8 +61,9 @@ function preconditioningOf(file: EdmFile, options: GivenOptions, where: string):
 
 /**
  * A network of NVlabs/edm as a prior (Karras et al. 2022, arXiv:2206.00364): a denoiser D(z; sigma) of VE states
- * z = xt / signal at any noise level, so that any `process` serves. x0hat has the range [-1, 1]. Throws ConfigError where the
- * file is no such network or does not say enough (at once), or its tensors do not fit (at `load`, naming the tensor).
+ * z = xt / signal at any noise level, so that any `process` serves. x0hat has the range [-1, 1]. Throws ConfigError
+ * where the file is no such network or does not say enough (at once), or its tensors do not fit (at `load`, naming the
+ * tensor).
  */
 export async function edmModel(options: GivenOptions, context: Pick<Context, 'files' | 'note'>): Promise<ScoreModel> {
   const { files } = context;
