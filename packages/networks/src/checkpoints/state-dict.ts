@@ -40,6 +40,10 @@ const keysOf = (value: Pickled | undefined): readonly string[] =>
  */
 export function stateDictOf(value: Pickled, where: string): StateDict {
   if (isStateDict(value)) return { tensors: tensorsOf(value), notes: [] };
+  if (Array.isArray(value) && value.length > 0 && value.every((entry) => isKind(entry, 'tensor'))) {
+    const numbered = value.flatMap((entry, k) => (isKind(entry, 'tensor') ? [[String(k), entry] as const] : []));
+    return { tensors: new Map(numbered), notes: ['a list of tensors, named by their places'] };
+  }
   if (!(value instanceof Map))
     throw new ConfigError(
       where,
