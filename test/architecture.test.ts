@@ -39,7 +39,7 @@ const roomsOfExperiments: readonly (readonly string[])[] = [
   ['run'],
   ['results'],
   ['report'],
-  ['explain', 'export', 'tune'],
+  ['explain', 'export', 'restore', 'tune'],
   ['top'],
 ];
 const roomsOfJit: readonly (readonly string[])[] = [['graph'], ['lowering', 'passes'], ['tracing', 'session'], ['top']];

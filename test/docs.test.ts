@@ -3,7 +3,7 @@
  * its code.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,27 @@ it('packages/experiments/README.md: its example runs as it stands, by the line i
       encoding: 'utf8',
     });
     expect(printed).toMatch(/^experiment: 4 images of 1x2x1[\s\S]*\bexact\b[\s\S]*Float32Array\(2\) \[[^\]]+\] 20\n$/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it('packages/experiments/README.md: a photograph is restored in five lines', () => {
+  const page = readFileSync(join(root, 'packages/experiments/README.md'), 'utf8');
+  const [, code = ''] = /in five lines:\n\n```ts\n([\s\S]*?)```/.exec(page)!;
+  expect(code.trim().split('\n').length).toBeLessThanOrEqual(5);
+  const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
+  try {
+    writeFileSync(join(folder, 'restore.ts'), code);
+    copyFileSync(join(root, 'plugins/dataset-photographs/pictures/fig.png'), join(folder, 'photo.jpg'));
+    const printed = execFileSync(process.execPath, [join(root, 'packages/cli/bin/tweedie.js'), 'run', 'restore.ts'], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    expect(printed).toMatch(/photo\.restored\.png/);
+    expect(printed).toMatch(/sigmaY 0\.\d+ \([\d.]+ of 255 grey levels\)/);
+    expect(readFileSync(join(folder, 'photo.restored.png')).readUInt32BE(16)).toBe(64);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

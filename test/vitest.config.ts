@@ -20,6 +20,7 @@ const longest = [
   'plugins/model-ddpm-',
   'packages/experiments/test/kill',
   'test/any-size',
+  'test/restore-photographs',
 ];
 
 class LongestFirst extends BaseSequencer {

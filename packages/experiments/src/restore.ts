@@ -1,21 +1,50 @@
-import { statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
-import { at, ConfigError, type ImageShape, type RegistryOptions, type SampleFailure } from '@tweedie/core';
-import { encodePng, checkPlace, OTHER_FILE, writeWhole } from '@tweedie/files';
+import { basename, resolve } from 'node:path';
+import {
+  at,
+  disposeTree,
+  type NoiseLevel,
+  type PluginReference,
+  type RegistryOptions,
+  type SampleFailure,
+  sigmaOf,
+} from '@tweedie/core';
+import { checkPlace, encodePicture, OTHER_FILE, writeWhole } from '@tweedie/files';
+import type { ProblemParts } from './assemble.ts';
 import type { Watch } from './machine/progress.ts';
+import { nothingToDraw } from './plan/given-problem.ts';
+import { warnOfUnits } from './recipe/noise.ts';
 import type { ReferenceInput } from './recipe/recipe.ts';
-import { checkSizes, readPicture, shapeBehind } from './plan/given-picture.ts';
-import { type Sampled, sampleEach, type SampleOptions } from './sample.ts';
+import { checkSizes, type GivenPicture, readPicture, shapeBehind } from './plan/given-picture.ts';
+import { MODEL, methodFor, operatorOf, scheduleOf, STEPS } from './restore/defaults.ts';
+import { withMasks } from './restore/masks.ts';
+import { isGreyLevels, noiseOfPicture, readNoise, showNoise } from './restore/noise.ts';
+import { shownMeasurement } from './restore/page.ts';
+import { pageOf } from './restore/page-of.ts';
+import { isFolder, placesOf } from './restore/places.ts';
+import { writeResults } from './restore/results.ts';
+import { type Sampled, sampleEach, type SampleOptions, seenOf } from './sample.ts';
 
 export type RestoreOptions = Watch & {
-  /** PNG, JPEG, WebP, TIFF or GIF: the degraded picture, or several; with `degrade`, clean ones. */
+  /**
+   * PNG, JPEG, WebP, TIFF or GIF: the degraded picture, or several, or a folder of them; with `degrade`, clean ones.
+   */
   readonly image: string | readonly string[];
-  readonly model: ReferenceInput;
-  readonly operator: ReferenceInput;
-  readonly method: ReferenceInput;
+  /** Default: the prior of photographs that ships, for any size. */
+  readonly model?: ReferenceInput;
+  /** What degraded the picture; default: `inpaint` with a mask, else `identity`. */
+  readonly operator?: ReferenceInput;
+  /** Default: DPS-w, with the scale that fits measurements of the operator. */
+  readonly method?: ReferenceInput;
+  /** Default: 30 levels of `edm`. */
   readonly scheduler?: ReferenceInput;
+  /** Levels of the default scheduler. */
+  readonly steps?: number;
   readonly engine?: ReferenceInput;
-  readonly sigmaY: SampleOptions['sigmaY'];
+  /**
+   * Noise of the measurement: a number or a fraction in units of [-1, 1]; `25/255` for 25 grey levels of 255 (0.196);
+   * or Poisson. Default: estimated from each picture, and told; 0.05 with `degrade`.
+   */
+  readonly sigmaY?: SampleOptions['sigmaY'];
   /**
    * Mask picture for inpainting, white = known; or one for each picture: a folder of masks that are called like them,
    * or a list in their order.
@@ -27,11 +56,14 @@ export type RestoreOptions = Watch & {
   readonly seed?: number;
   readonly registries?: RegistryOptions['registries'];
   readonly localRegistries?: RegistryOptions['localRegistries'];
-  /** PNG to write, for one picture; further samples get a number. Default: beside the picture. */
+  /** PNG or TIFF to write, for one picture, or a folder; further samples get a number. Default: beside the picture. */
   readonly out?: string;
+  /** Write a page with before and after beside each result; default true. */
+  readonly page?: boolean;
 };
 
 export type Restored = {
+  /** Every picture written. */
   readonly written: readonly string[];
   readonly failures: readonly (SampleFailure | undefined)[];
   /** One of these per picture. */
@@ -40,148 +72,154 @@ export type Restored = {
 
 export type RestoredPicture = Pick<Sampled, 'misfits' | 'failures' | 'seconds' | 'steps'> & {
   readonly image: string;
+  /** The samples; of several also their mean and deviation; the measurement, with `degrade`. */
   readonly written: readonly string[];
+  /** The page that shows before and after. */
+  readonly page?: string;
+  /** The noise that was told to the method, in units of [-1, 1], and whether it was estimated. */
+  readonly sigmaY: number;
+  readonly estimated: boolean;
+  /** The same in words: `sigmaY 0.196 (25 of 255 grey levels)`. */
+  readonly noise: string;
+  /** Of several samples: the standard deviation that is white in the deviation map, in units of [-1, 1]. */
+  readonly largestDeviation?: number;
 };
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** The noise that a clean picture is degraded with where nothing is said. */
+const DEGRADE_NOISE = 0.05;
 
-const withMasks = (
-  operator: ReferenceInput,
-  masks: readonly string[],
-  images: readonly string[],
-  degrade: boolean,
-): ReferenceInput => {
-  const { id, options = {} } = typeof operator === 'string' ? { id: operator } : operator;
-  const [mask] = masks;
-  if (mask === undefined) {
-    if (id !== 'inpaint' || degrade || options['pattern'] === 'file' || options['pattern'] === 'files') return operator;
-    throw new ConfigError(
-      'restore',
-      'which pixels of the picture are missing is not said.',
-      'Give --mask, a picture that is white where pixels are known; or --degrade, to hide pixels of a clean picture.',
-    );
-  }
-  if (id !== 'inpaint')
-    throw new ConfigError(
-      'restore',
-      `a mask belongs to operator "inpaint", not to ${JSON.stringify(id)}.`,
-      'Leave --mask out, or use --operator inpaint.',
-    );
-  if (masks.length === 1)
-    return isFolder(mask)
-      ? { id, options: { match: 'name', ...options, pattern: 'files', files: resolve(mask) } }
-      : { id, options: { ...options, pattern: 'file', file: resolve(mask) } };
-  const folder = masks.find(isFolder);
-  if (folder !== undefined)
-    throw new ConfigError(
-      'restore',
-      `${folder} is a folder, and other masks are given beside it.`,
-      'Give one folder of masks, or their files.',
-    );
-  if (masks.length !== images.length)
-    throw new ConfigError(
-      'restore',
-      `${masks.length} masks are given for ${images.length} picture${images.length === 1 ? '' : 's'}.`,
-      'Give one mask for all, one for each picture in their order, or a folder of masks that are called like the pictures.',
-    );
-  return {
-    id,
-    options: { ...options, pattern: 'files', match: 'order', files: masks.map((each) => resolve(each)) },
-  };
-};
-
-/** `out`, or beside the picture; the second sample is `...-2.png`. */
-const pathsOf = (
-  image: string,
-  out: string | undefined,
-  samples: number,
-): { samples: readonly string[]; measurement: string } => {
-  const stem =
-    out === undefined ? `${image.slice(0, image.length - extname(image).length)}.restored` : out.replace(/\.png$/i, '');
-  return {
-    samples: Array.from({ length: samples }, (_, i) => resolve(`${stem}${i === 0 ? '' : `-${i + 1}`}.png`)),
-    measurement: resolve(`${stem}.measurement.png`),
-  };
-};
-
-/** Throws ConfigError where two pictures would be written to one file, or several to `out`. */
-const checkOut = (images: readonly string[], out: string | undefined): void => {
-  if (out !== undefined && images.length > 1)
-    throw new ConfigError(
-      'restore',
-      `--out ${out} is one file, and ${images.length} pictures are given.`,
-      'Leave it out: each is written beside its picture.',
-    );
-  const firsts = new Map<string, string>();
-  for (const image of images) {
-    const path = at(pathsOf(image, out, 1).samples, 0, 'path');
-    const other = firsts.get(path);
-    if (other !== undefined)
-      throw new ConfigError(
-        'restore',
-        `${other} and ${image} would both be written to ${path}.`,
-        'Rename one of them.',
-      );
-    firsts.set(path, image);
-  }
-};
+const asReference = (given: ReferenceInput): PluginReference => (typeof given === 'string' ? { id: given } : given);
 
 /**
- * Restores one picture or several and writes PNG files: the samples and, with `degrade`, the measurement that they were
- * made from. All pictures are read before the first is restored.
+ * Restores one picture or several and writes PNG or TIFF files, and a page of each. All pictures are read before the
+ * first is restored. Colours are sRGB, EXIF orientation is applied, 16 bits stay 16 bits, grey stays grey, opacity is
+ * kept. One seed gives the same bits.
  */
-export const restore = async ({
-  image,
-  mask = [],
-  degrade = false,
-  out,
-  operator: given,
-  ...options
-}: RestoreOptions): Promise<Restored> => {
-  const images = typeof image === 'string' ? [image] : image;
-  checkOut(images, out);
+export const restore = async (options: RestoreOptions): Promise<Restored> => {
+  const { image, mask = [], degrade = false, out, samples: count = 1, seed = 0, page: paged = true } = options;
   const masks = typeof mask === 'string' ? [mask] : mask;
-  const operator = withMasks(given, masks, images, degrade);
-  const operatorId = typeof operator === 'string' ? operator : operator.id;
+  const places = placesOf(typeof image === 'string' ? [image] : image, out, count);
+  const images = places.map((place) => place.image);
+  const asked = operatorOf(asReference(options.operator ?? (masks.length > 0 ? 'inpaint' : 'identity')));
+  const operator = withMasks(asked, masks, images, degrade);
+  const parts = {
+    model: options.model ?? MODEL,
+    operator,
+    method: options.method ?? methodFor(operator.id),
+    scheduler: options.scheduler ?? scheduleOf(options.steps ?? STEPS),
+  };
+  const given = options.sigmaY === undefined ? (degrade ? DEGRADE_NOISE : undefined) : readNoise(options.sigmaY);
+  const noises = new Map<number, NoiseLevel>();
+  const warned = new Set<string>();
+
+  /** Pictures are read when they are needed, and again, rather than held: a folder may have many. */
+  const read = ({ container, ...made }: ProblemParts, index: number): Promise<GivenPicture> => {
+    const warn = (message: string): void => {
+      if (!warned.has(message)) container.warn(message);
+      warned.add(message);
+    };
+    return readPicture(resolve(at(images, index, 'picture')), degrade, operator.id, {
+      ...made,
+      container: { ...container, warn },
+    });
+  };
+  const noiseOf = async (made: ProblemParts, index: number): Promise<NoiseLevel> => {
+    if (given !== undefined) return given;
+    const path = at(images, index, 'picture');
+    const { problem, stored } = await read(made, index);
+    const drawn = made.operator.draw(nothingToDraw('sample'), { name: basename(path), index });
+    const seen = seenOf(made.operator, drawn);
+    disposeTree(drawn);
+    const [height = 0, width = 0, channels = 0] = made.operator.measurementShape;
+    const y = 'y' in problem ? problem.y : problem.x0;
+    const { sigmaY, least } = noiseOfPicture(y, [height, width, channels], stored, seen, path);
+    const of = seen === undefined ? 'the picture' : 'what is seen of the picture';
+    const hint =
+      height < made.model.imageShape[0] || width < made.model.imageShape[1]
+        ? ', which is small: its fine detail counts as noise'
+        : '';
+    made.container.note?.(
+      least
+        ? `[${path}] noise: less than one grey level is found in ${of}; ${showNoise(sigmaY)} is taken. --sigma-y says otherwise.`
+        : `[${path}] noise: ${showNoise(sigmaY)}, estimated from ${of}${hint}. --sigma-y says otherwise.`,
+    );
+    return sigmaY;
+  };
+
   const pictures: RestoredPicture[] = [];
+  /** The picture that is drawn: the last one that was read. */
+  let current: GivenPicture | undefined;
   await sampleEach({
     ...options,
-    operator,
+    ...parts,
+    sigmaY: async (made, index) => {
+      const noise = noises.get(index) ?? (await noiseOf(made, index));
+      noises.set(index, noise);
+      return noise;
+    },
     check: async ({ model, container }) => {
+      if (typeof options.sigmaY === 'number' || typeof options.sigmaY === 'string')
+        if (!isGreyLevels(options.sigmaY)) warnOfUnits([options.sigmaY], [-1, 1], container.warn);
       const files = masks.filter((each) => !isFolder(each)).map((each) => resolve(each));
       if (files.length > 0 && !degrade) await checkSizes(images, files, model, container.files);
     },
-    shapes: async (parts) => {
+    shapes: async (finder) => {
       const shapes = [];
-      for (const image of images) shapes.push(await shapeBehind(resolve(image), degrade, parts));
+      for (const image of images) shapes.push(await shapeBehind(resolve(image), degrade, finder));
       return shapes;
     },
-    async problem(parts, index) {
-      const path = at(images, index, 'picture');
-      const picture = await readPicture(resolve(path), degrade, operatorId, parts);
-      return { ...picture, image: { name: basename(path), index } };
+    async problem(made, index) {
+      current = await read(made, index);
+      return { ...current.problem, image: { name: basename(at(images, index, 'picture')), index } };
     },
     onReady() {
-      for (const image of images)
-        for (const path of pathsOf(image, out, options.samples ?? 1).samples) checkPlace(path, OTHER_FILE);
+      for (const { samples } of places) for (const path of samples) checkPlace(path, OTHER_FILE);
     },
-    onSampled: async ({ imageShape, samples, measurement, ...facts }, index) => {
-      const image = at(images, index, 'picture');
-      const paths = pathsOf(image, out, samples.length);
-      const written: string[] = [];
-      const write = async (path: string, pixels: Float32Array, shape: ImageShape): Promise<void> => {
-        writeWhole(path, await encodePng(pixels, shape), OTHER_FILE);
-        written.push(path);
+    onSampled: async (sampled, index) => {
+      const place = at(places, index, 'picture');
+      const { image } = place;
+      const { imageShape, measurement, misfits, failures, seconds, steps } = sampled;
+      const { stored, problem } = current ?? { problem: { x0: new Float32Array(0) } };
+      const noise = noises.get(index) ?? 0;
+      const source = {
+        grey: 'y' in problem && problem.alike === true,
+        ...(stored && { stored }),
+        ...(measurement.seen && !degrade && { seen: measurement.seen }),
       };
-      for (const [i, pixels] of samples.entries()) {
-        const path = paths.samples[i];
-        if (path !== undefined && facts.failures[i] === undefined) await write(path, pixels, imageShape);
+      const sound = sampled.samples.map((pixels, i) => (failures[i] === undefined ? pixels : undefined));
+      const results = await writeResults(sound, imageShape, source, place);
+      const written = [...results.written];
+      const measured = shownMeasurement(measurement.data, measurement.shape);
+      if (degrade && measured !== undefined) {
+        writeWhole(place.measurement, await encodePicture(measured.pixels, measured.shape), OTHER_FILE);
+        written.push(place.measurement);
       }
-      const [height = 0, width = 0, channels = 0] = measurement.shape;
-      if (degrade && measurement.shape.length === 3 && (channels === 1 || channels === 3))
-        await write(paths.measurement, measurement.data, [height, width, channels]);
-      const { misfits, failures, seconds, steps } = facts;
-      pictures[index] = { image, written, misfits, failures, seconds, steps };
+      const facts = {
+        ...parts,
+        image,
+        noise: showNoise(noise),
+        estimated: given === undefined,
+        seed,
+        masks,
+        degrade,
+        sigmaY: options.sigmaY ?? noise,
+      };
+      const page = paged && measured !== undefined && results.written.length > 0 ? place.page : undefined;
+      if (page !== undefined && measured !== undefined)
+        writeWhole(page, await pageOf(sampled, results, source, measured, facts), OTHER_FILE);
+      pictures[index] = {
+        image,
+        written,
+        ...(page !== undefined && { page }),
+        misfits,
+        failures,
+        seconds,
+        steps,
+        sigmaY: sigmaOf(noise),
+        estimated: given === undefined,
+        noise: showNoise(noise),
+        ...(results.spread && { largestDeviation: results.spread.white }),
+      };
     },
   });
   return {

@@ -1,4 +1,4 @@
-/** Pictures in and out. The only file that knows sharp, which is loaded when the first picture is. */
+/** Pictures in, and 8-bit PNG out. Sharp is loaded when the first picture is. */
 import {
   ConfigError,
   type ImageShape,
@@ -16,8 +16,7 @@ const centre = [0.5, 0.5] as const;
 export async function decodeImage(bytes: Uint8Array, source: string, options: ReadImageOptions): Promise<Float32Array> {
   const { height, width, channels, fit = 'cover', offset = centre, background = midGrey } = options;
   try {
-    const picture = await open(bytes);
-    const stored = await picture.metadata();
+    const { picture, stored } = await open(bytes);
     const [storedHeight, storedWidth] = shapeOf(stored);
     const refuse = (remedy: string) =>
       new ConfigError(
@@ -60,10 +59,9 @@ export async function decodeImage(bytes: Uint8Array, source: string, options: Re
 /** The numbers of a picture as stored; `source` is the path that errors name. */
 export async function decodeStored(bytes: Uint8Array, source: string): Promise<StoredPicture> {
   try {
-    const picture = await open(bytes);
-    const stored = await picture.metadata();
+    const { picture, stored } = await open(bytes);
     // The decoder drops the opacity of what it makes grey: with one, grey comes as three equal channels.
-    const grey = (stored.space === 'b-w' || stored.space === 'grey16') && !stored.hasAlpha;
+    const grey = isGrey(stored) && !stored.hasAlpha;
     const { data, info } = await picture
       .autoOrient()
       .toColourspace(spaceOf(stored, grey))
@@ -79,7 +77,7 @@ export async function decodeStored(bytes: Uint8Array, source: string): Promise<S
 /** Height and width with the EXIF orientation applied, channels as stored. */
 export async function imageShapeOf(bytes: Uint8Array, source: string): Promise<ImageShape> {
   try {
-    return shapeOf(await (await open(bytes)).metadata());
+    return shapeOf((await open(bytes)).stored);
   } catch (cause) {
     throw unreadable(source, cause);
   }
@@ -103,10 +101,35 @@ export async function encodePng(pixels: Float32Array, shape: ImageShape): Promis
     .toBuffer();
 }
 
-async function open(bytes: Uint8Array): Promise<Sharp> {
+/**
+ * A picture whose numbers come out as sRGB, and what its file says of itself. Sharp does so for 8 bits, but takes 16
+ * bits with a profile to Display P3: those of sRGB are kept as they are, others go on to sRGB here.
+ */
+async function open(bytes: Uint8Array): Promise<{ readonly picture: Sharp; readonly stored: Metadata }> {
   const { default: sharp } = await import('sharp');
-  return sharp(bytes, { failOn: 'error' });
+  const options = { failOn: 'error' } as const;
+  const picture = sharp(bytes, options);
+  const stored = await picture.metadata();
+  if (!isDeep(stored) || stored.icc === undefined || isGrey(stored)) return { picture, stored };
+  if (isSrgb(stored.icc)) return { picture: sharp(bytes, { ...options, ignoreIcc: true }), stored };
+  const { data, info } = await picture
+    .autoOrient()
+    .toColourspace('rgb16')
+    .withIccProfile('srgb', { attach: false })
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  const { height, width, channels } = info;
+  const values = new Uint16Array(Uint8Array.from(data).buffer);
+  return { picture: sharp(values, { raw: { height, width, channels } }), stored };
 }
+
+/** Whether a colour profile calls itself sRGB, in either encoding of its description; a linear one is another. */
+const isSrgb = (profile: Buffer): boolean => {
+  const text = profile.toString('latin1').replaceAll('\0', '');
+  return text.includes('sRGB') && !/linear/i.test(text);
+};
+
+const isGrey = ({ space }: Metadata): boolean => space === 'b-w' || space === 'grey16';
 
 /** True for 16 bits a channel; all else is read as 8. */
 const isDeep = ({ depth }: Metadata): boolean => depth === 'ushort';

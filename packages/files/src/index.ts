@@ -3,6 +3,7 @@ export { cacheFolder } from './cache.ts';
 export { createFiles } from './files.ts';
 export { type Fetched, fetchFiles, type FetchSettings } from './fetch.ts';
 export { decodeImage, decodeStored, encodePng, imageShapeOf } from './images.ts';
+export { encodePicture, type PictureEncoding } from './encode.ts';
 export {
   checkPlace,
   isWhole,

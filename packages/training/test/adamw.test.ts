@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import wabt from 'wabt';
+import { assembled, NUMBERS } from '../src/adamw-kernel.ts';
 import { adamw, freshState, gradientNorm, keptOf, rateAt } from '../src/adamw.ts';
 
 const layout = {
@@ -32,12 +35,59 @@ describe('AdamW', () => {
       ],
     ];
     const state = freshState(Float32Array.of(0.5, -1.25, 2, 0.03125, 0.25, -0.75));
-    gradients.forEach((gradient, i) => {
+    gradients.forEach((numbers, i) => {
+      const gradient = numbers.map((list) => Float32Array.from(list));
       const scale = Math.min(1, optimizer.clip / gradientNorm(gradient));
       adamw(state, gradient, layout, optimizer, { k: i + 1, rate: optimizer.rate, scale, keep: 0.5 });
     });
     const expected = [0.4783459, -1.25114048, 2.02879524, 0.01989187, 0.28383694, -0.73782003];
     expected.forEach((value, i) => expect(state.weights[i]).toBeCloseTo(value, 6));
+  });
+
+  it('runs what adamw.wat says', async () => {
+    const source = await readFile(new URL('../src/adamw.wat', import.meta.url), 'utf8');
+    const { buffer } = (await wabt()).parseWat('adamw.wat', source).toBinary({});
+    expect(assembled).toBe(Buffer.from(buffer).toString('base64'));
+  });
+
+  it('steps and sums tensors of any length as the formulas do in float64', () => {
+    const lengths = [1, 3, NUMBERS + 1, 2 * NUMBERS, 5];
+    const numbers = (length: number, seed: number): Float32Array =>
+      Float32Array.from({ length }, (_, i) => Math.sin(12.9898 * i + 78.233 * seed));
+    const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
+    const size = ends.at(-1)!;
+    const tensors = lengths.map((length, i) => ({
+      name: String(i),
+      shape: i % 2 === 0 ? [length, 1] : [length],
+      begin: ends[i]! - length,
+      end: ends[i]!,
+    }));
+    const state = {
+      weights: numbers(size, 1),
+      ema: numbers(size, 2),
+      first: numbers(size, 3),
+      second: numbers(size, 4),
+    };
+    state.second.forEach((value, i) => (state.second[i] = value ** 2));
+    const before = { ...state, weights: state.weights.slice(), ema: state.ema.slice() };
+    const [first, second] = [state.first.slice(), state.second.slice()];
+    const gradients = lengths.map((length, i) => numbers(length, 5 + i));
+    const squares = gradients.reduce((sum, list) => list.reduce((all, value) => all + value ** 2, sum), 0);
+    expect(gradientNorm(gradients) / Math.sqrt(squares)).toBeCloseTo(1, 12);
+
+    adamw(state, gradients, { size, tensors }, optimizer, { k: 3, rate: 0.01, scale: 0.5, keep: 0.9 });
+    tensors.forEach(({ begin, end, shape }, index) => {
+      for (let i = begin; i < end; i++) {
+        const g = 0.5 * gradients[index]![i - begin]!;
+        const m = 0.9 * first[i]! + 0.1 * g;
+        const v = 0.99 * second[i]! + 0.01 * g * g;
+        const moved = m / (1 - 0.9 ** 3) / (Math.sqrt(v / (1 - 0.99 ** 3)) + 1e-8);
+        const w = before.weights[i]! - 0.01 * (moved + (shape.length > 1 ? 0.1 * before.weights[i]! : 0));
+        const found = [state.first[i]!, state.second[i]!, state.weights[i]!, state.ema[i]!];
+        const close = [m, v, w, 0.9 * before.ema[i]! + 0.1 * w].every((value, j) => Math.abs(value - found[j]!) < 5e-6);
+        if (!close) expect([index, i, ...found]).toEqual([index, i, m, v, w]);
+      }
+    });
   });
 
   it('averages: half of what was is gone after a half-life', () => {

@@ -2,6 +2,7 @@ import {
   type AxisMatrix,
   axisMatrix,
   ConfigError,
+  type Files,
   type Image,
   type ImageShape,
   type KeyedRandom,
@@ -12,6 +13,7 @@ import {
 } from '@tweedie/core';
 import { type Border, folded } from './borders.ts';
 import { convolution, type Drawn } from './convolution.ts';
+import { kernelOfFile } from './kernel-file.ts';
 import {
   gaussianTaps,
   type Kernel,
@@ -23,7 +25,7 @@ import {
 } from './kernels.ts';
 
 export type BlurOptions = {
-  readonly kernel: 'gaussian' | 'uniform' | 'anisotropic' | 'motion';
+  readonly kernel: 'gaussian' | 'uniform' | 'anisotropic' | 'motion' | 'file';
   readonly border: Border;
   /** Singular values up to this count as zero in the pseudo-inverse; relative to the largest one. */
   readonly cutoff: number;
@@ -40,6 +42,8 @@ export type BlurOptions = {
   readonly degrees?: number;
   /** How much the path of motion bends: 0 is a straight line, default 0.5. */
   readonly intensity?: number;
+  /** A grey picture or a .safetensors file, for file. */
+  readonly file?: string;
 };
 
 const where = 'operator/blur';
@@ -49,6 +53,7 @@ const optionsOf = {
   uniform: [],
   anisotropic: ['std', 'stdAcross', 'degrees'],
   motion: ['intensity'],
+  file: ['file'],
 } as const satisfies Record<BlurOptions['kernel'], readonly (keyof BlurOptions)[]>;
 
 /**
@@ -64,15 +69,16 @@ const optionsOf = {
  *   anisotropic  std along a direction, stdAcross across it (DDRM: 9 taps, 20 and 1); separable where the direction
  *                is an axis
  *   motion       the path of a shaken camera, drawn for each problem and stored with it, [size, size] (`motionKernel`)
+ *   file         what a point of light became (`kernelOfFile`); nothing is drawn
  * A^+, (A A^T + ridge I)^-1 and spectral form: separable kernels with every border (`separable` of core), the others
  * with a circular one (`convolution`); else core's conjugate gradients solve. A^+ counts singular values up to `cutoff`
  * times the largest as zero (of each axis where the kernel is separable; DDRM's 0.03 is absolute). Reference of DPS-w:
  * y itself.
  * docs/methods.md 5.4. DPS calls the identity the transpose of its blurs, and DDRM's matrices lack the last tap;
  * neither is repeated here.
- * Throws ConfigError for an even size, an option of another kernel, and images of one pixel.
+ * Throws ConfigError for an even size, an option of another kernel, a file that is no kernel, and images of one pixel.
  */
-export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
+export const blur: OperatorFactory<BlurOptions> = async (options, { imageShape, files }) => {
   checkOptions(options, imageShape);
   const { border, cutoff } = options;
   const [height, width, channels] = imageShape;
@@ -85,7 +91,7 @@ export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
       sharesGradient: false,
     }),
   };
-  const chosen = kernelOf(options, imageShape);
+  const chosen = await kernelOf(options, imageShape, files);
   if ('vertical' in chosen) {
     const rows = blurred(height, chosen.vertical, border);
     const columns =
@@ -97,8 +103,8 @@ export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
       ...reference,
     } satisfies Operator;
   }
-  const { size, draw } = chosen;
-  const shape: [number, number] = [height === 1 ? 1 : size, width === 1 ? 1 : size];
+  const { sides, draw } = chosen;
+  const shape: [number, number] = [height === 1 ? 1 : sides[0], width === 1 ? 1 : sides[1]];
   const operator: Operator<Drawn> = {
     ...convolution(imageShape, shape, border, cutoff),
     draw: (random) => ({
@@ -112,12 +118,16 @@ export const blur: OperatorFactory<BlurOptions> = (options, { imageShape }) => {
 /** One-dimensional taps of a separable kernel, or how to draw a kernel of the plane. */
 type Chosen =
   | { readonly vertical: Float64Array; readonly horizontal: Float64Array }
-  | { readonly size: number; readonly draw: (random: KeyedRandom) => Kernel };
+  | {
+      readonly sides: readonly [height: number, width: number];
+      readonly draw: (random: KeyedRandom) => Kernel;
+    };
 
-function kernelOf(
-  { kernel, size, std, stdAcross = 1, degrees = 0, intensity = 0.5 }: BlurOptions,
+async function kernelOf(
+  { kernel, size, std, stdAcross = 1, degrees = 0, intensity = 0.5, file }: BlurOptions,
   [height, width]: ImageShape,
-): Chosen {
+  files: Files,
+): Promise<Chosen> {
   switch (kernel) {
     case 'gaussian': {
       const taps = releasedGaussianTaps(size ?? 61, std ?? 3);
@@ -129,13 +139,24 @@ function kernelOf(
     }
     case 'anisotropic': {
       const [taps, along] = [size ?? 9, std ?? 20];
-      if (degrees % 90 !== 0) return { size: taps, draw: () => turnedGaussian(taps, along, stdAcross, degrees) };
+      if (degrees % 90 !== 0)
+        return { sides: [taps, taps], draw: () => turnedGaussian(taps, along, stdAcross, degrees) };
       const [one, other] = [gaussianTaps(taps, along), gaussianTaps(taps, stdAcross)];
       return degrees % 180 === 0 ? { horizontal: one, vertical: other } : { horizontal: other, vertical: one };
     }
     case 'motion': {
       const side = size ?? 2 * Math.floor(0.12 * Math.max(height, width)) + 1;
-      return { size: side, draw: (random) => motionKernel(side, intensity, random) };
+      return { sides: [side, side], draw: (random) => motionKernel(side, intensity, random) };
+    }
+    case 'file': {
+      if (file === undefined)
+        throw new ConfigError(
+          where,
+          'kernel file needs the option file.',
+          'Name a grey picture or a .safetensors file.',
+        );
+      const read = await kernelOfFile(file, files);
+      return { sides: [read.height, read.width], draw: () => read };
     }
   }
 }
@@ -153,7 +174,8 @@ function blurred(length: number, taps: Float64Array, border: Border): AxisMatrix
 
 function checkOptions(options: BlurOptions, [height, width, channels]: ImageShape): void {
   const { kernel, size } = options;
-  const fitting: readonly string[] = ['kernel', 'size', 'border', 'cutoff', ...optionsOf[kernel]];
+  const sized = kernel === 'file' ? [] : ['size'];
+  const fitting: readonly string[] = ['kernel', ...sized, 'border', 'cutoff', ...optionsOf[kernel]];
   const foreign = Object.keys(options).find((name) => !fitting.includes(name));
   if (foreign !== undefined)
     throw new ConfigError(

@@ -6,7 +6,7 @@ export const quote = (argument: string): string =>
   /^[\w./:=,@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 
 /** A number, or a plugin as the command line names it. */
-const textOf = (value: number | ReferenceInput): string => {
+export const textOf = (value: number | ReferenceInput): string => {
   if (typeof value !== 'object') return String(value);
   const { id, options = {} } = value;
   return Object.keys(options).length === 0 ? id : `${id}:${JSON.stringify(options)}`;

@@ -8,6 +8,7 @@ import {
   type Operator,
   type ScoreModel,
   showShape,
+  type StoredPicture,
 } from '@tweedie/core';
 import type { SampleProblem } from './given-problem.ts';
 import { imageShapeBehind } from './measured.ts';
@@ -69,46 +70,77 @@ const same = (a: ImageShape, b: ImageShape): boolean => a[0] === b[0] && a[1] ==
 
 type Parts = { readonly model: ScoreModel; readonly operator: Operator; readonly container: Container };
 
+/** A picture as the problem that it makes, and what its result takes over from it. */
+export type GivenPicture = {
+  readonly problem: SampleProblem;
+  /** The numbers of its file, where it was not fitted to another size. */
+  readonly stored?: StoredPicture;
+};
+
 /** The picture as the clean image, or as the measurement at its exact size. Tells what happened to it on the way. */
 export const readPicture = async (
   path: string,
   degrade: boolean,
   operatorId: string,
   { model, operator, container }: Parts,
-): Promise<SampleProblem> => {
+): Promise<GivenPicture> => {
   const { files, note, warn } = container;
   const [givenHeight, givenWidth] = await files.imageShape(path);
-  const read = async (shape: ImageShape, fit: 'cover' | 'exact'): Promise<Float32Array> => {
-    const [height, width] = shape;
-    const channels = channelsOf(shape);
-    const pixels = await files.readImage(path, { height, width, channels, fit });
-    const dim = await noteOnUnusedRange(path, pixels, files);
-    if (dim !== undefined) warn(dim);
-    if (channels === 3 && isGrey(pixels)) {
-      const grey = `[${path}] the picture is grey: its values stand for red, green and blue alike.`;
-      if (degrade) note?.(grey);
-      else warn(`${grey} If its colours were lost, use --operator colorize.`);
-    }
-    return pixels;
-  };
-  if (degrade) {
-    const fitted = fitting([givenHeight, givenWidth], model.imageShape);
-    if (fitted !== undefined) note?.(`[${path}] ${fitted}`);
-    return { x0: await read(model.imageShape, 'cover') };
-  }
-  const shape = asShape(operator.measurementShape, operatorId);
+  const shape = degrade ? model.imageShape : asShape(operator.measurementShape, operatorId);
   const [height, width] = shape;
-  if (givenHeight !== height || givenWidth !== width) {
+  const channels = channelsOf(shape);
+  const fitted = degrade ? fitting([givenHeight, givenWidth], shape) : undefined;
+  if (fitted !== undefined) note?.(`[${path}] ${fitted}`);
+  if (!degrade && (givenHeight !== height || givenWidth !== width)) {
     throw new ConfigError(
       path,
       `the picture is ${givenHeight} high and ${givenWidth} wide, wanted ${height} by ${width}.`,
       same(shape, model.imageShape)
-        ? `Give a picture of that size, or a --model that knows ${givenHeight} by ${givenWidth}: ${modelOf(givenHeight, givenWidth, channelsOf(shape))}.`
+        ? `Give a picture of that size, or a --model that knows ${givenHeight} by ${givenWidth}: ${modelOf(givenHeight, givenWidth, channels)}.`
         : `Operator ${JSON.stringify(operatorId)} makes pictures of that size from the model's ${showShape(model.imageShape)}: change its options, the picture or --model.`,
     );
   }
-  return { y: await read(shape, 'exact') };
+  const stored = fitted === undefined ? await files.readStored(path) : undefined;
+  const pixels =
+    stored === undefined || (channels === 1 && stored.channels > 2)
+      ? await files.readImage(path, { height, width, channels, fit: 'cover' })
+      : pixelsOf(stored, channels);
+  const dim = await noteOnUnusedRange(path, pixels, files);
+  if (dim !== undefined) warn(dim);
+  if (stored?.alpha === true && hasTransparent(stored))
+    note?.(
+      `[${path}] what is transparent stays as it is, and opacity is kept; the prior sees mid-grey there. To fill it in, give the picture as --mask too.`,
+    );
+  const grey = channels === 3 && isGrey(pixels);
+  const alike = grey && !degrade && operatorId !== 'colorize';
+  if (grey && degrade) note?.(`[${path}] the picture is grey: its values stand for red, green and blue alike.`);
+  if (alike)
+    note?.(
+      `[${path}] the picture is grey, and stays grey: the prior sees its values as red, green and blue alike. If its colours were lost, use --operator colorize.`,
+    );
+  return { problem: degrade ? { x0: pixels } : { y: pixels, alike }, ...(stored && { stored }) };
 };
+
+/** What transparent pixels show of 255, as `readImage` has it. */
+const MID_GREY = 128;
+
+/** Stored numbers as an image in [-1, 1]; colours of what is not wholly transparent are not blended. */
+const pixelsOf = ({ values, largest, channels, alpha }: StoredPicture, wanted: 1 | 3): Float32Array => {
+  const count = values.length / channels;
+  const pixels = new Float32Array(count * wanted);
+  const last = (alpha ? channels - 1 : channels) - 1;
+  for (let pixel = 0; pixel < count; pixel++) {
+    const clear = alpha && values[pixel * channels + channels - 1] === 0;
+    for (let c = 0; c < wanted; c++)
+      pixels[pixel * wanted + c] = clear
+        ? MID_GREY / 127.5 - 1
+        : (values[pixel * channels + Math.min(c, last)] ?? 0) / (largest / 2) - 1;
+  }
+  return pixels;
+};
+
+const hasTransparent = ({ values, largest, channels }: StoredPicture): boolean =>
+  values.some((value, k) => k % channels === channels - 1 && value < largest);
 
 /** What `cover` does to a picture, in words with both sizes; undefined where it does nothing. */
 const fitting = ([givenHeight, givenWidth]: readonly [number, number], [height, width]: ImageShape) => {

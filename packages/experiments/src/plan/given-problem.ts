@@ -19,7 +19,18 @@ import {
  * The clean image, to be measured first; or a measurement. Row-major; `x0` is an image, `y` has the operator's
  * measurement shape. `image` says which picture it is, for an operator that keeps something for each.
  */
-export type SampleProblem = ({ readonly x0: Float32Array } | { readonly y: Float32Array }) & {
+export type SampleProblem = (
+  | { readonly x0: Float32Array }
+  | {
+      readonly y: Float32Array;
+      /**
+       * The channels of y are copies of one, its noise too, and the operator treats channels alike: a grey picture for
+       * a prior of colours. Methods take their noise as independent, so they are told sqrt(C) sigmaY, at which C copies
+       * say as much as the one; each sample is averaged over its channels, and the misfit is of that.
+       */
+      readonly alike?: boolean;
+    }
+) & {
   readonly image?: ImagePlace;
 };
 

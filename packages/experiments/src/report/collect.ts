@@ -1,8 +1,8 @@
 import { at, disposeProblem, type ImageShape } from '@tweedie/core';
 import { meanOf } from '../run/complete-scores.ts';
-import { encodePng } from '@tweedie/files';
 import { loadProblem } from '../run/problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
+import { deviation, picture } from './pictures.ts';
 import type { PngDataUri, ReportData, ReportImage, ReportProblem, ReportResult } from './data.ts';
 import { shapeAt, type RunIndex } from '../run/run-index.ts';
 import { soundOf, type Cell } from '../run/cells.ts';
@@ -17,29 +17,6 @@ const PICTURED = 16;
 
 const isPicture = (shape: readonly number[]): shape is ImageShape =>
   shape.length === 3 && (shape[2] === 1 || shape[2] === 3) && (shape[0] ?? 0) > 1 && (shape[1] ?? 0) > 1;
-
-/** Values from black to white, where it is not [-1, 1]. */
-type Shades = readonly [black: number, white: number] | undefined;
-
-const picture = async (pixels: Float32Array, shape: ImageShape, shades?: Shades): Promise<PngDataUri> => {
-  const [black, white] = shades ?? [-1, 1];
-  // A constant picture has no spread: mid-grey.
-  const width = white > black ? white - black : Infinity;
-  const scaled = black === -1 && white === 1 ? pixels : pixels.map((value) => (2 * (value - black)) / width - 1);
-  return `data:image/png;base64,${Buffer.from(await encodePng(scaled, shape)).toString('base64')}`;
-};
-
-/** Standard deviation of each pixel over the samples, mean over its channels. */
-const deviation = (samples: readonly Float32Array[], [height, width, channels]: ImageShape): Float32Array => {
-  const center = meanOf(samples);
-  const each = center.map((value, i) =>
-    Math.sqrt(samples.reduce((sum, sample) => sum + ((sample[i] ?? 0) - value) ** 2, 0) / (samples.length - 1)),
-  );
-  return Float32Array.from(
-    { length: height * width },
-    (_, i) => each.slice(i * channels, (i + 1) * channels).reduce((sum, value) => sum + value, 0) / channels,
-  );
-};
 
 type Drawn = {
   readonly label: string;

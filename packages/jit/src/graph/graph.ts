@@ -99,3 +99,7 @@ export function elements({ source, shape }: Value): Data {
 export function uniformValue({ source }: Value): number | undefined {
   return source.kind === 'constant' && source.uniform ? Number(source.data[0]) : undefined;
 }
+
+/** True where a value is the same at every call: a constant, or made of constants alone. */
+export const isConstant = ({ source }: Value): boolean =>
+  source.kind === 'constant' || (source.kind === 'operation' && source.inputs.every(isConstant));

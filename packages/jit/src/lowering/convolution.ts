@@ -4,12 +4,13 @@
  * kernels run near peak when the filter is a constant.
  */
 import { tf } from '@tweedie/core';
-import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import type { Graph, Value } from '../graph/graph.ts';
 import { interleaved, planar } from '../graph/layout.ts';
-import { add, concat, reduce, reshape, reverse, transpose } from '../graph/ops.ts';
+import { add } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
+import { filterGradient, filterPlanes, turnedPlanes } from './filters.ts';
 import { type KernelAttributes, type Lowering, type Lowerings, refusePlanar } from './lowering.ts';
-import { behind, taps, transposedConvolution, type Windows } from './windows.ts';
+import { behind, transposedConvolution, type Windows } from './windows.ts';
 
 export type Shape4 = [number, number, number, number];
 export const shape4 = ({ shape: [a = 1, b = 1, c = 1, d = 1] }: Value): Shape4 => [a, b, c, d];
@@ -96,31 +97,9 @@ export function convolveBack(
   const opposite = (pads: readonly number[]): number[] => overhang.map((n, axis) => n - (pads[axis] ?? 0));
   const [before, after] = [opposite(by.before), opposite(by.after)];
   if (by.strides.every((n) => n === 1) && [...before, ...after].every((n) => n >= 0)) {
-    const turned = transpose(g, reverse(g, filter, [0, 1]), [2, 3, 0, 1]);
-    return convolve(g, dy, turned, { ...by, before, after, count: space }, group);
+    return convolve(g, dy, turnedPlanes(g, filter), { ...by, before, after, count: space }, group);
   }
   return interleaved(g, transposedConvolution(g, planar(g, dy), planes, by, space, group));
-}
-
-/**
- * The gradient with respect to the filter: for each of its taps and each image the product of the planes that it saw
- * with those of dy, summed over the batch.
- */
-export function filterGradient(g: Graph, x: Value, dy: Value, filterShape: readonly number[], by: Windows): Value {
-  const [batch = 1] = x.shape;
-  const [inputs, outputs] = [x.shape.at(-1) ?? 1, dy.shape.at(-1) ?? 1];
-  const rows = sizeOf(dy.shape) / outputs / batch;
-  const planes = (image: Value, channels: number): Value => reshape(g, planar(g, image), [batch, channels, rows]);
-  const back = planes(dy, outputs);
-  const type = { shape: [batch, inputs, outputs], dtype: 'float32' } as const;
-  const products = taps(g, x, by).map((seen) =>
-    reshape(
-      g,
-      reduce(g, 'ReduceSum', g.operation('FusedMatMul', [planes(seen, inputs), back], type, { transB: 1 }), [0]),
-      [1, inputs, outputs],
-    ),
-  );
-  return reshape(g, concat(g, products, 0), filterShape);
 }
 
 /** Makes a kernel that is written for [batch, height, width, channels] take [batch, channels, height, width] too. */
@@ -140,9 +119,8 @@ const inEitherLayout =
     return attributes.filterShape === undefined ? planar(g, result) : result;
   };
 
-const planesOf = (g: Graph, filter: Value): Value => transpose(g, filter, [3, 2, 0, 1]);
 const convolution: Lowering = (g, { x, filter }, attributes) =>
-  convolve(g, x, planesOf(g, filter), windows(shape4(x), shape4(filter), attributes));
+  convolve(g, x, filterPlanes(g, filter), windows(shape4(x), shape4(filter), attributes));
 
 export const fusedWith =
   (convolved: Lowering): Lowering =>
@@ -164,7 +142,7 @@ export const convolutions: Lowerings = {
       g,
       dy,
       filter,
-      planesOf(g, filter),
+      filterPlanes(g, filter),
       inputShape,
       windows(inputShape, shape4(filter), attributes),
     );

@@ -1,4 +1,4 @@
-import { type Graph, sizeOf, type Value } from '../graph/graph.ts';
+import { type Graph, isConstant, sizeOf, type Value } from '../graph/graph.ts';
 import { add, matmul, mul, reshape, transpose } from '../graph/ops.ts';
 import { activate } from './elementwise.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
@@ -13,9 +13,6 @@ function transposed(g: Graph, x: Value): Value {
     x.shape.map((_, axis) => (axis === rank - 2 ? rank - 1 : axis === rank - 1 ? rank - 2 : axis)),
   );
 }
-
-const isFixed = ({ source }: Value): boolean =>
-  source.kind === 'constant' || (source.kind === 'operation' && source.inputs.every(isFixed));
 
 /**
  * A matrix times a vector that is not a constant: ONNX Runtime's kernel treats the rows at the end of the matrix
@@ -36,10 +33,10 @@ export function product(
   const [left, right] = [transposeA ? transposed(g, a) : a, transposeB ? transposed(g, b) : b];
   const vector =
     right.shape.at(-1) === 1 && sizeOf(right.shape.slice(0, -2)) === 1 && right.shape.length <= left.shape.length;
-  if (vector && left.dtype === 'float32' && left.shape.at(-2) !== 1 && !isFixed(right))
+  if (vector && left.dtype === 'float32' && left.shape.at(-2) !== 1 && !isConstant(right))
     return timesVector(g, left, right);
   // The product is v^T X^T: the samples are the columns.
-  if (left.shape.length === 2 && right.shape.length === 2 && left.shape[0] === 1 && transposeB && !isFixed(left))
+  if (left.shape.length === 2 && right.shape.length === 2 && left.shape[0] === 1 && transposeB && !isConstant(left))
     return transpose(g, product(g, b, transposed(g, left), {}), [1, 0]);
   return matmul(g, left, right);
 }

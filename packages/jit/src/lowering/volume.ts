@@ -2,7 +2,8 @@
 import { tf } from '@tweedie/core';
 import { interleaved, planar } from '../graph/layout.ts';
 import { transpose } from '../graph/ops.ts';
-import { convolve, filterGradient } from './convolution.ts';
+import { convolve } from './convolution.ts';
+import { filterGradient } from './filters.ts';
 import type { KernelAttributes, Lowerings } from './lowering.ts';
 import { behind, transposedConvolution, type Windows } from './windows.ts';
 

@@ -37,7 +37,7 @@ const each = (x: Value): number[] => x.shape.slice(1, -1);
 const aroundSpace = <T>(first: T, space: readonly T[], last: T): T[] => [first, ...space, last];
 
 /** The places of the taps in a window, the last axis running fastest. */
-function places({ kernel, dilations }: Windows): number[][] {
+export function placesOf({ kernel, dilations }: Windows): number[][] {
   return Array.from({ length: sizeOf(kernel) }, (__, tap) => {
     let rest = tap;
     return kernel.map((_, axis) => {
@@ -64,7 +64,7 @@ export function taps(g: Graph, x: Value, by: Windows, fill = 0): Value[] {
   const [batch = 1] = x.shape;
   const channels = x.shape.at(-1) ?? 1;
   const steps = aroundSpace(1, by.strides, 1);
-  return places(by).map((place) => {
+  return placesOf(by).map((place) => {
     const end = place.map((from, axis) => from + ((by.count[axis] ?? 1) - 1) * (by.strides[axis] ?? 1) + 1);
     return slice(g, padded, aroundSpace(0, place, 0), aroundSpace(batch, end, channels), steps);
   });
@@ -121,7 +121,7 @@ function spread(g: Graph, x: Value, strides: readonly number[]): Value {
 export function overlap(g: Graph, parts: readonly Value[], by: Windows, space: readonly number[]): Value {
   const padded = space.map((n, axis) => n + (by.before[axis] ?? 0) + (by.after[axis] ?? 0));
   const back = parts.map((part, tap) => {
-    const place = places(by)[tap] ?? [];
+    const place = placesOf(by)[tap] ?? [];
     const wide = spread(g, part, by.strides);
     const needed = each(part).map((n, axis) => (n - 1) * (by.strides[axis] ?? 1) + 1);
     const [batch = 1] = part.shape;
