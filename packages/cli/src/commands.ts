@@ -1,11 +1,13 @@
 import { Bench } from './commands/bench.ts';
 import { Check } from './commands/check.ts';
+import { Checkpoint } from './commands/checkpoint.ts';
 import { Cite } from './commands/cite.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
 import { Export } from './commands/export.ts';
 import { Fetch } from './commands/fetch.ts';
+import { Fit } from './commands/fit.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
 import { New } from './commands/new.ts';
@@ -22,12 +24,14 @@ import { Tune } from './commands/tune.ts';
 export const commands = {
   bench: Bench,
   check: Check,
+  checkpoint: Checkpoint,
   cite: Cite,
   compare: Compare,
   doctor: Doctor,
   explain: Explain,
   export: Export,
   fetch: Fetch,
+  fit: Fit,
   info: Info,
   list: List,
   new: New,

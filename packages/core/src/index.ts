@@ -59,6 +59,7 @@ export type {
 } from './types.ts';
 export { at } from './at.ts';
 export { type Files, isGrey, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
+export { foreignFile } from './foreign-file.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export {
   clampTo,
@@ -167,7 +168,7 @@ export {
 export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
 export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
-export { cholesky } from './linalg.ts';
+export { cholesky, symmetricEigen } from './linalg.ts';
 export { anyDraw, closedFormRefusal, formOf } from './closed-form.ts';
 export {
   type KnownPosterior,
@@ -183,11 +184,24 @@ export {
   rowOfProblem,
   VARIANCE_FLOOR,
 } from './operator-matrix.ts';
-export { covarianceOf, drawFromMixture, mixtureMean, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export {
+  covarianceOf,
+  drawFromMixture,
+  effectiveComponents,
+  mixtureMean,
+  mixtureMoments,
+  posteriorMixture,
+  posteriorWeights,
+  rankOf,
+  softmax,
+} from './posterior.ts';
+export { decodeMixture, encodeMixture } from './mixture-file.ts';
 export {
   checkSafetensors,
+  decodeEntry,
   decodeSafetensors,
   encodeSafetensors,
+  itemSizes,
   openSafetensors,
   type SafetensorsEntry,
   type SafetensorsFile,

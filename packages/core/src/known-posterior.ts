@@ -30,7 +30,7 @@ const ROWS_AT_ONCE = 128;
  * those of an orthonormal basis in which it stays diagonal.
  */
 export type KnownPosterior = {
-  /** The components of weight 1e-10 or more, float64. */
+  /** The components of weight 1e-10 or more (dense: times the largest weight), float64. */
   readonly law: GaussianMixture;
   /** Which component of the prior each of them comes from. */
   readonly components: Int32Array;
@@ -91,27 +91,13 @@ function densePosteriors(engine: Engine, parts: Parts, prior: GaussianMixture): 
       if (last?.key !== key)
         last = { key, matrix: await operatorMatrix(forward as CompiledForward, drawn, model.imageShape, y.size) };
       const std = Math.max(sigmaY, Math.sqrt(VARIANCE_FLOOR));
-      return withoutLight(posteriorMixture(prior, last.matrix, Float64Array.from(y.dataSync()), std));
+      const measured = Float64Array.from(y.dataSync());
+      const { components, ...law } = posteriorMixture(prior, last.matrix, measured, std, LEAST_WEIGHT);
+      return { law, components };
     },
     toImages: asImages(parts),
     toCoordinates: asRows,
     dispose: () => forward.dispose(),
-  };
-}
-
-/** A posterior with full covariances, less the components that do not count. */
-function withoutLight(posterior: GaussianMixture): KnownPosterior {
-  const d = posterior.means.length / posterior.weights.length;
-  const components = heavy(posterior.weights);
-  const means = new Float64Array(components.length * d);
-  const matrices = new Float64Array(components.length * d * d);
-  components.forEach((k, i) => {
-    means.set(posterior.means.subarray(k * d, (k + 1) * d), i * d);
-    matrices.set(covarianceOf(posterior, k), i * d * d);
-  });
-  return {
-    law: { weights: weightsOf(posterior.weights, components), means, covariance: { kind: 'full', matrices } },
-    components,
   };
 }
 

@@ -17,9 +17,18 @@ import {
 } from '@tweedie/core';
 
 /**
+ * Components of a posterior with less of the weight of the largest are not formed: no draw meets them, and each would
+ * cost its eigenvectors.
+ */
+const LEAST_WEIGHT = 1e-16;
+
+/** The log weight of a place that a posterior with fewer components than others leaves empty. */
+const EMPTY = -1e30;
+
+/**
  * The posterior of every row of a batch, a mixture with full covariances in its eigenbasis, [B, K, ...]. Formed in
- * float64; rows with the same measurement and the same drawn parameters are computed once. Cost: K (m^3/3 + 2 m d^2 +
- * 10 d^3) operations a problem, 4 B K d^2 bytes.
+ * float64; rows with the same measurement and the same drawn parameters are computed once. Cost: K (m^3/3 + 2 m d^2)
+ * operations a problem (2 m d r with covariances of rank r), 12 d^3 and 4 B d^2 bytes for each component that counts.
  */
 export async function densePosterior(
   prior: GaussianMixture,
@@ -38,13 +47,18 @@ export async function densePosterior(
     if (!posteriors.has(key)) {
       const matrix = matrices.get(operatorKey) ?? (await operatorMatrix(forward, own, imageShape, measured.size));
       matrices.set(operatorKey, matrix);
-      posteriors.set(key, mixtureTensors(posteriorMixture(prior, matrix, Float64Array.from(measured.dataSync()), std)));
+      posteriors.set(
+        key,
+        mixtureTensors(posteriorMixture(prior, matrix, Float64Array.from(measured.dataSync()), std, LEAST_WEIGHT)),
+      );
     }
     disposeTree([own, measured]);
     order.push(key);
   }
   const stacked = tf.tidy(() => {
-    const gather = (name: keyof MixtureTensors) => tf.concat(order.map((key) => posteriors.get(key)?.[name] as Tensor));
+    const most = Math.max(...Array.from(posteriors.values(), ({ logWeights }) => logWeights.shape[1] ?? 0));
+    const gather = (name: keyof MixtureTensors) =>
+      tf.concat(order.map((key) => filledUp(posteriors.get(key)?.[name] as Tensor, most, name)));
     return {
       logWeights: gather('logWeights'),
       means: gather('means'),
@@ -54,4 +68,15 @@ export async function densePosterior(
   });
   for (const tensors of posteriors.values()) disposeTree({ ...tensors });
   return stacked;
+}
+
+/** A tensor [1, K, ...] of a posterior with places for more components, which have no weight. */
+function filledUp(tensor: Tensor, count: number, name: keyof MixtureTensors): Tensor {
+  const missing = count - (tensor.shape[1] ?? 0);
+  if (missing === 0) return tensor;
+  const value = { logWeights: EMPTY, variances: 1, means: 0, basis: 0, rest: 1 }[name];
+  return tensor.pad(
+    tensor.shape.map((_, axis) => [0, axis === 1 ? missing : 0] as [number, number]),
+    value,
+  );
 }
