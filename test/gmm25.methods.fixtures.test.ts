@@ -253,6 +253,12 @@ for (const [name, facts] of Object.entries(problems)) {
     near(got.slicedW1, 'exact conditional score, 100 steps, eta 1');
   });
 
+  if (process.env['TWEEDIE_FULL'] === '1' && name === 'p1')
+    report.case(`${name} exact, all 999 steps`, async () => {
+      const got = await sample({ id: 'exact' }, 999);
+      expect(got.slicedW1).toBeLessThan(1.5 * floor.slicedW1.mean);
+    });
+
   for (const zeta of [0.1, 1]) {
     const method = `DPS, right coefficients, eta 1, zeta ${zeta}`;
     const expected = stored(method);

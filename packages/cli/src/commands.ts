@@ -6,6 +6,7 @@ import { Doctor } from './commands/doctor.ts';
 import { Explain } from './commands/explain.ts';
 import { Export } from './commands/export.ts';
 import { Fetch } from './commands/fetch.ts';
+import { Fit } from './commands/fit.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
 import { New } from './commands/new.ts';
@@ -28,6 +29,7 @@ export const commands = {
   explain: Explain,
   export: Export,
   fetch: Fetch,
+  fit: Fit,
   info: Info,
   list: List,
   new: New,

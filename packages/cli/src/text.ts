@@ -9,10 +9,12 @@ export const columns = (rows: readonly (readonly string[])[]): string => {
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 /** The cost of one step of a method, `1 forward, 1 vjp a step`; empty where the manifest has none. */
-export const cost = ({ costPerStep }: Manifest): string =>
+export const cost = ({ costPerStep, work }: Manifest): string =>
   costPerStep === undefined
     ? ''
-    : `${count(costPerStep.forwards, 'forward')}, ${count(costPerStep.vjps, 'vjp')} a step`;
+    : work !== undefined && costPerStep.forwards + costPerStep.vjps === 0
+      ? work
+      : `${count(costPerStep.forwards, 'forward')}, ${count(costPerStep.vjps, 'vjp')} a step`;
 
 /** Writes a value as it stands in a recipe. */
 const literal = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -167,8 +167,34 @@ export {
 export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
 export { metricScale, type MetricScale } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
-export { cholesky } from './linalg.ts';
-export { covarianceOf, drawFromMixture, mixtureMoments, posteriorMixture, softmax } from './posterior.ts';
+export { cholesky, symmetricEigen } from './linalg.ts';
+export { anyDraw, closedFormRefusal, formOf } from './closed-form.ts';
+export {
+  type KnownPosterior,
+  knownPosteriors,
+  type KnownPosteriors,
+  mixtureDraws,
+  type MixtureDraw,
+} from './known-posterior.ts';
+export {
+  type CompiledForward,
+  fingerprintOf,
+  operatorMatrix,
+  rowOfProblem,
+  VARIANCE_FLOOR,
+} from './operator-matrix.ts';
+export {
+  covarianceOf,
+  drawFromMixture,
+  effectiveComponents,
+  mixtureMean,
+  mixtureMoments,
+  posteriorMixture,
+  posteriorWeights,
+  rankOf,
+  softmax,
+} from './posterior.ts';
+export { decodeMixture, encodeMixture } from './mixture-file.ts';
 export {
   checkSafetensors,
   decodeSafetensors,

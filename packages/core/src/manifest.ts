@@ -26,6 +26,8 @@ export type Manifest = {
   readonly provides: readonly Capability[];
   /** Rows through the network for one sample and step, with default options. */
   readonly costPerStep?: { readonly forwards: number; readonly vjps: number };
+  /** What a sample costs where no network is called: a few words that tables show for `0`. */
+  readonly work?: string;
   /** JSON Schema (draft 7) of the options. */
   readonly options: JsonSchema;
   readonly presets?: {

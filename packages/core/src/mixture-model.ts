@@ -9,7 +9,7 @@ import {
   sharedIsotropicTensors,
   sharedVariance,
 } from './mixture.ts';
-import { covarianceOf } from './posterior.ts';
+import { covarianceOf, rankOf } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import { disposeTree } from './trees.ts';
 import type {
@@ -27,6 +27,8 @@ import type {
 /** The least sigma that is divided by; far below any of a table. */
 const SIGMA_FLOOR = 1e-20;
 
+type LowRank = Extract<Covariance, { readonly kind: 'low-rank' }>;
+
 /** A mixture as tensors, every component in its own eigenbasis; [1, K, ...]. The caller owns them. */
 export function mixtureTensors(mixture: GaussianMixture): MixtureTensors {
   const { weights, means, covariance } = mixture;
@@ -36,6 +38,15 @@ export function mixtureTensors(mixture: GaussianMixture): MixtureTensors {
     logWeights: tf.tensor2d(Float32Array.from(weights, Math.log), [1, count]),
     means: tf.tensor3d(Float32Array.from(means), [1, count, d]),
   };
+  if (covariance.kind === 'low-rank') {
+    const { basis, variances, rank } = factorAxes(covariance, count, d);
+    return {
+      ...shared,
+      variances: tf.tensor3d(variances, [1, count, rank]),
+      basis: tf.tensor4d(basis, [1, count, d, rank]),
+      rest: tf.tensor3d(Float32Array.from(covariance.variances), [1, count, 1]),
+    };
+  }
   if (covariance.kind !== 'full') {
     const axes = covariance.kind === 'isotropic' ? 1 : d;
     return { ...shared, variances: tf.tensor3d(Float32Array.from(covariance.variances), [1, count, axes]) };
@@ -53,10 +64,33 @@ export function mixtureTensors(mixture: GaussianMixture): MixtureTensors {
   return { ...shared, variances: tf.tensor3d(variances, [1, count, d]), basis: tf.tensor4d(basis, [1, count, d, d]) };
 }
 
+/** Unit columns of factors, and the variances along them. Columns of zeros, of an axis that is not used, stay zeros. */
+function factorAxes({ factors, variances }: LowRank, count: number, d: number) {
+  const rank = rankOf({ factors }, count, d);
+  const along = new Float32Array(count * rank);
+  const basis = new Float32Array(factors.length);
+  for (let k = 0; k < count; k++) {
+    for (let j = 0; j < rank; j++) {
+      const at = (i: number): number => (k * d + i) * rank + j;
+      let square = 0;
+      for (let i = 0; i < d; i++) square += (factors[at(i)] ?? 0) ** 2;
+      along[k * rank + j] = square + (variances[k] ?? 0);
+      for (let i = 0; i < d && square > 0; i++) basis[at(i)] = (factors[at(i)] ?? 0) / Math.sqrt(square);
+    }
+  }
+  return { basis, variances: along, rank };
+}
+
 /** SHA-256 of a mixture's numbers: its "weights hash". */
 export function mixtureHash({ weights, means, covariance }: GaussianMixture): string {
   const hash = createHash('sha256').update(covariance.kind);
-  for (const values of [weights, means, covariance.kind === 'full' ? covariance.matrices : covariance.variances]) {
+  const numbers =
+    covariance.kind === 'full'
+      ? [covariance.matrices]
+      : covariance.kind === 'low-rank'
+        ? [covariance.factors, covariance.variances]
+        : [covariance.variances];
+  for (const values of [weights, means, ...numbers]) {
     hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
   return hash.digest('hex');
@@ -65,7 +99,7 @@ export function mixtureHash({ weights, means, covariance }: GaussianMixture): st
 /**
  * A closed-form prior as a score model: x0hat = E[x0 | xt] exactly, at any noise level of a VP or VE process
  * (docs/methods.md 3, known-posterior priors). `mixture` is called once, at `load`. Cost: two [B, d] x [d, K] products
- * where all covariances are s^2 I, else K d (d^2 with full covariances) operations a sample.
+ * where all covariances are s^2 I, else K d (d^2 with full covariances, d r with those of rank r) operations a sample.
  */
 export function mixtureModel(facts: {
   imageShape: ImageShape;

@@ -1,3 +1,4 @@
+import { mixtureMean } from './posterior.ts';
 import { tf } from './tensorflow.ts';
 import type { GaussianMixture, Tensor } from './types.ts';
 
@@ -13,6 +14,8 @@ export type MixtureTensors = {
   readonly means: Tensor; // [1 or B, K, d]
   readonly variances: Tensor; // [1 or B, K, d] or [1 or B, K, 1]: along the axes of `basis`
   readonly basis?: Tensor; // [1 or B, K, d, d], orthonormal columns; absent: the coordinate axes
+  /** The variance in all directions beside those of `basis`, which then is [1 or B, K, d, r]; [1 or B, K, 1] */
+  readonly rest?: Tensor;
 };
 
 /**
@@ -28,6 +31,7 @@ export type Denoised = { readonly x0hat: Tensor; readonly noise: Tensor };
  *   E[noise | z] = z - x0hat = sum_k r_k Q_k diag(nu / (lambda_k + nu)) Q_k^T (z - m_k)
  *   r            = softmax(log w_k + log N(z; m_k, C_k + nu))
  *
+ * Of low rank, what lies beside the columns of Q_k is scaled by rest / (rest + nu) and nu / (rest + nu).
  * `z` [B, d]; `noiseVariance` nu broadcasts against [B, K, d] (a scalar, or [B, 1, d] in a basis shared by all
  * components). Memory and time grow with B * K * d (* d with a basis): for thousands of components use
  * `denoiseSharedIsotropic`.
@@ -35,27 +39,54 @@ export type Denoised = { readonly x0hat: Tensor; readonly noise: Tensor };
 export function denoiseMixture(
   z: Tensor,
   noiseVariance: Tensor,
-  { logWeights, means, variances, basis }: MixtureTensors,
+  { logWeights, means, variances, basis, rest }: MixtureTensors,
 ): Denoised {
   const offset = z.expandDims(1).sub(means); // [B, K, d]
-  const along = basis === undefined ? offset : offset.expandDims(2).matMul(basis).squeeze([2]);
+  const along = basis === undefined ? offset : turned(offset, basis, false);
   const total = variances.add(noiseVariance);
-  // log det of C_k + nu against that of the narrowest, so that large common parts never meet in float32 and no quotient
-  // rounds to -1.
-  const least = variances.min(1, true);
-  const logDeterminant = variances.sub(least).div(least.add(noiseVariance)).log1p().mul(tf.onesLike(along)).sum(-1);
-  const logits = logWeights.sub(along.square().div(total).sum(-1).add(logDeterminant).div(2)); // [B, K]
+  const back = (part: Tensor) => (basis === undefined ? part : turned(part, basis, true));
+  const beside = rest && basis && { rest, total: rest.add(noiseVariance), offset: offset.sub(back(along)) };
+  const ownNorms = along.square().div(total).sum(-1);
+  const norms = beside ? ownNorms.add(beside.offset.square().div(beside.total).sum(-1)) : ownNorms;
+  const ownDeterminant = logRatio(variances, noiseVariance).mul(tf.onesLike(along)).sum(-1);
+  const logDeterminant = beside
+    ? ownDeterminant.add(
+        logRatio(beside.rest, noiseVariance)
+          .squeeze([-1])
+          .mul((z.shape[1] ?? 0) - (variances.shape[2] ?? 0)),
+      )
+    : ownDeterminant;
+  const logits = logWeights.sub(norms.add(logDeterminant).div(2)); // [B, K]
   const responsibilities = logits.softmax().expandDims(2);
   const scaled = along.div(total);
-  const back = (part: Tensor) =>
-    basis === undefined ? part : part.expandDims(2).matMul(basis, false, true).squeeze([2]);
+  const scaledBeside = beside?.offset.div(beside.total);
+  const clean = back(scaled.mul(variances));
+  const noise = back(scaled.mul(noiseVariance));
   return {
     x0hat: means
-      .add(back(scaled.mul(variances)))
+      .add(beside && scaledBeside ? clean.add(scaledBeside.mul(beside.rest)) : clean)
       .mul(responsibilities)
       .sum(1),
-    noise: back(scaled.mul(noiseVariance)).mul(responsibilities).sum(1),
+    noise: (scaledBeside ? noise.add(scaledBeside.mul(noiseVariance)) : noise).mul(responsibilities).sum(1),
   };
+}
+
+/**
+ * ln((v + nu) / (least v + nu)) over the components: against the narrowest, so that large common parts never meet in
+ * float32 and no quotient rounds to -1.
+ */
+function logRatio(variances: Tensor, noiseVariance: Tensor): Tensor {
+  const least = variances.min(1, true);
+  return variances.sub(least).div(least.add(noiseVariance)).log1p();
+}
+
+/** Rows [B, K, d] along the axes of a basis, or back: one product a component where all rows share the basis. */
+function turned(rows: Tensor, basis: Tensor, back: boolean): Tensor {
+  if (basis.shape[0] !== 1) return rows.expandDims(2).matMul(basis, false, back).squeeze([2]);
+  return rows
+    .transpose([1, 0, 2])
+    .matMul(basis.squeeze([0]), false, back)
+    .transpose([1, 0, 2]);
 }
 
 /**
@@ -94,16 +125,6 @@ export function denoiseSharedIsotropic(
   };
 }
 
-/** The weighted mean of the component means, [d]. */
-function mixtureCentre({ weights, means }: Pick<GaussianMixture, 'weights' | 'means'>): Float64Array {
-  const d = means.length / weights.length;
-  const centre = new Float64Array(d);
-  weights.forEach((weight, k) => {
-    for (let i = 0; i < d; i++) centre[i] = (centre[i] ?? 0) + weight * (means[k * d + i] ?? 0);
-  });
-  return centre;
-}
-
 /** The variance that all components share, where they are isotropic and equal. */
 export function sharedVariance({ covariance }: GaussianMixture): number | undefined {
   if (covariance.kind !== 'isotropic') return undefined;
@@ -118,7 +139,7 @@ export function sharedVariance({ covariance }: GaussianMixture): number | undefi
 export function sharedIsotropicTensors(mixture: GaussianMixture, variance: number): SharedIsotropicTensors {
   const { weights, means } = mixture;
   const d = means.length / weights.length;
-  const centre = mixtureCentre(mixture);
+  const centre = mixtureMean(mixture);
   const offsets = Float32Array.from(means, (value, i) => value - (centre[i % d] ?? 0));
   return {
     logWeights: tf.tensor1d(Float32Array.from(weights, Math.log)),

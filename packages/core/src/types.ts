@@ -4,7 +4,6 @@
  * [batch, height, width, channels], in [-1, 1] where the model says so. Norms are per sample.
  */
 import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-
 export type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 /** [batch, height, width, channels]. Arithmetic on an image gives an image; the other operand broadcasts against it. */
 export type Image = ImageMath & Tensor4D;
@@ -79,7 +78,6 @@ export type Level = {
   readonly tableSigma: number;
 };
 export type LevelTensors = Traced<Level>;
-
 export interface NoiseProcess {
   readonly kind: 'vp' | 've';
   /** From the least noise (t = 0) to the most. */
@@ -98,7 +96,9 @@ export type Prediction = {
 export type Covariance =
   | { readonly kind: 'isotropic'; readonly variances: Float64Array } // [K]
   | { readonly kind: 'diagonal'; readonly variances: Float64Array } // [K, d]
-  | { readonly kind: 'full'; readonly matrices: Float64Array }; // [K, d, d], row-major, symmetric positive definite
+  | { readonly kind: 'full'; readonly matrices: Float64Array } // [K, d, d], row-major, symmetric positive definite
+  /** C_k = F_k F_k^T + variances[k] I, the r columns of each F_k at right angles; factors [K, d, r], variances [K] */
+  | { readonly kind: 'low-rank'; readonly factors: Float64Array; readonly variances: Float64Array };
 
 /** A prior in closed form, sum_k weights[k] N(means[k], C_k), over the d = H W C entries of an image (row-major). */
 export interface GaussianMixture {

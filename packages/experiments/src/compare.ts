@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { bindableRows } from './run/bindable.ts';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
+import { distancesJson, unmarkedJson, type DistanceJson, type UnmarkedJson } from './results/distance-json.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './results/free-energy.ts';
 import { identify } from './run/identity.ts';
@@ -77,6 +78,10 @@ export type ComparisonJson = {
     readonly operatorCalls: number;
     readonly secondsPerSample: number;
   })[];
+  /** Measures of the samples of an image as a set, where there are several; distances to a known posterior. */
+  readonly distances: readonly DistanceJson[];
+  /** Problems whose posterior is known, none of whose rows is marked, and why. */
+  readonly unmarked: readonly UnmarkedJson[];
   readonly failures: readonly Failure[];
   /** `failed` where every sample that was drawn failed: there is nothing to compare. */
   readonly outcome: 'done' | 'some failed' | 'failed';
@@ -137,6 +142,8 @@ const toJson = (
     if (!row.cost) return [];
     return [{ ...placeOf(row), ...row.cost }];
   }),
+  distances: distancesJson(rows),
+  unmarked: unmarkedJson(rows),
   failures: failuresOf(index, rows),
   outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),

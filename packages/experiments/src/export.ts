@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { exportCells } from './export/cells.ts';
 import { exportFigures } from './export/figures.ts';
 import { OTHER_OUT } from './export/place.ts';
+import { exportMeasures } from './export/measures.ts';
 import { exportSamples } from './export/samples.ts';
 import { latexTables, markdownTables } from './export/tables.ts';
 import type { Watch } from './machine/progress.ts';
@@ -23,8 +24,8 @@ export type Exported = { readonly folder: string; readonly files: readonly strin
 
 /**
  * Writes what has finished of a run in the formats of other programs: `table` as `.tex` and as `.md`, every sample as a
- * line of `cells.csv` and `cells.parquet`, the samples of each row as one safetensors file, and the report's figures
- * as SVG. The run folder is only read, but for the default `out`.
+ * line of `cells.csv` and `cells.parquet`, measures of sets of samples as `measures.csv`, the samples of each row as
+ * one safetensors file, and the report's figures as SVG. The run folder is only read, but for the default `out`.
  */
 export const exportRun = async (folder: string, { out, ...watch }: ExportOptions = {}): Promise<Exported> => {
   if (!existsSync(folder)) throw missingRun(folder);
@@ -41,6 +42,7 @@ export const exportRun = async (folder: string, { out, ...watch }: ExportOptions
     };
     const tables = { tex: latexTables(index, rows), md: markdownTables(index, rows) };
     const files = Object.entries(tables).map(([ending, content]) => write(`table.${ending}`, content));
+    files.push(...exportMeasures(index, rows, place));
     files.push(...(await exportCells(index, results, place)), ...(await exportSamples(index, results, place)));
     const { renderReport } = await import('./report/render.ts');
     const data = await reportData(index, rows, results, watch);

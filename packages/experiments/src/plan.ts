@@ -78,7 +78,7 @@ const tuneSeconds = (
   const drawn = Math.ceil((images.count * samples) / chunk) * chunk;
   return searches.reduce(
     (sum, { planned, count }) =>
-      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count),
+      sum + ((measured.get(keyOf(planned)) ?? 0) / drawn) * samplesFor(count, tune.images.count) * tune.samples,
     0,
   );
 };
@@ -114,12 +114,14 @@ const render = (
   rows: readonly PlannedRow[],
   total: Plan['total'],
 ): string => {
-  const reasons = new Set(rows.flatMap(({ impossible }) => impossible ?? []));
+  const reasons = new Set(rows.flatMap(({ impossible, work }) => impossible ?? work ?? []));
   const notes = new Map([...reasons].map((reason, i) => [reason, i + 1]));
-  const cell = ({ impossible, cost }: PlannedRow): string =>
-    impossible === undefined
-      ? `${amount(cost.forwards)} + ${amount(cost.vjps)}`
-      : `impossible (${notes.get(impossible)})`;
+  const cell = ({ impossible, cost, work }: PlannedRow): string =>
+    impossible !== undefined
+      ? `impossible (${notes.get(impossible)})`
+      : work !== undefined
+        ? `no network (${notes.get(work)})`
+        : `${amount(cost.forwards)} + ${amount(cost.vjps)}`;
   const columns = problemsOf(rows.map((row) => ({ operator: row.operator.reference.label, sigmaY: row.sigmaY, row })));
   const titles = columns.map(
     ({ operator, sigmaY }) => `${operator}${experiment.sigmaY.length > 1 ? `, ${sigmaY}` : ''}`,

@@ -1,25 +1,22 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { at, ConfigError, sha256, type Engine, type Metric } from '@tweedie/core';
+import { at, ConfigError, sha256 } from '@tweedie/core';
 import { commandOf } from './plan/command.ts';
 import { bindableRows } from './run/bindable.ts';
-import { drawAndScore } from './run/draw-and-score.ts';
 import { identify } from './run/identity.ts';
 import { planRows, refuseImpossible } from './plan/rows.ts';
-import { imageRange, makeMetrics, type ImageRange } from './run/image-range.ts';
-import { prepareRun } from './run/prepare.ts';
+import { imageRange, makeMetrics } from './run/image-range.ts';
 import { cleanImage } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
-import { mean } from './statistics/statistics.ts';
-import { openStore, type Store } from './run/store.ts';
-import { perImageOf } from './results/summary.ts';
+import { openStore } from './run/store.ts';
 import { checkImages, makeShapes, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
-import { choose, goOn } from './tune/against-default.ts';
-import { roundSizes, survivors } from './tune/rounds.ts';
-import { forwardsOf, makeCandidates, planSearches, type Candidate, type Search } from './tune/search.ts';
+import { checkDeciding, decidingBy } from './tune/deciding.ts';
+import { roundSizes } from './tune/rounds.ts';
+import { searchAll } from './tune/search-all.ts';
+import { planSearches } from './tune/search.ts';
 import { truthUnknown, type Tune } from './recipe/experiment.ts';
 import { cannotTune } from './recipe/tune-settings.ts';
-import type { Scored, TuneResult } from './tune/result.ts';
+import type { TuneResult } from './tune/result.ts';
 import { tunedRecipe } from './tune/tuned-recipe.ts';
 import { tuneTable } from './tune/table.ts';
 import { checkPlace, OTHER_FILE, writeWhole } from '@tweedie/files';
@@ -42,13 +39,8 @@ export type Tuned = {
   readonly table: string;
 };
 
-const scoreOf = (perImage: readonly (number | null)[]): number | null => {
-  const sound = perImage.filter((value) => value !== null);
-  return sound.length === perImage.length ? mean(sound) : null;
-};
-
-/** The same parts on the validation images, one sample each, in chunks of the first round. */
-const validationBench = async (bench: Workbench, { images }: Tune): Promise<Workbench> => {
+/** The same parts on the validation images, in chunks of the first round. */
+const validationBench = async (bench: Workbench, { images, samples }: Tune): Promise<Workbench> => {
   const { dataset: _, ...rest } = bench;
   const dataset = images.dataset && (await bench.container.plugin('dataset', images.dataset));
   bench.recipe.locating(() => checkImages(images, bench.recipe.where, '/tune/images', bench.model, dataset));
@@ -56,12 +48,12 @@ const validationBench = async (bench: Workbench, { images }: Tune): Promise<Work
   const first = at(roundSizes(images.count), 0, 'round');
   const shapes = (
     await makeShapes(experiment, images, { container: bench.container, model: bench.model, dataset })
-  ).map((parts) => ({ ...parts, chunk: Math.min(parts.chunk, first) }));
+  ).map((parts) => ({ ...parts, chunk: Math.min(parts.chunk, first * samples) }));
   return {
     ...rest,
     ...at(shapes, 0, 'image shape'),
     ...(dataset && { dataset }),
-    experiment: { ...experiment, images, samples: 1 },
+    experiment: { ...experiment, images, samples },
     shapes,
   };
 };
@@ -85,97 +77,6 @@ const refuseShared = async (shown: Workbench, chosenOn: Workbench): Promise<void
       `the validation image ${JSON.stringify(name)} is the image ${JSON.stringify(same)} that is shown.`,
       'Choose others: what is shown must not have been chosen on.',
     );
-  });
-};
-
-type Parts = {
-  readonly bench: Workbench;
-  readonly engine: Engine;
-  readonly metric: Metric;
-  /** Of all validation images, so that every round scores alike. */
-  readonly images: ImageRange;
-  readonly store: Store;
-  readonly command: string;
-  readonly watch: Watch;
-};
-
-/** Draws and scores candidates on the first images. */
-const evaluate = async (
-  { bench, engine, metric, images, store, command, watch }: Parts,
-  candidates: readonly Candidate[],
-  count: number,
-): Promise<readonly Scored[]> => {
-  const { experiment } = bench;
-  const reduced = { ...bench, experiment: { ...experiment, images: { ...experiment.images, count } } };
-  const rows = candidates.map(({ planned }) => planned);
-  const index = await prepareRun(
-    { bench: reduced, rows, engine, metrics: [metric], images, command, watch },
-    store.folder,
-  );
-  await drawAndScore({ bench: reduced, engine, index, rows, metrics: [metric], store, watch });
-  const [cells, values] = [await store.cells(), await store.scores(at(index.metrics, 0, 'metric of the index').key)];
-  return candidates.map((candidate, i) => {
-    const perImage = perImageOf(index, at(index.rows, i, 'row of a candidate'), cells, values);
-    return { ...candidate, perImage, score: scoreOf(perImage) };
-  });
-};
-
-/** The candidate that has the values of the row as it is. */
-const defaultOf = ({ ranges, planned }: Search, scored: readonly Scored[]): Scored | undefined =>
-  scored.find(({ values }) =>
-    ranges.every(({ option }) => values[option] === planned.method.reference.options[option]),
-  );
-
-/** Successive halving, all searches in step, so that the rounds of a run are few. */
-const searchAll = async (parts: Parts, searches: readonly Search[], tune: Tune): Promise<readonly TuneResult[]> => {
-  const sizes = roundSizes(tune.images.count);
-  const { better } = parts.metric;
-  let left = await makeCandidates(parts.bench, tune, searches);
-  const tried = searches.map(() => new Map<Candidate['values'], Scored>());
-  for (const [round, images] of sizes.entries()) {
-    left = left.map((candidates, s) => {
-      if (round === 0) return candidates;
-      const [scored, search] = [at(tried, s, 'search'), at(searches, s, 'search')];
-      const known = candidates.flatMap(({ values }) => scored.get(values) ?? []);
-      return goOn(better, known, defaultOf(search, known), survivors(search.count, round));
-    });
-    const message = `round ${round + 1} of ${sizes.length}: ${left.flat().length} candidates on ${images} images`;
-    const watch = {
-      ...parts.watch,
-      onProgress: parts.watch.onProgress && ((event) => parts.watch.onProgress?.({ message, ...event })),
-    } satisfies Watch;
-    const scored = await evaluate({ ...parts, watch }, left.flat(), images);
-    let next = 0;
-    for (const [s, candidates] of left.entries()) {
-      for (const each of scored.slice(next, (next += candidates.length))) at(tried, s, 'search').set(each.values, each);
-    }
-  }
-  return searches.map((search, s): TuneResult => {
-    const all = [...at(tried, s, 'search').values()];
-    const finalists = all.filter(
-      (each): each is TuneResult['chosen'] => each.perImage.length === tune.images.count && each.score !== null,
-    );
-    const fallback = defaultOf(search, all);
-    const { chosen, best, fate } = choose(better, finalists, fallback);
-    const { planned } = search;
-    if (chosen === undefined || best === undefined) {
-      throw new ConfigError(
-        parts.bench.recipe.where,
-        `every candidate of ${JSON.stringify(planned.method.reference.label)} on ${planned.operator.reference.label} at sigmaY ${planned.sigmaY} failed on some image.`,
-        'Give its options in the recipe, or correct the ranges in its manifest.',
-      );
-    }
-    const spent = all.reduce((sum, each) => sum + forwardsOf(each.planned) * each.perImage.length, 0);
-    return {
-      ...search,
-      metric: tune.metric,
-      better,
-      chosen,
-      best,
-      tried: all,
-      spent,
-      ...(fallback && fate ? { default: { candidate: fallback, fate } } : {}),
-    };
   });
 };
 
@@ -227,11 +128,13 @@ export const tune = async ({
     await model.load?.();
     const validation = await validationBench(bench, settings);
     await refuseShared(bench, validation);
-    const position = experiment.metrics.findIndex(({ label }) => label === settings.metric);
-    const decides = experiment.metrics.slice(position, position + 1);
+    checkDeciding(bench, settings, searches);
+    const decides =
+      settings.kind === 'metric' ? experiment.metrics.filter(({ label }) => label === settings.metric) : [];
     const chosenOn = { ...validation, experiment: { ...validation.experiment, metrics: decides } };
     const images = await imageRange(chosenOn);
-    const metric = at(await makeMetrics(chosenOn, images), 0, 'metric that the settings name');
+    const [metric] = await makeMetrics(chosenOn, images);
+    const deciding = decidingBy(settings, metric);
     const question = {
       model: experiment.model,
       images: settings.images,
@@ -248,7 +151,7 @@ export const tune = async ({
       const parts = {
         bench: chosenOn,
         engine,
-        metric,
+        deciding,
         images,
         store,
         command,

@@ -192,6 +192,11 @@ describe('recipes that ship', () => {
     const experiment = resolveExperiment(readRecipe(join(folder, name)), registry);
     expect(experiment.methods.length).toBeGreaterThan(0);
   });
+
+  it.each(readdirSync(folder).filter((name) => /\.(ya?ml|json)$/.test(name)))('%s can be planned', async (name) => {
+    const { rows } = await plan({ recipe: join(folder, name) });
+    expect(rows.some(({ impossible: why }) => why === undefined)).toBe(true);
+  });
 });
 
 describe('a recipe with a mistake', () => {

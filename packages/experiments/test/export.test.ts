@@ -53,9 +53,10 @@ beforeAll(async () => {
 
 it('writes what it says, and nothing into the run folder', () => {
   expect(files.every((file) => existsSync(file))).toBe(true);
-  expect(files.map((file) => basename(file)).slice(0, 7)).toEqual([
+  expect(files.map((file) => basename(file)).slice(0, 8)).toEqual([
     'table.tex',
     markdown,
+    'measures.csv',
     'cells.csv',
     'cells.parquet',
     '01-inpaint-50-DPS_1.safetensors',
@@ -69,8 +70,16 @@ describe('tables', () => {
   it('have the numbers of the comparison, n and interval in the caption, and the hash of the recipe', () => {
     const { mean, ci95 } = json.rows.find(({ label }) => label === 'DPS_1')!;
     const half = ((ci95![1] - ci95![0]) / 2).toFixed(2);
-    expect(read('table.tex')).toContain(`DPS\\_1 & $${mean.toFixed(2)} \\pm ${half}$ & $`);
-    expect(read(markdown)).toContain(`| DPS\\_1 | ${mean.toFixed(2)} ± ${half} |`);
+    const lineOf = (name: string) =>
+      read(name)
+        .split('\n')
+        .find((line) => line.includes('DPS\\_1'));
+    expect(lineOf('table.tex')).toContain(` & $${mean.toFixed(2)} \\pm ${half}$ & $`);
+    expect(lineOf(markdown)).toContain(` | ${mean.toFixed(2)} ± ${half} |`);
+    // The samples of an image are two: distances are told, and nothing is bold for them.
+    expect(read('table.tex')).toContain('sliced W1 (iid = 1)');
+    expect(read('table.tex')).toContain('no row is bold: the posterior is known');
+    expect(read('table.tex')).not.toMatch(/[^\\]%.*&/);
     expect(read('table.tex')).toContain('\\caption{Two \\& three: inpaint 50 \\%, sigmaY 0.3. Mean over n = 3 images');
     const [, hash] = /recipe ([0-9a-f]{16})$/m.exec(read('table.tex'))!;
     expect(read(markdown)).toContain(`recipe ${hash}`);

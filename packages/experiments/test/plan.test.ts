@@ -71,6 +71,16 @@ describe('a plan', () => {
     );
   });
 
+  it('says what a row costs that calls no network', async () => {
+    const { table, total } = await plan({
+      recipe: { ...recipe, methods: ['none', 'exact', { id: 'posterior', label: 'truth' }] },
+    });
+    expect(total.forwards).toBe((10 + 10 + 10) * 8);
+    expect(table).toMatch(/exact +10 +10 \+ 0 +no network \(2\)\n/);
+    expect(table).toMatch(/truth +1 +no network \(1\) +no network \(1\)\n/);
+    expect(table).toMatch(/\(1\) closed form, no network: K \(m\^3\/3 \+ 2 m d\^2\) operations a problem/);
+  });
+
   it('shows it where the recipe says skip', async () => {
     const { rows, table, total } = await plan({ recipe: { ...impossible, impossible: 'skip' } });
     expect(rows.map((row) => row.impossible !== undefined)).toEqual([false, false, false, true]);
@@ -84,7 +94,7 @@ describe('a plan', () => {
     for (const { seconds } of rows) expect(seconds).toBeGreaterThan(0);
     expect(table).toMatch(/about [\d.]+ (s|min) here\.$/);
     const { table: tuned } = await plan({
-      recipe: { ...recipe, chunk: 2, tune: { images: { count: 4 }, budget: 400 } },
+      recipe: { ...recipe, chunk: 2, tune: { images: { count: 4 }, budget: 800 } },
       measure: true,
     });
     expect(tuned).toMatch(/tweedie tune: by psnr .* for each method and problem; about [\d.]+ (s|min) here\.\n/);

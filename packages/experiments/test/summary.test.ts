@@ -11,6 +11,15 @@ const base = [20, 25, 30, 22, 28, 24];
 const plus = (offsets: readonly number[]) => base.map((value, i) => value + (offsets[i] ?? 0));
 
 describe('rows of one table', () => {
+  it('compares with a given row in place of the best, and then marks none', () => {
+    const rows = [row('a', plus([1, 1.1, 0.9, 1, 1.2, 0.8])), row('b', base)];
+    const [higher, reference] = compareRows(rows, 'higher', rows[1]);
+    expect([higher?.best, reference?.best]).toEqual([false, false]);
+    expect(reference?.difference).toBeUndefined();
+    expect(higher?.difference).toMatchObject({ to: 'b', winRate: 1 });
+    expect(higher?.difference?.mean).toBeCloseTo(1, 10);
+  });
+
   it('marks a winner that beats every other row, image by image', () => {
     const [best, worse] = compareRows([row('a', plus([1, 1.1, 0.9, 1, 1.2, 0.8])), row('b', base)], 'higher');
     expect(best).toMatchObject({ best: true, n: 6 });

@@ -16,7 +16,7 @@ import {
   type TuneOptions,
 } from '../src/index.ts';
 import { choose, gainOver, goOn } from '../src/tune/against-default.ts';
-import { candidateValues, evenPoints } from '../src/tune/candidates.ts';
+import { beyond, candidateValues, evenPoints } from '../src/tune/candidates.ts';
 import type { Scored } from '../src/tune/result.ts';
 import { byScore, candidatesFor, roundSizes, samplesFor, survivors } from '../src/tune/rounds.ts';
 
@@ -76,6 +76,19 @@ describe('the search', () => {
   });
 });
 
+describe('ranges', () => {
+  const range = { option: 'scale', from: 0.1, to: 10, scale: 'log', whole: false } as const;
+
+  it('are widened by half their width in their own scale, as far as the option allows', () => {
+    expect(beyond(range, 'above')).toEqual({ ...range, from: 10, to: 100 });
+    expect(beyond(range, 'below')).toEqual({ ...range, from: 0.01, to: 0.1 });
+    expect(beyond({ ...range, scale: 'linear', from: 0 }, 'above')).toMatchObject({ from: 10, to: 15 });
+    expect(beyond({ ...range, most: 20 }, 'above')).toMatchObject({ to: 20 });
+    expect(beyond({ ...range, most: 10 }, 'above')).toBeUndefined();
+    expect(beyond({ ...range, scale: 'linear', from: 0, least: 0 }, 'below')).toBeUndefined();
+  });
+});
+
 describe('the default', () => {
   const scored = (...perImage: number[]): Scored =>
     ({ perImage, score: perImage.reduce((sum, value) => sum + value, 0) / perImage.length }) as unknown as Scored;
@@ -125,7 +138,7 @@ const recipe: ExperimentInput = {
     },
   },
   images: { from: 'prior', count: 3 },
-  tune: { images: { count: 4 }, budget: 200 },
+  tune: { images: { count: 4 }, budget: 400 },
   operators: ['identity', { id: 'inpaint', label: 'half', options: { rate: 0.5 } }],
   sigmaY: 0.2,
   methods: [{ id: 'dps', label: 'DPS' }, { id: 'dps', label: 'fixed', options: { scale: 0.3 } }, 'exact'],
@@ -178,10 +191,14 @@ describe('tune', () => {
       ['identity', 0.2],
       ['half', 0.2],
     ]);
-    for (const { tried, chosen, best, default: usual, spent, count } of tuned.results) {
-      expect(spent).toBeLessThanOrEqual(200);
+    for (const { tried, chosen, best, default: usual, spent, count, widened } of tuned.results) {
       expect(spent).toBe(15 * tried.reduce((sum, { perImage }) => sum + perImage.length, 0));
-      expect(tried).toHaveLength(count);
+      // Eight at least; where the best ended at an edge, eight more beyond it, for which the budget was not asked.
+      expect(count).toBeGreaterThanOrEqual(8);
+      if (widened.length === 0) {
+        expect(spent).toBeLessThanOrEqual(400);
+        expect(tried).toHaveLength(count);
+      } else expect(tried.length).toBeGreaterThan(count);
       const finalists = tried.filter(({ perImage }) => perImage.length === 4);
       expect(best.score).toBe(Math.max(...finalists.map(({ score }) => score ?? -Infinity)));
       expect(usual?.candidate.values).toEqual({ scale: 1 });
@@ -283,10 +300,10 @@ describe('tune', () => {
       'ConfigError: [experiment /tune/images] images 2 to 9 are to choose options on, and images 0 to 2 are shown: what is shown must not have been chosen on. Leave offset out, or set it to 3 or more.',
     );
     expect(await refusal({ tune: { images: { count: 8 }, budget: 200 } })).toBe(
-      'ConfigError: [experiment /tune/budget] 200 network forwards are too few for "DPS" on identity at sigmaY 0.2: a sample costs 15, and 4 candidates on 8 images need 240. Raise the budget to that, or lower the number of images or steps.',
+      'ConfigError: [experiment /tune/budget] 200 network forwards are too few for "DPS" on identity at sigmaY 0.2: a sample costs 15, and 8 candidates on 8 images need 480. Raise the budget to that, or lower the number of images or steps.',
     );
     expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, metric: 'pnsr' } })).toContain(
-      'the experiment has no metric "pnsr"',
+      'the experiment has no metric "pnsr", nor is it misfit or a measure of sets of samples.',
     );
     expect(await refusal({ tune: { images: { count: 8 }, budget: 1500, bugdet: 3 } as never })).toContain('bugdet');
     expect(await refusal({ methods: ['exact', { id: 'dps', options: { scale: 1 } }] })).toContain(
@@ -294,6 +311,21 @@ describe('tune', () => {
     );
     const { tune: _, ...without } = recipe;
     await expect(tune({ recipe: without })).rejects.toThrow('does not say how options are to be tuned.');
+  });
+
+  it('refuses to choose by what is not known or not asked for', async () => {
+    const by = (metric: string, samples?: number) => ({
+      tune: { images: { count: 4 }, budget: 40000, metric, ...(samples === undefined ? {} : { samples }) },
+    });
+    expect(await refusal({ ...by('slicedW1'), methods: ['dps'], sigmaY: { poisson: 1 } })).toMatch(
+      /^ConfigError: \[experiment \/tune\/metric\] slicedW1 is a distance to the posterior, which is not known on identity, .*: the noise is Poisson's\. Choose crps, spreadSkill, misfit or a metric\.$/,
+    );
+    expect(await refusal({ ...by('misfit'), sigmaY: 0 })).toContain(
+      'misfit is in units of the noise, and identity has',
+    );
+    expect(await refusal(by('crps', 1))).toBe(
+      'ConfigError: [experiment /tune/samples] crps is a measure of several samples of an image, and 1 is asked for. Leave it out, for 32, or give 2 or more.',
+    );
   });
 
   it('sees that two folders hold the same picture', async () => {
@@ -319,5 +351,79 @@ describe('tune', () => {
         tune: { images: { dataset: dataset(others), count: 2, offset: 0 }, budget: 9000 },
       }),
     ).toContain('that is shown. Choose others: what is shown must not have been chosen on.');
+  });
+});
+
+describe('what a search chooses by', () => {
+  const measured = (metric: string): ExperimentInput => ({
+    ...recipe,
+    images: { from: 'prior', count: 2 },
+    operators: ['identity'],
+    methods: [{ id: 'dps', label: 'DPS', options: { form: 'likelihood' } }],
+    scheduler: { id: 'ddpm', options: { steps: 20 } },
+    engine: 'onnxruntime',
+    tune: { images: { count: 4 }, budget: 60_000, metric, samples: 40, seed: 1 },
+  });
+  const chosenBy = async (metric: string) => {
+    const folder = newFolder();
+    const { results, table } = await tune({
+      recipe: measured(metric),
+      out: join(folder, 'tuned.yaml'),
+      run: join(folder, 'run'),
+    });
+    return { result: results[0]!, table, written: readFileSync(join(folder, 'tuned.yaml'), 'utf8') };
+  };
+
+  it('is distance to the posterior or misfit where the recipe says so', async () => {
+    const [distance, misfit] = [await chosenBy('slicedW1'), await chosenBy('misfit')];
+    expect(distance.table).toContain('options chosen by |slicedW1 - 1| on images');
+    expect(misfit.table).toContain('options chosen by |misfit - 1| on images');
+    for (const { result, written } of [distance, misfit]) {
+      // Of all that saw every image the nearest to the goal, on either side of it.
+      const finalists = result.tried.filter(({ perImage }) => perImage.length === 4);
+      expect(result.best.score).toBe(Math.min(...finalists.map(({ score }) => score!)));
+      expect(result.best.score).toBeGreaterThanOrEqual(0);
+      const { methods } = parse(written) as ExperimentInput;
+      const found = methods.flatMap((row) => (typeof row === 'string' ? [] : (row.perProblem ?? [])))[0]!.found!;
+      expect(found.widened ?? {}).toEqual(
+        Object.fromEntries(result.widened.map(({ option, from, to }) => [option, [from, to]])),
+      );
+    }
+    // What it found is what compare measures with these options on those images.
+    expect(distance.result.best.perImage.every((value) => value !== null)).toBe(true);
+  });
+
+  it('goes beyond the range that the best is at the edge of, and says so', async () => {
+    const folder = newFolder();
+    const { results, table } = await tune({
+      recipe: {
+        ...recipe,
+        operators: ['identity'],
+        // Images and their noise so large that the least scale of the range is the best.
+        model: {
+          id: 'gmm',
+          options: {
+            shape: [1, 2, 1],
+            means: [
+              [-400, 0],
+              [400, 0],
+            ],
+            variances: 5000,
+          },
+        },
+        sigmaY: 20,
+        methods: [{ id: 'dps', label: 'DPS', options: { form: 'likelihood' } }],
+        tune: { images: { count: 4 }, budget: 400 },
+      },
+      out: join(folder, 'tuned.yaml'),
+      run: join(folder, 'run'),
+    });
+    const { widened, ranges, tried, count } = results[0]!;
+    const [{ option, from, to }] = widened as [(typeof widened)[0]];
+    expect(table).toContain(`${option} ended at the edge of its range, which is now ${from} to ${to}`);
+    expect(ranges.find((range) => range.option === option)).toMatchObject({ from, to });
+    expect([option, from, to]).toEqual(['scale', 0.000316, 10]);
+    expect(tried.filter(({ values }) => (values['scale'] ?? 1) < 0.01)).toHaveLength(tried.length - count);
+    expect(tried.length - count).toBeGreaterThan(4);
   });
 });

@@ -2,12 +2,12 @@ import { type GaussianMixture, mixtureMoments, posteriorMixture } from '@tweedie
 
 /**
  * E[x0 | z] for z = x0 + sigma eps, in float64, one image at a time: what a denoiser in closed form must give. Full
- * covariances cost K d^3.
+ * covariances and those of low rank cost K d^3.
  */
 export function mixtureMean(mixture: GaussianMixture, z: ArrayLike<number>, sigma: number): Float64Array {
   const { weights, means, covariance } = mixture;
   const d = means.length / weights.length;
-  if (covariance.kind === 'full') {
+  if (covariance.kind === 'full' || covariance.kind === 'low-rank') {
     const identity = Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0));
     return Float64Array.from(mixtureMoments(posteriorMixture(mixture, identity, Float64Array.from(z), sigma)).mean);
   }

@@ -172,4 +172,4 @@ export const modelPredictionChecks: readonly Check<ModelSubject>[] = [
 ];
 
 const hasCheapMean = ({ means, weights, covariance }: GaussianMixture): boolean =>
-  covariance.kind !== 'full' || means.length / weights.length <= FULL_LIMIT;
+  (covariance.kind !== 'full' && covariance.kind !== 'low-rank') || means.length / weights.length <= FULL_LIMIT;

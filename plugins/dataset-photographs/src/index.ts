@@ -1,12 +1,16 @@
-import { ConfigError, type Dataset, type DatasetFactory, type Files } from '@tweedie/core';
-import { readList, type ShippedCrop, shippedPath } from './list.ts';
+import { ConfigError, type Dataset, type DatasetFactory } from '@tweedie/core';
+import { greyOf } from './grey.ts';
+import { readList } from './list.ts';
 import { randomCrops } from './random-crops.ts';
+import { cutOfShipped, shippedPictures } from './shipped.ts';
 
 export type PhotographsOptions = {
   readonly split: 'shipped' | 'test' | 'train';
   /** Height and width in pixels. */
   readonly size: number;
-  /** Train and test: how many. */
+  /** 3, or 1 for grey. */
+  readonly channels: 1 | 3;
+  /** Train and test: how many; shipped: how many that are cut out of those of 64 x 64. */
   readonly crops?: number;
   /** Train and test: factors by which photographs are scaled down, one drawn for each crop. */
   readonly scales?: readonly number[];
@@ -28,13 +32,21 @@ const defaultScales = [2, 3, 4, 6];
  * ConfigError where photographs are missing, with the command that fetches them.
  */
 export const photographs: DatasetFactory<PhotographsOptions> = async (options, { files, warn }) => {
-  const { split, size, crops, scales, seed } = options;
+  const { split, size, channels, crops, scales, seed } = options;
   const list = await readList(files);
+  const inColours = (dataset: Dataset): Dataset => (channels === 1 ? greyOf(dataset) : dataset);
   if (split === 'shipped') {
-    const given = Object.entries({ crops, scales, seed }).flatMap(([name, value]) => (value === undefined ? [] : name));
+    const least = Math.min(...list.crops.map((crop) => crop.size));
+    const cut = size < least && crops !== undefined;
+    const chosen = Object.entries({ ...(!cut && { crops, seed }), scales });
+    const given = chosen.flatMap(([name, value]) => (value === undefined ? [] : name));
     if (given.length > 0)
       throw new ConfigError(where, `${given.join(', ')}: crops that ship are chosen.`, 'Set split: train or test.');
-    return shipped(list.crops, size, files);
+    return inColours(
+      cut
+        ? cutOfShipped(where, list.crops, { size, crops, seed: seed ?? 0 }, files)
+        : shippedPictures(where, list.crops, size, files),
+    );
   }
   if (crops === undefined)
     throw new ConfigError(where, `split ${split} needs crops, the number of crops.`, 'Set crops: 64, say.');
@@ -53,28 +65,5 @@ export const photographs: DatasetFactory<PhotographsOptions> = async (options, {
   const { dataset, without } = randomCrops(where, `${folder}/scaled`, sources, settings, files);
   if (without.length > 0)
     warn(`[${where}] left out, smaller than ${size} pixels at every scale: ${without.join(', ')}.`);
-  return dataset;
+  return inColours(dataset);
 };
-
-function shipped(crops: readonly ShippedCrop[], size: number, files: Files): Dataset {
-  const chosen = crops.filter((crop) => crop.size === size);
-  if (chosen.length === 0) {
-    const sizes = [...new Set(crops.map((crop) => crop.size))].join(' or ');
-    throw new ConfigError(where, `no crops of size ${size} ship.`, `Set size: ${sizes}, or split: train or test.`);
-  }
-  return {
-    imageShape: [size, size, 3],
-    size: chosen.length,
-    item: async (index) => {
-      const crop = chosen[index];
-      if (crop === undefined)
-        throw new ConfigError(
-          where,
-          `there is no image ${index}, ${chosen.length} crops of size ${size} ship.`,
-          'Ask for fewer images, a smaller offset, or split test.',
-        );
-      const x0 = await files.readImage(shippedPath(crop), { height: size, width: size, channels: 3, fit: 'exact' });
-      return { name: crop.name, x0 };
-    },
-  };
-}

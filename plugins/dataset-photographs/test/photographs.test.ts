@@ -19,7 +19,7 @@ const list = JSON.parse(readFileSync(join(home, 'photographs.json'), 'utf8')) as
 };
 const context = testContext();
 const load = async (options: Partial<PhotographsOptions> = {}) =>
-  photographs({ split: 'shipped', size: 64, ...options }, context);
+  photographs({ split: 'shipped', size: 64, channels: 3, ...options }, context);
 const unique = (values: readonly unknown[]): number => new Set(values).size;
 
 describe('the list', () => {
@@ -78,12 +78,47 @@ describe('dataset/photographs', () => {
     expect(x0[middle]! - x0[middle + 2]!).toBeGreaterThan(0.3);
   });
 
+  it('cuts smaller crops out of what ships, at places that seed, name and number decide', async () => {
+    const set = await load({ size: 8, crops: 40 });
+    expect([set.size, set.imageShape]).toEqual([40, [8, 8, 3]]);
+    const { name, x0 } = await set.item(17);
+    expect(name).toBe('nuthatch#1');
+    const picture = (await (await load()).item(1)).x0;
+    const rowAt = (top: number, left: number, y: number) =>
+      picture.subarray(((top + y) * 64 + left) * 3, ((top + y) * 64 + left + 8) * 3);
+    const places = Array.from({ length: 57 * 57 }, (_, k) => [Math.floor(k / 57), k % 57] as const).filter(
+      ([top, left]) =>
+        Array.from({ length: 8 }, (_, y) => y).every((y) =>
+          rowAt(top, left, y).every((value, i) => value === x0[y * 24 + i]),
+        ),
+    );
+    expect(places.length).toBe(1);
+    expect((await (await load({ size: 8, crops: 20 })).item(17)).x0).toEqual(x0);
+    expect((await (await load({ size: 8, crops: 40, seed: 1 })).item(17)).x0).not.toEqual(x0);
+  });
+
+  it('is grey by the luma of Rec. 601', async () => {
+    const [colour, grey] = await Promise.all([load(), load({ channels: 1 })]);
+    expect([grey.size, grey.imageShape]).toEqual([16, [64, 64, 1]]);
+    const [{ x0 }, own] = [await colour.item(3), await grey.item(3)];
+    expect(own.name).toBe('fig');
+    for (const i of [0, 1000, 4095])
+      expect(own.x0[i]).toBeCloseTo(0.299 * x0[3 * i]! + 0.587 * x0[3 * i + 1]! + 0.114 * x0[3 * i + 2]!, 6);
+  });
+
   it('says what is wrong with options of what ships', async () => {
     await expect(load({ size: 32 })).rejects.toThrow(
-      '[dataset/photographs] no crops of size 32 ship. Set size: 64 or 256, or split: train or test.',
+      '[dataset/photographs] no crops of size 32 ship. Set size: 64 or 256, or crops (cut out of those of 64), or split: train or test.',
     );
     await expect(load({ crops: 4, seed: 1 })).rejects.toThrow(
       '[dataset/photographs] crops, seed: crops that ship are chosen. Set split: train or test.',
+    );
+    await expect(load({ size: 8, crops: 4, scales: [2] })).rejects.toThrow(
+      '[dataset/photographs] scales: crops that ship are chosen. Set split: train or test.',
+    );
+    await expect(load({ size: 128, crops: 4 })).rejects.toThrow('[dataset/photographs] crops: crops that ship are');
+    await expect((await load({ size: 8, crops: 4 })).item(4)).rejects.toThrow(
+      '[dataset/photographs] there is no image 4, the set has 4 crops.',
     );
     await expect((await load()).item(16)).rejects.toThrow(
       '[dataset/photographs] there is no image 16, 16 crops of size 64 ship.',

@@ -1,4 +1,5 @@
 import {
+  anyDraw,
   batchSize,
   compileSteps,
   ConfigError,
@@ -6,6 +7,7 @@ import {
   denoiseMixture,
   denoiseSharedIsotropic,
   disposeTree,
+  formOf,
   type GaussianMixture,
   type Image,
   initialNoise,
@@ -27,10 +29,10 @@ import {
   type TensorTree,
   tf,
   toVe,
+  VARIANCE_FLOOR,
 } from '@tweedie/core';
-import { anyDraw, formOf } from './basis.ts';
 import { conditionalPrediction } from './denoising.ts';
-import { densePosterior, VARIANCE_FLOOR } from './dense.ts';
+import { densePosterior } from './dense.ts';
 
 type PosteriorMean = (x: Image, level: LevelTensors, problem: MeasuredTensors, posterior: TensorTree) => Image;
 

@@ -1,5 +1,11 @@
-import { denoiserCalls, type Guidance, type GuidanceFactory, type Setting, type TensorTree } from '@tweedie/core';
-import { closedFormRefusal } from './basis.ts';
+import {
+  closedFormRefusal,
+  denoiserCalls,
+  type Guidance,
+  type GuidanceFactory,
+  type Setting,
+  type TensorTree,
+} from '@tweedie/core';
 import { closedFormSampler } from './closed-form.ts';
 import { denoisingSampler } from './denoising.ts';
 

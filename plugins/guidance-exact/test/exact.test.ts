@@ -1,6 +1,9 @@
 import {
+  batchSize,
   bindGuidance,
+  covarianceOf,
   eagerEngine,
+  type GaussianMixture,
   type Image,
   type ImageShape,
   keyedRandom,
@@ -13,6 +16,7 @@ import {
   type Scheduler,
   type ScoreModel,
   type Step,
+  stackTrees,
   type StepRandom,
   type TensorTree,
   tf,
@@ -53,6 +57,11 @@ async function step(
   const taken = await stepOnce(bound, { index, problem: { y: image('y', 0.5), sigmaY, drawn }, xt, noise: image });
   return { ...taken, x0hat: taken.x0hat! };
 }
+/** One draw of an operator, as a batch of the rows that `image` has. */
+const operatorRows = (of: Operator): TensorTree => {
+  const rows = batchSize(image('y', 1));
+  return stackTrees(Array.from({ length: rows }, (_, row) => of.draw(keyedRandom(`row ${row}`))));
+};
 const distance = (a: Image, b: Image) => Math.max(...a.sub(b).abs().dataSync());
 
 describe.each(['vp', 've'] as const)('on a %s process', (kind) => {
@@ -210,4 +219,44 @@ describe('refusals, at plan time', () => {
     );
     expect(await refusal({}, large, inpaint)).toBeUndefined();
   });
+});
+
+it('with covariances of low rank the step is that with the full ones, masks and y of each problem its own', async () => {
+  const [count, rank] = [3, 2];
+  const factors = Float64Array.from({ length: count * d * rank }, (_, at) => {
+    const [k, i, j] = [Math.floor(at / (d * rank)), Math.floor(at / rank) % d, at % rank];
+    return 0.4 * (1 + j) * Math.cos((2 * Math.PI * (i + 0.25 * k) * (j + 1)) / d);
+  });
+  const low: GaussianMixture = {
+    weights: Float64Array.of(0.2, 0.5, 0.3),
+    means: Float64Array.from({ length: count * d }, (_, i) => Math.sin(2 * i)),
+    covariance: { kind: 'low-rank', factors, variances: Float64Array.of(0.01, 0.04, 0.09) },
+  };
+  const matrices = Float64Array.from(Array.from({ length: count }, (_, k) => [...covarianceOf(low, k)]).flat());
+  const steps: Image[] = [];
+  for (const mixture of [low, { ...low, covariance: { kind: 'full', matrices } as const }]) {
+    const model = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => mixture });
+    await model.load?.();
+    const drawn = operatorRows(inpaint);
+    steps.push((await step('exact', {}, { model, operator: inpaint, drawn, sigmaY: 0.05 })).x0hat);
+  }
+  expect(distance(steps[0]!, steps[1]!)).toBeLessThan(1e-5);
+});
+
+it('a component that no draw of the posterior meets changes nothing, and costs nothing', async () => {
+  const near = { weights: [0.5, 0.5], means: [0, 0.3] };
+  const withFar = { weights: [0.4, 0.4, 0.2], means: [0, 0.3, 50] };
+  const steps: Image[] = [];
+  for (const { weights, means } of [near, withFar]) {
+    const matrix = Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 0.1 : 0.02));
+    const mixture: GaussianMixture = {
+      weights: Float64Array.from(weights),
+      means: Float64Array.from(means.flatMap((value) => Array<number>(d).fill(value))),
+      covariance: { kind: 'full', matrices: Float64Array.from(means.flatMap(() => matrix)) },
+    };
+    const model = mixtureModel({ imageShape, process: noiseProcess(), mixture: () => mixture });
+    await model.load?.();
+    steps.push((await step('exact', {}, { model, operator: inpaint, drawn: operatorRows(inpaint) })).x0hat);
+  }
+  expect(distance(steps[0]!, steps[1]!)).toBeLessThan(1e-6);
 });

@@ -3,7 +3,7 @@ import {
   ConfigError,
   type Context,
   type Covariance,
-  decodeSafetensors,
+  decodeMixture,
   type GaussianMixture,
   type ImageShape,
   mixtureModel,
@@ -154,36 +154,8 @@ function byValue({ shape, weights, means: given, variances, covariances, smooth 
   };
 }
 
-async function fromFile(file: string, { files }: Context): Promise<Parameters> {
-  const tensors = decodeSafetensors(await files.readBytes(file), file);
-  const values = (name: string) => {
-    const tensor = tensors.get(name);
-    return tensor && Float64Array.from(tensor.data, Number);
-  };
-  const means = values('means');
-  if (means === undefined)
-    throw wrong(`${file} has no tensor 'means'.`, 'Store weights [K], means [K, d] and variances or covariances.');
-  const [count = 0] = tensors.get('means')?.shape ?? [];
-  const matrices = values('covariances');
-  if (matrices !== undefined)
-    return { count, weights: values('weights'), means, covariance: { kind: 'full', matrices } };
-  const variances = values('variances');
-  if (variances === undefined) throw wrong(`${file} has neither 'variances' nor 'covariances'.`, 'Store one of them.');
-  const rank = tensors.get('variances')?.shape.length ?? 0;
-  if (rank === 0)
-    return {
-      count,
-      weights: values('weights'),
-      means,
-      covariance: { kind: 'isotropic', variances: new Float64Array(count).fill(variances[0] ?? 0) },
-    };
-  return {
-    count,
-    weights: values('weights'),
-    means,
-    covariance: { kind: rank === 1 ? 'isotropic' : 'diagonal', variances },
-  };
-}
+const fromFile = async (file: string, { files }: Context): Promise<Parameters> =>
+  decodeMixture(await files.readBytes(file), file, 'model/gmm');
 
 /** How far two mirrored entries may differ, relative to the largest: numbers that came from float32 are rounded. */
 const SYMMETRY = 1e-6;
@@ -208,6 +180,11 @@ function checked({ count, weights, means, covariance }: Parameters, shape: Image
   const spread = (covariance.kind === 'full' ? covariance.matrices : covariance.variances).find(
     (value) => !(Math.abs(value) <= LARGEST ** 2),
   );
+  const factor = (covariance.kind === 'low-rank' ? covariance.factors : []).find(
+    (value: number) => !(Math.abs(value) <= LARGEST),
+  );
+  if (factor !== undefined)
+    throw wrong(`${factor} in factors is too large for float32.`, `Scale the prior to entries of at most ${LARGEST}.`);
   if (spread !== undefined)
     throw wrong(
       `the variance or covariance ${spread} is too large for float32.`,
@@ -228,7 +205,8 @@ function checked({ count, weights, means, covariance }: Parameters, shape: Image
       }
     }
   } else {
-    expect('variances', covariance.variances.length, covariance.kind === 'isotropic' ? count : count * d);
+    if (covariance.kind === 'low-rank') checkFactors(covariance.factors, count, d);
+    expect('variances', covariance.variances.length, covariance.kind === 'diagonal' ? count * d : count);
     const bad = covariance.variances.find((variance) => !(variance > 0));
     if (bad !== undefined) throw wrong(`variance ${bad} is not positive.`, 'Give variances above 0.');
   }
@@ -238,4 +216,33 @@ function checked({ count, weights, means, covariance }: Parameters, shape: Image
   if (total === Infinity)
     throw wrong('the weights add up to infinity.', 'Give smaller weights; only their ratios matter.');
   return { weights: (weights ?? new Float64Array(count).fill(1)).map((weight) => weight / total), means, covariance };
+}
+
+/** How far from a right angle two columns may be, as a cosine: numbers that came from float32 are rounded. */
+const ANGLE = 1e-4;
+
+/** Throws where factors are not K matrices [d, r] with columns at right angles, r at most d. */
+function checkFactors(factors: Float64Array, count: number, d: number): void {
+  const rank = factors.length / (count * d);
+  if (!Number.isInteger(rank) || rank > d)
+    throw wrong(
+      `factors has ${factors.length} numbers, ${count} components of ${d} entries need a multiple of ${count * d}, at most ${d} times.`,
+      'Store factors [K, d, r].',
+    );
+  for (let k = 0; k < count; k++) {
+    const at = (i: number, j: number): number => factors[(k * d + i) * rank + j] ?? 0;
+    const product = (a: number, b: number): number => {
+      let sum = 0;
+      for (let i = 0; i < d; i++) sum += at(i, a) * at(i, b);
+      return sum;
+    };
+    const norms = Array.from({ length: rank }, (_, j) => Math.sqrt(product(j, j)));
+    for (let a = 0; a < rank; a++)
+      for (let b = 0; b < a; b++)
+        if (Math.abs(product(a, b)) > ANGLE * (norms[a] ?? 0) * (norms[b] ?? 0))
+          throw wrong(
+            `columns ${b} and ${a} of the factor ${k} are not at right angles.`,
+            'Give eigenvectors, each times the square root of what its variance has above that of the rest.',
+          );
+  }
 }

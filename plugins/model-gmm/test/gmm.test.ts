@@ -130,6 +130,34 @@ describe('parameters from a file', () => {
     expect(fromFile.mixture!().covariance).toEqual({ kind: 'full', matrices: Float64Array.from(data) });
   });
 
+  it('triangles are covariances, and factors with variances are of low rank', async () => {
+    const triangles = { shape: [2, 3], data: [2, 1, 2, 1, 0, 1] };
+    const full = await load(await write('triangles.safetensors', { ...stored, triangles }));
+    expect(full.mixture!().covariance).toEqual({ kind: 'full', matrices: Float64Array.of(2, 1, 1, 2, 1, 0, 0, 1) });
+    const factors = { shape: [2, 2, 1], data: [0.5, -0.5, 0, 1] };
+    const variances = { shape: [2], data: [0.1, 0.2] };
+    const low = await load(await write('low.safetensors', { ...stored, factors, variances }));
+    expect(low.mixture!().covariance).toEqual({
+      kind: 'low-rank',
+      factors: Float64Array.of(0.5, -0.5, 0, 1),
+      variances: Float64Array.of(0.1, 0.2),
+    });
+  });
+
+  it.each([
+    ['angle', { shape: [2, 2, 2], data: [1, 1, 0, 1, 1, 0, 0, 1] }, 'columns 0 and 1 of the factor 0 are not at right'],
+    [
+      'rank',
+      { shape: [2, 2, 3], data: Array<number>(12).fill(0) },
+      'factors has 12 numbers, 2 components of 2 entries',
+    ],
+    ['large', { shape: [2, 2, 1], data: [1e99, 0, 0, 0] }, '1e+99 in factors is too large for float32.'],
+  ] as const)('a wrong factor is refused: %s', async (name, factors, message) => {
+    const tensors = { ...stored, factors: { ...factors, shape: [...factors.shape], data: [...factors.data] } };
+    const file = await write(`factor-${name}.safetensors`, { ...tensors, variances: { shape: [2], data: [1, 1] } });
+    await expect(load(file)).rejects.toThrow(`[model/gmm] ${message}`);
+  });
+
   it('what is missing is named', async () => {
     await expect(load(await write('no-means.safetensors', { variances: { shape: [], data: [1] } }))).rejects.toThrow(
       "[model/gmm] no-means.safetensors has no tensor 'means'.",

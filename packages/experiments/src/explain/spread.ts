@@ -71,7 +71,12 @@ const spectralTrace = (
   sigmaY: number,
 ): number | undefined => {
   const form = operator.svd?.(drawn);
-  if (form === undefined || covariance.kind === 'full' || (covariance.kind === 'diagonal' && form.basis !== 'pixels'))
+  if (
+    form === undefined ||
+    covariance.kind === 'full' ||
+    covariance.kind === 'low-rank' ||
+    (covariance.kind === 'diagonal' && form.basis !== 'pixels')
+  )
     return undefined;
   const { variances, kind } = covariance;
   const count = weights.length;

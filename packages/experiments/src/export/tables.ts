@@ -1,4 +1,5 @@
 /** The tables of a run for a paper: LaTeX with booktabs, and Markdown. */
+import { DECIDES } from '../run/measures.ts';
 import { columnDecimals, plain } from '../results/numbers.ts';
 import { problemsOf, type ProblemRows } from '../results/problems.ts';
 import type { MetricSummary } from '../results/compare-rows.ts';
@@ -39,7 +40,27 @@ const tablesOf = (index: RunIndex, all: readonly RowSummary[]): readonly Table[]
         : []),
       { title: 'cost', cell: ({ cost }) => (cost ? { mean: amount(cost.equivalents) } : none) },
     ];
-    const columns = [...index.metrics.map((metric) => metricColumn(metric, ran)), ...others];
+    const distance: readonly Column[] = ran.some(({ measures }) => measures?.has(DECIDES))
+      ? [
+          {
+            title: 'sliced W1 (iid = 1)',
+            cell: ({ measures, distance: own }) => {
+              const found = measures?.get(DECIDES);
+              if (!found) return none;
+              const half = found.ci95 === null ? {} : { half: fixed(found.ci95, 2) };
+              return { mean: fixed(found.mean, 2), ...half, best: own?.best === true };
+            },
+          },
+          {
+            title: 'coverage of 90 %',
+            cell: ({ measures }) => {
+              const coverage = measures?.get('hpd')?.coverage;
+              return coverage ? { mean: fixed(coverage.hits / coverage.of, 2) } : none;
+            },
+          },
+        ]
+      : [];
+    const columns = [...distance, ...index.metrics.map((metric) => metricColumn(metric, ran)), ...others];
     return { operator, sigmaY, rows: ran, columns, images: index.images.length };
   });
 
@@ -49,13 +70,23 @@ const recipeOf = ({ command, provenance }: RunIndex): { readonly command: string
   hash: provenance.find(({ name }) => name === 'recipe')?.value.replace(/^sha256 /, '') ?? 'not stored by this run',
 });
 
+/** What makes a row bold. */
+const boldOf = (rows: readonly RowSummary[]): string => {
+  const [unmarked] = rows.flatMap((row) => row.unmarked ?? []);
+  if (unmarked !== undefined) return `no row is bold: ${unmarked}.`;
+  const excludes = 'where the interval of its paired difference to every other row excludes zero';
+  return rows.some(({ distance }) => distance)
+    ? `the row closest to the posterior by sliced W1 (in units of as many independent draws) is bold ${excludes}; rows that are the posterior never are.`
+    : `the best row is bold ${excludes}.`;
+};
+
 const caption = (index: RunIndex, { operator, sigmaY, images, rows }: Table): string => {
   const failed = rows.reduce((sum, row) => sum + row.failed.length, 0);
   const finished = rows.some((row) => row.finished < row.cells.flat().length);
   return [
     `${index.title}: ${operator}, sigmaY ${sigmaY}.`,
     `Mean over n = ${images} images${index.samples > 1 ? ` of ${index.samples} samples each` : ''} with the half width of its 95 % t interval;`,
-    'the best row is bold where the interval of its paired difference to every other row excludes zero.',
+    boldOf(rows),
     'misfit: || y - A(x) || in units of the noise. cost: forwards + 2 vjps of the network a sample.',
     ...(failed > 0 ? [`${failed} samples failed and have no score.`] : []),
     ...(finished ? ['The run is not finished.'] : []),

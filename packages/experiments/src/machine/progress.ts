@@ -2,7 +2,17 @@ import { CancelledError } from '@tweedie/core';
 
 /** How far long work has come; `done` of `total` is in units of the phase. */
 export type Progress = {
-  readonly phase: 'problems' | 'sampling' | 'scores' | 'report' | 'drawing' | 'training' | 'fetching';
+  readonly phase:
+    | 'problems'
+    | 'sampling'
+    | 'scores'
+    | 'measures'
+    | 'report'
+    | 'drawing'
+    | 'training'
+    | 'patches'
+    | 'fitting'
+    | 'fetching';
   readonly done: number;
   readonly total: number;
   /** The row or image that is at work. */

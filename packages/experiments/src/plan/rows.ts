@@ -12,6 +12,8 @@ export type PlannedRow = {
   readonly impossible?: string;
   /** Network calls for one sample. */
   readonly cost: Omit<Cost, 'operatorCalls'>;
+  /** What a sample costs where it calls no network. */
+  readonly work?: string;
   /** Time that the whole row would take on this machine, where it was asked for. */
   readonly seconds?: number;
   /** Label of the row that was timed in place of this one, from which it differs in numbers that cost nothing. */
@@ -71,7 +73,15 @@ export const planRow = (bench: Workbench, operator: OperatorPart, sigmaY: number
     );
   const [impossible] = benchesOf(bench).flatMap((own) => conflictOn(own) ?? []);
   const cost = costOf(registry, model, operator.operator, method, sigmaY);
-  return { operator, sigmaY, method, cost, ...(impossible === undefined ? {} : { impossible }) };
+  const { work } = manifest;
+  return {
+    operator,
+    sigmaY,
+    method,
+    cost,
+    ...(work !== undefined && cost.forwards + cost.vjps === 0 ? { work } : {}),
+    ...(impossible === undefined ? {} : { impossible }),
+  };
 };
 
 /** Items whose rows share method and operator, so that one binding serves them; in the order of their first. */

@@ -48,8 +48,11 @@ export type Tune = {
   readonly images: Images;
   /** Network forwards for each method, operator and noise level; a vjp counts as two. */
   readonly budget: number;
-  /** Label of the metric that decides. */
+  /** What decides: the label of a metric, the id of a measure of sets of samples, or `misfit`. */
   readonly metric: string;
+  readonly kind: 'metric' | 'measure' | 'misfit';
+  /** Samples of each image that a candidate is judged by. */
+  readonly samples: number;
   readonly seed: number;
 };
 

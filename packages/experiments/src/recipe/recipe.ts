@@ -17,6 +17,8 @@ export type Found = {
   readonly budget: number;
   readonly spent: number;
   readonly seed: number;
+  /** Ranges that were widened, because the best value was at their edge, as they are then. */
+  readonly widened?: Readonly<Record<string, readonly number[]>>;
   /** The default was the best, was kept because the best is not resolved from it, or was beaten; absent: not known. */
   readonly default?: 'best' | 'kept' | 'beaten';
   /**
@@ -51,6 +53,7 @@ export type TuneInput = {
   readonly images: ImageSource & { readonly count: number; readonly offset?: number };
   readonly budget: number;
   readonly metric?: string;
+  readonly samples?: number;
   readonly seed?: number;
 };
 

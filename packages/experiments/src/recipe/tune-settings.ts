@@ -2,6 +2,26 @@ import { canonicalJson, ConfigError, suggest } from '@tweedie/core';
 import type { Images, Labelled, Reference, Tune } from './experiment.ts';
 import type { ReferenceInput, TuneInput } from './recipe.ts';
 
+/** Measures that `tune` may choose by: ids of `run/measures.ts` that are a score of one image. */
+const tunableMeasures: readonly string[] = [
+  'slicedW1',
+  'slicedW2',
+  'slicedW1Absolute',
+  'energyDistance',
+  'modeWeightError',
+  'hitRate',
+  'meanError',
+  'covarianceError',
+  'traceRatio',
+  'c2st',
+  'mmseGap',
+  'crps',
+  'spreadSkill',
+];
+
+/** Samples of an image that a measure of sets is taken of, where the recipe does not say. */
+const MEASURED_SAMPLES = 32;
+
 const showSlice = ({ count, offset }: Images): string => `${offset} to ${offset + count - 1}`;
 
 /** The validation images in words, as readers are told: `prior 32 to 63`. */
@@ -23,7 +43,7 @@ type Rest = {
 
 /** Checks and completes the key `tune`: the metric exists, and no image is both chosen on and shown. */
 export const resolveTune = (
-  { images, budget, metric, seed = 0 }: TuneInput,
+  { images, budget, metric, samples, seed = 0 }: TuneInput,
   { shown, metrics, dataset }: Rest,
   where: string,
 ): Tune => {
@@ -31,11 +51,18 @@ export const resolveTune = (
     throw new ConfigError(`${where} /tune/images`, 'has both "from: prior" and "dataset".', 'Keep one of the two.');
   const labels = metrics.map(({ label }) => label);
   const decides = metric ?? labels[0] ?? '';
-  if (!labels.includes(decides))
+  const kind = labels.includes(decides) ? 'metric' : decides === 'misfit' ? 'misfit' : 'measure';
+  if (kind === 'measure' && !tunableMeasures.includes(decides))
     throw new ConfigError(
       `${where} /tune/metric`,
-      `the experiment has no metric ${JSON.stringify(decides)}.`,
-      suggest(decides, labels),
+      `the experiment has no metric ${JSON.stringify(decides)}, nor is it misfit or a measure of sets of samples.`,
+      suggest(decides, [...labels, 'misfit', ...tunableMeasures]),
+    );
+  if (kind === 'measure' && samples !== undefined && samples < 2)
+    throw new ConfigError(
+      `${where} /tune/samples`,
+      `${decides} is a measure of several samples of an image, and 1 is asked for.`,
+      'Leave it out, for 32, or give 2 or more.',
     );
   const source =
     images.from === 'prior' ? undefined : images.dataset === undefined ? shown.dataset : dataset(images.dataset);
@@ -53,5 +80,12 @@ export const resolveTune = (
       `Leave offset out, or set it to ${end} or more.`,
     );
   }
-  return { images: chosenOn, budget, metric: decides, seed };
+  return {
+    images: chosenOn,
+    budget,
+    metric: decides,
+    kind,
+    samples: samples ?? (kind === 'measure' ? MEASURED_SAMPLES : 1),
+    seed,
+  };
 };

@@ -11,6 +11,7 @@ import { sweepFigures } from './sweep-figures.ts';
 import { filmStrips, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
+import { posteriorTable } from './posterior.ts';
 import { problemTitle, type ReportRows } from './problems.ts';
 import { printed } from '../results/numbers.ts';
 import { scaleNotes } from '../results/scales.ts';
@@ -39,6 +40,12 @@ export function renderReport(data: ReportData): string {
       'Free energy',
       'Samples of all windows, joined by the weighted histogram analysis method, beside the truth in closed form. Errors in kT.',
       (data.freeEnergy ?? []).map(freeEnergyFigure),
+    ),
+    section(
+      'posterior',
+      'Distance to the posterior',
+      'Measures of the samples of an image as a set, means over images with 95 % intervals. Where the posterior is known in closed form, distance to it marks a row, and scores against the clean image do not: they reward what is too narrow.',
+      problems.map(posteriorTable),
     ),
     section(
       'images',

@@ -110,7 +110,7 @@ function scoreCells(
       : null
   }</td>`;
   if (!difference) {
-    return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best ? 'reference' : 'best mean, no winner'}</span>` : '–'}</td>`;
+    return html`${quality}<td data-value="0" class="difference">${row.label === reference ? html`<span class="about">${best || row.truth ? 'reference' : 'best mean'}</span>` : '–'}</td>`;
   }
   const { pHolm, winRate } = difference;
   const about = [
@@ -133,6 +133,9 @@ export const isResolved = ({ mean, ci95 }: { readonly mean: number; readonly ci9
 
 /** The outcome of each metric in a sentence: who is best, or why nobody is. */
 export function verdicts({ rows }: ReportRows, metrics: readonly IndexMetric[]): Html {
+  const [unmarked] = rows.flatMap((row) => row.unmarked ?? []);
+  if (unmarked !== undefined) return html`<ul class="verdicts"><li>No row is marked: ${unmarked}.</li></ul>`;
+  if (rows.some(({ distance }) => distance !== undefined)) return distanceVerdict(rows);
   const sentences = metrics.flatMap((metric) => {
     const winner = rows.find((row) => row.metrics.get(metric.id)?.best);
     const reference = referenceLabel(rows, metric);
@@ -150,6 +153,17 @@ export function verdicts({ rows }: ReportRows, metrics: readonly IndexMetric[]):
     ];
   });
   return html`${sentences.length > 0 ? html`<ul class="verdicts">${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>` : null}`;
+}
+
+/** The outcome where distance to the posterior decides. */
+function distanceVerdict(rows: readonly RowSummary[]): Html {
+  const winner = rows.find(({ distance }) => distance?.best);
+  const closest = rows.find(({ distance }) => distance && !distance.difference);
+  const rivals = rows.filter(({ distance }) => distance?.difference && !isResolved(distance.difference));
+  const sentence = winner
+    ? html`${winner.label} is closest to the posterior; every other interval of a paired difference excludes zero.`
+    : html`No winner: ${closest?.label ?? '–'} is closest to the posterior, but the paired difference to ${list(rivals.map(({ label }) => label))} is not resolved.`;
+  return html`<ul class="verdicts"><li><b>Sliced W1</b> ${sentence}</li></ul>`;
 }
 
 function list(names: readonly string[]): string {

@@ -12,7 +12,7 @@ export type Estimate = { readonly n: number; readonly mean: number; readonly ci9
  * p < 0.05.
  */
 type Difference = Estimate & {
-  /** Label of the row with the best mean. */
+  /** Label of the row with the best mean, or of the one that all are compared with. */
   readonly to: string;
   /** Two-sided p of the paired t test, corrected by Holm over the rows of the table. */
   readonly pHolm?: number;
@@ -89,17 +89,25 @@ const differenceTo = (
   };
 };
 
-/** One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. */
+/**
+ * One metric over the rows of one table (an operator and a noise level). Rows without scores give undefined. With a
+ * `reference`, one of them, differences are to it in place of the best row, and no row is the winner.
+ */
 export const compareRows = (
   rows: readonly Scores[],
   better: IndexMetric['better'],
+  reference?: Scores,
 ): readonly (MetricSummary | undefined)[] => {
   const sound = rows.map(({ perImage }) => perImage.filter(finite));
   const scored = rows.flatMap((row, i) => {
     const values = at(sound, i, 'row');
     return values.length > 0 ? [{ row, mean: mean(values) }] : [];
   });
-  const [best] = [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean));
+  const given = scored.find(({ row }) => row === reference);
+  const [best = undefined] =
+    given === undefined
+      ? [...scored].sort((a, b) => (better === 'higher' ? b.mean - a.mean : a.mean - b.mean))
+      : [given];
   const others =
     best === undefined
       ? []
@@ -108,7 +116,7 @@ export const compareRows = (
           .map(({ row }) => ({ row, difference: differenceTo(best.row, row, better) }));
   const adjusted = holm(others.map(({ difference }) => difference.p));
   const positions = new Map(others.map(({ row }, position) => [row, position]));
-  const wonAll = others.length > 0 && others.every(({ difference }) => difference.resolved);
+  const wonAll = given === undefined && others.length > 0 && others.every(({ difference }) => difference.resolved);
   // Both values must be seen, or scores that happen to be 0 or 1 would pass for a rate.
   const seen = new Set(rows.flatMap(({ draws = [] }) => draws.flat()));
   const single = rows.every(({ draws = [] }) => draws.every(({ length }) => length < 2));

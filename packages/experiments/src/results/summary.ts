@@ -6,6 +6,7 @@ import { mean } from '../statistics/statistics.ts';
 import type { Cell } from '../run/cells.ts';
 import type { Results } from '../run/results.ts';
 import { compareRows, estimate, type Estimate, finite, type MetricSummary, type Scores } from './compare-rows.ts';
+import { distancesOf, type RowDistance } from './posterior.ts';
 import { problemsOf } from './problems.ts';
 
 /** The cost of one sample, a mean over the samples of the row. */
@@ -22,8 +23,9 @@ export type RowCost = {
   readonly secondsPerSample: number;
 };
 
+type RowWithDistance = IndexRow & RowDistance;
 /** A row of the comparison with what has come of it. */
-export type RowSummary = IndexRow & {
+export type RowSummary = RowWithDistance & {
   /** Scores by metric id; a metric without a finite score is left out. */
   readonly metrics: ReadonlyMap<string, MetricSummary>;
   /**
@@ -154,11 +156,23 @@ export const summariseRun = async (
         .filter(finite),
     });
     for (const { rows } of problemsOf(index.rows)) {
-      compareRows(rows.map(scoresOf), better).forEach((summary, i) => {
+      const scores = rows.map(scoresOf);
+      const truth = scores[rows.findIndex((row) => row.truth === 'draws')];
+      compareRows(scores, better, truth).forEach((summary, i) => {
         if (summary) metrics.get(at(rows, i, 'row'))?.set(id, summary);
       });
     }
   }
+  const distances = new Map<IndexRow, RowDistance>();
+  for (const { rows } of problemsOf(index.rows))
+    (await distancesOf(index, rows, store)).forEach((distance, i) => distances.set(at(rows, i, 'row'), distance));
+  /** Where the posterior is known a score against the clean image marks nobody: it rewards what is too narrow. */
+  const markedBy = (row: IndexRow): ReadonlyMap<string, MetricSummary> => {
+    const { distance, unmarked } = distances.get(row) ?? {};
+    const own = metrics.get(row) ?? new Map<string, MetricSummary>();
+    if (!row.posteriorKnown && distance === undefined && unmarked === undefined) return own;
+    return new Map([...own].map(([id, summary]) => [id, { ...summary, best: false }]));
+  };
   return index.rows.map((row): RowSummary => {
     const own = row.cells.flatMap((samples, image) =>
       samples.flatMap((key, sample) => {
@@ -172,7 +186,8 @@ export const summariseRun = async (
     const outside = index.range ? perImageOf(index, row, cells, shares).filter(finite) : [];
     return {
       ...row,
-      metrics: metrics.get(row) ?? new Map(),
+      ...distances.get(row),
+      metrics: markedBy(row),
       ...(misfit.length > 0 ? { misfit: estimate(misfit) } : {}),
       ...(unmeasured ? { unmeasured } : {}),
       ...(outside.length > 0 ? { outside: mean(outside) } : {}),

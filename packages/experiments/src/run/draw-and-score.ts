@@ -1,3 +1,4 @@
+import { completeMeasures } from './complete-measures.ts';
 import { completeScores, tryMetrics } from './complete-scores.ts';
 import { misfitMeter } from './misfit.ts';
 import { runRows, type Run } from './runner.ts';
@@ -14,6 +15,7 @@ export const drawAndScore = async (parts: Omit<Run, 'misfit'>, begin?: () => Pro
     await begin?.();
     await runRows(run);
     await completeScores(run);
+    await completeMeasures(run);
   } finally {
     misfit.dispose();
   }

@@ -3,6 +3,7 @@ import { truthUnknown, type Labelled, type Reference } from '../recipe/experimen
 import { freeEnergyIndex } from '../plan/free-energy.ts';
 import { identify } from './identity.ts';
 import type { ImageRange } from './image-range.ts';
+import { posteriorRefusal } from './complete-measures.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
@@ -167,6 +168,11 @@ export const prepareRun = async (
               )
             : [],
         ...(reference.sweep === undefined ? {} : { sweep: reference.sweep }),
+        ...(posteriorRefusal(bench, row.operator) === undefined ? { posteriorKnown: true as const } : {}),
+        ...(reference.id === 'posterior'
+          ? { truth: reference.options['statistic'] === 'mean' ? ('mean' as const) : ('draws' as const) }
+          : {}),
+        ...(row.work === undefined ? {} : { work: row.work }),
         ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),
       };

@@ -26,6 +26,12 @@ export type IndexRow = {
   readonly sweep?: Sweep;
   /** The search that found the options; absent where they were given. */
   readonly found?: Found;
+  /** The posterior is known in closed form, so that distance to it marks rows. */
+  readonly posteriorKnown?: true;
+  /** The row is the posterior in closed form: independent draws, or the mean; other rows are measured by it. */
+  readonly truth?: 'draws' | 'mean';
+  /** What a sample costs where it calls no network. */
+  readonly work?: string;
   /** Reason why the row was skipped; it has no cells then. */
   readonly skipped?: string;
   /** Hash of the problem of each image. */

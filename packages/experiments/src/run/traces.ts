@@ -7,12 +7,12 @@ import { isWhole, writeWhole } from '@tweedie/files';
 export type Trace = { readonly levels: readonly number[]; readonly frames: readonly Float32Array[] };
 
 /** The steps out of `total` that are kept: evenly spaced, the last one always. */
-const tracedSteps = (total: number, count: number): ReadonlySet<number> =>
-  new Set(
-    Array.from({ length: Math.min(count, total) }, (_, i) =>
-      count === 1 ? total : 1 + Math.round((i * (total - 1)) / (Math.min(count, total) - 1)),
-    ),
+const tracedSteps = (total: number, count: number): ReadonlySet<number> => {
+  const kept = Math.min(count, total);
+  return new Set(
+    Array.from({ length: kept }, (_, i) => (kept === 1 ? total : 1 + Math.round((i * (total - 1)) / (kept - 1)))),
   );
+};
 
 /** Records x0hat of some rows of a batch at some steps. */
 export const traceRecorder = (rows: readonly number[], count: number) => {

@@ -8,6 +8,9 @@ export type Range = {
   readonly to: number;
   readonly scale: 'log' | 'linear';
   readonly whole: boolean;
+  /** The least and the greatest value that the option allows. */
+  readonly least?: number;
+  readonly most?: number;
 };
 
 /** The options of a manifest that are worth searching and that `given` does not fix. */
@@ -15,10 +18,39 @@ export const freeRanges = (
   { tunable = {}, options }: Manifest,
   given: Readonly<Record<string, unknown>>,
 ): readonly Range[] => {
-  const properties = (options['properties'] ?? {}) as Readonly<Record<string, { readonly type?: unknown }>>;
+  type Schema = Readonly<
+    Partial<Record<'minimum' | 'exclusiveMinimum' | 'maximum' | 'exclusiveMaximum', number> & { type: unknown }>
+  >;
+  const properties = (options['properties'] ?? {}) as Readonly<Record<string, Schema>>;
   return Object.entries(tunable)
     .filter(([option]) => !(option in given))
-    .map(([option, range]) => ({ option, ...range, whole: properties[option]?.type === 'integer' }));
+    .map(([option, range]) => {
+      const { type, minimum, exclusiveMinimum, maximum, exclusiveMaximum } = properties[option] ?? {};
+      const [least, most] = [minimum ?? exclusiveMinimum, maximum ?? exclusiveMaximum];
+      return {
+        option,
+        ...range,
+        whole: type === 'integer',
+        ...(least === undefined ? {} : { least }),
+        ...(most === undefined ? {} : { most }),
+      };
+    });
+};
+
+/**
+ * What lies beyond a range: half its width more on one side, in its own scale, as far as the option allows; undefined
+ * where it allows nothing.
+ */
+export const beyond = (range: Range, side: 'below' | 'above'): Range | undefined => {
+  const { from, to, scale, least = -Infinity, most = Infinity } = range;
+  const factor = Math.sqrt(to / from);
+  const width = (to - from) / 2;
+  if (side === 'above') {
+    const end = Math.min(most, rounded(scale === 'log' ? to * factor : to + width));
+    return end > to ? { ...range, from: to, to: end } : undefined;
+  }
+  const end = Math.max(least, rounded(scale === 'log' ? from / factor : from - width));
+  return end < from && (scale === 'linear' || end > 0) ? { ...range, from: end, to: from } : undefined;
 };
 
 /** A value with three digits, so that what is written into a recipe is what was tried. */

@@ -1,5 +1,6 @@
 import { at, type Metric } from '@tweedie/core';
 import { mean } from '../statistics/statistics.ts';
+import type { Range } from './candidates.ts';
 import type { Candidate, Search } from './search.ts';
 
 /** A candidate with its score on each image that it has seen; null where its sample failed. */
@@ -18,6 +19,8 @@ export type TuneResult = Search & {
   readonly best: Scored;
   /** The values that the row has without tuning, and what became of them; absent where it has none. */
   readonly default?: { readonly candidate: Scored; readonly fate: DefaultFate };
+  /** Ranges that the search widened, since its best value was at their edge; `ranges` has them as they are then. */
+  readonly widened: readonly Range[];
   /** Network forwards that the search took; a vjp counts as two. */
   readonly spent: number;
 };

@@ -24,8 +24,8 @@ export type Candidate = { readonly values: Values; readonly planned: PlannedRow 
  */
 export const forwardsOf = ({ cost }: PlannedRow): number => cost.forwards + 2 * cost.vjps;
 
-/** The fewest candidates for each option that is searched; fewer cannot show where it matters. */
-const FEWEST_PER_OPTION = 4;
+/** The fewest candidates for each option that is searched, whatever the method: fewer cannot show where it matters. */
+export const FEWEST_PER_OPTION = 8;
 
 const isTuned = ({ perProblem }: MethodRow): boolean =>
   perProblem.some(({ part }) => part.reference.found !== undefined);
@@ -33,8 +33,13 @@ const isTuned = ({ perProblem }: MethodRow): boolean =>
 /** The rows that a search is for. Tuned ones are left out: the new search replaces them. */
 export const untunedRows = ({ methods }: Workbench): readonly MethodRow[] => methods.filter((row) => !isTuned(row));
 
-const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: PlannedRow, options: number): number => {
-  const each = forwardsOf(planned);
+const countFor = (
+  { recipe }: Workbench,
+  { images, budget, samples }: Tune,
+  planned: PlannedRow,
+  options: number,
+): number => {
+  const each = forwardsOf(planned) * samples;
   const fewest = FEWEST_PER_OPTION * options;
   const count = each === 0 ? fewest : candidatesFor(Math.floor(budget / each), images.count);
   if (count >= fewest) return count;
@@ -45,7 +50,7 @@ const countFor = ({ recipe }: Workbench, { images, budget }: Tune, planned: Plan
   } = planned;
   throw new ConfigError(
     `${recipe.where} /tune/budget`,
-    `${budget} network forwards are too few for ${JSON.stringify(reference.label)} on ${operator.reference.label} at sigmaY ${sigmaY}: a sample costs ${each}, and ${fewest} candidates on ${images.count} images need ${each * samplesFor(fewest, images.count)}.`,
+    `${budget} network forwards are too few for ${JSON.stringify(reference.label)} on ${operator.reference.label} at sigmaY ${sigmaY}: ${samples === 1 ? 'a sample costs' : `${samples} samples of an image cost`} ${each}, and ${fewest} candidates on ${images.count} images need ${each * samplesFor(fewest, images.count)}.`,
     'Raise the budget to that, or lower the number of images or steps.',
   );
 };
@@ -78,7 +83,7 @@ export const planSearches = (bench: Workbench, tune: Tune): readonly Search[] =>
 export const makeCandidates = async (
   bench: Workbench,
   { seed }: Tune,
-  searches: readonly Search[],
+  searches: readonly Pick<Search, 'planned' | 'ranges' | 'count'>[],
 ): Promise<readonly (readonly Candidate[])[]> => {
   const parts = new Map<string, MethodPart>();
   const partOf = async (reference: Method): Promise<MethodPart> => {

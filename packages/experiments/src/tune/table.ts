@@ -2,22 +2,10 @@ import type { Experiment, Tune } from '../recipe/experiment.ts';
 import { textTable } from '../machine/text-table.ts';
 import { plain } from '../results/numbers.ts';
 import type { Range } from './candidates.ts';
+import { neighbours } from './widen.ts';
 import { showImages } from '../recipe/tune-settings.ts';
 import { gainOver } from './against-default.ts';
 import { differenceTo, valueOf, type Scored, type TuneResult } from './result.ts';
-
-/**
- * The nearest candidates on both sides of the chosen value of an option; undefined where the chosen one is at the edge
- * of what was tried.
- */
-const neighbours = (
-  { tried, chosen }: TuneResult,
-  { option }: Range,
-): readonly [below: Scored | undefined, above: Scored | undefined] => {
-  const own = valueOf(chosen, option);
-  const sorted = [...tried].sort((a, b) => valueOf(a, option) - valueOf(b, option));
-  return [sorted.findLast((each) => valueOf(each, option) < own), sorted.find((each) => valueOf(each, option) > own)];
-};
 
 const { amount, fixed, signed } = plain;
 
@@ -38,6 +26,17 @@ const showDefault = ({ best, default: usual }: TuneResult): string => {
   return `${usual.fate === 'kept' ? 'kept: ' : ''}${signed(gain.difference, 2)} (${signed(low, 2)} to ${signed(high, 2)})`;
 };
 
+/** The ranges that a search has widened, and what became of it. */
+const widenings = (result: TuneResult): readonly string[] => {
+  const { operator, sigmaY, method } = result.planned;
+  return result.widened.map((range) => {
+    const stays = neighbours(result, result.best, range).includes(undefined)
+      ? '; the best is at the edge of that too'
+      : '';
+    return `  ${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}: ${range.option} ended at the edge of its range, which is now ${amount(range.from)} to ${amount(range.to)}${stays}.`;
+  });
+};
+
 /** The options chosen, for a terminal: one line per method, problem and option. */
 export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly TuneResult[]): string => {
   const lines = results.flatMap((result) =>
@@ -48,7 +47,7 @@ export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly T
         tried,
         spent,
       } = result;
-      const [below, above] = neighbours(result, range);
+      const [below, above] = neighbours(result, result.chosen, range);
       const first = [
         `${method.reference.label}, ${operator.reference.label}, sigmaY ${sigmaY}`,
         fixed(chosen.score, 2),
@@ -64,15 +63,17 @@ export const tuneTable = ({ title }: Experiment, tune: Tune, results: readonly T
       ];
     }),
   );
+  const decidedBy = results[0]?.metric ?? tune.metric;
   return [
-    `${title}: options chosen by ${tune.metric} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem`,
+    `${title}: options chosen by ${decidedBy} on images ${showImages(tune)}, ${amount(tune.budget)} network forwards (a vjp counts as two) for each method and problem`,
     '',
     textTable(
-      ['method and problem', tune.metric, 'tried', 'forwards', 'best to default', 'chosen', 'next below', 'next above'],
+      ['method and problem', decidedBy, 'tried', 'forwards', 'best to default', 'chosen', 'next below', 'next above'],
       lines,
     ),
+    ...results.flatMap(widenings),
     '',
     `"best to default": paired difference of the best candidate to the options that the row has, with its 95 % t interval; where that does not exclude zero in favour of the best, the default is kept.`,
-    `"next": the nearest value tried, and the mean difference of its ${tune.metric} to the chosen one on the same images; "edge": nothing was tried beyond. With several options it differs in the others too.`,
+    `"next": the nearest value tried, and the mean difference of its ${decidedBy} to the chosen one on the same images; "edge": nothing was tried beyond. With several options it differs in the others too.`,
   ].join('\n');
 };

@@ -18,7 +18,10 @@ const shortOrNull = (value: number | null): number | null => (value === null ? n
 const shortInterval = (fallback: Scored, each: Scored): readonly number[] | null =>
   each === fallback ? null : (gainOver(fallback, each)?.interval.map(short) ?? null);
 
-const foundOf = ({ metric, better, chosen, tried, ranges, spent, default: usual }: TuneResult, tune: Tune): Found => ({
+const foundOf = (
+  { metric, better, chosen, tried, ranges, widened, spent, default: usual }: TuneResult,
+  tune: Tune,
+): Found => ({
   metric,
   value: short(chosen.score),
   better,
@@ -26,6 +29,9 @@ const foundOf = ({ metric, better, chosen, tried, ranges, spent, default: usual 
   budget: tune.budget,
   spent,
   seed: tune.seed,
+  ...(widened.length === 0
+    ? {}
+    : { widened: Object.fromEntries(widened.map(({ option, from, to }) => [option, [from, to]])) }),
   ...(usual === undefined ? {} : { default: usual.fate }),
   tried: {
     options: Object.fromEntries(ranges.map(({ option }) => [option, tried.map((each) => valueOf(each, option))])),

@@ -1,19 +1,19 @@
 /** In which basis the posterior of a mixture prior stays diagonal, and why there may be none. */
-import {
-  type Covariance,
-  disposeTree,
-  type Engine,
-  type GaussianMixture,
-  keyedRandom,
-  type Operator,
-  type ScoreModel,
-  sizeOf,
-  type SpectralForm,
-  stackTrees,
-  type Tensor,
-  type TensorTree,
-  tf,
-} from '@tweedie/core';
+import { rankOf } from './posterior.ts';
+import { keyedRandom } from './random.ts';
+import { sizeOf } from './shapes.ts';
+import { tf } from './tensorflow.ts';
+import { disposeTree, stackTrees } from './trees.ts';
+import type {
+  Covariance,
+  Engine,
+  GaussianMixture,
+  Operator,
+  ScoreModel,
+  SpectralForm,
+  Tensor,
+  TensorTree,
+} from './types.ts';
 
 /** The most entries of an image for which the posterior is formed with dense float64 matrices. */
 const DENSE_LIMIT = 1024;
@@ -148,8 +148,24 @@ const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, 
 
 type Matrix = { readonly times: (v: Float64Array) => Float64Array; readonly norm: number };
 
-/** Component k's covariance, diagonal or full, as a product with a vector, and its largest row sum. */
-function covarianceAt({ covariance }: GaussianMixture, k: number, d: number): Matrix {
+/** Component k's covariance, unless it is isotropic, as a product with a vector, and its largest row sum. */
+function covarianceAt({ covariance, weights }: GaussianMixture, k: number, d: number): Matrix {
+  if (covariance.kind === 'low-rank') {
+    const rank = rankOf(covariance, weights.length, d);
+    const rows = Array.from({ length: d }, (_, i) =>
+      covariance.factors.subarray((k * d + i) * rank, (k * d + i + 1) * rank),
+    );
+    const variance = covariance.variances[k] ?? 0;
+    return {
+      times: (v) => {
+        const inner = new Float64Array(rank);
+        rows.forEach((row, i) => row.forEach((value, l) => (inner[l] = (inner[l] ?? 0) + value * (v[i] ?? 0))));
+        return Float64Array.from(rows, (row, i) => dot(row, inner) + variance * (v[i] ?? 0));
+      },
+      // The trace is no smaller than the largest eigenvalue.
+      norm: rows.reduce((sum, row) => sum + dot(row, row), d * variance),
+    };
+  }
   if (covariance.kind !== 'full') {
     const variances = covariance.variances.subarray(k * d, (k + 1) * d);
     return {
