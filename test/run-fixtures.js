@@ -5,7 +5,16 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const folders = ['network', 'checkpoints', 'schedules', 'operators', 'metrics', 'statistics', 'methods'];
+const folders = [
+  'network',
+  'network-formats',
+  'checkpoints',
+  'schedules',
+  'operators',
+  'metrics',
+  'statistics',
+  'methods',
+];
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const refuse = (message) => {

@@ -1,5 +1,6 @@
 import { Bench } from './commands/bench.ts';
 import { Check } from './commands/check.ts';
+import { Checkpoint } from './commands/checkpoint.ts';
 import { Cite } from './commands/cite.ts';
 import { Compare } from './commands/compare.ts';
 import { Doctor } from './commands/doctor.ts';
@@ -23,6 +24,7 @@ import { Tune } from './commands/tune.ts';
 export const commands = {
   bench: Bench,
   check: Check,
+  checkpoint: Checkpoint,
   cite: Cite,
   compare: Compare,
   doctor: Doctor,

@@ -59,6 +59,7 @@ export type {
 } from './types.ts';
 export { at } from './at.ts';
 export { type Files, isGrey, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
+export { foreignFile } from './foreign-file.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export {
   clampTo,
@@ -197,8 +198,10 @@ export {
 export { decodeMixture, encodeMixture } from './mixture-file.ts';
 export {
   checkSafetensors,
+  decodeEntry,
   decodeSafetensors,
   encodeSafetensors,
+  itemSizes,
   openSafetensors,
   type SafetensorsEntry,
   type SafetensorsFile,

@@ -28,6 +28,9 @@ export type AdmConfig = {
   /** The rows of the attention projection are all q, all k, all v; otherwise q, k, v head by head. */
   readonly use_new_attention_order?: boolean;
   readonly in_channels?: number;
+  /** The network is told one of `num_classes` classes, which is added to the time embedding. */
+  readonly class_cond?: boolean;
+  readonly num_classes?: number;
   /** Blocks of so many pixels squared become channels before the first layer, and pixels again behind the last one. */
   readonly patch_size?: number;
 };
@@ -77,6 +80,8 @@ export type AdmPlan = {
   /** Width of the sinusoidal embedding; the learned one is four times as wide. */
   readonly timeWidth: number;
   readonly scaleShift: boolean;
+  /** How many classes a conditional network knows. */
+  readonly classes?: number;
   /** Whether the rows of qkv are grouped by head. */
   readonly headByHead: boolean;
   readonly down: readonly Block[];
@@ -87,7 +92,8 @@ export type AdmPlan = {
 };
 
 export const normGroups = 32;
-const usualMultipliers: Readonly<Record<number, string>> = {
+/** The usual `channel_mult` of an image size. */
+export const usualMultipliers: Readonly<Record<number, string>> = {
   512: '0.5,1,1,2,2,4,4',
   256: '1,1,2,2,4,4',
   128: '1,1,2,3,4',
@@ -99,15 +105,16 @@ const where = 'adm-unet';
 export function admPlan(config: AdmConfig): AdmPlan {
   const { image_size: imageSize, num_channels: width, num_res_blocks: depth, in_channels: inChannels = 3 } = config;
   const { num_heads: heads = 4, num_head_channels: headChannels = -1, num_heads_upsample: headsUp = -1 } = config;
-  const { patch_size: patch = 1 } = config;
+  const { patch_size: patch = 1, num_classes: classes = 1000 } = config;
   const { learn_sigma: learnSigma = false, resblock_updown: inBlocks = false, conv_resample: convolve = true } = config;
   for (const [name, value] of Object.entries({
     image_size: imageSize,
     num_channels: width,
     num_res_blocks: depth,
     in_channels: inChannels,
-    num_heads: heads,
+    ...(headChannels === -1 ? { num_heads: heads } : {}),
     patch_size: patch,
+    num_classes: classes,
   })) {
     if (!Number.isInteger(value) || value < 1)
       throw new ConfigError(
@@ -221,6 +228,7 @@ export function admPlan(config: AdmConfig): AdmPlan {
     patch,
     timeWidth: width,
     scaleShift: config.use_scale_shift_norm ?? true,
+    ...(config.class_cond ? { classes } : {}),
     headByHead: !(config.use_new_attention_order ?? false),
     down,
     middle,

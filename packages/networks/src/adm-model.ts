@@ -6,27 +6,40 @@ import {
   noiseProcess,
   type ProcessOptions,
   type ScoreModel,
-  tf,
+  type Tensor,
+  toVe,
   veProcess,
 } from '@tweedie/core';
 import { type AdmConfig, admPlan } from './adm-config.ts';
+import { classLabels } from './class-labels.ts';
+import { preconditioned, usualPreconditioning } from './edm/preconditioning.ts';
+import { splitOutput, tablePrediction } from './predictions.ts';
 import { unetOfFile, withSizes } from './unet-of-file.ts';
+
+const where = 'adm-unet';
 
 /** The weights of a network and the diffusion it was trained with, by the names of guided diffusion. */
 export type AdmTraining = {
-  /** A safetensors file with the tensors of the state dict. */
+  /** A file with the tensors of the state dict: safetensors, or what torch.save wrote. */
   readonly weights: string;
   readonly diffusion_steps: number;
   readonly noise_schedule: 'linear' | 'cosine';
   /** The network is shown t * 1000 / diffusion_steps. */
   readonly rescale_timesteps: boolean;
+  /**
+   * `vp`: it is shown 999 u(sigma), the continuous time of VPPrecond, in place of the table's t, as InverseBench
+   * does.
+   */
+  readonly preconditioning?: 'table' | 'vp';
+  /** The class of a conditional network. */
+  readonly label?: number;
 };
 
-/** The options of a model plugin, defaults filled in. The last four stand in configuration files and are not used. */
+/** The options of a model plugin, defaults filled in. The last three stand in configuration files and are not used. */
 export type AdmModelOptions = Required<Omit<AdmConfig, 'patch_size'>> &
   AdmTraining & {
     readonly in_channels: 1 | 3;
-    readonly class_cond: false;
+    readonly preconditioning: 'table' | 'vp';
     readonly dropout: number;
     readonly use_checkpoint: boolean;
     readonly use_fp16: boolean;
@@ -37,12 +50,11 @@ export type AdmModelOptions = Required<Omit<AdmConfig, 'patch_size'>> &
  * 2 of the log variance.
  */
 export function admPrediction(
-  output: Image,
+  whole: Image,
   learned: boolean,
 ): { readonly epsilon: Image; readonly varianceFraction?: Image } {
-  if (!learned) return { epsilon: output };
-  const [epsilon, v] = tf.split(output, 2, 3) as [Image, Image];
-  return { epsilon, varianceFraction: v.add(1).div(2) };
+  const { output: epsilon, variance } = splitOutput(whole, learned);
+  return { epsilon, ...variance };
 }
 
 /** The noise levels of a table of betas, seen as a VP or as a VE process. */
@@ -64,7 +76,7 @@ export function processOfTable(
  */
 export function admModel(
   options: AdmConfig & AdmTraining,
-  { files }: Pick<Context, 'files'>,
+  context: Pick<Context, 'files' | 'note'>,
   kind: 'vp' | 've',
 ): ScoreModel {
   const {
@@ -73,16 +85,31 @@ export function admModel(
     noise_schedule: schedule,
     rescale_timesteps: rescale,
   } = options;
-  const { imageSize, multipleOf, inChannels, outChannels } = admPlan(options);
+  const { imageSize, multipleOf, inChannels, outChannels, classes } = admPlan(options);
   const learned = outChannels > inChannels;
-  const { unet, load, weightsHash, dispose } = unetOfFile(options, path, files);
-
-  const model = fromEpsilonNetwork({
-    imageShape: [imageSize, imageSize, inChannels],
+  const labels = classLabels(classes, options.label, where);
+  const { unet, ...file } = unetOfFile(options, path, context);
+  const shown = (t: Tensor): Tensor => (rescale ? t.mul(1000 / trainingSteps) : t);
+  const facts = {
+    imageShape: [imageSize, imageSize, inChannels] as const,
     process: processOfTable({ schedule, trainingSteps }, kind),
-    range: [-1, 1],
-    weightsHash,
-    network: (x, t) => admPrediction(unet(x, rescale ? t.mul(1000 / trainingSteps) : t), learned),
-  });
-  return withSizes({ ...model, predictsVariance: learned, load, dispose }, multipleOf);
+    range: [-1, 1] as const,
+    ...file,
+  };
+  if (options.preconditioning === 'vp') {
+    const predict: ScoreModel['predict'] = (xt, level, condition) => {
+      const network = (x: Image, time: Tensor) => splitOutput(unet(x, time, labels(condition)), learned).output;
+      return preconditioned(network, usualPreconditioning.vp)(toVe(xt, level), level.sigma);
+    };
+    return withSizes({ ...facts, predict }, multipleOf);
+  }
+  const predict: ScoreModel['predict'] =
+    classes === undefined
+      ? fromEpsilonNetwork({ ...facts, network: (x, t) => admPrediction(unet(x, shown(t)), learned) }).predict
+      : (xt, level, condition) =>
+          tablePrediction({ type: 'epsilon', learned, network: (x, t) => unet(x, shown(t), labels(condition)) })(
+            xt,
+            level,
+          );
+  return withSizes({ ...facts, predict, predictsVariance: learned }, multipleOf);
 }

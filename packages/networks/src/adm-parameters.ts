@@ -1,40 +1,22 @@
 import { type AdmConfig, type AdmPlan, admPlan, type Layer } from './adm-config.ts';
-
-/**
- * A tensor of a checkpoint, in PyTorch's layout: convolutions [out, in, height, width], linear maps [out, in],
- * attention's [out, in, 1].
- */
-export type AdmParameter = {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** True for qkv of the old attention order, whose rows are q, k, v of one head after the other. */
-  readonly headByHead?: number;
-};
+import { type Parameter, weightAndBias } from './parameters.ts';
 
 /** All tensors of a network, in the order of its state dict (docs/methods.md 7.2). */
-export function admParameters(config: AdmConfig): readonly AdmParameter[] {
+export function admParameters(config: AdmConfig): readonly Parameter[] {
   const plan = admPlan(config);
-  const { timeWidth, outChannels, lastChannels, patch } = plan;
+  const { timeWidth, outChannels, lastChannels, patch, classes } = plan;
   const layers = [...plan.down, ...plan.middle, ...plan.up].flatMap((block) => block.layers);
   return [
     ...weightAndBias('time_embed.0', [4 * timeWidth, timeWidth]),
     ...weightAndBias('time_embed.2', [4 * timeWidth, 4 * timeWidth]),
+    ...(classes === undefined ? [] : [{ name: 'label_emb.weight', shape: [classes, 4 * timeWidth] }]),
     ...layers.flatMap((layer) => ofLayer(layer, plan)),
     ...weightAndBias('out.0', [lastChannels]),
     ...weightAndBias('out.2', [outChannels * patch ** 2, lastChannels, 3, 3]),
   ];
 }
 
-const weightAndBias = (
-  name: string,
-  shape: readonly number[],
-  extra: Omit<AdmParameter, 'name' | 'shape'> = {},
-): AdmParameter[] => [
-  { name: `${name}.weight`, shape, ...extra },
-  { name: `${name}.bias`, shape: shape.slice(0, 1), ...extra },
-];
-
-function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): AdmParameter[] {
+function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): Parameter[] {
   const { name } = layer;
   switch (layer.kind) {
     case 'convolution':
@@ -49,7 +31,7 @@ function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): 
         ...weightAndBias(
           `${name}.qkv`,
           [3 * layer.channels, layer.channels, 1],
-          headByHead ? { headByHead: layer.heads } : {},
+          headByHead ? { rows: rowsByRole(3 * layer.channels, layer.heads) } : {},
         ),
         ...weightAndBias(`${name}.proj_out`, [layer.channels, layer.channels, 1]),
       ];
@@ -66,3 +48,13 @@ function ofLayer(layer: Layer, { timeWidth, scaleShift, headByHead }: AdmPlan): 
       ];
   }
 }
+
+/** The places of the rows all q, all k, all v among rows that are q, k, v of one head after the other. */
+const rowsByRole = (rows: number, heads: number): readonly number[] => {
+  const width = rows / 3 / heads;
+  return Array.from({ length: rows }, (_, row) => {
+    const [role, within] = [Math.floor(row / (heads * width)), row % (heads * width)];
+    const head = Math.floor(within / width);
+    return (head * 3 + role) * width + (within % width);
+  });
+};

@@ -8,17 +8,19 @@ import {
   type ResBlock,
   type Resampling,
 } from './adm-config.ts';
-import type { AdmWeights } from './adm-weights.ts';
 import { attend, linear } from './attention.ts';
-import { type Affine, groupNorm } from './group-norm.ts';
+import { groupNorm } from './group-norm.ts';
+import { type AffineByName, affineIn, convolve, scaleAndShift, silu, tensorIn } from './layers.ts';
+import type { Weights } from './parameters.ts';
 import { double, fold, halve, unfold } from './resample.ts';
 import { timeEmbedding } from './time-embedding.ts';
 
 /**
  * A network of images [B, S, S, C] (any height and width where it has no attention) and timesteps [B] or [], fractions
- * allowed. It gives images of that shape, or 2 C channels with a learned variance.
+ * allowed. It gives images of that shape, or 2 C channels with a learned variance. A conditional network also takes
+ * `labels` [B or 1, classes], with a one where the class is.
  */
-export type AdmUnet = (x: Image, t: Tensor) => Image;
+export type AdmUnet = (x: Image, t: Tensor, labels?: Tensor) => Image;
 
 /**
  * The U-Net of guided diffusion (Dhariwal & Nichol 2021, arXiv:2105.05233; docs/methods.md 7.3) as a pure function.
@@ -30,21 +32,19 @@ export type AdmUnet = (x: Image, t: Tensor) => Image;
  * `patch_size` all of this sees blocks of pixels as channels.
  * `watch` sees the embedding and what every block gives, by its name in the state dict.
  */
-export function admUnet(
-  config: AdmConfig,
-  weights: AdmWeights,
-  watch?: (name: string, value: Tensor) => void,
-): AdmUnet {
+export function admUnet(config: AdmConfig, weights: Weights, watch?: (name: string, value: Tensor) => void): AdmUnet {
   const plan = admPlan(config);
-  const affine = affineIn(weights);
-  return (x, t) => {
+  const affine = affineIn(weights, 'adm-unet');
+  const labelTensor = (): Tensor => tensorIn(weights, 'adm-unet')('label_emb.weight');
+  return (x, t, labels) => {
     checkInput(x, plan);
     const embedding = linear(
       silu(linear(timeEmbedding(t, plan.timeWidth), affine('time_embed.0'))),
       affine('time_embed.2'),
     );
     watch?.('time_embed', embedding);
-    const emb = silu(embedding);
+    // The tensor of classes is [4 C, classes] here.
+    const emb = silu(labels === undefined ? embedding : embedding.add(labels.matMul(labelTensor(), false, true)));
     const run = (state: Image, { name, layers }: Block): Image => {
       const result = layers.reduce((h, layer) => apply(layer, h, emb, plan, affine), state);
       watch?.(name, result);
@@ -58,23 +58,6 @@ export function admUnet(
     return unfold(convolve(silu(groupNorm(h, affine('out.0'))), affine('out.2')), plan.patch);
   };
 }
-
-type AffineByName = (name: string) => Affine;
-
-/** The tensors `<name>.weight` and `<name>.bias`. */
-const affineIn = (weights: AdmWeights): AffineByName => {
-  const tensor = (name: string): Tensor => {
-    const found = weights.get(name);
-    if (found === undefined)
-      throw new ConfigError(
-        'adm-unet',
-        `there is no weight "${name}".`,
-        'Make weights and network from one configuration.',
-      );
-    return found;
-  };
-  return (name) => ({ weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) });
-};
 
 function checkInput(x: Image, { imageSize, multipleOf, inChannels }: AdmPlan): void {
   const [, height, width, channels] = x.shape;
@@ -119,22 +102,11 @@ function residual(
   const time = linear(emb, affine(`${name}.emb_layers.1`));
   const norm = affine(`${name}.out_layers.0`);
   const normed = scaleShift
-    ? groupNorm(first, norm, halves(time))
+    ? groupNorm(first, norm, scaleAndShift(time))
     : groupNorm(first.add(time.reshape([-1, 1, 1, outputs])), norm);
   const second = convolve(silu(normed), affine(`${name}.out_layers.3`));
   const kept = resample[to](x);
   return (inputs === outputs ? kept : convolve(kept, affine(`${name}.skip_connection`))).add(second);
 }
-
-const halves = (time: Tensor): { scale: Tensor; shift: Tensor } => {
-  const [scale, shift] = tf.split(time, 2, 1) as [Tensor, Tensor];
-  return { scale, shift };
-};
-
-const silu = <T extends Tensor>(x: T): T => x.mul(x.sigmoid());
-
-/** A convolution with zeros around the image: one pixel for 3 x 3 filters, none for 1 x 1. */
-const convolve = (x: Image, { weight, bias }: Affine, stride = 1): Image =>
-  tf.conv2d(x, weight as tf.Tensor4D, stride, ((weight.shape[0] ?? 1) - 1) / 2).add(bias);
 
 const resample: Readonly<Record<Resampling, (x: Image) => Image>> = { none: (x) => x, down: halve, up: double };

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import { ConfigError, type Files, openSafetensors } from '@tweedie/core';
+import { ConfigError, type Files, openSafetensors, type SafetensorsEntry } from '@tweedie/core';
+import { networkNames } from './checkpoints/network-names.ts';
+import { isKind } from './checkpoints/pickle-names.ts';
+import { stateDictOf } from './checkpoints/state-dict.ts';
+import { isTorchFile, openTorchFile } from './checkpoints/torch-file.ts';
+import { readTorchTensor } from './checkpoints/torch-tensor.ts';
 
 /** Tensors in PyTorch's layout, read one at a time: the largest networks do not fit into memory twice. */
 export interface Checkpoint {
@@ -8,31 +13,88 @@ export interface Checkpoint {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Free text that the file carries. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Which weights of several were taken, which prefix was taken off, what was left out: for the user. */
+  readonly notes: readonly string[];
   read(name: string): Promise<Float32Array>;
 }
 
+/** The tensors of a file as it names them. */
+export type StoredTensors = {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+  read(name: string): Promise<SafetensorsEntry>;
+};
+
 /**
- * The checkpoint in a safetensors file; half and double precision become float32. Throws ConfigError where the file is
- * not sound.
+ * The tensors of a file of any format: safetensors, or what torch.save writes, as a zip archive or as pickles
+ * (`.pt`, `.pth`, `.ckpt`, `.bin`). Of a training checkpoint the weights, averaged before running ones. No code of a
+ * file is run. Throws ConfigError where it is not sound, saying what it is.
  */
-export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
-  const { entries, metadata, read } = await openSafetensors(path, files);
+export async function openTensors(path: string, files: Files): Promise<StoredTensors> {
+  const head = await files.readRange(path, 0, Math.min(16, await files.size(path)));
+  if (!isTorchFile(head)) {
+    const { entries, metadata, read } = await openSafetensors(path, files);
+    return { shapes: shapesOf(entries), metadata, notes: [], read };
+  }
+  const { layout, value } = await openTorchFile(path, files);
+  if (layout === 'pickle' && value instanceof Map && isKind(value.get('ema'), 'object'))
+    throw new ConfigError(path, 'is a network snapshot of NVlabs/edm, not a state dict.', 'Take model/edm for it.');
+  const { tensors, notes } = stateDictOf(value, path);
   return {
-    source: path,
-    shapes: new Map([...entries].map(([name, { shape }]) => [name, shape])),
-    metadata,
+    shapes: shapesOf(tensors),
+    metadata: {},
+    notes,
     async read(name) {
-      const { dtype, data } = await read(name);
-      if (data instanceof Float32Array) return data;
-      if (data instanceof Float64Array) return Float32Array.from(data);
-      throw new ConfigError(
-        path,
-        `tensor "${name}" holds ${dtype}, not floating-point numbers.`,
-        'Store weights as F32, F16, BF16 or F64.',
-      );
+      const tensor = tensors.get(name);
+      if (tensor === undefined)
+        throw new ConfigError(path, `has no tensor "${name}".`, 'Correct the name, or take the file that has it.');
+      return readTorchTensor(tensor);
     },
   };
 }
+
+const shapesOf = (
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+): ReadonlyMap<string, readonly number[]> => new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+
+/**
+ * The network in a file (`openTensors`), under its own names: what stands before them (`module.`,
+ * `model.diffusion_model.`) is taken off, averaged weights go before running ones. Half and double precision become
+ * float32. Throws ConfigError where the file is not sound, or holds several networks.
+ */
+export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
+  const { shapes, metadata, notes, read } = await openTensors(path, files);
+  const names = networkNames([...shapes.keys()], path);
+  const own = new Map([...names.stored].map(([name, stored]) => [name, shapes.get(stored) ?? []]));
+  return {
+    ...checkpointOf(path, own, (name) => read(names.stored.get(name) ?? name)),
+    metadata,
+    notes: [...notes, ...names.notes],
+  };
+}
+
+/** Tensors by their names as a checkpoint, whose numbers are float32. */
+export const checkpointOf = (
+  source: string,
+  shapes: Checkpoint['shapes'],
+  read: (name: string) => Promise<SafetensorsEntry>,
+): Checkpoint => ({
+  source,
+  shapes,
+  metadata: {},
+  notes: [],
+  async read(name) {
+    const { dtype, data } = await read(name);
+    if (data instanceof Float32Array) return data;
+    if (data instanceof Float64Array) return Float32Array.from(data);
+    throw new ConfigError(
+      source,
+      `tensor "${name}" holds ${dtype}, not floating-point numbers.`,
+      'Store weights as F32, F16, BF16 or F64.',
+    );
+  },
+});
 
 const bytesAtOnce = 1 << 26;
 

@@ -1,19 +1,24 @@
 import { type Image, type Tensor, tf } from '@tweedie/core';
 import { normGroups } from './adm-config.ts';
 
-const epsilon = 1e-5;
+/** In how many groups a norm divides the channels, and what it adds to their variances. */
+export type NormKind = { readonly groups: number; readonly epsilon: number };
+const usual: NormKind = { groups: normGroups, epsilon: 1e-5 };
 
 export type Affine = { readonly weight: Tensor; readonly bias: Tensor };
 
 /**
- * Group norm with 32 groups, then y (1 + scale) + shift where they are given. x [B, H, W, C]; scale, shift [B or 1, C].
+ * Group norm, of 32 groups unless told otherwise, then y (1 + scale) + shift where they are given. x [B, H, W, C];
+ * scale, shift [B or 1, C].
  */
 export function groupNorm(
   x: Image,
   { weight, bias }: Affine,
   modulation?: { readonly scale: Tensor; readonly shift: Tensor },
+  kind = usual,
 ): Image {
   const perChannel = (parameter: Tensor): Tensor => parameter.reshape([1, -1]);
+  const normalise = normaliser(kind);
   if (modulation === undefined) return normalise(x, perChannel(weight), perChannel(bias));
   const gain = modulation.scale.add(1);
   return normalise(x, gain.mul(weight), gain.mul(bias).add(modulation.shift));
@@ -29,23 +34,25 @@ export function groupNorm(
  *   p = -(sum a T - mean sum a S) / (n std^2),   q = -sum a S / n - mean p       (sums over the group's channels)
  *   dgain = (T - mean S) / std,   doffset = S
  */
-const normalise = tf.customGrad((x, gain, offset, save) =>
-  normalised(x as Image, gain as Tensor, offset as Tensor, save as tf.GradSaveFunc),
-);
+const normaliser = (kind: NormKind) =>
+  tf.customGrad((x, gain, offset, save) =>
+    normalised(x as Image, gain as Tensor, offset as Tensor, save as tf.GradSaveFunc, kind),
+  );
 
 function normalised(
   x: Image,
   gain: Tensor,
   offset: Tensor,
   save: tf.GradSaveFunc,
+  { groups, epsilon }: NormKind,
 ): { value: Image; gradFunc: (dy: Tensor, saved: Tensor[]) => Tensor[] } {
   const [batch, height, width, channels] = x.shape;
-  const perGroup = channels / normGroups;
+  const perGroup = channels / groups;
   const count = height * width * perGroup;
-  /** The sum over the channels of each group times `factor`: [B, 32, C / 32] becomes [B, 32, 1]. */
+  /** The sum over the channels of each group times `factor`: [B, G, C / G] becomes [B, G, 1]. */
   const overGroup = (perChannel: Tensor, factor: number): Tensor =>
     perChannel.matMul(tf.fill([1, perGroup, 1], factor));
-  const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, normGroups, perGroup]);
+  const grouped = (perChannel: Tensor): Tensor => perChannel.reshape([-1, groups, perGroup]);
   const channelSums = (image: Tensor): Tensor => grouped(image.sum([1, 2]));
   const perImage = (value: Tensor): Image => value.reshape([-1, 1, 1, channels]);
 

@@ -1,6 +1,6 @@
 import {
   ConfigError,
-  type Files,
+  type Context,
   fromEpsilonNetwork,
   messageOf,
   type NoiseProcess,
@@ -35,6 +35,9 @@ const KEY = 'tweedie';
 
 /** The metadata that `trainedModel` reads. */
 export const cardMetadata = (card: NetworkCard): Readonly<Record<string, string>> => ({ [KEY]: JSON.stringify(card) });
+
+/** Whether a file says which network its weights belong to, as `tweedie train` writes it. */
+export const isTrainedFile = (metadata: Readonly<Record<string, string>>): boolean => metadata[KEY] !== undefined;
 
 function cardOf(metadata: Readonly<Record<string, string>>, source: string): NetworkCard {
   const text = metadata[KEY];
@@ -86,11 +89,12 @@ export function trainedProcess(prediction: TrainedPrediction, options: Partial<P
 export async function trainedModel(
   path: string,
   process: Partial<ProcessOptions>,
-  { files }: { readonly files: Files },
+  context: Pick<Context, 'files' | 'note'>,
 ): Promise<ScoreModel> {
+  const { files } = context;
   const card = cardOf((await openCheckpoint(path, files)).metadata, files.resolve(path));
   const { imageSize, multipleOf, inChannels, outChannels } = admPlan(card.network);
-  const { unet, ...file } = unetOfFile(card.network, path, files);
+  const { unet, ...file } = unetOfFile(card.network, path, context);
   const model: ScoreModel = {
     imageShape: [imageSize, imageSize, inChannels],
     process: trainedProcess(card.prediction, process),

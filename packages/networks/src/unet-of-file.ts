@@ -1,37 +1,35 @@
-import { type Files, type ImageShape, type ScoreModel, tf } from '@tweedie/core';
+import type { Context, ImageShape, ScoreModel } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
 import { type AdmUnet, admUnet } from './adm-unet.ts';
 import { admWeights } from './adm-weights.ts';
-import { fileHash, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, fileHash, openCheckpoint } from './checkpoint.ts';
+import { loadedOnce } from './loaded-once.ts';
 
-/** A network whose weights are read once, when they are wanted: the part of a model that has to do with its file. */
+/** Tells the user which of several weights of a file were taken. */
+export const noteTaken = ({ notes, source }: Checkpoint, { files, note }: Pick<Context, 'files' | 'note'>): void => {
+  if (notes.length > 0) note?.(`[${files.resolve(source)}] ${notes.join('; ')}.`);
+};
+
+/**
+ * A network of guided diffusion whose weights are read once, when they are wanted. Which of several weights were taken
+ * is noted.
+ */
 export function unetOfFile(
   config: AdmConfig,
   path: string,
-  files: Files,
+  context: Pick<Context, 'files' | 'note'>,
 ): { readonly unet: AdmUnet } & Required<Pick<ScoreModel, 'load' | 'weightsHash' | 'dispose'>> {
-  let loaded: { readonly unet: AdmUnet; readonly hash: string; readonly dispose: () => void } | undefined;
-  const ready = () => {
-    if (loaded === undefined) throw new Error('model: load() has not been called.');
-    return loaded;
-  };
-  return {
-    unet: (x, t) => ready().unet(x, t),
-    weightsHash: () => ready().hash,
-    async load() {
-      if (loaded !== undefined) return;
-      const tensors = await admWeights(config, await openCheckpoint(path, files));
-      loaded = {
-        unet: admUnet(config, tensors),
-        hash: await fileHash(path, files),
-        dispose: () => tf.dispose([...tensors.values()]),
-      };
-    },
-    dispose() {
-      loaded?.dispose();
-      loaded = undefined;
-    },
-  };
+  const { network, ...file } = loadedOnce(async () => {
+    const checkpoint = await openCheckpoint(path, context.files);
+    const weights = await admWeights(config, checkpoint);
+    noteTaken(checkpoint, context);
+    return {
+      network: admUnet(config, weights),
+      hash: await fileHash(path, context.files),
+      tensors: weights.values(),
+    };
+  });
+  return { unet: (x, t, labels) => network()(x, t, labels), ...file };
 }
 
 /** The model that takes images of any size where its network does: one of another shape shares its weights. */

@@ -4,10 +4,17 @@
  */
 import { eagerEngine, type Image, type SafetensorsEntry, type Tensor, tf, sizeOf } from '@tweedie/core';
 import { jit } from '@tweedie/jit';
-import { fixtureImage, fixtureReport, hasFixture, readFixtureTensors } from '@tweedie/testing/fixtures';
+import { testContext } from '@tweedie/testing';
+import {
+  fixtureFolder,
+  fixtureImage,
+  fixtureReport,
+  hasFixture,
+  readFixtureTensors,
+  weightsOfNetwork,
+} from '@tweedie/testing/fixtures';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { type AdmConfig, admParameters, admUnet, type AdmWeights, admWeights } from '../src/index.ts';
-import { checkpointOf } from './checkpoint.ts';
+import { type AdmConfig, admParameters, admUnet, type Weights, admWeights, openCheckpoint } from '../src/index.ts';
 
 type Model = {
   readonly config: AdmConfig;
@@ -19,6 +26,7 @@ type Model = {
 type Call = (x: Image, t: Tensor, cotangent: Image) => { out: Image; vjp: Image };
 
 const report = fixtureReport('network', 'adm-unet');
+const { files } = testContext(fixtureFolder('network'));
 const { models } = report.index<{ models: Readonly<Record<string, Model>> }>('index.json', { models: {} });
 
 /** Largest difference, and the 2-norm of the difference relative to that of the truth. */
@@ -54,12 +62,9 @@ for (const [
     expect(all.length).toBe(tensors);
     expect(all.reduce((sum, { shape }) => sum + sizeOf(shape), 0)).toBe(parameters);
   });
-  if (!hasFixture('network', `${name}.safetensors`)) {
-    if (Object.keys(io).length > 0)
-      report.missing(
-        'reader of .pt files',
-        Object.keys(io).map((key) => `${name}/${key}`),
-      );
+  const file = weightsOfNetwork(name);
+  if (file === undefined) {
+    report.notListed(`weights of ${name}`);
     continue;
   }
   if (!hasFixture('network', `${name}.io.safetensors`)) {
@@ -70,9 +75,9 @@ for (const [
     const stored = readFixtureTensors('network', `${name}.io.safetensors`);
     // The float64 run where the file has it, or the float32 one, whose error the tolerances hold many times over.
     const tensor = (key: string): SafetensorsEntry => (stored.get(key) ?? stored.get(key.replace('64_', '_')))!;
-    let weights: AdmWeights;
+    let weights: Weights;
     beforeAll(async () => {
-      weights = await admWeights(config, checkpointOf(readFixtureTensors('network', `${name}.safetensors`)));
+      weights = await admWeights(config, await openCheckpoint(file, files));
     });
     afterAll(() => tf.dispose([...weights.values()]));
 
@@ -106,7 +111,7 @@ for (const [
         if (made === undefined) continue;
         report.case(`${name}/${key}/${mistake}`, async () => {
           const wrong = { ...config, ...made.changes?.(config) };
-          const mistaken = await admWeights(wrong, checkpointOf(readFixtureTensors('network', `${name}.safetensors`)));
+          const mistaken = await admWeights(wrong, await openCheckpoint(file, files));
           const run = jit((x: Image, t: Tensor) => admUnet(wrong, mistaken)(x, t));
           const t = Array.from(tensor(`t_${key}`).data, Number).map(made.t ?? ((value) => value));
           const { largest } = gap(await run(fixtureImage(tensor('x')), tf.tensor1d(t)), tensor(`out64_${key}`));

@@ -90,21 +90,6 @@ describe('weights of a checkpoint', () => {
 
   it.each<[string, (name: string, index: number) => readonly string[], string]>([
     [
-      'of DataParallel',
-      (name) => [`module.${name}`],
-      `the names of its tensors begin with "module." of PyTorch's DataParallel, and those of the network do not. Take it off: python -c "from safetensors.numpy import load_file, save_file; p = 'module.'; save_file({k[len(p):]: v for k, v in load_file('net.safetensors').items() if k.startswith(p)}, 'net.renamed.safetensors')"`,
-    ],
-    [
-      'of a latent diffusion program',
-      (name) => [`model.diffusion_model.${name}`],
-      'the names of its tensors begin with "model.diffusion_model." of a latent or pixel diffusion program that wraps the network,',
-    ],
-    [
-      'and averages',
-      (name) => [`ema.${name}`, `model.${name}`],
-      'the names of its tensors begin with "ema." of averaged weights (EMA), and those of the network do not. It holds 2 networks, under "ema.", "model.". Take it off:',
-    ],
-    [
       'of an optimizer',
       (_, index) => [`state.${index}.exp_avg`],
       'it holds the state of an optimizer ("state.0.exp_avg", "state.1.exp_avg", "state.2.exp_avg"), not a network. Give the file of the network itself;',
@@ -112,12 +97,17 @@ describe('weights of a checkpoint', () => {
     [
       'of diffusers',
       (_, index) => [`down_blocks.${index}.weight`],
-      'its tensors ("down_blocks.0.weight", "down_blocks.1.weight", "down_blocks.2.weight") are those of a network of diffusers, which is not read here.',
+      'its tensors ("down_blocks.0.weight", "down_blocks.1.weight", "down_blocks.2.weight") are those of a network of diffusers. Take model/diffusers, and give the folder with its config.json.',
+    ],
+    [
+      'of NVlabs/edm',
+      (_, index) => [`map_layer0.${index}`],
+      'are those of a network of NVlabs/edm. Take model/edm, and give the file as its weights.',
     ],
     [
       'of something else',
       (_, index) => [`layer${index}`],
-      'has a name of this network. Give weights of guided diffusion',
+      'has a name of this network. Give weights of the network, whose names are like',
     ],
   ])('with names %s are refused with what they are', async (_, rename, message) => {
     const renamed = new Map(

@@ -9,5 +9,6 @@ export const checkpointOf = (
   source,
   shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
   metadata: {},
+  notes: [],
   read: async (name) => Float32Array.from(tensors.get(name)!.data, Number),
 });
