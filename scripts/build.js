@@ -45,11 +45,18 @@ const ownPeers = ({ version, peerDependencies }) =>
     Object.entries(peerDependencies).map(([name, range]) => [name, name.startsWith('@tweedie/') ? version : range]),
   );
 
+/** The package tweedie brings every plugin that the registry names: adding one changes the registry alone. */
+const withPlugins = ({ version, dependencies }) => {
+  const names = Object.values(readJson(join(root, 'registry.json')).plugins);
+  return { ...dependencies, ...Object.fromEntries(names.map((name) => [name, version])) };
+};
+
 /** The package.json that is published. */
 const builtPackage = ({ devDependencies: _, private: __, exports, ...own }, files) => {
   const compiled = JSON.parse(JSON.stringify(own).replaceAll(/"\.\/src\/([^"]+)\.ts"/g, '"./dist/$1.js"'));
   return {
     ...compiled,
+    ...(own.name === 'tweedie' && { dependencies: withPlugins(own) }),
     ...(own.peerDependencies && { peerDependencies: ownPeers(own) }),
     ...(exports && { exports: builtExports(exports) }),
     files,

@@ -393,13 +393,6 @@ describe('packages', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('are brought by the package tweedie, every one that the registry names and the command', () => {
-    const { plugins } = JSON.parse(readFileSync(join(root, 'registry.json'), 'utf8')) as { plugins: Dependencies };
-    const named = Object.values(plugins).filter((name) => name !== '@tweedie/core');
-    const brought = Object.keys(readPackage('packages/tweedie').dependencies ?? {});
-    expect(brought.toSorted()).toEqual([...new Set(['@tweedie/cli', ...named])].sort());
-  });
-
   it('have a README and a licence, and templates are not published', () => {
     const wrong = locals.flatMap(({ home, license, private: hidden = false }) => [
       ...(existsSync(join(root, home, 'README.md')) ? [] : [`${home}: no README.md`]),

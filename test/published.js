@@ -128,9 +128,16 @@ try {
     console.log(`         ${weight.toFixed(0).padStart(4)} MB  ${name}`);
 
   await command(work, 'npx tweedie doctor');
+  const list = await command(work, 'npx tweedie list --json');
+  const count = Object.keys(readJson(join(root, 'registry.json')).plugins).length;
+  const found = list.out === '' ? 0 : JSON.parse(list.out).length;
+  check(found === count && list.err === '', `${found} of ${count} plugins of the registry are there`);
   const quick = 'npx tweedie compare node_modules/tweedie/recipes/quickstart.yaml --limit 1 --steps 5 --json';
   const labels = new Set(rowsOf(await command(work, quick)));
-  check(labels.size === 5, `the quickstart has the rows ${[...labels].join('; ')}`);
+  check(
+    ['no guidance', 'DPS, tuned', 'DPS-w, tuned'].every((label) => labels.has(label)),
+    `the quickstart has the rows ${[...labels].join('; ')}`,
+  );
 
   await command(work, 'npx tweedie new guidance my-method');
   const own = join(work, 'guidance-my-method');
