@@ -135,7 +135,7 @@ try {
   const quick = 'npx tweedie compare node_modules/tweedie/recipes/quickstart.yaml --limit 1 --steps 5 --json';
   const labels = new Set(rowsOf(await command(work, quick)));
   check(
-    ['no guidance', 'DPS, tuned', 'DPS-w, tuned'].every((label) => labels.has(label)),
+    ['no guidance', 'DPS-w, published', 'exact score'].every((label) => labels.has(label)),
     `the quickstart has the rows ${[...labels].join('; ')}`,
   );
 

@@ -48,7 +48,7 @@ it('gives the same of a run of it', async () => {
 });
 
 it('names the data set of a prior', async () => {
-  const { out } = await tweedie(['cite', join(root, 'recipes/quickstart.yaml')], { cwd: folder });
+  const { out } = await tweedie(['cite', join(root, 'recipes/emoji.yaml')], { cwd: folder });
   expect(usedLines(out)).toContain('% dataset/emoji');
 });
 
