@@ -79,7 +79,7 @@ export const planRow = (bench: Workbench, operator: OperatorPart, sigmaY: number
     sigmaY,
     method,
     cost,
-    ...(work !== undefined && cost.forwards + cost.vjps === 0 ? { work } : {}),
+    ...(work !== undefined && impossible === undefined && cost.forwards + cost.vjps === 0 ? { work } : {}),
     ...(impossible === undefined ? {} : { impossible }),
   };
 };

@@ -11,19 +11,16 @@ export const scheduleOf = (steps: number): PluginReference => ({ id: 'edm', opti
 
 /**
  * The scale of DPS-w, operator by operator: about that at which the misfit is 1, on crops of photographs that ship.
- * `npx tweedie compare recipes/restore-defaults.yaml` measures it, 30 levels; with weights a36699e01390 it gave these
+ * `npx tweedie compare recipes/restore-defaults.yaml` measures it, 30 levels; with weights 06a1804f3b98 it gave these
  * misfits, and PSNR in dB, on 8 crops at sigmaY 0.02:
  *
- *   scale                     1            2            4            8
- *   identity                  1.71  35.6   0.53  40.5   0.37  39.9   26.9  11.6
- *   inpaint, 70 % hidden      1.83  22.5   0.57  23.6   0.36  23.7   16.5  18.3
- *   super-resolution x4       9.14  18.2   3.66  21.2   1.23  22.0   0.43  22.0
- *   super-resolution x2       3.83  23.9   1.48  25.8   0.64  26.1   0.29  25.9
- *   blur, Gaussian of std 2   2.32  21.3   1.53  22.1   1.20  22.6   5.68   9.9
- *   colorize                  5.63  15.3   2.27  16.1   0.61  16.5   0.15  16.7
- *
- * and between these scales, at sigmaY 0.02 and 0.1 on the first two of the crops: 0.71 and 0.99 for identity at 1.5,
- * 0.80 and 1.13 for inpaint at 1.5, 1.12 and 1.08 for colorize at 3.
+ *   scale                     1            1.5          2            3            4            8
+ *   identity                  2.14  34.6   1.01  39.6   0.63  41.2   0.42  41.0   0.36  40.6   26.9  11.6
+ *   inpaint, 70 % hidden      2.12  23.0   1.06  23.9   0.69  24.2   0.45  24.3   0.37  24.4   16.2  18.7
+ *   super-resolution x4       9.51  18.3   6.08  20.3   4.20  21.4   2.42  22.3   1.58  22.5   0.53  22.6
+ *   super-resolution x2       3.91  24.2   2.32  25.8   1.68  26.2   1.06  26.5   0.75  26.6   0.34  26.4
+ *   blur, Gaussian of std 2   2.39  21.7   1.83  22.2   1.56  22.5   1.31  22.8   1.21  23.0   6.66   9.9
+ *   colorize                  6.15  15.2   3.88  15.8   2.69  16.1   1.42  16.4   0.79  16.6   0.16  16.9
  */
 const SCALES: Readonly<Record<string, number>> = {
   identity: 1.5,
