@@ -31,8 +31,8 @@ const learned = {
   label: 'learned variance',
   scheduler: { id: 'ddpm', options: { steps: 20, variance: 'learned-range' } },
 };
-/** Nothing else than a prior in closed form, or A = I, will do for these. */
-const skipped: readonly string[] = ['inpaint exact'];
+/** Nothing else than a prior in closed form will do for these, or, for `exact`, A = I. */
+const skipped: readonly string[] = ['inpaint exact', 'identity posterior', 'inpaint posterior'];
 
 type Index = {
   models: Readonly<Record<string, { readonly config: { readonly image_size: number } }>>;
