@@ -1,6 +1,7 @@
 /** The configuration of a network of guided diffusion from the names and shapes of its tensors. */
 import { ConfigError } from '@tweedie/core';
 import type { AdmConfig } from './adm-config.ts';
+import { sizesIn } from './parameters.ts';
 
 export type InferredAdm = {
   /** What the tensors tell. They tell no image size, heads, or order of attention's rows. */
@@ -21,16 +22,7 @@ export type InferredAdm = {
  * Throws ConfigError where a tensor that tells is absent.
  */
 export function inferredAdm(shapes: ReadonlyMap<string, readonly number[]>, where: string): InferredAdm {
-  const sizeAt = (name: string, axis: number): number => {
-    const size = shapes.get(name)?.[axis];
-    if (size === undefined)
-      throw new ConfigError(
-        where,
-        `the tensor "${name}", which tells what the network is, is missing.`,
-        'Give the whole state dict of a U-Net of guided diffusion.',
-      );
-    return size;
-  };
+  const sizeAt = sizesIn(shapes, where, 'a U-Net of guided diffusion');
   const names = [...shapes.keys()];
   const count = (part: string): number =>
     new Set(names.flatMap((name) => new RegExp(`^${part}\\.(\\d+)\\.`).exec(name)?.[1] ?? [])).size;

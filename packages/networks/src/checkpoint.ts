@@ -63,8 +63,11 @@ const shapesOf = (
  * `model.diffusion_model.`) is taken off, averaged weights go before running ones. Half and double precision become
  * float32. Throws ConfigError where the file is not sound, or holds several networks.
  */
-export async function openCheckpoint(path: string, files: Files): Promise<Checkpoint> {
-  const { shapes, metadata, notes, read } = await openTensors(path, files);
+export const openCheckpoint = async (path: string, files: Files): Promise<Checkpoint> =>
+  networkIn(await openTensors(path, files), path);
+
+/** The same of tensors that are open already. */
+export function networkIn({ shapes, metadata, notes, read }: StoredTensors, path: string): Checkpoint {
   const names = networkNames([...shapes.keys()], path);
   const own = new Map([...names.stored].map(([name, stored]) => [name, shapes.get(stored) ?? []]));
   return {

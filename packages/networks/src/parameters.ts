@@ -20,6 +20,20 @@ export type Parameter = {
  */
 export type Weights = ReadonlyMap<string, Tensor>;
 
+/** Reads sizes of tensors that tell of a network. Throws ConfigError, asking for `network`, where one is missing. */
+export const sizesIn =
+  (shapes: Checkpoint['shapes'], where: string, network: string) =>
+  (name: string, axis: number): number => {
+    const size = shapes.get(name)?.[axis];
+    if (size === undefined)
+      throw new ConfigError(
+        where,
+        `the tensor "${name}", which tells what the network is, is missing.`,
+        `Give the whole state dict of ${network}.`,
+      );
+    return size;
+  };
+
 export const weightAndBias = (
   name: string,
   shape: readonly number[],

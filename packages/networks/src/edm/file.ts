@@ -1,6 +1,6 @@
 /** Files of EDM networks: pickles of NVlabs/edm, and state dicts of their networks in any format. */
 import { ConfigError, type Files } from '@tweedie/core';
-import { type Checkpoint, checkpointOf, openCheckpoint, openTensors } from '../checkpoint.ts';
+import { type Checkpoint, checkpointOf, networkIn, openTensors } from '../checkpoint.ts';
 import { isTorchFile, openTorchFile } from '../checkpoints/torch-file.ts';
 import { readTorchTensor } from '../checkpoints/torch-tensor.ts';
 import { inferredConfig } from './infer.ts';
@@ -66,17 +66,17 @@ export async function openEdm(path: string, files: Files): Promise<EdmFile> {
       );
     return { config, preconditioning, checkpoint: withoutUnused(checkpoint) };
   }
-  const checkpoint = await openCheckpoint(path, files);
+  const stored = await openTensors(path, files);
+  const checkpoint = networkIn(stored, path);
   if (!checkpoint.shapes.has('map_layer0.weight'))
     throw new ConfigError(
       path,
       `holds no network of NVlabs/edm: it has no tensor "map_layer0.weight", its first are ${[...checkpoint.shapes.keys()].slice(0, 3).join(', ')}.`,
       'Networks of guided diffusion: model/ddpm-vp or model/ddpm-ve. Folders of diffusers: model/diffusers.',
     );
-  const hasLevels = (await openTensors(path, files)).shapes.has('u');
   return {
     config: inferredConfig(checkpoint.shapes, await filterOf(checkpoint), path),
-    ...(hasLevels ? { kind: 'iddpm' } : {}),
+    ...(stored.shapes.has('u') ? { kind: 'iddpm' } : {}),
     checkpoint: withoutUnused(checkpoint),
   };
 }

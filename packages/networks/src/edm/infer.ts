@@ -1,5 +1,5 @@
 /** The configuration of an EDM network from the names and shapes of its tensors. */
-import { ConfigError } from '@tweedie/core';
+import { sizesIn } from '../parameters.ts';
 import type { EdmConfig } from './plan.ts';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -9,16 +9,7 @@ type Shapes = ReadonlyMap<string, readonly number[]>;
  * Throws ConfigError where a tensor that tells is absent.
  */
 export function inferredConfig(shapes: Shapes, filter: readonly number[] | undefined, where: string): EdmConfig {
-  const sizeAt = (name: string, axis: number): number => {
-    const size = shapes.get(name)?.[axis];
-    if (size === undefined)
-      throw new ConfigError(
-        where,
-        `the tensor "${name}", which tells what the network is, is missing.`,
-        'Give the whole state dict of a SongUNet or DhariwalUNet of NVlabs/edm.',
-      );
-    return size;
-  };
+  const sizeAt = sizesIn(shapes, where, 'a SongUNet or DhariwalUNet of NVlabs/edm');
   const names = [...shapes.keys()];
   const some = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   const levels = [...new Set(names.flatMap((name) => /^dec\.(\d+)x\1_block0\.conv1\.weight$/.exec(name)?.[1] ?? []))]
