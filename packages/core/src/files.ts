@@ -1,5 +1,8 @@
 import type { ImageShape } from './types.ts';
 
+/** Whether a name ends like a picture that `Files` reads. */
+export const isPictureName = (name: string): boolean => /\.(png|jpe?g|webp|tiff?|gif)$/i.test(name);
+
 /** How a picture is brought to a size. */
 export type ReadImageOptions = {
   readonly height: number;

@@ -58,7 +58,14 @@ export type {
   Transition,
 } from './types.ts';
 export { at } from './at.ts';
-export { type Files, isGrey, noteOnUnusedRange, type ReadImageOptions, type StoredPicture } from './files.ts';
+export {
+  type Files,
+  isGrey,
+  isPictureName,
+  noteOnUnusedRange,
+  type ReadImageOptions,
+  type StoredPicture,
+} from './files.ts';
 export { foreignFile } from './foreign-file.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export {

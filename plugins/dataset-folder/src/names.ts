@@ -1,6 +1,5 @@
-import type { Files } from '@tweedie/core';
+import { type Files, isPictureName } from '@tweedie/core';
 
-const picture = /\.(png|jpe?g|webp|tiff?|gif)$/i;
 /** Kinds of pictures that are not read: what a folder holds of them is named. */
 const foreign = /\.(bmp|avif|hei[cf]|jp2|jxl|exr|hdr|p[bgpn]m|tga|psd|dng|svg)$/i;
 
@@ -22,7 +21,7 @@ export async function pictureNames(folder: string, recursive: boolean, files: Fi
     if (visited.has(real)) continue;
     visited.add(real);
     const names = (await files.list(`${folder}/${prefix}`)).filter((name) => !name.startsWith('.'));
-    pictures.push(...names.filter((name) => picture.test(name)).map((name) => prefix + name));
+    pictures.push(...names.filter(isPictureName).map((name) => prefix + name));
     leftOut.push(...names.filter((name) => foreign.test(name)).map((name) => prefix + name));
     if (recursive) prefixes.push(...names.filter((name) => name.endsWith('/')).map((name) => prefix + name));
   }

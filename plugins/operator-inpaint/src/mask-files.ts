@@ -1,9 +1,9 @@
 /** A mask of its own for each image: files that are found by the name of the image, or by its place. */
-import { ConfigError, type ImagePlace, showShape } from '@tweedie/core';
+import { ConfigError, type ImagePlace, isPictureName, showShape } from '@tweedie/core';
 import { type DrawMask, type MaskReading, OtherSizeError, readMask } from './masks.ts';
 
 const where = 'operator/inpaint';
-const maskFile = /\.(png|jpe?g|webp|tiff?|gif|safetensors)$/i;
+const isMaskName = (name: string): boolean => isPictureName(name) || /\.safetensors$/i.test(name);
 /** `cat.png` and `cat.jpg` are `cat`; a crop of a picture, `cat.jpg#1`, is `cat#1`. */
 const stemOf = (name: string): string => name.replace(/\.[A-Za-z]+(?=#\d+$|$)/, '');
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
@@ -18,8 +18,8 @@ export type MaskFiles = {
 /** The mask files of a folder, in the order of their names. */
 const filesIn = async (folder: string, { files, warn }: MaskReading): Promise<readonly string[]> => {
   const listed = (await files.list(folder)).filter((name) => !name.startsWith('.'));
-  const names = listed.filter((name) => maskFile.test(name));
-  const leftOut = listed.filter((name) => !maskFile.test(name));
+  const names = listed.filter(isMaskName);
+  const leftOut = listed.filter((name) => !isMaskName(name));
   if (names.length === 0)
     throw new ConfigError(
       where,

@@ -1,7 +1,7 @@
 /** Which pictures are restored, and where what is made of them goes. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { ConfigError, messageOf } from '@tweedie/core';
+import { ConfigError, isPictureName, messageOf } from '@tweedie/core';
 
 export const isFolder = (path: string): boolean => {
   try {
@@ -12,7 +12,6 @@ export const isFolder = (path: string): boolean => {
   }
 };
 
-const PICTURE = /\.(png|jpe?g|webp|tiff?|gif)$/i;
 const TIFF = /\.tiff?$/i;
 
 /** A picture to restore, and the files that are made of it. */
@@ -34,7 +33,7 @@ const picturesIn = (folder: string): readonly string[] => {
   let names: readonly string[];
   try {
     names = readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && PICTURE.test(entry.name) && !entry.name.startsWith('.'))
+      .filter((entry) => !entry.isDirectory() && isPictureName(entry.name) && !entry.name.startsWith('.'))
       .map(({ name }) => name)
       .sort();
   } catch (cause) {
@@ -76,7 +75,7 @@ export const placesOf = (given: readonly string[], out: string | undefined, samp
       ? picturesIn(path).map((image) => ({ image, beside: `${resolve(path)}-restored` }))
       : [{ image: path, beside: dirname(path) }],
   );
-  const one = out !== undefined && PICTURE.test(out) && !isFolder(out) && !/[/\\]$/.test(out);
+  const one = out !== undefined && isPictureName(out) && !isFolder(out) && !/[/\\]$/.test(out);
   if (one && found.length > 1)
     throw new ConfigError(
       'restore',
