@@ -1,63 +1,22 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderReport } from '../src/report/render.ts';
+import { type Opened, openInChromium, skipChromium } from './chromium.ts';
 import { sampleReport } from './report-sample.ts';
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const missing = !existsSync(executablePath);
-const mandatory = process.env['CI'] === 'true';
-if (missing && !mandatory)
-  console.warn(
-    `Skipped: the report in Chromium. There is no ${executablePath}; install chromium or set CHROMIUM to its path.`,
-  );
-
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-describe.skipIf(missing && !mandatory)('the report in Chromium', () => {
-  const complaints: string[] = [];
-  const requests: string[] = [];
-  let folder: string;
-  let browser: Browser;
-  let page: Page;
+describe.skipIf(skipChromium)('the report in Chromium', () => {
+  let opened: Opened;
+  let page: Opened['page'];
 
   beforeAll(async () => {
-    if (missing)
-      throw new Error(
-        `CI needs Chromium, and there is no ${executablePath}. Install chromium or set CHROMIUM to its path.`,
-      );
-    folder = await mkdtemp(join(tmpdir(), 'tweedie-report-'));
-    const file = join(folder, 'report.html');
-    await writeFile(file, renderReport(await sampleReport({ pictured: 2 })));
-    browser = await chromium.launch({ executablePath, args: flags });
-    page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => requests.push(request.url()));
-    await page.goto(pathToFileURL(file).href);
+    const text = renderReport(await sampleReport({ pictured: 2 }));
+    opened = await openInChromium(text, { width: 1400, height: 900 });
+    ({ page } = opened);
   }, 60_000);
 
-  afterAll(async () => {
-    await browser?.close();
-    if (folder) await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => opened?.close());
 
   it('opens without an error and without a request that leaves the page', () => {
+    const { complaints, requests } = opened;
     expect(complaints).toEqual([]);
     expect(requests.filter((url) => !/^(file|data):/.test(url))).toEqual([]);
     expect(requests.filter((url) => url.startsWith('file:'))).toHaveLength(1);
@@ -123,7 +82,7 @@ describe.skipIf(missing && !mandatory)('the report in Chromium', () => {
   });
 
   it('is complete without JavaScript', async () => {
-    const plain = await browser.newPage({ javaScriptEnabled: false });
+    const plain = await page.context().browser()!.newPage({ javaScriptEnabled: false });
     await plain.goto(page.url());
     expect(await plain.locator('.now img:visible').count()).toBe(await page.locator('.now img').count());
     expect(await plain.locator('.scrubber').isVisible()).toBe(false);

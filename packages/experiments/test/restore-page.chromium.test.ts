@@ -1,14 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reduced, renderPage } from '../src/restore/page.ts';
-
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const missing = !existsSync(executablePath);
-const mandatory = process.env['CI'] === 'true';
+import { type Opened, openInChromium, skipChromium } from './chromium.ts';
 
 /** A picture of one value, wider than a page shows pixel for pixel. */
 const flat = (value: number, height: number, width: number) => ({
@@ -23,16 +15,11 @@ describe('the page of a restored picture', () => {
   });
 });
 
-describe.skipIf(missing && !mandatory)('the page of a restored picture in Chromium', () => {
-  const complaints: string[] = [];
-  const requests: string[] = [];
-  const folder = mkdtempSync(join(tmpdir(), 'tweedie-restore-page-'));
-  let browser: Browser;
-  let page: Page;
+describe.skipIf(skipChromium)('the page of a restored picture in Chromium', () => {
+  let opened: Opened;
+  let page: Opened['page'];
 
   beforeAll(async () => {
-    if (missing) throw new Error(`CI needs Chromium, and there is no ${executablePath}.`);
-    const file = join(folder, 'page.html');
     const text = await renderPage({
       title: 'a <b>.png',
       lead: 'identity',
@@ -43,21 +30,14 @@ describe.skipIf(missing && !mandatory)('the page of a restored picture in Chromi
       others: [{ ...flat(0, 8, 8), name: 'deviation', hint: 'white 0.1' }],
       facts: [['seed', '0']],
     });
-    writeFileSync(file, text);
-    browser = await chromium.launch({ executablePath, args: ['--headless', '--no-sandbox', '--disable-gpu'] });
-    page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
-    page.on('console', (message) => complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => requests.push(request.url()));
-    await page.goto(pathToFileURL(file).href);
+    opened = await openInChromium(text, { width: 1100, height: 800 });
+    ({ page } = opened);
   }, 60_000);
 
-  afterAll(async () => {
-    await browser?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => opened?.close());
 
   it('opens without an error or a request, draws every picture, and fits', async () => {
+    const { complaints, requests } = opened;
     expect(complaints).toEqual([]);
     expect(requests.filter((url) => !url.startsWith('data:'))).toHaveLength(1);
     const drawn = await page.$$eval('img', (images) => images.map((image) => image.complete && image.naturalWidth > 0));
