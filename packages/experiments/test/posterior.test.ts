@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compare, exportRun, openResults, report, type Comparison, type ExperimentInput } from '../src/index.ts';
 import { distancesOf } from '../src/results/posterior.ts';
-import { FLOOR_SETS, floorCell, measureKey } from '../src/run/measures.ts';
+import { FLOOR_SETS, floorCell, measureKey } from '../src/run/measure-keys.ts';
 import { meanCell, type IndexRow, type RunIndex } from '../src/run/run-index.ts';
 
 const full = process.env['TWEEDIE_FULL'] === '1';

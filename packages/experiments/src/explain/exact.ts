@@ -8,6 +8,7 @@ import {
   stackProblems,
   tf,
   toVe,
+  VARIANCE_FLOOR,
   type BoundGuidance,
   type Engine,
   type Image,
@@ -101,9 +102,6 @@ export const exactReference = async (
     dispose: () => bound.dispose(),
   };
 };
-
-/** The least sigmaY^2, which keeps a noiseless problem finite; far below any that float32 images can show. */
-const VARIANCE_FLOOR = 1e-12;
 
 /**
  * A^T (sigmaY^2 I + sigma^2 A A^T)^-1 (y - A z) / signal, z = xt / signal: the term of the score of p(xt | y) that does

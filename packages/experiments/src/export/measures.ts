@@ -1,7 +1,7 @@
 /** Every measure of every row and image as a line of `measures.csv`: in long form, so that one query picks one. */
 import { join } from 'node:path';
 import { writeWhole } from '@tweedie/files';
-import { measures } from '../run/measures.ts';
+import { measures } from '../statistics/measures.ts';
 import type { RunIndex } from '../run/run-index.ts';
 import type { RowSummary } from '../results/summary.ts';
 import { OTHER_OUT } from './place.ts';

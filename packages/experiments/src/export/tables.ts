@@ -1,5 +1,5 @@
 /** The tables of a run for a paper: LaTeX with booktabs, and Markdown. */
-import { DECIDES } from '../run/measures.ts';
+import { DECIDES } from '../statistics/measures.ts';
 import { columnDecimals, plain } from '../results/numbers.ts';
 import { problemsOf, type ProblemRows } from '../results/problems.ts';
 import type { MetricSummary } from '../results/compare-rows.ts';

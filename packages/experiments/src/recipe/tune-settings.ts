@@ -1,23 +1,10 @@
 import { canonicalJson, ConfigError, suggest } from '@tweedie/core';
+import { measures } from '../statistics/measures.ts';
 import type { Images, Labelled, Reference, Tune } from './experiment.ts';
 import type { ReferenceInput, TuneInput } from './recipe.ts';
 
-/** Measures that `tune` may choose by: ids of `run/measures.ts` that are a score of one image. */
-const tunableMeasures: readonly string[] = [
-  'slicedW1',
-  'slicedW2',
-  'slicedW1Absolute',
-  'energyDistance',
-  'modeWeightError',
-  'hitRate',
-  'meanError',
-  'covarianceError',
-  'traceRatio',
-  'c2st',
-  'mmseGap',
-  'crps',
-  'spreadSkill',
-];
+/** Measures that `tune` may choose by: those that are a score of one image. */
+const tunableMeasures = measures.filter(({ rank }) => rank !== true).map(({ id }) => id);
 
 /** Samples of an image that a measure of sets is taken of, where the recipe does not say. */
 const MEASURED_SAMPLES = 32;

@@ -1,4 +1,5 @@
-import { MODES, measures, type Measure } from '../run/measures.ts';
+import { MODES } from '../run/measure-keys.ts';
+import { measures, type Measure } from '../statistics/measures.ts';
 import { decimalsFor, printed } from '../results/numbers.ts';
 import type { MeasureSummary } from '../results/posterior.ts';
 import type { RowSummary } from '../results/summary.ts';

@@ -3,7 +3,7 @@ import type { IndexMetric, RunIndex } from '../run/run-index.ts';
 import { columnDecimals, plain } from './numbers.ts';
 import { problemsOf, type ProblemRows } from './problems.ts';
 import { scaleNotes } from './scales.ts';
-import { DECIDES } from '../run/measures.ts';
+import { DECIDES } from '../statistics/measures.ts';
 import type { MetricSummary } from './compare-rows.ts';
 import type { Floor } from './posterior.ts';
 import { progressOf, whyUnmeasured, type RowSummary } from './summary.ts';

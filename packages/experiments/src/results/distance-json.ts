@@ -1,5 +1,5 @@
 /** Distances to the posterior as `tweedie compare --json` prints them. */
-import { DECIDES, measureOf } from '../run/measures.ts';
+import { DECIDES, measureOf } from '../statistics/measures.ts';
 import type { IndexRow } from '../run/run-index.ts';
 import type { Floor, MeasureSummary } from './posterior.ts';
 import { placeOf, type Place, type RowSummary } from './summary.ts';

@@ -1,15 +1,7 @@
 /** How far the rows of a table are from the posterior, what independent draws of it score, and which row is marked. */
 import { at } from '@tweedie/core';
-import {
-  DECIDES,
-  FEWEST_SAMPLES,
-  FLOOR_SETS,
-  floorCell,
-  type Measure,
-  measureKey,
-  measures,
-  MODES,
-} from '../run/measures.ts';
+import { FLOOR_SETS, floorCell, measureKey, MODES } from '../run/measure-keys.ts';
+import { DECIDES, FEWEST_SAMPLES, type Measure, measures } from '../statistics/measures.ts';
 import { meanCell, type IndexRow, type RunIndex } from '../run/run-index.ts';
 import type { Results } from '../run/results.ts';
 import { uniformP } from '../statistics/calibration.ts';

@@ -29,7 +29,7 @@ import {
 } from '../statistics/posterior-distance.ts';
 import { directionsOf, slicedDistances, slicedLaw } from '../statistics/sliced-wasserstein.ts';
 import { soundOf, type Score } from './cells.ts';
-import { FLOOR_SETS, floorCell, measureKey, MODES } from './measures.ts';
+import { FLOOR_SETS, floorCell, measureKey, MODES } from './measure-keys.ts';
 import { loadProblem } from './problems.ts';
 import { meanCell, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';

@@ -1,4 +1,4 @@
-/** What is measured of the samples of an image as a set, and under which names it is stored. */
+/** What is measured of the samples of an image as a set. */
 
 /** What the best value is: the least, the greatest, or a number that is missed on both sides. */
 type Goal = 'lower' | 'higher' | number;
@@ -128,16 +128,3 @@ export const measures: readonly Measure[] = [...ofPosterior, ...ofBoth, ...ofTru
 export const needsPosterior = (id: string): boolean => [...ofPosterior, ...ofBoth].some((each) => each.id === id);
 
 export const measureOf = (id: string): Measure | undefined => measures.find((each) => each.id === id);
-
-/** The number of modes of a posterior that count, 1 / sum of squared weights; stored beside its floors. */
-export const MODES = 'effectiveModes';
-
-/** The name that the values of a measure are stored under; another version would not be comparable. */
-export const measureKey = (id: string): string => `measure 1: ${id}`;
-
-/** How many sets of independent draws say what the posterior itself scores with so many samples. */
-export const FLOOR_SETS = 16;
-
-/** The key of one of these sets, in place of that of a row's samples. */
-export const floorCell = (problem: string, samples: number, set: number): string =>
-  `${samples} draws of ${problem}, set ${set}`;
