@@ -75,7 +75,7 @@ const posteriorMeter = async (
 ) => {
   const measured = stackProblems([problem]);
   const { law, components } = await known.of(measured);
-  disposeTree({ y: measured.y, drawn: measured.drawn });
+  disposeTree(measured);
   const d = law.means.length / law.weights.length;
   const directions = directionsOf(keyedRandom('sliced Wasserstein'), d);
   const [sliced, moments, density] = [slicedLaw(law, directions, n), knownMoments(law), gaussianDensity(law)];
