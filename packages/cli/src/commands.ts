@@ -14,6 +14,7 @@ import { New } from './commands/new.ts';
 import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
 import { Plugins } from './commands/plugins.ts';
+import { Problems } from './commands/problems.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
@@ -38,6 +39,7 @@ export const commands = {
   picture: Picture,
   plan: Plan,
   plugins: Plugins,
+  problems: Problems,
   report: Report,
   restore: Restore,
   run: Run,

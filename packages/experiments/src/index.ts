@@ -22,6 +22,7 @@ export {
   type ReportOptions,
 } from './compare.ts';
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
+export { type ExportedProblem, exportProblems, type ExportProblemsOptions } from './problems.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';
 export { type UsedPlugins, usedPlugins } from './used-plugins.ts';
