@@ -18,6 +18,7 @@ import { Problems } from './commands/problems.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
+import { Schema } from './commands/schema.ts';
 import { Train } from './commands/train.ts';
 import { Tune } from './commands/tune.ts';
 
@@ -43,6 +44,7 @@ export const commands = {
   report: Report,
   restore: Restore,
   run: Run,
+  schema: Schema,
   train: Train,
   tune: Tune,
 };

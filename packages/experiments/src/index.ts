@@ -7,6 +7,7 @@ export {
   type Recipe,
   type ReferenceInput,
 } from './recipe/recipe.ts';
+export { schemaForEditors } from './recipe/schema-for-editors.ts';
 export type { Experiment, Overrides } from './recipe/experiment.ts';
 export type { ExperimentSource } from './plan/workbench.ts';
 export { parseSigma, type SigmaInput } from './recipe/noise.ts';

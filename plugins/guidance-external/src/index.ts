@@ -32,13 +32,13 @@ const isSampleFile = (name: string): boolean => /\.(npy|safetensors)$/.test(name
  * Samples that another program has made, as a row like all others: the same problems, scores and measures. One step,
  * whatever the scheduler, whose state is the samples; [B, H, W, C].
  *
- * `samples`: a folder with a file for each problem, of the name that `tweedie problems export` gave it or with the first 12
- * digits of the problem's hash in it; sample s of the run is row s. `command`: a program that is called for the samples
- * of one problem in one chunk, with the file of the problem without x0 (beside it, of a linear operator with m d up to
- * 4,194,304, `.matrix.npy`), the .npy file that it writes, and the numbers of the samples, from which its random numbers
- * should follow. The contents of the sample files, and of files that the command names, are part of what samples are
- * kept by. Throws ConfigError where a file is missing, of another shape, or has too few samples, and where the program
- * fails. Its cost is not counted.
+ * `samples`: a folder with a file for each problem, of the name that `tweedie problems export` gave it or with the
+ * first 12 digits of the problem's hash in it; sample s of the run is row s. `command`: a program that is called for
+ * the samples of one problem in one chunk, with the file of the problem without x0 (beside it, of a linear operator
+ * with m d up to 4,194,304, `.matrix.npy`), the .npy file that it writes, and the numbers of the samples, from which
+ * its random numbers should follow. The contents of the sample files, and of files that the command names, are part of
+ * what samples are kept by. Throws ConfigError where a file is missing, of another shape, or has too few samples, and
+ * where the program fails. Its cost is not counted.
  */
 export const external: GuidanceFactory<ExternalOptions> = async (options, { files }) => {
   const { samples, command } = options;
