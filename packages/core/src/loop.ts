@@ -1,7 +1,7 @@
 import { conditioned } from './conditioned.ts';
 import { CancelledError } from './errors.ts';
 import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from './marks.ts';
-import { batchRandom, type SampleKey } from './random.ts';
+import { batchRandom } from './random.ts';
 import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
 import { batchSize, isImage, tensorsOf } from './trees.ts';
@@ -12,6 +12,7 @@ import type {
   ImageShape,
   Measured,
   NoiseProcess,
+  SampleKey,
   Sampler,
   Scheduler,
   Setting,

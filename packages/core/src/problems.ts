@@ -114,12 +114,15 @@ function stored(tensor: Tensor): SafetensorsInput {
   return { dtype, shape: tensor.shape, data: tensor.dataSync() } as SafetensorsInput;
 }
 
-/** A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ...; structure of `drawn` and class in the metadata. */
-export function encodeProblem({ name, operator, sigmaY, x0, y, drawn, label }: Omit<Problem, 'hash'>): Uint8Array {
-  const tensors = new Map<string, SafetensorsInput>([
-    ['x0', stored(x0)],
-    ['y', stored(y)],
-  ]);
+/**
+ * A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ..., and the structure of `drawn` and the class in the
+ * metadata. Without x0 it is what a program gets that must not see the truth; `facts` are added to the metadata.
+ */
+export function encodeProblem(
+  { name, operator, sigmaY, x0, y, drawn, label }: Omit<Problem, 'hash' | 'x0'> & { readonly x0?: Tensor },
+  facts: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const tensors = new Map<string, SafetensorsInput>([...(x0 ? [['x0', stored(x0)] as const] : []), ['y', stored(y)]]);
   let count = 0;
   const numbers: Record<string, number> = {};
   const structure = mapTree(drawn, (leaf) => {
@@ -136,6 +139,7 @@ export function encodeProblem({ name, operator, sigmaY, x0, y, drawn, label }: O
     numbers: JSON.stringify(numbers),
     // Without one the bytes, and so the hash, are what they were before there were classes.
     ...(label === undefined ? {} : { label: String(label) }),
+    ...facts,
   });
 }
 
