@@ -95,3 +95,16 @@ it('checkpoint convert writes safetensors that are read as what they were', asyn
     'is the file that is to be converted. Choose another file with --out.',
   );
 });
+
+it('info, cite and fetch know a published checkpoint as a model', async () => {
+  const { out } = await tweedie(['info', 'edm-ffhq-64-vp'], { cwd: folder });
+  expect(out).toMatch(/^model\/edm-ffhq-64-vp: FFHQ 64 of NVlabs\/edm, DDPM\+\+\n/);
+  expect(out).toMatch(
+    / weights +It is published at https:\/\/github\.com\/NVlabs\/edm; npx tweedie checkpoint get edm-ffhq-64-vp/,
+  );
+  expect((await tweedie(['fetch', 'ffhq-256'], { cwd: folder })).err).toContain(
+    '[model/ffhq-256] is a published checkpoint. It is published at https://drive.google.com/',
+  );
+  const cited = await tweedie(['cite', join(import.meta.dirname, '../../../recipes/imagenet.yaml')], { cwd: folder });
+  expect(cited.out).toContain('@inproceedings{dhariwal2021diffusion');
+});

@@ -50,11 +50,12 @@ function shortened(folder: string): ExperimentInput {
     operators: chosen,
     methods: methods
       .filter((each) => typeof each === 'object' && (rows?.includes(each.label ?? '') ?? true))
-      .map((each) =>
-        typeof each === 'string' || each.perProblem === undefined
-          ? each
-          : { ...each, perProblem: each.perProblem.filter(({ operator }) => labels.includes(operator)) },
-      ),
+      .map((each) => {
+        if (typeof each === 'string') return each;
+        const { perProblem = [], ...row } = each;
+        const own = perProblem.filter(({ operator }) => labels.includes(operator));
+        return own.length === 0 ? row : { ...row, perProblem: own };
+      }),
   };
 }
 
