@@ -3,12 +3,21 @@ import { join, resolve } from 'node:path';
 import { bindableRows } from './run/bindable.ts';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
-import { distancesJson, unmarkedJson, type DistanceJson, type UnmarkedJson } from './results/distance-json.ts';
+import {
+  distancesJson,
+  modesJson,
+  unmarkedJson,
+  type DistanceJson,
+  type ModesJson,
+  type UnmarkedJson,
+} from './results/distance-json.ts';
+import { completeModes } from './run/complete-modes.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './results/free-energy.ts';
 import { identify } from './run/identity.ts';
 import { imageRange, makeMetrics } from './run/image-range.ts';
-import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { isDropped, planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { withStepFloor } from './plan/step-floor.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
@@ -82,6 +91,8 @@ export type ComparisonJson = {
   readonly distances: readonly DistanceJson[];
   /** Problems whose posterior is known, none of whose rows is marked, and why. */
   readonly unmarked: readonly UnmarkedJson[];
+  /** Problems whose posterior is known, and how many modes it has that count. */
+  readonly modes: readonly ModesJson[];
   readonly failures: readonly Failure[];
   /** `failed` where every sample that was drawn failed: there is nothing to compare. */
   readonly outcome: 'done' | 'some failed' | 'failed';
@@ -144,6 +155,7 @@ const toJson = (
   }),
   distances: distancesJson(rows),
   unmarked: unmarkedJson(rows),
+  modes: modesJson(rows),
   failures: failuresOf(index, rows),
   outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
@@ -225,8 +237,13 @@ const runExperiment = async (
   const stored = await store.cells();
   const isMissing = (row: number): boolean => (planned.rows[row]?.cells ?? []).flat().some((key) => !stored.has(key));
   const rows = await bindableRows(bench, engine, asked, watch, isMissing);
-  const index = { ...planned, rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)) };
-  await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
+  const kept = rows.map((row) => !isDropped(row));
+  const index = {
+    ...planned,
+    rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)).filter((_, i) => kept[i]),
+  };
+  const left = rows.filter((_, i) => kept[i]);
+  await drawAndScore({ bench, engine, index, rows: left, metrics, store, watch }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
     await store.begin({
@@ -235,6 +252,7 @@ const runExperiment = async (
       facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])),
     });
   });
+  await completeModes({ bench, engine, index, store, watch });
   return index;
 };
 
@@ -246,8 +264,9 @@ const runExperiment = async (
 export const compare = async (options: CompareOptions): Promise<Comparison> => {
   const { signal, onProgress } = options;
   const watch = { signal, onProgress };
-  const bench = await openWorkbench(options);
+  const opened = await openWorkbench(options);
   try {
+    const bench = await withStepFloor(opened);
     const rows = planRows(bench);
     refuseImpossible(bench, rows);
     const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
@@ -258,7 +277,7 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
       store.close();
     }
   } finally {
-    bench.dispose();
+    opened.dispose();
   }
 };
 
