@@ -33,7 +33,15 @@ const truthOf = (name: string): ExperimentInput => {
 
 /** The larger ones take 20 s of processor time. */
 const full = process.env['TWEEDIE_FULL'] === '1';
-const suites = ['gmm25', 'bipsda', 'mixture', 'double-well', ...(full ? ['patches', 'gaussian', 'levy'] : [])];
+const suites = [
+  'gmm25',
+  'gmm25-p2',
+  'gmm25-p4',
+  'bipsda',
+  'mixture',
+  'double-well',
+  ...(full ? ['patches', 'gaussian', 'levy'] : []),
+];
 
 it(`independent draws are within the floor on every measure of ${suites.join(', ')}`, async () => {
   const all: (ComparisonJson['distances'][number] & { readonly suite: string })[] = [];
