@@ -33,7 +33,9 @@ export function modesHint({ rows }: ReportRows): Html | null {
   const [modes] = rows.flatMap((row) => row.modes ?? []);
   if (modes === undefined) return null;
   const range =
-    modes.most > modes.least ? `, ${fixed(modes.least, 1)} to ${fixed(modes.most, 1)} from image to image` : '';
+    fixed(modes.most, 1) !== fixed(modes.least, 1)
+      ? `, ${fixed(modes.least, 1)} to ${fixed(modes.most, 1)} from image to image`
+      : '';
   return html`<p class="hint">The posterior has <span data-measure="${MODES}">${fixed(modes.mean, 1)}</span> modes that count (1 over the sum of squared weights${range}).</p>`;
 }
 

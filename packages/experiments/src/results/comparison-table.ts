@@ -141,7 +141,7 @@ const markNotes = (rows: readonly RowSummary[]): readonly string[] => {
     ...(modes === undefined
       ? []
       : [
-          `  The posterior has ${fixed(modes.mean, 1)} modes that count (1 / sum of squared weights${modes.most > modes.least ? `; ${fixed(modes.least, 1)} to ${fixed(modes.most, 1)} from image to image` : ''}).`,
+          `  The posterior has ${fixed(modes.mean, 1)} modes that count (1 / sum of squared weights${fixed(modes.most, 1) !== fixed(modes.least, 1) ? `; ${fixed(modes.least, 1)} to ${fixed(modes.most, 1)} from image to image` : ''}).`,
         ]),
   ];
 };
