@@ -156,6 +156,11 @@ describe('a table with a known posterior', () => {
       .split('\n')
       .map((line) => line.split(','));
     expect(lines[0]!.slice(0, 6)).toEqual(['operator', 'sigma_y', 'label', 'image', 'measure', 'value']);
+    const tex = readFileSync(
+      files.find((file) => file.endsWith('table.tex'))!,
+      'utf8',
+    );
+    expect(tex).toContain('posterior never are, nor is exact score, ddpm 50, what these steps alone leave.');
     const own = lines.filter(([, , label, , measure]) => label === 'exact' && measure === 'slicedW1');
     expect(own).toHaveLength(12);
     const mean = own.reduce((sum, line) => sum + Number(line[5]), 0) / 12;
