@@ -197,7 +197,7 @@ describe('a table with a known posterior', () => {
     expect(await labels({ samples: 31, floor: true })).toContain(label);
     expect(await labels({ methods: ['dps', 'exact'] })).toEqual(['dps', 'exact']);
     expect(await labels({ methods: [{ id: 'dps', label }] })).toEqual([label, `${label}, floor`]);
-    expect(await labels({ budget: 60, methods: ['dps'] })).toEqual(['dps', 'exact score, ddpm 60']);
+    expect(await labels({ budget: 60, methods: ['dps'] })).toEqual(['dps', 'exact score, ddpm 20']);
     expect(await labels({ sigmaY: { poisson: 0.05 }, methods: ['dps'] })).toEqual(['dps']);
     await expect(labels({ sigmaY: { poisson: 0.05 }, methods: ['dps'], floor: true })).rejects.toThrow(
       "/floor] the floor is the exact score of the posterior, and none is known here: the noise is Poisson's.",

@@ -12,14 +12,18 @@ import { benchesOf, operatorOn, type Workbench } from './workbench.ts';
 export const posteriorRefusal = ({ experiment, model }: Workbench, { operator }: OperatorPart): string | undefined =>
   experiment.poisson === undefined ? closedFormRefusal({ model, operator }) : "the noise is Poisson's";
 
-/** The scheduler of the row: the recipe's, under a budget with the steps of a method of one forward each. */
+/** What a step of most guided methods costs, a forward and a vjp. */
+const USUAL_STEP = 3;
+
+/** The scheduler of the row: the recipe's, under a budget with the steps of a method of one forward and one vjp. */
 const schedulerOf = ({ experiment, registry, model }: Workbench): Reference => {
   const { scheduler, budget } = experiment;
   const { properties = {} } = registry.find('scheduler', scheduler.id).options as {
     readonly properties?: Readonly<Record<string, JsonSchema>>;
   };
   if (budget === undefined || !('steps' in properties)) return scheduler;
-  return { ...scheduler, options: { ...scheduler.options, steps: Math.min(budget, model.process.table.length) } };
+  const steps = Math.min(Math.max(1, Math.floor(budget / USUAL_STEP)), model.process.table.length);
+  return { ...scheduler, options: { ...scheduler.options, steps } };
 };
 
 /** The reasons why no problem has a known posterior; empty where one has. */
