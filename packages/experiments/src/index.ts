@@ -14,14 +14,8 @@ export { parseSigma, type SigmaInput } from './recipe/noise.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions } from './plan.ts';
 export type { PlannedRow } from './plan/rows.ts';
 export { quote } from './plan/command.ts';
-export {
-  compare,
-  type CompareOptions,
-  type Comparison,
-  type ComparisonJson,
-  report,
-  type ReportOptions,
-} from './compare.ts';
+export { compare, type CompareOptions, type Comparison, report, type ReportOptions } from './compare.ts';
+export type { ComparisonJson } from './results/comparison-json.ts';
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
 export { type ExportedProblem, exportProblems, type ExportProblemsOptions } from './problems.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
@@ -41,7 +35,10 @@ export type { Failure } from './results/summary.ts';
 export { operatorPicture, type OperatorPictureOptions } from './operator-picture.ts';
 export { restore, type Restored, type RestoredPicture, type RestoreOptions } from './restore.ts';
 export type { Cell, Score } from './run/cells.ts';
+export { measureMethod } from './measure-method.ts';
+export { type MeasuredRow, type Sheet, sheetPage } from './report/sheet.ts';
 export { openResults, type Results } from './run/results.ts';
+export { VERSION as tweedieVersion } from './run/provenance.ts';
 export { openStore, type Store } from './run/store.ts';
 export { bootstrapInterval, holm, type Interval, mseRatio, pearson } from './statistics/statistics.ts';
 export { wilcoxon, type Wilcoxon } from './statistics/wilcoxon.ts';
