@@ -33,7 +33,10 @@ export class Info extends Command {
   }
 }
 
-/** The plugin, or published checkpoint, that a user calls `kind/id`, or by its id alone. Throws ConfigError with the nearest names. */
+/**
+ * The plugin, or published checkpoint, that a user calls `kind/id`, or by its id alone. Throws ConfigError with the
+ * nearest names.
+ */
 export const find = ({ manifests: plugins, cards, broken, refused }: Registry, name: string): Manifest => {
   const manifests = [...plugins, ...cards];
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
