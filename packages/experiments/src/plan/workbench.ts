@@ -74,7 +74,7 @@ export const benchPerImage = (benches: readonly Workbench[]): readonly Workbench
 };
 
 /** An operator, made for the images of another workbench of the same experiment. */
-export const operatorOn = ({ operators }: ShapeParts, { reference: { label } }: OperatorPart): OperatorPart => {
+export const operatorOn = ({ operators }: Pick<ShapeParts, 'operators'>, { reference: { label } }: OperatorPart): OperatorPart => {
   const found = operators.find(({ reference }) => reference.label === label);
   if (found === undefined) throw new RangeError(`there is no operator ${label}.`);
   return found;
