@@ -3,29 +3,23 @@ import { join, resolve } from 'node:path';
 import { bindableRows } from './run/bindable.ts';
 import { commandOf } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
-import { distancesJson, unmarkedJson, type DistanceJson, type UnmarkedJson } from './results/distance-json.ts';
+import { comparisonJson, type ComparisonJson } from './results/comparison-json.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
-import { freeEnergyTables, freeEnergyText, type FreeEnergyTable } from './results/free-energy.ts';
+import { freeEnergyTables, freeEnergyText } from './results/free-energy.ts';
 import { identify } from './run/identity.ts';
 import { imageRange, makeMetrics } from './run/image-range.ts';
 import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { engineOn } from './plan/threads.ts';
+import { checkWorkers, workersFor } from './plan/workers.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
 import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
-import { openStore, type Store } from './run/store.ts';
-import type { MetricSummary } from './results/compare-rows.ts';
-import {
-  failuresOf,
-  nothingSound,
-  placeOf,
-  summariseRun,
-  type Failure,
-  type Place,
-  type RowSummary,
-} from './results/summary.ts';
-import type { Spread } from './statistics/spread.ts';
+import { openStore } from './run/store.ts';
+import { crewOf } from './run/crew.ts';
+import type { Run } from './run/runner.ts';
+import { nothingSound, summariseRun, type Failure } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from '@tweedie/files';
 
@@ -35,61 +29,12 @@ export type CompareOptions = ExperimentSource &
      * Run folder; default `runs/<name of the recipe>-<hash>` in the working folder, so that the same command resumes.
      */
     readonly out?: string;
+    /**
+     * Child processes that draw the cells; 0 draws in this one. Default: what the plan says. The numbers do not depend
+     * on it.
+     */
+    readonly workers?: number | undefined;
   };
-
-/** A comparison as `tweedie compare --json` prints it. */
-export type ComparisonJson = {
-  /** The run folder. */
-  readonly run: string;
-  /**
-   * Scores by row and metric; `ci95` are the bounds of the 95 % t interval over images, null where there is one image;
-   * of a score of 0 and 1, those of the rate. `toBest` is the paired difference to the row with the best mean, `spread`
-   * the standard deviations among the samples of an image and among images.
-   */
-  readonly rows: readonly (Place & {
-    readonly metric: string;
-    readonly n: number;
-    readonly mean: number;
-    readonly ci95: readonly [low: number, high: number] | null;
-    readonly best: boolean;
-    readonly toBest?: {
-      readonly mean: number;
-      readonly ci95: readonly [low: number, high: number] | null;
-      readonly pHolm?: number;
-      readonly winRate: number;
-    };
-    readonly spread?: Spread;
-    readonly rate?: { readonly hits: number; readonly of: number };
-  })[];
-  /** Misfit by row: || y - A(x) || in units of the noise, over samples; rows without measurement noise have none. */
-  readonly misfit: readonly (Place & { readonly mean: number })[];
-  /** Rows with sound samples on which the operator gives NaN or infinity, so that they have no misfit. */
-  readonly unmeasured: readonly (Place & NonNullable<RowSummary['unmeasured']>)[];
-  /** What each metric took as full scale and whether it clips, where it says so. */
-  readonly scales: readonly { readonly metric: string; readonly scale: string }[];
-  /** Share of the entries of the samples by row that lie outside the range of the images, where they have one. */
-  readonly outside: readonly (Place & { readonly share: number })[];
-  /** Cost of one sample by row, padding left out. */
-  readonly cost: readonly (Place & {
-    readonly forwards: number;
-    readonly vjps: number;
-    /** forwards + 2 vjps */
-    readonly equivalents: number;
-    readonly operatorCalls: number;
-    readonly secondsPerSample: number;
-  })[];
-  /** Measures of the samples of an image as a set, where there are several; distances to a known posterior. */
-  readonly distances: readonly DistanceJson[];
-  /** Problems whose posterior is known, none of whose rows is marked, and why. */
-  readonly unmarked: readonly UnmarkedJson[];
-  readonly failures: readonly Failure[];
-  /** `failed` where every sample that was drawn failed: there is nothing to compare. */
-  readonly outcome: 'done' | 'some failed' | 'failed';
-  /** Free energies from umbrella windows, where the recipe asks for them. */
-  readonly freeEnergy?: readonly FreeEnergyTable[];
-  /** Path of the HTML report. */
-  readonly report: string;
-};
 
 /** A run, as a program, a terminal and a browser show it. */
 export type Comparison = {
@@ -102,53 +47,6 @@ export type Comparison = {
   /** The closing sentence of a run whose every sample failed. */
   readonly failed?: string;
 };
-
-const bounds = (mean: number, half: number | null): readonly [low: number, high: number] | null =>
-  half === null ? null : [mean - half, mean + half];
-
-const toBest = ({ mean, ci95, pHolm, winRate }: NonNullable<MetricSummary['difference']>) => ({
-  mean,
-  ci95: bounds(mean, ci95),
-  ...(pHolm === undefined ? {} : { pHolm }),
-  winRate,
-});
-
-const toJson = (
-  folder: string,
-  report: string,
-  index: RunIndex,
-  rows: readonly RowSummary[],
-  freeEnergy: readonly FreeEnergyTable[],
-): ComparisonJson => ({
-  run: folder,
-  rows: rows.flatMap((row) =>
-    [...row.metrics].map(([metric, { n, mean, ci95, best, difference, spread, rate }]) => ({
-      ...placeOf(row),
-      metric,
-      n,
-      mean,
-      ci95: rate ? ([rate.low, rate.high] as const) : bounds(mean, ci95),
-      best,
-      ...(difference ? { toBest: toBest(difference) } : {}),
-      ...(spread ? { spread } : {}),
-      ...(rate ? { rate: { hits: rate.hits, of: rate.of } } : {}),
-    })),
-  ),
-  misfit: rows.flatMap((row) => (row.misfit ? [{ ...placeOf(row), mean: row.misfit.mean }] : [])),
-  unmeasured: rows.flatMap((row) => (row.unmeasured ? [{ ...placeOf(row), ...row.unmeasured }] : [])),
-  scales: index.metrics.flatMap(({ id: metric, scale }) => (scale === undefined ? [] : [{ metric, scale }])),
-  outside: rows.flatMap((row) => (row.outside === undefined ? [] : [{ ...placeOf(row), share: row.outside }])),
-  cost: rows.flatMap((row) => {
-    if (!row.cost) return [];
-    return [{ ...placeOf(row), ...row.cost }];
-  }),
-  distances: distancesJson(rows),
-  unmarked: unmarkedJson(rows),
-  failures: failuresOf(index, rows),
-  outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
-  ...(freeEnergy.length > 0 ? { freeEnergy } : {}),
-  report,
-});
 
 /**
  * Warns where the folder holds the run of another recipe: samples may share it, kept by what they depend on, but
@@ -172,7 +70,7 @@ const present = async (index: RunIndex, results: Results, path: string, watch: W
   const { renderReport } = await import('./report/render.ts');
   const freeEnergy = await freeEnergyTables(index, results);
   writeWhole(path, renderReport({ ...(await reportData(index, rows, results, watch)), freeEnergy }));
-  const json = toJson(results.folder, path, index, rows, freeEnergy);
+  const json = comparisonJson(results.folder, path, index, rows, freeEnergy);
   const table = [comparisonTable(index, rows), ...(freeEnergy.length > 0 ? [freeEnergyText(freeEnergy)] : [])].join(
     '\n\n',
   );
@@ -211,12 +109,15 @@ const withReason = (row: IndexRow, reason: string | undefined): IndexRow =>
 const runExperiment = async (
   bench: Workbench,
   asked: readonly PlannedRow[],
-  store: Store,
-  command: string,
-  watch: Watch,
+  {
+    store,
+    command,
+    watch,
+    ...drawing
+  }: Pick<Run, 'store' | 'watch' | 'crew' | 'workers'> & { readonly command: string },
 ): Promise<RunIndex> => {
-  const { container, experiment, model } = bench;
-  const engine = await container.plugin('engine', experiment.engine);
+  const { container, model } = bench;
+  const engine = await container.plugin('engine', engineOn(bench));
   await model.load?.();
   const images = await imageRange(bench);
   const metrics = await makeMetrics(bench, images);
@@ -226,7 +127,7 @@ const runExperiment = async (
   const isMissing = (row: number): boolean => (planned.rows[row]?.cells ?? []).flat().some((key) => !stored.has(key));
   const rows = await bindableRows(bench, engine, asked, watch, isMissing);
   const index = { ...planned, rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)) };
-  await drawAndScore({ bench, engine, index, rows, metrics, store, watch }, async () => {
+  await drawAndScore({ bench, engine, index, rows, metrics, store, watch, ...drawing }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
     await store.begin({
@@ -244,17 +145,22 @@ const runExperiment = async (
  * cases.
  */
 export const compare = async (options: CompareOptions): Promise<Comparison> => {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, workers } = options;
   const watch = { signal, onProgress };
+  checkWorkers(workers);
+  const crew = crewOf();
   const bench = await openWorkbench(options);
   try {
     const rows = planRows(bench);
     refuseImpossible(bench, rows);
     const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
     try {
-      const index = await runExperiment(bench, rows, store, commandOf('compare', options), watch);
+      if (workersFor(bench, rows, { asked: workers }).count > 0 && (await store.cells()).size === 0) crew.warm();
+      const command = commandOf('compare', options);
+      const index = await runExperiment(bench, rows, { store, command, watch, crew, workers });
       return await present(index, store, join(store.folder, PAGE), watch);
     } finally {
+      crew.dispose();
       store.close();
     }
   } finally {

@@ -13,14 +13,8 @@ export { parseSigma, type SigmaInput } from './recipe/noise.ts';
 export { plan, type Plan, type PlanJson, type PlanOptions } from './plan.ts';
 export type { PlannedRow } from './plan/rows.ts';
 export { quote } from './plan/command.ts';
-export {
-  compare,
-  type CompareOptions,
-  type Comparison,
-  type ComparisonJson,
-  report,
-  type ReportOptions,
-} from './compare.ts';
+export { compare, type CompareOptions, type Comparison, report, type ReportOptions } from './compare.ts';
+export type { ComparisonJson } from './results/comparison-json.ts';
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';

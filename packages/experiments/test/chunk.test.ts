@@ -9,12 +9,6 @@ const index: CellIndex = {
   traced: 2,
   rows: [
     {
-      operator: 'identity',
-      sigmaY: 0.1,
-      label: 'dps',
-      method: 'dps',
-      options: '',
-      steps: 10,
       problems: Array.from({ length: 300 }, (_, i) => hash(`p${i}`)),
       cells: Array.from({ length: 300 }, (_, i) => Array.from({ length: 4 }, (_, s) => hash(`c${i}.${s}`))),
     },

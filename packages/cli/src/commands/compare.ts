@@ -2,6 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import { overrideFlags, overridesOf } from '../override-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runResumable } from '../run.ts';
+import { workersFlag } from '../workers-flag.ts';
 
 /** `tweedie compare` runs the comparison of a recipe, or the rest of one that was stopped. */
 export class Compare extends Command {
@@ -17,6 +18,7 @@ export class Compare extends Command {
   static override flags = {
     ...overrideFlags,
     out: Flags.string({ char: 'o', helpValue: 'FOLDER', description: 'Run folder: results, images, report.' }),
+    ...workersFlag,
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object on standard output instead of the table.' }),
   };
@@ -30,6 +32,7 @@ export class Compare extends Command {
         ...registriesOf(flags),
         overrides: overridesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
+        workers: flags.workers,
         onProgress,
         signal,
       }),

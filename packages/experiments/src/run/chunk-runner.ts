@@ -28,10 +28,9 @@ import { traceRecorder } from './traces.ts';
 
 /** What the chunks of a run are drawn with. Rows that share method and operator objects are bound once. */
 export type ChunkParts = {
-  readonly engine: Engine;
   readonly index: CellIndex & Pick<RunIndex, 'metrics' | 'range'>;
   /** The shapes that the images have, which tasks name by their place; the models are loaded. */
-  readonly shapes: readonly Pick<ShapeParts, 'model' | 'operators' | 'chunk'>[];
+  readonly shapes: readonly (Pick<ShapeParts, 'model' | 'operators' | 'chunk'> & { readonly engine: Engine })[];
   /** The rows of the index. */
   readonly rows: readonly Pick<PlannedRow, 'operator' | 'method'>[];
   readonly metrics: readonly Metric[];
@@ -97,7 +96,7 @@ const scoreRows = async (
 type Setting = Pick<PlannedRow, 'operator' | 'method'>;
 
 export const chunkRunner = (parts: ChunkParts): ChunkRunner => {
-  const { engine, index, shapes, rows, seed, trace } = parts;
+  const { index, shapes, rows, seed, trace } = parts;
   let last: (Setting & { readonly bound: BoundGuidance }) | undefined;
   const release = (): void => {
     last?.bound.dispose();
@@ -105,7 +104,10 @@ export const chunkRunner = (parts: ChunkParts): ChunkRunner => {
   };
 
   // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
-  const bind = async ({ model }: Pick<ShapeParts, 'model'>, { operator, method }: Setting): Promise<BoundGuidance> => {
+  const bind = async (
+    { model, engine }: Pick<ChunkParts['shapes'][number], 'model' | 'engine'>,
+    { operator, method }: Setting,
+  ): Promise<BoundGuidance> => {
     if (last?.method === method && last.operator === operator) return last.bound;
     release();
     const bound = await bindGuidance(method.guidance, {

@@ -2,7 +2,7 @@
 import { at, type Cost, type SampleFailure } from '@tweedie/core';
 import type { Score } from './cells.ts';
 import { identify } from './identity.ts';
-import type { RunIndex } from './run-index.ts';
+import type { IndexRow, RunIndex } from './run-index.ts';
 import type { Trace } from './traces.ts';
 
 /** Which cells to draw together. JSON of less than 2 kB, whatever the images: no tensor is in it. */
@@ -50,7 +50,9 @@ export type Work = {
 };
 
 /** What tasks are read by: the part of an index that names cells. */
-export type CellIndex = Pick<RunIndex, 'rows' | 'images' | 'samples' | 'traced'>;
+export type CellIndex = Pick<RunIndex, 'images' | 'samples' | 'traced'> & {
+  readonly rows: readonly Pick<IndexRow, 'problems' | 'cells'>[];
+};
 
 const workAt = ({ rows, images, samples, traced }: CellIndex, row: number, place: number): Work => {
   const { problems, cells } = at(rows, row, 'row of the index');

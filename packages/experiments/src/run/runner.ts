@@ -1,14 +1,20 @@
-import { at, type Engine, type Metric } from '@tweedie/core';
+import { at, tf, type Engine, type Metric } from '@tweedie/core';
 import type { Watch } from '../machine/progress.ts';
 import { bySetting, rowOn, type PlannedRow } from '../plan/rows.ts';
+import { engineOn } from '../plan/threads.ts';
+import { workersFor } from '../plan/workers.ts';
 import { benchesOf, benchPerImage, type Workbench } from '../plan/workbench.ts';
+import { LOST } from './cells.ts';
 import { tasksOf, workOf, workOfRow, type ChunkTask, type Work } from './chunk.ts';
-import { chunkRunner } from './chunk-runner.ts';
+import { chunkRunner, type ChunkRunner } from './chunk-runner.ts';
+import { setupOf } from './chunk-setup.ts';
+import { drawHere, type Crew, type CrewTasks } from './crew.ts';
 import type { MisfitMeter } from './misfit.ts';
 import { loadProblem } from './problems.ts';
 import { rowTitle, type RunIndex } from './run-index.ts';
 import { saveChunk } from './save-chunk.ts';
 import type { Store } from './store.ts';
+import type { SettingTasks } from './task-queue.ts';
 import { hasTrace } from './traces.ts';
 
 export type Run = {
@@ -21,6 +27,9 @@ export type Run = {
   readonly misfit: MisfitMeter;
   readonly store: Store;
   readonly watch: Watch;
+  /** Child processes that draw the cells, where the plan asks for some, and how many were asked for by name. */
+  readonly crew: Crew;
+  readonly workers?: number | undefined;
 };
 
 /** What is left to draw of each row, every sample once. */
@@ -28,6 +37,7 @@ const missingWork = async ({ index, store }: Run): Promise<readonly (readonly Wo
   const finished = await store.cells();
   const isDone = ({ key, traced }: Work): boolean => {
     const cell = finished.get(key);
+    if (cell?.failure?.reason.startsWith(LOST)) return false;
     return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
   };
   const all = index.rows.map((_, row) => workOfRow(index, row));
@@ -41,9 +51,6 @@ const missingWork = async ({ index, store }: Run): Promise<readonly (readonly Wo
   return all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
 };
 
-/** Chunks that are bound once: of rows that share method and operator, and of images of one shape. */
-export type SettingTasks = readonly ChunkTask[];
-
 /** The tasks that draw what is left, by setting, in the order in which they run. */
 const tasksLeft = ({ bench, index, rows }: Run, left: readonly (readonly Work[])[]): readonly SettingTasks[] => {
   const benches = benchesOf(bench);
@@ -52,57 +59,70 @@ const tasksLeft = ({ bench, index, rows }: Run, left: readonly (readonly Work[])
     benches.flatMap((own, shape) => {
       const work = at(left, row, 'work of a row').filter(({ position }) => perImage[position] === own);
       const planned = rowOn(own, at(rows, row, 'planned row'));
-      return work.length === 0 ? [] : [{ planned, tasks: tasksOf(index, { row, shape }, work, own.chunk) }];
+      const family = JSON.stringify([planned.method.reference.id, planned.operator.reference.label, shape]);
+      return work.length === 0 ? [] : [{ planned, family, tasks: tasksOf(index, { row, shape }, work, own.chunk) }];
     }),
   );
-  return bySetting(jobs, ({ planned }) => planned).map((members) => members.flatMap(({ tasks }) => tasks));
+  return bySetting(jobs, ({ planned }) => planned).map((members) => ({
+    family: at(members, 0, 'job of a setting').family,
+    tasks: members.flatMap(({ tasks }) => tasks),
+  }));
 };
 
-/** Draws every sample that is not there yet, row by row. What is stored is never drawn again. */
+/** Draws in this process what tasks name. */
+const ownRunner = async ({ bench, index, rows, metrics, misfit, store }: Run): Promise<ChunkRunner> => {
+  const { seed, trace = 0 } = bench.experiment;
+  const shapes = [];
+  for (const own of benchesOf(bench))
+    shapes.push({ ...own, engine: await bench.container.plugin('engine', engineOn(own)) });
+  const problem = (hash: string) => loadProblem(store.folder, hash);
+  return chunkRunner({ index, shapes, rows, metrics, misfit, seed, trace, problem });
+};
+
+/** Draws every sample that is not there yet. What is stored is never drawn again. */
 export const runRows = async (run: Run): Promise<void> => {
-  const { bench, engine, index, rows, metrics, misfit, store, watch } = run;
+  const { bench, index, rows, watch } = run;
   const left = await missingWork(run);
   const settings = tasksLeft(run, left);
   // Progress counts steps of samples, so that a long chunk moves too.
   const stepsOf = (row: number): number => at(index.rows, row, 'row of the index').steps;
   const total = index.rows.reduce((sum, { cells }, row) => sum + cells.flat().length * stepsOf(row), 0);
   let done = total - left.reduce((sum, work, row) => sum + work.length * stepsOf(row), 0);
-  const all = index.rows.flatMap(({ cells }) => cells.flat()).length;
+  const all = index.rows.flatMap(({ cells }) => cells.flat());
   const missing = new Set(left.flat().map(({ key }) => key));
-  const kept = index.rows.flatMap(({ cells }) => cells.flat()).filter((key) => !missing.has(key)).length;
+  const kept = all.filter((key) => !missing.has(key)).length;
   watch.onProgress?.({
     phase: 'sampling',
     done,
     total,
-    ...(kept > 0 ? { message: `${kept} of ${all} samples are there already` } : {}),
+    ...(kept > 0 ? { message: `${kept} of ${all.length} samples are there already` } : {}),
   });
+  if (settings.length === 0) return;
+
+  const counted = new Map<string, number>();
+  const count = (task: ChunkTask, step: number): void => {
+    done += workOf(index, task).length * (step - (counted.get(task.key) ?? 0));
+    counted.set(task.key, step);
+  };
   const shapes = benchesOf(bench);
-  const runner = chunkRunner({
-    engine,
-    index,
-    shapes,
-    rows,
-    metrics,
-    misfit,
-    seed: bench.experiment.seed,
-    trace: bench.experiment.trace ?? 0,
-    problem: (hash) => loadProblem(store.folder, hash),
-  });
-  try {
-    for (const task of settings.flat()) {
-      const samples = workOf(index, task).length;
+  const tasks: CrewTasks = {
+    settings,
+    signal: watch.signal,
+    warn: bench.container.warn,
+    onStep(task, step, last) {
+      count(task, step);
       const title = rowTitle(at(index.rows, task.row, 'row of the index'));
-      const result = await runner.draw(task, {
-        signal: watch.signal,
-        onStep: (step, last) => {
-          done += samples;
-          watch.onProgress?.({ phase: 'sampling', done, total, label: `${title}, step ${step} of ${last}` });
-        },
-      });
+      watch.onProgress?.({ phase: 'sampling', done, total, label: `${title}, step ${step} of ${last}` });
+    },
+    async onResult(task, result) {
+      count(task, stepsOf(task.row));
       const { model } = at(shapes, task.shape, 'image shape');
-      await saveChunk({ index, store }, task, result, model.imageShape);
-    }
-  } finally {
-    runner.dispose();
-  }
+      await saveChunk(run, task, result, model.imageShape);
+      watch.onProgress?.({ phase: 'sampling', done, total });
+    },
+  };
+  const { count: workers } = workersFor(bench, rows, { asked: run.workers, weights: tf.memory().numBytes });
+  const chunks = settings.reduce((sum, { tasks: own }) => sum + own.length, 0);
+  if (workers === 0) await drawHere(await ownRunner(run), tasks);
+  else await run.crew.draw(setupOf(run), tasks, Math.min(workers, chunks));
 };

@@ -1,12 +1,16 @@
 import { at, type ImageShape } from '@tweedie/core';
 import type { NewCell } from './cells.ts';
 import { workOf, type CellIndex, type ChunkResult, type ChunkTask } from './chunk.ts';
+import type { RunIndex } from './run-index.ts';
 import type { Store } from './store.ts';
 import { writeTrace } from './traces.ts';
 
 /** Puts what was drawn of a task into the store of its run: traces, samples, then the cells and scores at once. */
 export const saveChunk = async (
-  { index, store }: { readonly index: CellIndex; readonly store: Pick<Store, 'folder' | 'save'> },
+  {
+    index,
+    store,
+  }: { readonly index: CellIndex & Pick<RunIndex, 'rows'>; readonly store: Pick<Store, 'folder' | 'save'> },
   task: ChunkTask,
   result: ChunkResult,
   imageShape: ImageShape,
