@@ -31,7 +31,7 @@ export const drawHere = async (
   }
 };
 
-/** Child processes that draw; they stay for the next run, with the model loaded, until `dispose`. */
+/** Child processes that draw; they stay for the next run, with the model loaded, until one fails, a signal aborts or `dispose`. */
 export type Crew = {
   /** Starts one process, which loads its code while this one gets the run ready. */
   warm(): void;
@@ -82,7 +82,9 @@ export const crewOf = (): Crew => {
     all.add(worker);
     return worker;
   };
+  let closed = false;
   const killAll = (): void => {
+    closed = true;
     for (const worker of all) worker.kill();
     all.clear();
     idle.length = 0;
@@ -97,7 +99,7 @@ export const crewOf = (): Crew => {
       } catch (error) {
         all.delete(worker);
         worker.kill();
-        if (!(error instanceof WorkerEnded)) throw error;
+        if (closed || !(error instanceof WorkerEnded)) throw error;
         if (starts === STARTS)
           throw new Error(
             `a child process that draws cells ended while it started (${error.by}). With --workers 0 (workers: 0) cells are drawn in this process.`,
@@ -120,7 +122,6 @@ export const crewOf = (): Crew => {
       const queue = taskQueue(settings);
       const tries = new Map<string, number>();
       let hands = count;
-      let over = false;
       let saved = Promise.resolve();
       let unsaved: { readonly error: unknown } | undefined;
       const save = (task: ChunkTask, result: ChunkResult): void => {
@@ -136,7 +137,7 @@ export const crewOf = (): Crew => {
           return worker;
         } catch (error) {
           all.delete(worker);
-          if (over || !(error instanceof WorkerEnded)) throw error;
+          if (closed || !(error instanceof WorkerEnded)) throw error;
           const tried = (tries.get(task.key) ?? 0) + 1;
           tries.set(task.key, tried);
           if (tried === TRIES) save(task, lostResult(setup, task, started, error));
@@ -171,7 +172,6 @@ export const crewOf = (): Crew => {
       let stop = (): void => undefined;
       const stopped = new Promise<never>((_, reject) => {
         stop = () => {
-          over = true;
           killAll();
           void saved.then(() => reject(new CancelledError('Stopped. What had finished is kept.')));
         };
@@ -182,7 +182,6 @@ export const crewOf = (): Crew => {
         await saved;
         if (unsaved) throw unsaved.error;
       } catch (error) {
-        over = true;
         killAll();
         await saved;
         throw signal?.aborted && !(error instanceof CancelledError) ? await stopped : error;
