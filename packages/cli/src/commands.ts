@@ -10,6 +10,7 @@ import { Fetch } from './commands/fetch.ts';
 import { Fit } from './commands/fit.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
+import { Merge } from './commands/merge.ts';
 import { New } from './commands/new.ts';
 import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
@@ -34,6 +35,7 @@ export const commands = {
   fit: Fit,
   info: Info,
   list: List,
+  merge: Merge,
   new: New,
   picture: Picture,
   plan: Plan,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { bindableRows } from './run/bindable.ts';
-import { commandOf } from './plan/command.ts';
+import { commandOf, quote } from './plan/command.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { comparisonJson, type ComparisonJson } from './results/comparison-json.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
@@ -16,6 +16,7 @@ import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
 import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
+import { cellsIn, cellsOfShard, parseShard, shardFolder, type Shard } from './run/shards.ts';
 import { openStore } from './run/store.ts';
 import { crewOf } from './run/crew.ts';
 import type { Run } from './run/runner.ts';
@@ -34,6 +35,11 @@ export type CompareOptions = ExperimentSource &
      * on it.
      */
     readonly workers?: number | undefined;
+    /**
+     * `i/n`: draws one of n parts of equal cost of what the run folder lacks, into a folder of its own beside it, for
+     * `merge`. Which cells are in a part follows from recipe and run folder alone.
+     */
+    readonly shard?: string | undefined;
   };
 
 /** A run, as a program, a terminal and a browser show it. */
@@ -64,7 +70,7 @@ const PAGE = 'report.html';
 const OTHER_PAGE = 'Say with --out where the page is to go, for example --out report.html.';
 
 /** Tables of what is stored, and the report at `path`. */
-const present = async (index: RunIndex, results: Results, path: string, watch: Watch): Promise<Comparison> => {
+export const present = async (index: RunIndex, results: Results, path: string, watch: Watch): Promise<Comparison> => {
   const rows = await summariseRun(index, results);
   // The plotting library takes a second to load: only those who draw a report wait for it.
   const { renderReport } = await import('./report/render.ts');
@@ -113,9 +119,14 @@ const runExperiment = async (
     store,
     command,
     watch,
+    onlyOf,
     ...drawing
-  }: Pick<Run, 'store' | 'watch' | 'crew' | 'workers'> & { readonly command: string },
-): Promise<RunIndex> => {
+  }: Pick<Run, 'store' | 'watch' | 'crew' | 'workers'> & {
+    readonly command: string;
+    /** The cells that are asked for, once the index is made. */
+    readonly onlyOf: (run: Pick<Run, 'bench' | 'index' | 'rows'>) => Run['only'];
+  },
+): Promise<{ readonly index: RunIndex; readonly only: Run['only'] }> => {
   const { container, model } = bench;
   const engine = await container.plugin('engine', engineOn(bench));
   await model.load?.();
@@ -127,7 +138,8 @@ const runExperiment = async (
   const isMissing = (row: number): boolean => (planned.rows[row]?.cells ?? []).flat().some((key) => !stored.has(key));
   const rows = await bindableRows(bench, engine, asked, watch, isMissing);
   const index = { ...planned, rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)) };
-  await drawAndScore({ bench, engine, index, rows, metrics, store, watch, ...drawing }, async () => {
+  const only = onlyOf({ bench, index, rows });
+  await drawAndScore({ bench, engine, index, rows, metrics, store, watch, only, ...drawing }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
     await store.begin({
@@ -136,7 +148,20 @@ const runExperiment = async (
       facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])),
     });
   });
-  return index;
+  return { index, only };
+};
+
+/** What a shard is of the run, and what comes next. */
+const showShard = (
+  { index: i, count }: Shard,
+  { rows }: RunIndex,
+  only: ReadonlySet<string>,
+  whole: string,
+): string => {
+  const all = new Set(rows.flatMap(({ cells }) => cells.flat())).size;
+  const folder = relative(process.cwd(), whole);
+  const shown = quote(folder.startsWith('..') ? whole : folder);
+  return `Shard ${i} of ${count}: ${only.size} of the ${all} samples of the run. When all are done: npx tweedie merge ${shown}-shard-*-of-${count} --out ${shown}`;
 };
 
 /**
@@ -148,17 +173,22 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
   const { signal, onProgress, workers } = options;
   const watch = { signal, onProgress };
   checkWorkers(workers);
+  const shard = options.shard === undefined ? undefined : parseShard(options.shard);
   const crew = crewOf();
   const bench = await openWorkbench(options);
   try {
     const rows = planRows(bench);
     refuseImpossible(bench, rows);
-    const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
+    const whole = resolve(options.out ?? defaultFolder(bench));
+    const stored = shard && (await cellsIn(whole, bench.container.warn));
+    const store = await openStore(shard ? shardFolder(whole, shard) : whole);
     try {
       if (workersFor(bench, rows, { asked: workers }).count > 0 && (await store.cells()).size === 0) crew.warm();
       const command = commandOf('compare', options);
-      const index = await runExperiment(bench, rows, { store, command, watch, crew, workers });
-      return await present(index, store, join(store.folder, PAGE), watch);
+      const onlyOf = (run: Parameters<typeof cellsOfShard>[0]) => shard && stored && cellsOfShard(run, shard, stored);
+      const { index, only } = await runExperiment(bench, rows, { store, command, watch, crew, workers, onlyOf });
+      const shown = await present(index, store, join(store.folder, PAGE), watch);
+      return shard && only ? { ...shown, table: `${shown.table}\n\n${showShard(shard, index, only, whole)}` } : shown;
     } finally {
       crew.dispose();
       store.close();

@@ -152,9 +152,9 @@ const render = (
     textTable(['method', 'steps', ...titles], matrix),
     ...(notes.size > 0 ? ['', ...[...notes].map(([note, number]) => `  (${number}) ${note}`)] : []),
     '',
+    showWorkers(bench, workers),
     `In all: ${amount(total.forwards)} forwards, ${amount(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
     ...(shared > 0 ? [timing] : []),
-    showWorkers(bench, workers),
   ].join('\n');
 };
 

@@ -12,6 +12,7 @@ export class Compare extends Command {
   static override examples = [
     '<%= config.bin %> compare recipes/quickstart.yaml',
     '<%= config.bin %> compare recipes/quickstart.yaml --limit 2 --steps 20 --out runs/trial',
+    '<%= config.bin %> compare my.yaml --shard 0/4 --out runs/mine',
     '<%= config.bin %> compare my.yaml --registry ../my-plugins/registry.json --json > result.json',
   ];
   static override args = { recipe: Args.string({ required: true, description: 'experiment file, YAML or JSON' }) };
@@ -19,6 +20,11 @@ export class Compare extends Command {
     ...overrideFlags,
     out: Flags.string({ char: 'o', helpValue: 'FOLDER', description: 'Run folder: results, images, report.' }),
     ...workersFlag,
+    shard: Flags.string({
+      helpValue: 'I/N',
+      description:
+        'Draw part I, from 0, of N parts of equal cost of what the run folder lacks, into a folder of its own beside it; tweedie merge makes one run of them.',
+    }),
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object on standard output instead of the table.' }),
   };
@@ -33,6 +39,7 @@ export class Compare extends Command {
         overrides: overridesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         workers: flags.workers,
+        shard: flags.shard,
         onProgress,
         signal,
       }),

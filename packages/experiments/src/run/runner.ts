@@ -30,17 +30,22 @@ export type Run = {
   /** Child processes that draw the cells, where the plan asks for some, and how many were asked for by name. */
   readonly crew: Crew;
   readonly workers?: number | undefined;
+  /** The cells that are asked for; default: all of the index. */
+  readonly only?: ReadonlySet<string> | undefined;
 };
 
-/** What is left to draw of each row, every sample once. */
-const missingWork = async ({ index, store }: Run): Promise<readonly (readonly Work[])[]> => {
+/** The samples that are asked for, by row. */
+const askedWork = ({ index, only }: Run): readonly (readonly Work[])[] =>
+  index.rows.map((_, row) => workOfRow(index, row).filter(({ key }) => only?.has(key) ?? true));
+
+/** What is left to draw of them, every sample once. */
+const missingWork = async ({ store }: Run, all: readonly (readonly Work[])[]): Promise<typeof all> => {
   const finished = await store.cells();
   const isDone = ({ key, traced }: Work): boolean => {
     const cell = finished.get(key);
     if (cell?.failure?.reason.startsWith(LOST)) return false;
     return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
   };
-  const all = index.rows.map((_, row) => workOfRow(index, row));
   // Rows with the same options, a tuned one that kept its defaults say, share their samples.
   const first = new Map(
     all
@@ -82,15 +87,17 @@ const ownRunner = async ({ bench, index, rows, metrics, misfit, store }: Run): P
 /** Draws every sample that is not there yet. What is stored is never drawn again. */
 export const runRows = async (run: Run): Promise<void> => {
   const { bench, index, rows, watch } = run;
-  const left = await missingWork(run);
+  const asked = askedWork(run);
+  const left = await missingWork(run, asked);
   const settings = tasksLeft(run, left);
   // Progress counts steps of samples, so that a long chunk moves too.
   const stepsOf = (row: number): number => at(index.rows, row, 'row of the index').steps;
-  const total = index.rows.reduce((sum, { cells }, row) => sum + cells.flat().length * stepsOf(row), 0);
-  let done = total - left.reduce((sum, work, row) => sum + work.length * stepsOf(row), 0);
-  const all = index.rows.flatMap(({ cells }) => cells.flat());
+  const stepsIn = (work: typeof asked): number => work.reduce((sum, own, row) => sum + own.length * stepsOf(row), 0);
+  const total = stepsIn(asked);
+  let done = total - stepsIn(left);
+  const all = asked.flat();
   const missing = new Set(left.flat().map(({ key }) => key));
-  const kept = all.filter((key) => !missing.has(key)).length;
+  const kept = all.filter(({ key }) => !missing.has(key)).length;
   watch.onProgress?.({
     phase: 'sampling',
     done,
@@ -100,25 +107,24 @@ export const runRows = async (run: Run): Promise<void> => {
   if (settings.length === 0) return;
 
   const counted = new Map<string, number>();
-  const count = (task: ChunkTask, step: number): void => {
+  const tell = (task: ChunkTask, step: number, last: number): void => {
+    // Of a chunk that is drawn again fewer steps are done than there were.
+    if (step === counted.get(task.key)) return;
     done += workOf(index, task).length * (step - (counted.get(task.key) ?? 0));
     counted.set(task.key, step);
+    const title = rowTitle(at(index.rows, task.row, 'row of the index'));
+    watch.onProgress?.({ phase: 'sampling', done, total, label: `${title}, step ${step} of ${last}` });
   };
   const shapes = benchesOf(bench);
   const tasks: CrewTasks = {
     settings,
     signal: watch.signal,
     warn: bench.container.warn,
-    onStep(task, step, last) {
-      count(task, step);
-      const title = rowTitle(at(index.rows, task.row, 'row of the index'));
-      watch.onProgress?.({ phase: 'sampling', done, total, label: `${title}, step ${step} of ${last}` });
-    },
+    onStep: tell,
     async onResult(task, result) {
-      count(task, stepsOf(task.row));
+      tell(task, stepsOf(task.row), stepsOf(task.row));
       const { model } = at(shapes, task.shape, 'image shape');
       await saveChunk(run, task, result, model.imageShape);
-      watch.onProgress?.({ phase: 'sampling', done, total });
     },
   };
   const { count: workers } = workersFor(bench, rows, { asked: run.workers, weights: tf.memory().numBytes });
