@@ -28,7 +28,9 @@ export const threadsFor = (
   return height * width * channels >= LARGE ? THREADS_OF_LARGE : 1;
 };
 
-/** The engine for the images of one shape, with no more threads than this machine has cores unless the recipe says so. */
+/**
+ * The engine for the images of one shape, with no more threads than this machine has cores unless the recipe says so.
+ */
 export const engineOn = ({
   experiment: { engine },
   threads,

@@ -18,14 +18,15 @@ import {
 import { createFiles } from '@tweedie/files';
 import { methodPart, type MethodPart, type OperatorPart } from '../plan/parts.ts';
 import { engineOn } from '../plan/threads.ts';
-import { benchesOf, type PluginOrigin, type ShapeParts } from '../plan/workbench.ts';
+import type { PlannedRow } from '../plan/rows.ts';
+import { benchesOf, type PluginOrigin, type ShapeParts, type Workbench } from '../plan/workbench.ts';
 import type { Labelled, Method, Reference } from '../recipe/experiment.ts';
 import { chunkRunner, type ChunkParts, type ChunkRunner } from './chunk-runner.ts';
 import { pluginHash } from './identity.ts';
 import { misfitMeter } from './misfit.ts';
 import { loadProblem } from './problems.ts';
 import { pluginsOf } from './provenance.ts';
-import type { Run } from './runner.ts';
+import type { RunIndex } from './run-index.ts';
 
 /** Plain data that may cross a process; with the problems in `folder` it is all that tasks are drawn from. */
 export type ChunkSetup = {
@@ -41,7 +42,7 @@ export type ChunkSetup = {
   /** The rows of the index: the operator's label, and the method. */
   readonly rows: readonly { readonly operator: string; readonly method: Method }[];
   readonly metrics: readonly Reference[];
-  readonly index: ChunkParts['index'] & Pick<Run['index'], 'references'>;
+  readonly index: ChunkParts['index'] & Pick<RunIndex, 'references'>;
   readonly seed: number;
   readonly trace: number;
   /** Hashes of the code of all plugins named, by kind and id, as the run was prepared with it. */
@@ -49,7 +50,17 @@ export type ChunkSetup = {
 };
 
 /** What a run is drawn from, for another process. */
-export const setupOf = ({ bench, index, rows, store }: Pick<Run, 'bench' | 'index' | 'rows' | 'store'>): ChunkSetup => {
+export const setupOf = ({
+  bench,
+  index,
+  rows,
+  store,
+}: {
+  readonly bench: Workbench;
+  readonly index: RunIndex;
+  readonly rows: readonly PlannedRow[];
+  readonly store: { readonly folder: string };
+}): ChunkSetup => {
   const { experiment, origin, registry } = bench;
   const { images, samples, traced, metrics, range, references } = index;
   const known = new Map<string, string>();

@@ -31,7 +31,10 @@ export const drawHere = async (
   }
 };
 
-/** Child processes that draw; they stay for the next run, with the model loaded, until one fails, a signal aborts or `dispose`. */
+/**
+ * Child processes that draw; they stay for the next run, with the model loaded, until a run fails, a signal aborts or
+ * `dispose`.
+ */
 export type Crew = {
   /** Starts one process, which loads its code while this one gets the run ready. */
   warm(): void;
