@@ -18,6 +18,7 @@ import { Plugins } from './commands/plugins.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
+import { Slurm } from './commands/slurm.ts';
 import { Train } from './commands/train.ts';
 import { Tune } from './commands/tune.ts';
 
@@ -43,6 +44,7 @@ export const commands = {
   report: Report,
   restore: Restore,
   run: Run,
+  slurm: Slurm,
   train: Train,
   tune: Tune,
 };

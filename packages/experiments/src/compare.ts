@@ -88,7 +88,7 @@ export const present = async (index: RunIndex, results: Results, path: string, w
  * The run folder unless one is given, the same for the same question: methods, metrics, images and samples may be
  * added to it.
  */
-const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
+export const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   const { model, images, operators, sigmaY, poisson, scheduler, engine, seed, budget } = experiment;
   const question = {
     model,

@@ -16,6 +16,7 @@ export { quote } from './plan/command.ts';
 export { compare, type CompareOptions, type Comparison, report, type ReportOptions } from './compare.ts';
 export type { ComparisonJson } from './results/comparison-json.ts';
 export { merge, type Merged, type MergeOptions } from './merge.ts';
+export { slurmJob, type SlurmJob, type SlurmOptions } from './slurm.ts';
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';

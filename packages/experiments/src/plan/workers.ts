@@ -27,7 +27,10 @@ export const equivalentsOf = ({ cost, method }: Pick<PlannedRow, 'cost' | 'metho
   Math.max(method.steps.length, cost.forwards + 2 * cost.vjps);
 
 /** Network calls times entries of an image, and chunks, of all rows that can run. */
-const workIn = (bench: Workbench, rows: readonly PlannedRow[]): { readonly work: number; readonly chunks: number } => {
+export const workIn = (
+  bench: Workbench,
+  rows: readonly PlannedRow[],
+): { readonly work: number; readonly chunks: number } => {
   let [work, chunks] = [0, 0];
   for (const { model, chunk, positions } of benchesOf(bench)) {
     const [height, width, channels] = model.imageShape;
@@ -40,6 +43,9 @@ const workIn = (bench: Workbench, rows: readonly PlannedRow[]): { readonly work:
   }
   return { work, chunks };
 };
+
+/** Seconds that so much work is on one thread, as far as that can be said without running it. */
+export const workSeconds = (work: number): number => (work / SHARE) * 10;
 
 /** Plugins whose steps are known to be short: those that come with Tweedie. */
 const isShipped = ({ registry, experiment }: Workbench): boolean =>
@@ -54,7 +60,7 @@ const isShipped = ({ registry, experiment }: Workbench): boolean =>
   ].every((manifest) => manifest.package.startsWith('@tweedie/'));
 
 /** Bytes that a child process takes, as far as is known. */
-const bytesOf = ({ model, chunk }: Workbench, weights: number): number =>
+export const childBytes = ({ model, chunk }: Workbench, weights: number): number =>
   BYTES.process + BYTES.weights * weights + BYTES.entry * chunk * model.imageShape.reduce((a, b) => a * b);
 
 /**
@@ -80,7 +86,7 @@ export const workersFor = (
     [Math.ceil(work / SHARE), 'a small run'],
     [
       Math.floor(
-        (MEMORY * process.availableMemory()) / Math.max(...benchesOf(bench).map((own) => bytesOf(own, weights))),
+        (MEMORY * process.availableMemory()) / Math.max(...benchesOf(bench).map((own) => childBytes(own, weights))),
       ),
       'the memory that is free',
     ],
