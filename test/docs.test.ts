@@ -1,15 +1,78 @@
 /**
- * What docs/write-a-plugin.md tells its reader to type works as it stands, and what the README shows of a method is
- * its code.
+ * What pages tell their reader to type works as it stands, or at least names what exists, and what the README shows of
+ * a method is its code.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readJson } from '@tweedie/core';
+import { plan } from '@tweedie/experiments';
 import { expect, it } from 'vitest';
+import { commands } from '../packages/cli/src/commands.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+const pages = (): readonly string[] =>
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+    .split('\n')
+    .filter((page) => page.endsWith('.md') && !/^(templates|CHANGELOG)/.test(page) && existsSync(join(root, page)));
+
+it('commands that pages name exist, and so do their flags', () => {
+  const wrong = pages().flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/npx tweedie ([a-z]+)\b([^\n`#|]*)/g)].flatMap(
+      ([line, name, rest]) => {
+        const command = commands[name as keyof typeof commands];
+        if (command === undefined) return [`${page}: ${line}`];
+        const flags: Readonly<Record<string, object>> = command.flags;
+        const given = [...rest!.split(' -- ')[0]!.matchAll(/ --([a-z][a-z-]*)/g)].map(([, flag]) => flag!);
+        return given
+          .filter((flag) => !(flag in flags || flag.replace(/^no-/, '') in flags || flag === 'help'))
+          .map((flag) => `${page}: tweedie ${name} has no flag --${flag}`);
+      },
+    ),
+  );
+  expect(wrong).toEqual([]);
+});
+
+it('docs/recipes.md names every key of a recipe and every recipe that ships, and its example can run', async () => {
+  const page = readFileSync(join(root, 'docs/recipes.md'), 'utf8');
+  const table = /## Every key\n([\s\S]*?)\n## /.exec(page)![1]!;
+  const named = [...table.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`(\w+)`/g)].map(([, key]) => key),
+  );
+  const { properties } = readJson(join(root, 'packages/experiments/schemas/experiment.schema.json')) as {
+    properties: object;
+  };
+  expect(named.toSorted()).toEqual(
+    Object.keys(properties)
+      .filter((key) => key !== '$schema')
+      .toSorted(),
+  );
+  const recipes = readdirSync(join(root, 'recipes')).filter((name) => name.endsWith('.yaml'));
+  expect(recipes.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
+  try {
+    writeFileSync(join(folder, 'my.yaml'), /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
+    const { json } = await plan({ recipe: join(folder, 'my.yaml'), measure: false });
+    expect(json.rows).toHaveLength(8);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 const kit = `import { describeGuidance } from '@tweedie/testing';
 import { expect, it } from 'vitest';

@@ -15,9 +15,11 @@ import { New } from './commands/new.ts';
 import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
 import { Plugins } from './commands/plugins.ts';
+import { Problems } from './commands/problems.ts';
 import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
+import { Schema } from './commands/schema.ts';
 import { Slurm } from './commands/slurm.ts';
 import { Train } from './commands/train.ts';
 import { Tune } from './commands/tune.ts';
@@ -41,9 +43,11 @@ export const commands = {
   picture: Picture,
   plan: Plan,
   plugins: Plugins,
+  problems: Problems,
   report: Report,
   restore: Restore,
   run: Run,
+  schema: Schema,
   slurm: Slurm,
   train: Train,
   tune: Tune,

@@ -49,6 +49,7 @@ export type {
   Setting,
   SpectralForm,
   Step,
+  SampleKey,
   StepRandom,
   StepTensors,
   Stepped,
@@ -133,7 +134,10 @@ export {
   type SigmaRange,
   spaceTimesteps,
 } from './levels.ts';
-export { batchRandom, keyedRandom, type SampleKey } from './random.ts';
+export { batchRandom, keyedRandom } from './random.ts';
+export { askProgram } from './ask-program.ts';
+export { decodeNpy, encodeNpy, type NpyArray } from './npy.ts';
+export { problemWriter, type ProblemWriter } from './problem-for-programs.ts';
 export {
   type EpsilonNetwork,
   epsilonFromX0,

@@ -1,6 +1,6 @@
 import { CancelledError } from './errors.ts';
 import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from './marks.ts';
-import { batchRandom, type SampleKey } from './random.ts';
+import { batchRandom } from './random.ts';
 import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
 import { batchSize, isImage, tensorsOf } from './trees.ts';
@@ -13,6 +13,7 @@ import type {
   ImageShape,
   Measured,
   NoiseProcess,
+  SampleKey,
   Sampler,
   Scheduler,
   Setting,

@@ -105,12 +105,15 @@ function stored(tensor: Tensor): SafetensorsInput {
   return { dtype, shape: tensor.shape, data: tensor.dataSync() } as SafetensorsInput;
 }
 
-/** A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ..., and the structure of `drawn` in the metadata. */
-export function encodeProblem({ name, operator, sigmaY, x0, y, drawn }: Omit<Problem, 'hash'>): Uint8Array {
-  const tensors = new Map<string, SafetensorsInput>([
-    ['x0', stored(x0)],
-    ['y', stored(y)],
-  ]);
+/**
+ * A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ..., and the structure of `drawn` in the metadata. Without
+ * x0 it is what a program gets that must not see the truth; `facts` are added to the metadata.
+ */
+export function encodeProblem(
+  { name, operator, sigmaY, x0, y, drawn }: Omit<Problem, 'hash' | 'x0'> & { readonly x0?: Tensor },
+  facts: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const tensors = new Map<string, SafetensorsInput>([...(x0 ? [['x0', stored(x0)] as const] : []), ['y', stored(y)]]);
   let count = 0;
   const numbers: Record<string, number> = {};
   const structure = mapTree(drawn, (leaf) => {
@@ -125,6 +128,7 @@ export function encodeProblem({ name, operator, sigmaY, x0, y, drawn }: Omit<Pro
     sigmaY: String(sigmaY),
     drawn: JSON.stringify(structure),
     numbers: JSON.stringify(numbers),
+    ...facts,
   });
 }
 

@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
 import { philox, type Position, WORDS, writeNormals } from './generator.ts';
 import { tf } from './tensorflow.ts';
-import type { KeyedRandom, StepRandom, Tensor } from './types.ts';
+import type { KeyedRandom, SampleKey, StepRandom, Tensor } from './types.ts';
 import { sizeOf } from './shapes.ts';
-
-/** The stream of one sample of one problem. Nothing about the method, the batch or the order of work is in it. */
-export type SampleKey = { readonly seed: number; readonly problem: string; readonly sample: number };
 
 /** The first words of the SHA-256 of a text, as a Philox key. */
 function keyWords(text: string): readonly [number, number] {
@@ -91,6 +88,7 @@ export function batchRandom(keys: readonly SampleKey[]): (step: number) => StepR
       return tf.tensor(values, [...shape]);
     };
     return {
+      keys,
       normal: ((purpose, shape, donated) => draw(fillNormal, purpose, shape, donated)) as StepRandom['normal'],
       uniform: (purpose, shape) => draw(fillUniform, purpose, shape),
     };

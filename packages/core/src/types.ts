@@ -53,10 +53,7 @@ export interface Engine {
   readonly id: string;
   /** What ran, as results store it: library version, device, threads. */
   readonly facts: Readonly<Record<string, string | number>>;
-  /**
-   * A pure function of tensors, made fast. Traced once per set of argument shapes; a tensor that it captures becomes a
-   * constant of the graph, so only model weights are captured. The results, on the `cpu` backend, are the caller's.
-   */
+  /** A pure function of tensors, made fast: traced once per set of argument shapes; what it captures is a constant. */
   compile<A extends readonly TensorTree[], R extends TensorTree>(fn: (...args: A) => R): Compiled<A, R>;
   dispose?(): void;
 }
@@ -199,10 +196,7 @@ export type Step<C extends Coefficients = Coefficients> = {
   readonly coefficients: C;
 };
 export type StepTensors<C extends Coefficients = Coefficients> = Traced<Step<C>>;
-/**
- * The distribution of xNext. `std` broadcasts against an image, and is 0 where the step is deterministic;
- * `predictedStd` is given where it differs: a last step adds no noise, whatever variance was predicted.
- */
+/** The distribution of xNext; `std` broadcasts, `predictedStd` is given where it differs: a last step adds no noise. */
 export type Transition = { readonly mean: Image; readonly std: Tensor; readonly predictedStd?: Tensor };
 export type Denoise = (x: Image, level: LevelTensors) => Prediction;
 
@@ -238,6 +232,8 @@ export interface Guidance<S extends TensorTree = Image> {
   cost?(parts: Omit<Setting, 'engine'>, steps: readonly Step[], sigmaY: number): Omit<Cost, 'operatorCalls'>;
   /** The method's own grid of levels, whatever the scheduler; default: the scheduler's. */
   levels?(process: NoiseProcess): readonly Step[];
+  /** SHA-256 of what it reads beside its options, if anything: samples are kept by it. */
+  contentHash?(): string;
   /** Compiles what the method needs, for all problems of a setting; once more before a run, to see that it works. */
   bind(setting: Setting): Sampler<S> | Promise<Sampler<S>>;
 }
@@ -270,8 +266,12 @@ export interface KeyedRandom {
   permutation(purpose: string, count: number): Int32Array;
 }
 
+/** The stream of one sample of one problem. Nothing about the method, the batch or the order of work is in it. */
+export type SampleKey = { readonly seed: number; readonly problem: string; readonly sample: number };
 /** The numbers of one step of a batch, [B, ...]: row b belongs to sample b, whatever its neighbours. */
 export interface StepRandom {
+  /** Whose numbers they are; for samples that another program has made. Not given where any draw will do. */
+  readonly keys?: readonly SampleKey[];
   /** Standard normal numbers. `donated`: numbers of this shape, no longer needed, whose memory is taken. */
   normal(purpose: string, shape: Image['shape'], donated?: Tensor): Image;
   normal(purpose: string, shape: readonly number[], donated?: Tensor): Tensor;

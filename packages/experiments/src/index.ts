@@ -7,6 +7,7 @@ export {
   type Recipe,
   type ReferenceInput,
 } from './recipe/recipe.ts';
+export { schemaForEditors } from './recipe/schema-for-editors.ts';
 export type { Experiment, Overrides } from './recipe/experiment.ts';
 export type { ExperimentSource } from './plan/workbench.ts';
 export { parseSigma, type SigmaInput } from './recipe/noise.ts';
@@ -18,6 +19,7 @@ export type { ComparisonJson } from './results/comparison-json.ts';
 export { merge, type Merged, type MergeOptions } from './merge.ts';
 export { slurmJob, type SlurmJob, type SlurmOptions } from './slurm.ts';
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
+export { type ExportedProblem, exportProblems, type ExportProblemsOptions } from './problems.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';
 export type { TuneResult } from './tune/result.ts';
 export { type UsedPlugins, usedPlugins } from './used-plugins.ts';

@@ -155,7 +155,8 @@ export const guidanceBatchChecks: readonly Check<GuidanceSubject>[] = [
         problems.slice(0, 2),
         0,
         () => undefined,
-        ({ normal, uniform }) => ({
+        ({ normal, uniform, ...rest }) => ({
+          ...rest,
           normal: ((purpose, shape) => (seen.push(purpose), normal(purpose, shape))) as StepRandom['normal'],
           uniform: (purpose, shape) => (seen.push(purpose), uniform(purpose, shape)),
         }),

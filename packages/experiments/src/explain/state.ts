@@ -48,7 +48,7 @@ export const observed = (
     async step(state, step, problem, random) {
       const drawn: Tensor[] = [];
       const watched: StepRandom = {
-        uniform: random.uniform,
+        ...random,
         normal: ((purpose, shape, donated) => {
           const noise = random.normal(purpose, shape, donated);
           if (purpose === 'step') drawn.push(noise.clone());

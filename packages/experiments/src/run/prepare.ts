@@ -68,6 +68,7 @@ const rowIdentity = (
   { operator, method }: PlannedRow,
 ): string => {
   const { reference } = method;
+  const content = method.guidance.contentHash?.();
   const used = [
     ['guidance', reference.id],
     ['scheduler', reference.scheduler.id],
@@ -82,6 +83,7 @@ const rowIdentity = (
     weights: model.weightsHash(),
     operator: plain(operator.reference),
     method: plain(reference),
+    ...(content === undefined ? {} : { content }),
     scheduler: plain(reference.scheduler),
     // Not those of this machine: where it has fewer cores the bits are the same.
     engine: {
