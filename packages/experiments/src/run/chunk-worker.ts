@@ -1,7 +1,5 @@
 /** The parent's side of one child process that draws chunks. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ChunkResult, ChunkTask } from './chunk.ts';
 import type { Asked, Told } from './chunk-messages.ts';
 import type { ChunkWatch } from './chunk-runner.ts';
@@ -32,7 +30,10 @@ export type ChunkWorker = {
   kill(): void;
 };
 
-const file = fileURLToPath(new URL(`./chunk-child${extname(import.meta.url)}`, import.meta.url));
+/** What the child runs: the source, or what was built of it. */
+const file = import.meta.url.endsWith('.ts')
+  ? new URL('./chunk-child.ts', import.meta.url)
+  : new URL('./chunk-child.js', import.meta.url);
 
 /** Options of node that concern the one process that they were given to. */
 const OWN = /^--(inspect|eval|print|test|watch|input-type|check|cpu-prof|heap-prof|prof)\b|^-[ecp]$|^-pe$/;
