@@ -35,6 +35,8 @@ it('commands that pages name exist, and so do their flags', () => {
   const wrong = pages().flatMap((page) =>
     [...readFileSync(join(root, page), 'utf8').matchAll(/npx tweedie ([a-z]+)\b([^\n`#|]*)/g)].flatMap(
       ([line, name, rest]) => {
+        // Of oclif.
+        if (name === 'autocomplete') return [];
         const command = commands[name as keyof typeof commands];
         if (command === undefined) return [`${page}: ${line}`];
         const flags: Readonly<Record<string, object>> = command.flags;
@@ -81,7 +83,7 @@ describeGuidance(import.meta.url, { priorAt: ['A = 0'] });
 it('is a function', () => expect(typeof pull).toBe('function'));
 `;
 
-it('docs/write-a-plugin.md: its method has types and runs beside an experiment, outside of the repository', () => {
+it('docs/write-a-plugin.md: its method and its operator have types and run beside an experiment, outside of the repository', () => {
   const page = readFileSync(join(root, 'docs/write-a-plugin.md'), 'utf8');
   const folder = mkdtempSync(join(tmpdir(), 'tweedie-docs-'));
   try {
@@ -95,14 +97,23 @@ it('docs/write-a-plugin.md: its method has types and runs beside an experiment, 
       save(name!, content!.replaceAll('CLONE', root.replace(/[\\/]$/, '')));
     save('pull/test/conformance.test.ts', kit);
     execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { stdio: 'pipe' });
-    const printed = execFileSync(
-      process.execPath,
-      [join(root, 'packages/cli/bin/tweedie.js'), 'compare', 'mine.yaml', '--limit', '1', '--steps', '5', '--json'],
-      { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-    const { rows, failures } = JSON.parse(printed) as { rows: { label: string }[]; failures: unknown[] };
-    expect(rows.map(({ label }) => label)).toEqual(['pull scale=0.5', 'pull scale=0.9', 'exact']);
-    expect(failures).toEqual([]);
+    const tweedie = (...argv: readonly string[]): string =>
+      execFileSync(process.execPath, [join(root, 'packages/cli/bin/tweedie.js'), ...argv], {
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+    for (const [recipe, labels] of [
+      ['mine.yaml', ['pull scale=0.5', 'pull scale=0.9', 'exact']],
+      ['columns.yaml', ['dps', 'exact']],
+    ] as const) {
+      const printed = tweedie('compare', recipe, '--limit', '1', '--steps', '5', '--json');
+      const { rows, failures } = JSON.parse(printed) as { rows: { label: string }[]; failures: unknown[] };
+      expect(rows.map(({ label }) => label)).toEqual(labels);
+      expect(failures).toEqual([]);
+    }
+    // The operator's kit: what does not hold makes the command fail.
+    expect(tweedie('check', './every-column.ts')).toMatch(/ok {6}kit/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

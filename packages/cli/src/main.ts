@@ -3,6 +3,9 @@ import { Errors, flush, run, settings } from '@oclif/core';
 import { CancelledError, ConfigError, messageOf, pluginPlace, PluginError, suggest } from '@tweedie/core/registry';
 import { commands } from './commands.ts';
 
+/** Commands that come from oclif: shell completion. */
+const ofOclif = ['autocomplete'];
+
 /** The exit codes: 0 done, 1 something failed on the way, 2 bad input, 130 stopped by Ctrl-C or a signal. */
 export const exitCode = { done: 0, failed: 1, badInput: 2, stopped: 130 } as const;
 
@@ -15,7 +18,7 @@ export const main = async (argv: readonly string[]): Promise<number> => {
   settings.enableAutoTranspile = false;
   try {
     const [id = ''] = argv;
-    const known = Object.keys(commands);
+    const known = [...Object.keys(commands), ...ofOclif];
     if (id !== '' && !id.startsWith('-') && !known.includes(id))
       throw new ConfigError('tweedie', `there is no command ${JSON.stringify(id)}.`, suggest(id, known));
     await run([...argv], { root: fileURLToPath(new URL('..', import.meta.url)) });

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Sheet } from '@tweedie/experiments';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findPlugin } from '../src/check-plugin/find.ts';
 import { folded } from '../src/check-plugin/outcome.ts';
@@ -107,18 +108,59 @@ it.each([
   expect(await check(name)).toEqual({ code: 2, out: '', err: `Error: ${message}\n` });
 });
 
-it.each(['typescript', 'vitest'])('says that %s is missing where it is', async (library) => {
+it('checks a method that is one file, as docs/write-a-plugin.md writes it', async () => {
+  const [, content = ''] = /^`my-method\.ts`[^\n]*\n\n```ts\n([\s\S]*?)```/m.exec(page)!;
+  const file = join(folder, 'apart/my-method.ts');
+  save('apart/my-method.ts', content);
+  expect(await check('./my-method.ts', apart)).toEqual({
+    code: 1,
+    out: expect.stringMatching(/^guidance\/my-method in .*my-method\.ts\n\nok {6}types: 1 file\nfailed/),
+    err: '',
+  });
+  save('apart/my-method.ts', content.replace(/title: '[^']*'/, 'title: 1'));
+  expect((await check('./my-method.ts', apart)).err).toContain(
+    `[${file} plugin.manifest /title] must be string, got 1.`,
+  );
+});
+
+/** Node's arguments under which a library is not installed. */
+const without = (library: string): readonly string[] => {
   const hook = `export const resolve = (name, context, next) => {
     if (name !== '${library}' && !name.startsWith('${library}/')) return next(name, context);
     throw Object.assign(new Error("Cannot find package '${library}' imported from here"), { code: 'ERR_MODULE_NOT_FOUND' });
   };`;
   const url = `data:text/javascript,${encodeURIComponent(hook)}`;
   save('missing.mjs', `import { register } from 'node:module'; register(${JSON.stringify(url)});`);
-  const { code, err } = await check('./pull', { node: ['--import', join(folder, 'missing.mjs')] });
-  expect(err).toBe(
-    `${told}Error: [tweedie check] needs ${library}, which is not installed beside tweedie. Run npm install --save-dev typescript vitest @types/node @tweedie/testing there; in a clone of the repository, npm ci.\n`,
-  );
-  expect(code).toBe(2);
+  return ['--import', join(folder, 'missing.mjs')];
+};
+const missing = (library: string): string =>
+  `Error: [tweedie check] needs ${library}, which is not installed beside tweedie. Run npm install --save-dev typescript vitest @types/node @tweedie/testing there; in a clone of the repository, npm ci.\n`;
+
+it('says what is missing where it is: TypeScript for types, vitest for tests alone', async () => {
+  expect(await check('./pull', { node: without('typescript') })).toMatchObject({
+    code: 2,
+    err: told + missing('typescript'),
+  });
+  expect(await check('./pull', { node: without('vitest') })).toMatchObject({ code: 0, err: told });
+  const tested = changed('untested', (source) => source, "import { it } from 'vitest'; it('is', () => {});");
+  expect(await check(tested, { ...apart, node: without('vitest') })).toMatchObject({ code: 2, err: missing('vitest') });
+});
+
+it('gives a sheet of all that a method holds and of its distance to known posteriors, and a page', async () => {
+  const { code, out } = await tweedie(['check', './pull', '--out', 'sheet.html', '--json'], { cwd: folder });
+  const { plugin, blocks, measured } = JSON.parse(out) as Sheet;
+  expect([code, plugin.id, blocks.map(({ checks }) => checks.length)]).toEqual([0, 'pull', [1, 16]]);
+  const distanceOf = (label: string) =>
+    measured?.filter((row) => row.label === label).map(({ distance }) => distance?.mean ?? NaN);
+  const [iid] = measured?.flatMap(({ distance }) => distance?.iid ?? []) ?? [];
+  // Draws of the posterior score as draws do; the method of the page is far from it.
+  for (const distance of distanceOf('the posterior') ?? []) {
+    expect(distance).toBeGreaterThan((iid?.low ?? NaN) - 0.1);
+    expect(distance).toBeLessThan((iid?.high ?? NaN) + 0.1);
+  }
+  for (const distance of distanceOf('this method') ?? []) expect(distance).toBeGreaterThan(1.3);
+  const written = readFileSync(join(folder, 'sheet.html'), 'utf8');
+  expect(written).toContain('17 of 17 checks hold');
 });
 
 it('tells a failure that many checks share once', () => {

@@ -1,5 +1,3 @@
-import { describe, it } from 'vitest';
-
 /** One thing that a kit asks of a subject. */
 export type Check<S> = {
   readonly name: string;
@@ -23,14 +21,6 @@ export async function failuresOf<S>(checks: readonly Check<S>[], subject: S): Pr
     }
   }
   return failures;
-}
-
-/** A block of tests, one per check that applies. The subject is made when tests are collected. */
-export function describeChecks<S>(title: string, make: () => S | Promise<S>, checks: readonly Check<S>[]): void {
-  describe(title, async () => {
-    const subject = await make();
-    for (const { name, applies, run } of checks) if (applies?.(subject) !== false) it(name, () => run(subject));
-  });
 }
 
 /** Throws unless `holds`; the message is made only then. */

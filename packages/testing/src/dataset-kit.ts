@@ -1,6 +1,6 @@
-import { ConfigError, type Dataset, showShape, sizeOf } from '@tweedie/core';
+import { ConfigError, type Dataset, type Manifest, showShape, sizeOf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import { describePlugin, type Kit, type KitOptions, pluginAt, titleOf } from './plugin-under-test.ts';
+import { type Kit, type KitOptions, pluginAt, titleOf } from './plugin-under-test.ts';
 
 /** What the data set checks look at. */
 export type DatasetSubject = {
@@ -110,7 +110,7 @@ export const datasetChecks: readonly Check<DatasetSubject>[] = [
   },
 ];
 
-export const datasetKit = (url: string, { folder }: KitOptions): Kit<DatasetSubject> => ({
+export const datasetKit = (place: string | Manifest, { folder }: KitOptions): Kit<DatasetSubject> => ({
   kind: 'dataset',
   blocksOf: ({ container, manifest, name }, options) => [
     {
@@ -120,15 +120,10 @@ export const datasetKit = (url: string, { folder }: KitOptions): Kit<DatasetSubj
         return {
           name,
           dataset: await container.plugin('dataset', reference),
-          again: () => pluginAt(url, 'dataset', folder).container.plugin('dataset', reference),
+          again: () => pluginAt(place, 'dataset', folder).container.plugin('dataset', reference),
         };
       },
     },
   ],
   checks: datasetChecks,
 });
-
-/** Tests everything that a data set must hold, as the README lists; a plugin's test calls it once. */
-export function describeDataset(url: string, settings: KitOptions = {}): void {
-  describePlugin(url, settings, datasetKit(url, settings));
-}

@@ -4,14 +4,7 @@ import { guidanceClaimChecks } from './guidance-claims.ts';
 import { guidanceLimitChecks } from './guidance-limits.ts';
 import { guidanceResultChecks } from './guidance-results.ts';
 import { guidanceSubject, type GuidanceSettings, type GuidanceSubject } from './guidance-subject.ts';
-import {
-  describePlugin,
-  type Kit,
-  type KitOptions,
-  type Options,
-  type PluginUnderTest,
-  titleOf,
-} from './plugin-under-test.ts';
+import { type Kit, type Options, type PluginUnderTest, titleOf } from './plugin-under-test.ts';
 
 export const guidanceChecks: readonly Check<GuidanceSubject>[] = [
   ...guidanceResultChecks,
@@ -25,11 +18,6 @@ export const guidanceKit = (settings: GuidanceSettings): Kit<GuidanceSubject> =>
   blocksOf: (plugin, options) => [{ title: titleOf(options), make: () => subjectOf(plugin, options, settings) }],
   checks: guidanceChecks,
 });
-
-/** Tests everything that a guidance method must hold, as the README lists; a plugin's test calls it once. */
-export function describeGuidance(url: string, settings: KitOptions & GuidanceSettings = {}): void {
-  describePlugin(url, settings, guidanceKit(settings));
-}
 
 async function subjectOf(
   plugin: PluginUnderTest,

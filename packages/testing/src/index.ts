@@ -3,15 +3,23 @@ export { encodePng } from '@tweedie/files';
 export { blindOperator } from './blind-operator.ts';
 export { type Check, type CheckFailure, failuresOf } from './check.ts';
 export { testContainer, testContext, testOperatorContext } from './context.ts';
-export { datasetChecks, type DatasetSubject, describeDataset } from './dataset-kit.ts';
+export {
+  describeDataset,
+  describeGuidance,
+  describeMetric,
+  describeModel,
+  describeOperator,
+  describeScheduler,
+} from './describe-kits.ts';
+export { datasetChecks, type DatasetSubject } from './dataset-kit.ts';
 export { gaussianDenoiser, gaussianLaw, type GaussianPrior } from './gaussian-law.ts';
-export { describeGuidance, guidanceChecks } from './guidance-kit.ts';
+export { guidanceChecks } from './guidance-kit.ts';
 export { guidanceSubject, type GuidanceSettings, type GuidanceSubject } from './guidance-subject.ts';
-export { describeMetric, metricChecks, type MetricSettings, type MetricSubject } from './metric-kit.ts';
+export { metricChecks, type MetricSettings, type MetricSubject } from './metric-kit.ts';
 export { mixtureMean } from './mixture-mean.ts';
-export { describeModel, modelChecks } from './model-kit.ts';
+export { modelChecks } from './model-kit.ts';
 export { modelSubject, type ModelSettings, type ModelSubject } from './model-subject.ts';
-export { describeOperator, operatorChecks } from './operator-kit.ts';
+export { operatorChecks } from './operator-kit.ts';
 export type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
 export type { KitOptions, Options } from './plugin-under-test.ts';
 export { runKit } from './run-kit.ts';
@@ -24,6 +32,6 @@ export {
   type Run,
   sampleRows,
 } from './sampling.ts';
-export { describeScheduler, schedulerChecks } from './scheduler-kit.ts';
+export { schedulerChecks } from './scheduler-kit.ts';
 export type { SchedulerSettings, SchedulerSubject } from './scheduler-subject.ts';
 export { lawOfStep, namedImages, stepOnce } from './step-once.ts';

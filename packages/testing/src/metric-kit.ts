@@ -1,6 +1,6 @@
 import { ConfigError, type Image, type ImageShape, keyedRandom, type Metric, tf } from '@tweedie/core';
 import { type Check, ensure, short } from './check.ts';
-import { describePlugin, type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { type Kit, titleOf } from './plugin-under-test.ts';
 
 /** A value computed by hand, and the images it belongs to: one number fills an image. */
 type WorkedExample = {
@@ -263,8 +263,3 @@ export const metricKit = ({
   ],
   checks: metricChecks,
 });
-
-/** Tests everything that a metric must hold, as the README lists; a plugin's test calls it once. */
-export function describeMetric(url: string, settings: KitOptions & MetricSettings): void {
-  describePlugin(url, settings, metricKit(settings));
-}

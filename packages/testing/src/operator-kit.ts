@@ -6,7 +6,7 @@ import { operatorAlgebraChecks } from './operator-algebra.ts';
 import { operatorBehaviourChecks } from './operator-behaviour.ts';
 import { operatorSpectralChecks } from './operator-spectral.ts';
 import type { OperatorSettings, OperatorSubject } from './operator-subject.ts';
-import { describePlugin, type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
 
 export const operatorChecks: readonly Check<OperatorSubject>[] = [
   ...operatorBehaviourChecks,
@@ -48,8 +48,3 @@ export const operatorKit = ({
     })),
   checks: operatorChecks,
 });
-
-/** Tests everything that an operator must hold, as the README lists; a plugin's test calls it once. */
-export function describeOperator(url: string, settings: KitOptions & OperatorSettings = {}): void {
-  describePlugin(url, settings, operatorKit(settings));
-}

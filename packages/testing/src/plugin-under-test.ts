@@ -11,8 +11,7 @@ import {
   resolveOptions,
 } from '@tweedie/core';
 import { createFiles } from '@tweedie/files';
-import { afterAll, describe } from 'vitest';
-import { type Check, describeChecks } from './check.ts';
+import type { Check } from './check.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 
@@ -34,29 +33,31 @@ export type PluginUnderTest = {
 };
 
 /**
- * The plugin whose folder, or one of its parents, holds the file at `url` (a test's `import.meta.url`): the nearest
- * `plugin.json` above it. No registry needs to name it. The other plugins are those of Tweedie, of the working folder's
- * `registry.json` and of the plugin's own.
+ * The plugin of a manifest; or that whose folder, or one of its parents, holds the file at `place` (a test's
+ * `import.meta.url`): the nearest `plugin.json` above it. No registry needs to name it. The other plugins are those of
+ * Tweedie, of the working folder's `registry.json` and of the plugin's own.
  */
-export function pluginAt(url: string, kind: Kind, filesFolder?: string): PluginUnderTest {
-  const folder = folderWithManifest(dirname(fileURLToPath(url)));
-  if (folder === undefined)
-    throw new Error(
-      `there is no plugin.json above ${fileURLToPath(url)}: call the kit from a test inside the plugin's folder.`,
-    );
-  const manifest = readManifest(folder);
+export function pluginAt(place: string | Manifest, kind: Kind, filesFolder?: string): PluginUnderTest {
+  const manifest = typeof place === 'string' ? manifestAbove(fileURLToPath(place)) : place;
+  const { folder } = manifest;
   const name = `${manifest.kind}/${manifest.id}`;
   if (manifest.kind !== kind)
     throw new Error(
       `the kit is for plugins of kind ${kind}, and ${join(folder, 'plugin.json')} is the manifest of ${name}.`,
     );
-  const registry = openRegistry({ folders: [process.cwd(), folder], plugins: [folder], quiet: true });
+  const registry = openRegistry({ folders: [process.cwd(), folder], given: [manifest], quiet: true });
   return {
     manifest,
     name,
     container: createContainer({ registry, files: createFiles(filesFolder ?? folder), warn: () => undefined }),
   };
 }
+
+const manifestAbove = (file: string): Manifest => {
+  const folder = folderWithManifest(dirname(file));
+  if (folder !== undefined) return readManifest(folder);
+  throw new Error(`there is no plugin.json above ${file}: call the kit from a test inside the plugin's folder.`);
+};
 
 const folderWithManifest = (folder: string): string | undefined => {
   if (existsSync(join(folder, 'plugin.json'))) return folder;
@@ -79,25 +80,9 @@ export type Kit<S> = {
   readonly checks: readonly Check<S>[];
 };
 
-/** The tests of a plugin: its manifest, then the blocks that the kit makes of each option set. */
-export function describePlugin<S>(
-  url: string,
-  { options = [{}], folder }: KitOptions,
-  { kind, blocksOf, checks }: Kit<S>,
-): void {
-  const plugin = pluginAt(url, kind, folder);
-  describe(plugin.name, () => {
-    afterAll(() => plugin.container.dispose());
-    describeChecks('manifest', () => ({ ...plugin, options }), manifestChecks);
-    for (const set of options) {
-      for (const { title, make } of blocksOf(plugin, set)) describeChecks(title, make, checks);
-    }
-  });
-}
-
 type ManifestSubject = PluginUnderTest & { readonly options: readonly Options[] };
 
-const manifestChecks: readonly Check<ManifestSubject>[] = [
+export const manifestChecks: readonly Check<ManifestSubject>[] = [
   {
     name: 'the options are what its schema accepts',
     run: ({ manifest, options }) => {

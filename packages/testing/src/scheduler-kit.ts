@@ -1,7 +1,7 @@
 import { noiseProcess } from '@tweedie/core';
 import type { Check } from './check.ts';
 import { compilingEngine } from './engine-of.ts';
-import { describePlugin, type Kit, type KitOptions, titleOf } from './plugin-under-test.ts';
+import { type Kit, titleOf } from './plugin-under-test.ts';
 import { schedulerLawChecks } from './scheduler-law.ts';
 import { schedulerLevelChecks } from './scheduler-levels.ts';
 import { schedulerStepChecks } from './scheduler-steps.ts';
@@ -40,8 +40,3 @@ export const schedulerKit = ({
     })),
   checks: schedulerChecks,
 });
-
-/** Tests everything that a scheduler must hold, as the README lists; a plugin's test calls it once. */
-export function describeScheduler(url: string, settings: KitOptions & SchedulerSettings = {}): void {
-  describePlugin(url, settings, schedulerKit(settings));
-}

@@ -28,7 +28,7 @@ it.each([
   const outcomes = await outcomesOf(join(templates, kind));
   expect(outcomes.map(({ title }) => title)).toEqual(titles);
   expect(outcomes.flatMap(({ failures }) => failures)).toEqual([]);
-  for (const { checks } of outcomes) expect(checks).toBeGreaterThan(4);
+  for (const { checks } of outcomes) expect(checks.length).toBeGreaterThan(4);
 });
 
 it('a plugin that cannot be made is one failure', async () => {
@@ -41,6 +41,10 @@ it('a plugin that cannot be made is one failure', async () => {
     text.replace('"white"', '"black": { "type": "number", "description": "its value" }, "white"'),
   );
   expect(await outcomesOf(place)).toMatchObject([
-    { title: 'defaults', checks: 1, failures: [{ name: 'it can be made with its defaults' }] },
+    {
+      title: 'defaults',
+      checks: ['it can be made with its defaults'],
+      failures: [{ name: 'it can be made with its defaults' }],
+    },
   ]);
 });

@@ -3,6 +3,15 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, loadRegistries, openRegistry, type Manifest, type RegistryOptions } from '@tweedie/core/registry';
 import { find } from '../commands/info.ts';
 
+/** The plugin that `name` means, a file that is one (`./my-method.ts`) too, whose code then runs. */
+export const findAny = async (name: string, registries: RegistryOptions): Promise<Manifest> => {
+  const file = resolve(name);
+  const isAlone = /\.m?[jt]s$/.test(name) && existsSync(file) && folderWithManifest(dirname(file)) === undefined;
+  if (!isAlone) return findPlugin(name, registries);
+  const { readPluginFile } = await import('@tweedie/core');
+  return readPluginFile(file);
+};
+
 /**
  * The plugin that `name` means: a folder, or a file in it; else a kind and id, or an id, of the registry. A plugin that
  * is named by its folder need not be in any registry. Which registries are read is for the caller to tell.

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import type { CompilerHost, CompilerOptions, Diagnostic } from 'typescript';
+import type { Manifest } from '@tweedie/core/registry';
 import { built, home } from '../home.ts';
 import { absent, needing, onOneLine, type Outcome } from './outcome.ts';
 
@@ -10,11 +11,18 @@ type TypeScript = typeof import('typescript');
  * Checks the types of one plugin: only what is wrong in its own files is looked for, so that this takes seconds. Also
  * where no package is installed beside the plugin.
  */
-export const checkTypes = async (folder: string): Promise<readonly Outcome[]> => {
+export const checkTypes = async ({ folder, file }: Manifest): Promise<readonly Outcome[]> => {
   const { default: ts } = await needing(() => import('typescript'));
-  const files = ts.sys.readDirectory(folder, ['.ts', '.mts'], ['**/node_modules', '**/dist']);
+  const files =
+    file === undefined
+      ? ts.sys.readDirectory(folder, ['.ts', '.mts'], ['**/node_modules', '**/dist'])
+      : [file].filter((path) => /\.m?ts$/.test(path));
   if (files.length === 0) return [{ name: 'types', state: 'ok', says: 'it has no TypeScript files' }];
-  const options = optionsOf(ts, folder);
+  const options = {
+    ...optionsOf(ts, folder),
+    // One file, with no package.json beside it that says it is a module.
+    ...(file !== undefined && { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }),
+  };
   const program = ts.createProgram(files, options, hostOf(ts, folder, options));
   const own = files.flatMap((file) => program.getSourceFile(file) ?? []);
   const found = [
