@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { bindableRows } from './run/bindable.ts';
 import { commandOf, quote } from './plan/command.ts';
-import { comparisonTable } from './results/comparison-table.ts';
 import { comparisonJson, type ComparisonJson } from './results/comparison-json.ts';
+import { comparisonTable } from './results/comparison-table.ts';
+import { completeModes } from './run/complete-modes.ts';
 import { drawAndScore } from './run/draw-and-score.ts';
 import { freeEnergyTables, freeEnergyText } from './results/free-energy.ts';
 import { identify } from './run/identity.ts';
 import { imageRange, makeMetrics } from './run/image-range.ts';
-import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { isDropped, planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { withStepFloor } from './plan/step-floor.ts';
 import { engineOn } from './plan/threads.ts';
 import { checkWorkers, workersFor } from './plan/workers.ts';
 import { prepareRun } from './run/prepare.ts';
@@ -137,9 +139,14 @@ const runExperiment = async (
   const stored = await store.cells();
   const isMissing = (row: number): boolean => (planned.rows[row]?.cells ?? []).flat().some((key) => !stored.has(key));
   const rows = await bindableRows(bench, engine, asked, watch, isMissing);
-  const index = { ...planned, rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)) };
-  const only = onlyOf({ bench, index, rows });
-  await drawAndScore({ bench, engine, index, rows, metrics, store, watch, only, ...drawing }, async () => {
+  const kept = rows.map((row) => !isDropped(row));
+  const index = {
+    ...planned,
+    rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)).filter((_, i) => kept[i]),
+  };
+  const left = rows.filter((_, i) => kept[i]);
+  const only = onlyOf({ bench, index, rows: left });
+  await drawAndScore({ bench, engine, index, rows: left, metrics, store, watch, only, ...drawing }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
     await store.begin({
@@ -148,6 +155,7 @@ const runExperiment = async (
       facts: Object.fromEntries(index.provenance.map(({ name, value }) => [name, value])),
     });
   });
+  await completeModes({ bench, engine, index, store, watch });
   return { index, only };
 };
 
@@ -175,8 +183,9 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
   checkWorkers(workers);
   const shard = options.shard === undefined ? undefined : parseShard(options.shard);
   const crew = crewOf();
-  const bench = await openWorkbench(options);
+  const opened = await openWorkbench(options);
   try {
+    const bench = await withStepFloor(opened);
     const rows = planRows(bench);
     refuseImpossible(bench, rows);
     const whole = resolve(options.out ?? defaultFolder(bench));
@@ -194,7 +203,7 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
       store.close();
     }
   } finally {
-    bench.dispose();
+    opened.dispose();
   }
 };
 

@@ -1,7 +1,8 @@
 import { at, tf, type Cost } from '@tweedie/core';
 import { estimateSeconds } from './run/estimate.ts';
 import { gridOf } from './plan/grid.ts';
-import { planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { isDropped, planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
+import { withStepFloor } from './plan/step-floor.ts';
 import { plain } from './results/numbers.ts';
 import { problemsOf } from './results/problems.ts';
 import { plural, textTable } from './machine/text-table.ts';
@@ -163,11 +164,12 @@ const render = (
  * it is to measure, reads no weights and runs nothing.
  */
 export const plan = async ({ measure = false, ...source }: PlanOptions): Promise<Plan> => {
-  const bench = await openWorkbench(source);
+  const opened = await openWorkbench(source);
   try {
+    const bench = await withStepFloor(opened);
     const counted = planRows(bench);
     refuseImpossible(bench, counted);
-    const rows = measure ? await estimateSeconds(bench, counted) : counted;
+    const rows = measure ? (await estimateSeconds(bench, counted)).filter((row) => !isDropped(row)) : counted;
     const { title, images, samples } = bench.experiment;
     const possible = rows.filter(({ impossible }) => impossible === undefined);
     const sum = (part: 'forwards' | 'vjps'): number =>
@@ -197,6 +199,6 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
       json,
     };
   } finally {
-    bench.dispose();
+    opened.dispose();
   }
 };

@@ -5,6 +5,7 @@ import { ConfigError } from '@tweedie/core';
 import { defaultFolder } from './compare.ts';
 import { quote, textOf } from './plan/command.ts';
 import { planRows, refuseImpossible } from './plan/rows.ts';
+import { withStepFloor } from './plan/step-floor.ts';
 import { childBytes, workIn, workSeconds } from './plan/workers.ts';
 import { benchesOf, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { readIndex } from './run/run-index.ts';
@@ -120,8 +121,9 @@ export const slurmJob = async (options: SlurmOptions): Promise<SlurmJob> => {
       `${JSON.stringify(time)} is no time limit.`,
       'Give hours:minutes:seconds, say 4:00:00.',
     );
-  const bench = await openWorkbench(options);
+  const opened = await openWorkbench(options);
   try {
+    const bench = await withStepFloor(opened);
     const whole = resolve(options.out ?? defaultFolder(bench));
     const near = relative(process.cwd(), whole);
     const folder = near.startsWith('..') ? whole : near;
@@ -172,6 +174,6 @@ export const slurmJob = async (options: SlurmOptions): Promise<SlurmJob> => {
     ].join('\n');
     return { tasks, array, merge, name };
   } finally {
-    bench.dispose();
+    opened.dispose();
   }
 };

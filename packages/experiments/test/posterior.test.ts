@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compare, exportRun, openResults, report, type Comparison, type ExperimentInput } from '../src/index.ts';
+import { compare, exportRun, openResults, plan, report, type Comparison, type ExperimentInput } from '../src/index.ts';
 import { distancesOf } from '../src/results/posterior.ts';
 import { FLOOR_SETS, floorCell, measureKey } from '../src/run/measure-keys.ts';
 import { meanCell, type IndexRow, type RunIndex } from '../src/run/run-index.ts';
@@ -156,10 +156,92 @@ describe('a table with a known posterior', () => {
       .split('\n')
       .map((line) => line.split(','));
     expect(lines[0]!.slice(0, 6)).toEqual(['operator', 'sigma_y', 'label', 'image', 'measure', 'value']);
+    const tex = readFileSync(
+      files.find((file) => file.endsWith('table.tex'))!,
+      'utf8',
+    );
+    expect(tex).toContain('posterior never are, nor is exact score, ddpm 50, what these steps alone leave.');
     const own = lines.filter(([, , label, , measure]) => label === 'exact' && measure === 'slicedW1');
     expect(own).toHaveLength(12);
     const mean = own.reduce((sum, line) => sum + Number(line[5]), 0) / 12;
     expect(mean).toBeCloseTo(of('exact', 'slicedW1')!.mean, 12);
+  });
+
+  it('has the exact score at these steps as a floor that moves no other row', async () => {
+    const label = 'exact score, ddpm 50';
+    const floors = whole.json.distances.filter((row) => row.label === label);
+    expect(floors.find(({ measure }) => measure === 'slicedW1')).toMatchObject({ method: 'exact', n: 12 });
+    for (const floor of floors) {
+      expect(floor).not.toHaveProperty('best');
+      expect(floor).not.toHaveProperty('toBest');
+    }
+    expect(whole.json.rows.find((row) => row.label === label)).not.toHaveProperty('toBest');
+    expect(whole.table).toContain(`"${label}": guidance without error, so what these steps alone leave`);
+    expect(readFileSync(whole.report, 'utf8')).toContain('what these steps alone leave; never marked');
+
+    const without = await compare({ recipe: { ...recipe, floor: false }, out: newFolder() });
+    const others = <T extends { label: string }>(rows: readonly T[]) => rows.filter((row) => row.label !== label);
+    expect(without.json.distances).toEqual(others(whole.json.distances));
+    expect(without.json.rows).toEqual(others(whole.json.rows));
+    expect(without.table).not.toContain('these steps alone');
+  });
+
+  it('has the floor once, on problems that allow it, and unasked from 32 samples on', async () => {
+    const labels = async (change: Partial<ExperimentInput>) => {
+      const { json } = await plan({ recipe: { ...recipe, ...change } });
+      return json.rows.map(({ label }) => label);
+    };
+    const label = 'exact score, ddpm 50';
+    expect(await labels({})).toContain(label);
+    expect(await labels({ samples: 31 })).not.toContain(label);
+    expect(await labels({ samples: 31, floor: true })).toContain(label);
+    expect(await labels({ methods: ['dps', 'exact'] })).toEqual(['dps', 'exact']);
+    expect(await labels({ methods: [{ id: 'dps', label }] })).toEqual([label, `${label}, floor`]);
+    expect(await labels({ budget: 60, methods: ['dps'] })).toEqual(['dps', 'exact score, ddpm 20']);
+    expect(await labels({ sigmaY: { poisson: 0.05 }, methods: ['dps'] })).toEqual(['dps']);
+    await expect(labels({ sigmaY: { poisson: 0.05 }, methods: ['dps'], floor: true })).rejects.toThrow(
+      "/floor] the floor is the exact score of the posterior, and none is known here: the noise is Poisson's.",
+    );
+  });
+
+  it('leaves the floor out where the prior turns out to have no closed form, also where nothing is skipped', async () => {
+    // 1089 entries are too many for dense matrices, and these variances are not diagonal in the basis of a blur.
+    const entries = Array.from({ length: 1089 }, (_, i) => i);
+    const variances = [entries.map((i) => 1 + (i % 2))];
+    const large: ExperimentInput = {
+      ...recipe,
+      model: { id: 'gmm', options: { shape: [33, 33, 1], means: [entries.map(() => 0)], variances } },
+      images: { from: 'prior', count: 1 },
+      operators: [
+        { id: 'inpaint', label: 'mask', options: { rate: 0.5 } },
+        { id: 'blur', options: { std: 1, size: 3 } },
+      ],
+      methods: ['none'],
+      scheduler: { id: 'ddpm', options: { steps: 2 } },
+      samples: 32,
+      metrics: [],
+      trace: 1,
+    };
+    const { json } = await compare({ recipe: large, out: newFolder() });
+    const rows = [...new Set(json.cost.map(({ operator, label }) => `${operator}: ${label}`))];
+    expect(rows).toEqual(['mask: none', 'mask: exact score, ddpm 2', 'blur: none']);
+    expect(json.modes).toEqual([{ operator: 'mask', sigmaY: 0.5, mean: 1, least: 1, most: 1 }]);
+  });
+
+  it('counts the modes of the posterior, with one sample of an image too', async () => {
+    const [modes] = whole.json.modes;
+    expect(modes).toMatchObject({ operator: 'mask', sigmaY: 0.5 });
+    expect(modes!.least).toBeGreaterThanOrEqual(1);
+    expect(modes!.mean).toBeGreaterThan(modes!.least);
+    expect(modes!.most).toBeLessThanOrEqual(3);
+    const single = await compare({ recipe: { ...recipe, methods: ['none'], samples: 1 }, out: newFolder() });
+    expect(single.json.modes).toEqual(whole.json.modes);
+    const said =
+      /The posterior has \d\.\d modes that count \(1 \/ sum of squared weights; \d\.\d to \d\.\d from image to image\)/;
+    for (const { table } of [whole, single]) expect(table).toMatch(said);
+    expect(readFileSync(single.report, 'utf8')).toMatch(
+      `<span data-measure="effectiveModes">${modes!.mean.toFixed(1)}</span> modes that count`,
+    );
   });
 
   it('with fewer than 32 samples no row is marked, and the table says why', async () => {

@@ -11,6 +11,7 @@ import {
   operatorMatrix,
   posteriorMixture,
   rowOfProblem,
+  sizeOf,
   type Tensor,
   tf,
   VARIANCE_FLOOR,
@@ -55,28 +56,41 @@ export async function densePosterior(
     disposeTree([own, measured]);
     order.push(key);
   }
-  const stacked = tf.tidy(() => {
-    const most = Math.max(...Array.from(posteriors.values(), ({ logWeights }) => logWeights.shape[1] ?? 0));
-    const gather = (name: keyof MixtureTensors) =>
-      tf.concat(order.map((key) => filledUp(posteriors.get(key)?.[name] as Tensor, most, name)));
-    return {
-      logWeights: gather('logWeights'),
-      means: gather('means'),
-      variances: gather('variances'),
-      basis: gather('basis'),
-    };
-  });
+  const most = Math.max(...Array.from(posteriors.values(), ({ logWeights }) => logWeights.shape[1] ?? 0));
+  const rows = (name: keyof MixtureTensors): Tensor =>
+    stacked(
+      order.map((key) => posteriors.get(key)?.[name]).filter((tensor) => tensor !== undefined),
+      most,
+      EMPTY_COMPONENT[name],
+    );
+  const all = {
+    logWeights: rows('logWeights'),
+    means: rows('means'),
+    variances: rows('variances'),
+    basis: rows('basis'),
+  };
   for (const tensors of posteriors.values()) disposeTree({ ...tensors });
-  return stacked;
+  return all;
 }
 
-/** A tensor [1, K, ...] of a posterior with places for more components, which have no weight. */
-function filledUp(tensor: Tensor, count: number, name: keyof MixtureTensors): Tensor {
-  const missing = count - (tensor.shape[1] ?? 0);
-  if (missing === 0) return tensor;
-  const value = { logWeights: EMPTY, variances: 1, means: 0, basis: 0, rest: 1 }[name];
-  return tensor.pad(
-    tensor.shape.map((_, axis) => [0, axis === 1 ? missing : 0] as [number, number]),
-    value,
-  );
+/** What a place without a component holds. */
+const EMPTY_COMPONENT: Readonly<Record<keyof MixtureTensors, number>> = {
+  logWeights: EMPTY,
+  variances: 1,
+  means: 0,
+  basis: 0,
+  rest: 1,
+};
+
+/**
+ * Tensors [1, K, ...] of posteriors as rows of one, with places for `count` components. By plain copies: bases are a
+ * hundred megabytes, which a general padding takes seconds for.
+ */
+function stacked(tensors: readonly Tensor[], count: number, empty: number): Tensor {
+  const [, , ...shape] = tensors[0]?.shape ?? [];
+  const row = count * sizeOf(shape);
+  const values = new Float32Array(tensors.length * row);
+  if (empty !== 0) values.fill(empty);
+  tensors.forEach((tensor, i) => values.set(tensor.dataSync(), i * row));
+  return tf.tensor(values, [tensors.length, count, ...shape]);
 }

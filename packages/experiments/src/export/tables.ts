@@ -75,8 +75,10 @@ const boldOf = (rows: readonly RowSummary[]): string => {
   const [unmarked] = rows.flatMap((row) => row.unmarked ?? []);
   if (unmarked !== undefined) return `no row is bold: ${unmarked}.`;
   const excludes = 'where the interval of its paired difference to every other row excludes zero';
+  const floor = rows.find((row) => row.floor);
+  const never = floor === undefined ? 'never are' : `never are, nor is ${floor.label}, what these steps alone leave`;
   return rows.some(({ distance }) => distance)
-    ? `the row closest to the posterior by sliced W1 (in units of as many independent draws) is bold ${excludes}; rows that are the posterior never are.`
+    ? `the row closest to the posterior by sliced W1 (in units of as many independent draws) is bold ${excludes}; rows that are the posterior ${never}.`
     : `the best row is bold ${excludes}.`;
 };
 

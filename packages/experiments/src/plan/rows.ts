@@ -26,12 +26,16 @@ export const rowOn = (bench: Workbench, row: PlannedRow): PlannedRow => ({
   operator: operatorOn(bench, row.operator),
 });
 
+/** A floor that nobody asked for on this problem, whose posterior is not known: no row, and no reason to refuse. */
+export const isDropped = ({ impossible, method }: PlannedRow): boolean =>
+  impossible !== undefined && method.reference.floor === true;
+
 /** The rows of an experiment, one for each operator, noise level and method, in the order in which they run. */
 export const planRows = (bench: Workbench): readonly PlannedRow[] => {
   const { experiment, operators, methods } = bench;
   return operators.flatMap((operator) =>
     experiment.sigmaY.flatMap((sigmaY) =>
-      methods.map((row): PlannedRow => {
+      methods.flatMap((row): readonly PlannedRow[] => {
         const own = entryOn(row.perProblem, operator.reference.label, sigmaY);
         const planned = planRow(bench, operator, sigmaY, own?.part ?? row);
         if (
@@ -40,7 +44,7 @@ export const planRows = (bench: Workbench): readonly PlannedRow[] => {
           row.perProblem.some(({ part }) => part.reference.found !== undefined)
         )
           refuseUntuned(bench, planned);
-        return planned;
+        return isDropped(planned) ? [] : [planned];
       }),
     ),
   );
@@ -107,13 +111,14 @@ export const bySetting = <T>(
 export const refuseImpossible = ({ experiment, recipe }: Workbench, rows: readonly PlannedRow[]): void => {
   if (experiment.impossible === 'skip') return;
   const reasons = new Set(
-    rows.flatMap(({ impossible, operator, method }) =>
-      impossible === undefined
+    rows.flatMap((row) => {
+      const { impossible, operator, method } = row;
+      return impossible === undefined || isDropped(row)
         ? []
         : [
             `method "${method.reference.label}" cannot work with operator "${operator.reference.label}": ${impossible}.`,
-          ],
-    ),
+          ];
+    }),
   );
   if (reasons.size === 0) return;
   throw new ConfigError(

@@ -16,6 +16,8 @@ export type Method = Labelled & {
   readonly perProblem: readonly ProblemOptions[];
   /** How a search found the options; absent where the recipe gives them. */
   readonly found?: Found;
+  /** True of the row that shows what the steps alone leave; it is compared with no other. */
+  readonly floor?: true;
 };
 type Options = Readonly<Record<string, unknown>>;
 /** The label that the rows of a sweep share, without swept values, and the swept values of one of them. */
@@ -76,6 +78,8 @@ export type Experiment = {
   readonly samples: number;
   /** What a sample of every row may cost, forwards + 2 vjps; the numbers of steps follow. */
   readonly budget?: number;
+  /** Whether the exact score at the recipe's steps is a row; absent where the number of samples decides. */
+  readonly floor?: boolean;
   readonly freeEnergy?: FreeEnergyOptions;
   readonly impossible: 'error' | 'skip';
   readonly trace?: number;

@@ -78,6 +78,7 @@ export type ExperimentInput = {
   readonly metrics?: readonly LabelledInput[];
   readonly samples?: number;
   readonly budget?: number;
+  readonly floor?: boolean;
   readonly freeEnergy?: Partial<FreeEnergyOptions> & Pick<FreeEnergyOptions, 'from' | 'to' | 'bins'>;
   readonly impossible?: 'error' | 'skip';
   readonly trace?: number;

@@ -201,6 +201,7 @@ export const resolveExperiment = (
         metrics,
         samples: overrides.samples ?? input.samples,
         ...(budget === undefined ? {} : { budget }),
+        ...(input.floor === undefined ? {} : { floor: input.floor }),
         ...(input.freeEnergy === undefined ? {} : { freeEnergy: completeFreeEnergy(input.freeEnergy) }),
         impossible: input.impossible,
         ...(input.trace === undefined ? {} : { trace: input.trace }),

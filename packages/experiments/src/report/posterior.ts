@@ -28,6 +28,17 @@ const floorCell = (measure: Measure, rows: readonly RowSummary[], decimals: numb
   return html`<td data-value="${floor.mean}">${show(floor.mean)}<span class="ci"> ${show(floor.low)} to ${show(floor.high)}</span></td>`;
 };
 
+/** How many modes of the posterior count, where it is known. */
+export function modesHint({ rows }: ReportRows): Html | null {
+  const [modes] = rows.flatMap((row) => row.modes ?? []);
+  if (modes === undefined) return null;
+  const range =
+    fixed(modes.most, 1) !== fixed(modes.least, 1)
+      ? `, ${fixed(modes.least, 1)} to ${fixed(modes.most, 1)} from image to image`
+      : '';
+  return html`<p class="hint">The posterior has <span data-measure="${MODES}">${fixed(modes.mean, 1)}</span> modes that count (1 over the sum of squared weights${range}).</p>`;
+}
+
 /**
  * Every measure of every row of a problem, the rows as lines, with what as many independent draws of the posterior
  * score; nothing where samples of an image are single.
@@ -47,10 +58,8 @@ export function posteriorTable(problem: ReportRows): Html | null {
     };
   });
   const hasFloor = rows.some((row) => [...(row.measures?.values() ?? [])].some(({ floor }) => floor !== undefined));
-  const [modes] = rows.flatMap((row) => row.modes ?? []);
   const [unmarked] = rows.flatMap((row) => row.unmarked ?? []);
   return html`<h3>${problemTitle(problem)}</h3>
-${modes === undefined ? null : html`<p class="hint">The posterior has <span data-measure="${MODES}">${fixed(modes, 1)}</span> modes that count (1 over the sum of squared weights), a mean over images.</p>`}
 ${unmarked === undefined ? null : html`<p class="hint">No row is marked: ${unmarked}.</p>`}
 <div class="scroll"><table class="summary sortable posterior">
 <thead><tr><th scope="col" data-column="0" data-first="ascending">method</th>${columns.map(
@@ -59,7 +68,9 @@ ${unmarked === undefined ? null : html`<p class="hint">No row is marked: ${unmar
   )}</tr></thead>
 <tbody>
 ${rows.map(
-  (row) => html`<tr><th scope="row" data-value="${row.label}"><span class="label">${row.label}</span></th>${columns.map(
+  (
+    row,
+  ) => html`<tr><th scope="row" data-value="${row.label}"><span class="label">${row.label}</span>${row.floor ? html`<span class="about">exact score: what these steps alone leave; never marked</span>` : null}</th>${columns.map(
     ({ measure, decimals }) =>
       cellOf(
         measure,

@@ -11,7 +11,7 @@ import { sweepFigures } from './sweep-figures.ts';
 import { filmStrips, glance, imageGrid, longestTrace, uncertaintyMaps } from './gallery.ts';
 import { html, type Html, type HtmlPart } from './html.ts';
 import { heading, page } from './page.ts';
-import { posteriorTable } from './posterior.ts';
+import { modesHint, posteriorTable } from './posterior.ts';
 import { problemTitle, type ReportRows } from './problems.ts';
 import { printed } from '../results/numbers.ts';
 import { scaleNotes } from '../results/scales.ts';
@@ -160,6 +160,7 @@ function header(data: ReportData, problems: readonly ReportRows[]): Html {
 function comparison(problem: Anchored, { metrics, imageNames }: ReportData): Html {
   return html`<section id="${problem.id}"><h2>${problemTitle(problem)}</h2>
 ${verdicts(problem, metrics)}
+${modesHint(problem)}
 ${summaryTable(problem, metrics)}
 ${metrics.map((metric) => metricFigures(problem, metric, imageNames))}
 ${sweepFigures(problem, metrics)}

@@ -1,7 +1,15 @@
+/** A comparison as a program reads it. */
 import type { RunIndex } from '../run/run-index.ts';
 import type { Spread } from '../statistics/spread.ts';
 import type { MetricSummary } from './compare-rows.ts';
-import { distancesJson, unmarkedJson, type DistanceJson, type UnmarkedJson } from './distance-json.ts';
+import {
+  distancesJson,
+  modesJson,
+  unmarkedJson,
+  type DistanceJson,
+  type ModesJson,
+  type UnmarkedJson,
+} from './distance-json.ts';
 import type { FreeEnergyTable } from './free-energy.ts';
 import { failuresOf, nothingSound, placeOf, type Failure, type Place, type RowSummary } from './summary.ts';
 
@@ -50,6 +58,8 @@ export type ComparisonJson = {
   readonly distances: readonly DistanceJson[];
   /** Problems whose posterior is known, none of whose rows is marked, and why. */
   readonly unmarked: readonly UnmarkedJson[];
+  /** Problems whose posterior is known, and how many modes it has that count. */
+  readonly modes: readonly ModesJson[];
   readonly failures: readonly Failure[];
   /** `failed` where every sample that was drawn failed: there is nothing to compare. */
   readonly outcome: 'done' | 'some failed' | 'failed';
@@ -69,7 +79,7 @@ const toBest = ({ mean, ci95, pHolm, winRate }: NonNullable<MetricSummary['diffe
   winRate,
 });
 
-/** A comparison as a program reads it. */
+/** The run of a folder with what came of it. */
 export const comparisonJson = (
   folder: string,
   report: string,
@@ -101,6 +111,7 @@ export const comparisonJson = (
   }),
   distances: distancesJson(rows),
   unmarked: unmarkedJson(rows),
+  modes: modesJson(rows),
   failures: failuresOf(index, rows),
   outcome: nothingSound(rows) ? 'failed' : rows.some(({ failed }) => failed.length > 0) ? 'some failed' : 'done',
   ...(freeEnergy.length > 0 ? { freeEnergy } : {}),

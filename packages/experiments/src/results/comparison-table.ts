@@ -45,7 +45,10 @@ const metricColumns = (metric: IndexMetric, rows: readonly RowSummary[]): readon
       : [
           {
             title: truth ? `to ${truth.label}` : 'to best',
-            cell: shown((summary) => (found.length > 1 ? showDifference(summary, decimals, top) : '')),
+            cell: (row: RowSummary) =>
+              row.floor
+                ? ''
+                : shown((summary) => (found.length > 1 ? showDifference(summary, decimals, top) : ''))(row),
           },
         ]),
     ...(!byDistance && found.some(({ difference }) => difference?.pHolm !== undefined)
@@ -137,7 +140,9 @@ const markNotes = (rows: readonly RowSummary[]): readonly string[] => {
     ...(unmarked === undefined ? [] : [`  No row is marked: ${unmarked}.`]),
     ...(modes === undefined
       ? []
-      : [`  The posterior has ${fixed(modes, 1)} modes that count (1 / sum of squared weights).`]),
+      : [
+          `  The posterior has ${fixed(modes.mean, 1)} modes that count (1 / sum of squared weights${fixed(modes.most, 1) !== fixed(modes.least, 1) ? `; ${fixed(modes.least, 1)} to ${fixed(modes.most, 1)} from image to image` : ''}).`,
+        ]),
   ];
 };
 
@@ -190,6 +195,16 @@ const block = (index: RunIndex, { operator, sigmaY, rows }: ProblemRows<RowSumma
   ].join('\n');
 };
 
+/** What the row of the exact score at the recipe's steps is, where there is one. */
+const floorNotes = (rows: readonly RowSummary[]): readonly string[] => {
+  const floor = rows.find((row) => row.floor);
+  return floor === undefined
+    ? []
+    : [
+        `"${floor.label}": guidance without error, so what these steps alone leave; compared with no row, and never marked. "floor: false" in the recipe leaves it out.`,
+      ];
+};
+
 /** The comparison for a terminal: one block per operator and noise level. */
 export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): string => {
   const { finished, expected } = progressOf(index, rows);
@@ -205,6 +220,7 @@ export const comparisonTable = (index: RunIndex, rows: readonly RowSummary[]): s
           '"coverage": how often the region of 90 % of the samples holds the clean image, by posterior density. The report and tweedie export have all measures.',
         ]
       : []),
+    ...floorNotes(rows),
     ...(index.metrics.length > 0
       ? [
           byDistance

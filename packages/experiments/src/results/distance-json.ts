@@ -1,7 +1,8 @@
 /** Distances to the posterior as `tweedie compare --json` prints them. */
 import { DECIDES, measureOf } from '../statistics/measures.ts';
 import type { IndexRow } from '../run/run-index.ts';
-import type { Floor, MeasureSummary } from './posterior.ts';
+import type { Floor, MeasureSummary, Modes } from './posterior.ts';
+import { problemsOf } from './problems.ts';
 import { placeOf, type Place, type RowSummary } from './summary.ts';
 
 type Bounds = readonly [low: number, high: number];
@@ -21,6 +22,9 @@ export type DistanceJson = Place & {
   /** Of the measure that decides: how much farther from 1 than the closest row. */
   readonly toBest?: { readonly mean: number; readonly ci95: Bounds | null; readonly pHolm?: number };
 };
+
+/** How many modes of a known posterior count: 1 / sum of squared weights, mean, least and most over images. */
+export type ModesJson = Pick<IndexRow, 'operator' | 'sigmaY'> & Modes;
 
 /** A problem whose posterior is known and none of whose rows is marked. */
 export type UnmarkedJson = Pick<IndexRow, 'operator' | 'sigmaY'> & { readonly why: string };
@@ -59,3 +63,9 @@ export const unmarkedJson = (rows: readonly RowSummary[]): readonly UnmarkedJson
     if (unmarked !== undefined) found.set(`${operator}\n${sigmaY}`, { operator, sigmaY, why: unmarked });
   return [...found.values()];
 };
+
+export const modesJson = (rows: readonly RowSummary[]): readonly ModesJson[] =>
+  problemsOf(rows).flatMap(({ operator, sigmaY, rows: own }) => {
+    const modes = own.find((row) => row.modes !== undefined)?.modes;
+    return modes === undefined ? [] : [{ operator, sigmaY, ...modes }];
+  });

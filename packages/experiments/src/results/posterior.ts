@@ -23,13 +23,15 @@ export type MeasureSummary = Estimate & {
   readonly coverage?: Rate & { readonly uniformP?: number };
 };
 
+export type Modes = { readonly mean: number; readonly least: number; readonly most: number };
+
 /** Distances of a row, where something is known of them. */
 export type RowDistance = {
   readonly measures?: ReadonlyMap<string, MeasureSummary>;
   /** How far the deciding measure is from that of independent draws, against the other rows; decides who is marked. */
   readonly distance?: MetricSummary;
-  /** Modes of the posterior that count, a mean over images. */
-  readonly modes?: number;
+  /** Modes of the posterior that count, 1 / sum of squared weights: mean over images, least and most. */
+  readonly modes?: Modes;
   /** Why no row of the table is marked; absent where one may be. */
   readonly unmarked?: string;
 };
@@ -69,8 +71,9 @@ const summaryOf = (
   };
 };
 
-/** Rows that are the posterior, or its mean: what others are measured by. */
-const isTruth = ({ truth }: Pick<IndexRow, 'truth'>): boolean => truth !== undefined;
+/** Rows that others are measured by: the posterior, its mean, and what the steps alone leave. */
+const isReference = ({ truth, floor }: Pick<IndexRow, 'truth' | 'floor'>): boolean =>
+  truth !== undefined || floor === true;
 
 /**
  * Scores to compare, less is better: how far those of a row are from their goal, a number on the side on which the
@@ -141,7 +144,7 @@ export const distancesOf = async (
 
   const deciding = { goal: 1 };
   const known = rows.some(({ posteriorKnown }) => posteriorKnown);
-  const candidates = rows.filter((row) => !isTruth(row));
+  const candidates = rows.filter((row) => !isReference(row));
   const scored = candidates.map((row) => perImage(row, DECIDES));
   const unmarked = known ? unmarkedOf(index.samples, scored) : undefined;
   const compared =
@@ -161,7 +164,9 @@ export const distancesOf = async (
     return {
       ...(summary.size > 0 ? { measures: summary } : {}),
       ...(distance === undefined ? {} : { distance }),
-      ...(counts.length > 0 ? { modes: mean(counts) } : {}),
+      ...(counts.length > 0
+        ? { modes: { mean: mean(counts), least: Math.min(...counts), most: Math.max(...counts) } }
+        : {}),
       ...(unmarked === undefined ? {} : { unmarked }),
     };
   });

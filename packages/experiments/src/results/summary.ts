@@ -156,11 +156,14 @@ export const summariseRun = async (
         .filter(finite),
     });
     for (const { rows } of problemsOf(index.rows)) {
-      const scores = rows.map(scoresOf);
-      const truth = scores[rows.findIndex((row) => row.truth === 'draws')];
-      compareRows(scores, better, truth).forEach((summary, i) => {
-        if (summary) metrics.get(at(rows, i, 'row'))?.set(id, summary);
-      });
+      /** A floor is scored beside the others, and moves no difference, no p and no mark of theirs. */
+      for (const own of [rows.filter(({ floor }) => !floor), rows.filter(({ floor }) => floor)]) {
+        const scores = own.map(scoresOf);
+        const truth = scores[own.findIndex((row) => row.truth === 'draws')];
+        compareRows(scores, better, truth).forEach((summary, i) => {
+          if (summary) metrics.get(at(own, i, 'row'))?.set(id, summary);
+        });
+      }
     }
   }
   const distances = new Map<IndexRow, RowDistance>();

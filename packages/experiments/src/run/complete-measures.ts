@@ -1,8 +1,6 @@
 /** Scores the samples of an image as a set: against the posterior where it is known, and against the clean image. */
 import {
-  closedFormRefusal,
   disposeProblem,
-  disposeTree,
   type GaussianMixture,
   type Image,
   keyedRandom,
@@ -11,12 +9,11 @@ import {
   mixtureDraws,
   type Problem,
   rowsOf,
-  stackProblems,
   tf,
 } from '@tweedie/core';
 import { checkSignal } from '../machine/progress.ts';
-import type { OperatorPart } from '../plan/parts.ts';
-import { benchesOf, operatorOn, type Workbench } from '../plan/workbench.ts';
+import { posteriorRefusal } from '../plan/step-floor.ts';
+import { benchesOf, operatorOn } from '../plan/workbench.ts';
 import { crps, hpdRank, mmseGap, rankShare, sbcRank, spreadSkill, tarpRank } from '../statistics/calibration.ts';
 import { gaussianDensity } from '../statistics/mixture-density.ts';
 import {
@@ -29,17 +26,14 @@ import {
 } from '../statistics/posterior-distance.ts';
 import { directionsOf, slicedDistances, slicedLaw } from '../statistics/sliced-wasserstein.ts';
 import { soundOf, type Score } from './cells.ts';
-import { FLOOR_SETS, floorCell, measureKey, MODES } from './measure-keys.ts';
+import { lawOf, modesScore } from './complete-modes.ts';
+import { FLOOR_SETS, floorCell, measureKey } from './measure-keys.ts';
 import { loadProblem } from './problems.ts';
 import { meanCell, type IndexRow } from './run-index.ts';
 import type { Run } from './runner.ts';
 
 type Rows = readonly ArrayLike<number>[];
 type Values = Readonly<Record<string, number>>;
-
-/** Why the posterior of an operator is not known, as far as it is known before the prior is read. */
-export const posteriorRefusal = ({ experiment, model }: Workbench, { operator }: OperatorPart): string | undefined =>
-  experiment.poisson === undefined ? closedFormRefusal({ model, operator }) : "the noise is Poisson's";
 
 /** Members of a set that energy distances and nearest neighbours are taken to: a fixed cost whatever the image. */
 const REFERENCE_NUMBERS = 200_000;
@@ -73,9 +67,7 @@ const posteriorMeter = async (
   n: number,
   truth: Truth | undefined,
 ) => {
-  const measured = stackProblems([problem]);
-  const { law, components } = await known.of(measured);
-  disposeTree({ y: measured.y, drawn: measured.drawn });
+  const { law, components } = await lawOf(known, problem);
   const d = law.means.length / law.weights.length;
   const directions = directionsOf(keyedRandom('sliced Wasserstein'), d);
   const [sliced, moments, density] = [slicedLaw(law, directions, n), knownMoments(law), gaussianDensity(law)];
@@ -114,7 +106,7 @@ const posteriorMeter = async (
       ...(truth ? truthValues(pixels, truth.pixels) : {}),
     };
   };
-  return { law, d, valuesOf, modes: 1 / law.weights.reduce((sum, weight) => sum + weight ** 2, 0) };
+  return { law, d, valuesOf };
 };
 
 const toCoordinates = async (known: KnownPosteriors, rows: Rows, shape: Image['shape']): Promise<Rows> => {
@@ -230,7 +222,7 @@ const scoresOfImage = async (
     const fromPrior = bench.experiment.images.dataset === undefined;
     const [coordinates] = x0 === undefined ? [] : await toCoordinates(known, [x0], shape);
     const truth = x0 && coordinates ? { pixels: x0, coordinates } : undefined;
-    const { law, d, modes, valuesOf: all } = await posteriorMeter(known, priorDensity, problem, n, truth);
+    const { law, d, valuesOf: all } = await posteriorMeter(known, priorDensity, problem, n, truth);
     const valuesOf = (set: Set): Values => {
       const values = all(set);
       const { hpd: _, tarp: __, sbc: ___, ...rest } = values;
@@ -246,7 +238,7 @@ const scoresOfImage = async (
     const meanFloor = (id: string): number => floors.reduce((sum, values) => sum + (values[id] ?? NaN), 0) / FLOOR_SETS;
     const units = { slicedW1: meanFloor('slicedW1'), slicedW2: meanFloor('slicedW2') };
     const scores = floors.flatMap((values, set) => scoresOf(floorCell(hash, n, set), inUnits(values, units)));
-    scores.push(...scoresOf(floorCell(hash, n, 0), { [MODES]: modes }));
+    scores.push(modesScore(law, hash, n));
     for (const keys of sets) {
       const pixels = await samplesOf(keys);
       const values = valuesOf({ coordinates: await toCoordinates(known, pixels, shape), pixels });

@@ -3,7 +3,7 @@ import { truthUnknown, type Labelled, type Reference } from '../recipe/experimen
 import { freeEnergyIndex } from '../plan/free-energy.ts';
 import { identify } from './identity.ts';
 import type { ImageRange } from './image-range.ts';
-import { posteriorRefusal } from './complete-measures.ts';
+import { posteriorRefusal } from '../plan/step-floor.ts';
 import type { PlannedRow } from '../plan/rows.ts';
 import { cleanImage, storeProblem } from './problems.ts';
 import { checkSignal, type Watch } from '../machine/progress.ts';
@@ -178,6 +178,7 @@ export const prepareRun = async (
         ...(reference.id === 'posterior'
           ? { truth: reference.options['statistic'] === 'mean' ? ('mean' as const) : ('draws' as const) }
           : {}),
+        ...(reference.floor === true ? { floor: true as const } : {}),
         ...(row.work === undefined ? {} : { work: row.work }),
         ...(reference.found === undefined ? {} : { found: reference.found }),
         ...(row.impossible === undefined ? {} : { skipped: row.impossible }),

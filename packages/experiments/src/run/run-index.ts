@@ -30,6 +30,8 @@ export type IndexRow = {
   readonly posteriorKnown?: true;
   /** The row is the posterior in closed form: independent draws, or the mean; other rows are measured by it. */
   readonly truth?: 'draws' | 'mean';
+  /** The row is the exact score at the recipe's steps: what the steps alone leave, compared with no other. */
+  readonly floor?: true;
   /** What a sample costs where it calls no network. */
   readonly work?: string;
   /** Reason why the row was skipped; it has no cells then. */

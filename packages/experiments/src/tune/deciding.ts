@@ -4,7 +4,7 @@ import type { Workbench } from '../plan/workbench.ts';
 import type { Tune } from '../recipe/experiment.ts';
 import { missesOf } from '../results/posterior.ts';
 import { perImageOf } from '../results/summary.ts';
-import { posteriorRefusal } from '../run/complete-measures.ts';
+import { posteriorRefusal } from '../plan/step-floor.ts';
 import { measureKey } from '../run/measure-keys.ts';
 import { measureOf, needsPosterior } from '../statistics/measures.ts';
 import { MISFIT } from '../run/misfit.ts';
