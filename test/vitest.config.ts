@@ -51,6 +51,8 @@ export default defineConfig({
     // ONNX Runtime sessions are safe in processes, not in worker threads.
     pool: 'forks',
     maxWorkers: 2,
+    // Child processes that draw cells find Tweedie as those of the command do.
+    env: { TWEEDIE_LOADER: new URL('../packages/cli/bin/loader.js', import.meta.url).href },
     testTimeout: 300_000,
     hookTimeout: 300_000,
     sequence: { sequencer: LongestFirst },

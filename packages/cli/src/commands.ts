@@ -10,6 +10,7 @@ import { Fetch } from './commands/fetch.ts';
 import { Fit } from './commands/fit.ts';
 import { Info } from './commands/info.ts';
 import { List } from './commands/list.ts';
+import { Merge } from './commands/merge.ts';
 import { New } from './commands/new.ts';
 import { Picture } from './commands/picture.ts';
 import { Plan } from './commands/plan.ts';
@@ -19,6 +20,7 @@ import { Report } from './commands/report.ts';
 import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
 import { Schema } from './commands/schema.ts';
+import { Slurm } from './commands/slurm.ts';
 import { Train } from './commands/train.ts';
 import { Tune } from './commands/tune.ts';
 
@@ -36,6 +38,7 @@ export const commands = {
   fit: Fit,
   info: Info,
   list: List,
+  merge: Merge,
   new: New,
   picture: Picture,
   plan: Plan,
@@ -45,6 +48,7 @@ export const commands = {
   restore: Restore,
   run: Run,
   schema: Schema,
+  slurm: Slurm,
   train: Train,
   tune: Tune,
 };

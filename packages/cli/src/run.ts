@@ -25,7 +25,7 @@ export const runLong = async <T>(work: (running: Running) => Promise<T>): Promis
   const display = progressOn(process.stderr);
   const onInterrupt = (): void => {
     display.stop();
-    process.stderr.write('Stopping after this step. Press Ctrl-C again to end at once.\n');
+    process.stderr.write('Stopping. Press Ctrl-C again to end at once.\n');
   };
   try {
     return await interruptible(onInterrupt, (signal) =>

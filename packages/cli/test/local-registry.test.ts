@@ -63,9 +63,9 @@ describe('--no-local-registry', () => {
     const without = Object.entries(commands).filter(
       ([, { flags }]) => !JSON.stringify(flags ?? {}).includes('local-registry'),
     );
-    // `checkpoint` reads a file of weights, `new` what ships alone, `report` a run folder, and `plugins` keeps the
-    // registry of the working folder.
-    expect(without.map(([name]) => name)).toEqual(['checkpoint', 'export', 'new', 'plugins', 'report']);
+    // `checkpoint` reads a file of weights, `new` what ships alone, `merge` and `report` run folders, and `plugins`
+    // keeps the registry of the working folder.
+    expect(without.map(([name]) => name)).toEqual(['checkpoint', 'export', 'merge', 'new', 'plugins', 'report']);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { bindableRows } from './run/bindable.ts';
-import { commandOf } from './plan/command.ts';
+import { commandOf, quote } from './plan/command.ts';
 import { comparisonJson, type ComparisonJson } from './results/comparison-json.ts';
 import { comparisonTable } from './results/comparison-table.ts';
 import { completeModes } from './run/complete-modes.ts';
@@ -11,12 +11,17 @@ import { identify } from './run/identity.ts';
 import { imageRange, makeMetrics } from './run/image-range.ts';
 import { isDropped, planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
 import { withStepFloor } from './plan/step-floor.ts';
+import { engineOn } from './plan/threads.ts';
+import { checkWorkers, workersFor } from './plan/workers.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
 import { missingRun, readIndex, titleIn, writeIndex, type IndexRow, type RunIndex } from './run/run-index.ts';
 import { openResults, type Results } from './run/results.ts';
-import { openStore, type Store } from './run/store.ts';
+import { cellsIn, cellsOfShard, parseShard, shardFolder, type Shard } from './run/shards.ts';
+import { openStore } from './run/store.ts';
+import { crewOf } from './run/crew.ts';
+import type { Run } from './run/runner.ts';
 import { nothingSound, summariseRun, type Failure } from './results/summary.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkPlace, writeWhole } from '@tweedie/files';
@@ -27,6 +32,16 @@ export type CompareOptions = ExperimentSource &
      * Run folder; default `runs/<name of the recipe>-<hash>` in the working folder, so that the same command resumes.
      */
     readonly out?: string;
+    /**
+     * Child processes that draw the cells; 0 draws in this one. Default: what the plan says. The numbers do not depend
+     * on it.
+     */
+    readonly workers?: number | undefined;
+    /**
+     * `i/n`: draws one of n parts of equal cost of what the run folder lacks, into a folder of its own beside it, for
+     * `merge`. Which cells are in a part follows from recipe and run folder alone.
+     */
+    readonly shard?: string | undefined;
   };
 
 /** A run, as a program, a terminal and a browser show it. */
@@ -57,7 +72,7 @@ const PAGE = 'report.html';
 const OTHER_PAGE = 'Say with --out where the page is to go, for example --out report.html.';
 
 /** Tables of what is stored, and the report at `path`. */
-const present = async (index: RunIndex, results: Results, path: string, watch: Watch): Promise<Comparison> => {
+export const present = async (index: RunIndex, results: Results, path: string, watch: Watch): Promise<Comparison> => {
   const rows = await summariseRun(index, results);
   // The plotting library takes a second to load: only those who draw a report wait for it.
   const { renderReport } = await import('./report/render.ts');
@@ -75,7 +90,7 @@ const present = async (index: RunIndex, results: Results, path: string, watch: W
  * The run folder unless one is given, the same for the same question: methods, metrics, images and samples may be
  * added to it.
  */
-const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
+export const defaultFolder = ({ recipe, experiment, chunk }: Workbench): string => {
   const { model, images, operators, sigmaY, poisson, scheduler, engine, seed, budget } = experiment;
   const question = {
     model,
@@ -102,12 +117,20 @@ const withReason = (row: IndexRow, reason: string | undefined): IndexRow =>
 const runExperiment = async (
   bench: Workbench,
   asked: readonly PlannedRow[],
-  store: Store,
-  command: string,
-  watch: Watch,
-): Promise<RunIndex> => {
-  const { container, experiment, model } = bench;
-  const engine = await container.plugin('engine', experiment.engine);
+  {
+    store,
+    command,
+    watch,
+    onlyOf,
+    ...drawing
+  }: Pick<Run, 'store' | 'watch' | 'crew' | 'workers'> & {
+    readonly command: string;
+    /** The cells that are asked for, once the index is made. */
+    readonly onlyOf: (run: Pick<Run, 'bench' | 'index' | 'rows'>) => Run['only'];
+  },
+): Promise<{ readonly index: RunIndex; readonly only: Run['only'] }> => {
+  const { container, model } = bench;
+  const engine = await container.plugin('engine', engineOn(bench));
   await model.load?.();
   const images = await imageRange(bench);
   const metrics = await makeMetrics(bench, images);
@@ -122,7 +145,8 @@ const runExperiment = async (
     rows: planned.rows.map((row, i) => withReason(row, rows[i]?.impossible)).filter((_, i) => kept[i]),
   };
   const left = rows.filter((_, i) => kept[i]);
-  await drawAndScore({ bench, engine, index, rows: left, metrics, store, watch }, async () => {
+  const only = onlyOf({ bench, index, rows: left });
+  await drawAndScore({ bench, engine, index, rows: left, metrics, store, watch, only, ...drawing }, async () => {
     tellOther(store.folder, index, container.warn);
     writeIndex(store.folder, index);
     await store.begin({
@@ -132,7 +156,20 @@ const runExperiment = async (
     });
   });
   await completeModes({ bench, engine, index, store, watch });
-  return index;
+  return { index, only };
+};
+
+/** What a shard is of the run, and what comes next. */
+const showShard = (
+  { index: i, count }: Shard,
+  { rows }: RunIndex,
+  only: ReadonlySet<string>,
+  whole: string,
+): string => {
+  const all = new Set(rows.flatMap(({ cells }) => cells.flat())).size;
+  const folder = relative(process.cwd(), whole);
+  const shown = quote(folder.startsWith('..') ? whole : folder);
+  return `Shard ${i} of ${count}: ${only.size} of the ${all} samples of the run. When all are done: npx tweedie merge ${shown}-shard-*-of-${count} --out ${shown}`;
 };
 
 /**
@@ -141,18 +178,28 @@ const runExperiment = async (
  * cases.
  */
 export const compare = async (options: CompareOptions): Promise<Comparison> => {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, workers } = options;
   const watch = { signal, onProgress };
+  checkWorkers(workers);
+  const shard = options.shard === undefined ? undefined : parseShard(options.shard);
+  const crew = crewOf();
   const opened = await openWorkbench(options);
   try {
     const bench = await withStepFloor(opened);
     const rows = planRows(bench);
     refuseImpossible(bench, rows);
-    const store = await openStore(resolve(options.out ?? defaultFolder(bench)));
+    const whole = resolve(options.out ?? defaultFolder(bench));
+    const stored = shard && (await cellsIn(whole, bench.container.warn));
+    const store = await openStore(shard ? shardFolder(whole, shard) : whole);
     try {
-      const index = await runExperiment(bench, rows, store, commandOf('compare', options), watch);
-      return await present(index, store, join(store.folder, PAGE), watch);
+      if (workersFor(bench, rows, { asked: workers }).count > 0 && (await store.cells()).size === 0) crew.warm();
+      const command = commandOf('compare', options);
+      const onlyOf = (run: Parameters<typeof cellsOfShard>[0]) => shard && stored && cellsOfShard(run, shard, stored);
+      const { index, only } = await runExperiment(bench, rows, { store, command, watch, crew, workers, onlyOf });
+      const shown = await present(index, store, join(store.folder, PAGE), watch);
+      return shard && only ? { ...shown, table: `${shown.table}\n\n${showShard(shard, index, only, whole)}` } : shown;
     } finally {
+      crew.dispose();
       store.close();
     }
   } finally {

@@ -16,6 +16,8 @@ export type { PlannedRow } from './plan/rows.ts';
 export { quote } from './plan/command.ts';
 export { compare, type CompareOptions, type Comparison, report, type ReportOptions } from './compare.ts';
 export type { ComparisonJson } from './results/comparison-json.ts';
+export { merge, type Merged, type MergeOptions } from './merge.ts';
+export { slurmJob, type SlurmJob, type SlurmOptions } from './slurm.ts';
 export { exportRun, type Exported, type ExportOptions } from './export.ts';
 export { type ExportedProblem, exportProblems, type ExportProblemsOptions } from './problems.ts';
 export { tune, type Tuned, type TuneOptions } from './tune.ts';

@@ -1,4 +1,4 @@
-import { at, type Cost } from '@tweedie/core';
+import { at, tf, type Cost } from '@tweedie/core';
 import { estimateSeconds } from './run/estimate.ts';
 import { gridOf } from './plan/grid.ts';
 import { isDropped, planRows, refuseImpossible, type PlannedRow } from './plan/rows.ts';
@@ -10,6 +10,7 @@ import { samplesFor } from './tune/rounds.ts';
 import { planSearches, type Search } from './tune/search.ts';
 import { truthUnknown } from './recipe/experiment.ts';
 import { showImages } from './recipe/tune-settings.ts';
+import { showWorkers, workersFor, type Workers } from './plan/workers.ts';
 import { openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 
 export type PlanOptions = ExperimentSource & {
@@ -25,6 +26,7 @@ export type Plan = {
   readonly chunk: number;
   /** Network calls of the whole run, padding left out. */
   readonly total: Omit<Cost, 'operatorCalls'>;
+  readonly workers: PlanJson['workers'];
   /** The plan for a terminal. */
   readonly table: string;
   /** The plan as `tweedie plan --json` prints it. */
@@ -52,6 +54,8 @@ export type PlanJson = {
     readonly timedAs: string | null;
   }[];
   readonly total: Omit<Cost, 'operatorCalls'>;
+  /** Child processes that would draw here, 0 for none, and why; they change no result. */
+  readonly workers: Workers;
 };
 
 const { amount } = plain;
@@ -111,10 +115,11 @@ const stepsShown = (own: readonly (PlannedRow | undefined)[], usual: number): st
 };
 
 const render = (
-  { experiment, model, methods, chunk, shapes }: Workbench,
+  bench: Workbench,
   rows: readonly PlannedRow[],
-  total: Plan['total'],
+  { total, workers }: Pick<Plan, 'total' | 'workers'>,
 ): string => {
+  const { experiment, model, methods, chunk, shapes } = bench;
   const reasons = new Set(rows.flatMap(({ impossible, work }) => impossible ?? work ?? []));
   const notes = new Map([...reasons].map((reason, i) => [reason, i + 1]));
   const cell = ({ impossible, cost, work }: PlannedRow): string =>
@@ -137,7 +142,7 @@ const render = (
     ...own.map((row) => (row ? cell(row) : '')),
   ]);
   const { images, samples, sigmaY } = experiment;
-  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0) / Math.max(1, workers.count);
   const shared = rows.filter(({ timedAs }) => timedAs !== undefined).length;
   const timing = `Timed: ${rows.filter((row) => row.seconds !== undefined).length - shared} of these rows; ${shared} more differ from one of them in options of type number alone, which are taken to cost no time.`;
   return [
@@ -148,6 +153,7 @@ const render = (
     textTable(['method', 'steps', ...titles], matrix),
     ...(notes.size > 0 ? ['', ...[...notes].map(([note, number]) => `  (${number}) ${note}`)] : []),
     '',
+    showWorkers(bench, workers),
     `In all: ${amount(total.forwards)} forwards, ${amount(total.vjps)} vjps${seconds > 0 ? `, about ${showDuration(seconds)} here` : ''}.`,
     ...(shared > 0 ? [timing] : []),
   ].join('\n');
@@ -169,7 +175,8 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
     const sum = (part: 'forwards' | 'vjps'): number =>
       possible.reduce((all, { cost }) => all + cost[part], 0) * images.count * samples;
     const total = { forwards: sum('forwards'), vjps: sum('vjps') };
-    const facts = { title, images: images.count, samples, chunk: bench.chunk, total };
+    const workers = workersFor(bench, rows, { weights: tf.memory().numBytes });
+    const facts = { title, images: images.count, samples, chunk: bench.chunk, total, workers };
     const json = {
       ...facts,
       rows: rows.map(({ operator, sigmaY, method: { reference, steps }, cost, impossible, seconds, timedAs }) => ({
@@ -188,7 +195,7 @@ export const plan = async ({ measure = false, ...source }: PlanOptions): Promise
     return {
       ...facts,
       rows,
-      table: [render(bench, rows, total), ...renderTune(bench, rows, searches)].join('\n'),
+      table: [render(bench, rows, facts), ...renderTune(bench, rows, searches)].join('\n'),
       json,
     };
   } finally {

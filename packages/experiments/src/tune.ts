@@ -5,10 +5,13 @@ import { commandOf } from './plan/command.ts';
 import { bindableRows } from './run/bindable.ts';
 import { identify } from './run/identity.ts';
 import { planRows, refuseImpossible } from './plan/rows.ts';
+import { engineOn } from './plan/threads.ts';
+import { checkWorkers } from './plan/workers.ts';
 import { imageRange, makeMetrics } from './run/image-range.ts';
 import { cleanImage } from './run/problems.ts';
 import type { Watch } from './machine/progress.ts';
 import { openStore } from './run/store.ts';
+import { crewOf } from './run/crew.ts';
 import { checkImages, makeShapes, openWorkbench, type ExperimentSource, type Workbench } from './plan/workbench.ts';
 import { checkDeciding, decidingBy } from './tune/deciding.ts';
 import { roundSizes } from './tune/rounds.ts';
@@ -30,6 +33,8 @@ export type TuneOptions = Omit<ExperimentSource, 'overrides'> &
      * command resumes.
      */
     readonly run?: string;
+    /** Child processes, as in `compare`. */
+    readonly workers?: number | undefined;
   };
 
 export type Tuned = {
@@ -95,8 +100,11 @@ export const tune = async ({
   run: folder,
   registries,
   localRegistries,
+  workers,
   ...watch
 }: TuneOptions): Promise<Tuned> => {
+  checkWorkers(workers);
+  const crew = crewOf();
   const bench = await openWorkbench({ recipe: source, registries, localRegistries });
   try {
     const { experiment, recipe, container, model } = bench;
@@ -124,7 +132,7 @@ export const tune = async ({
         'Say with `out` where to write the tuned recipe.',
       );
     checkPlace(resolve(target), OTHER_FILE);
-    const engine = await container.plugin('engine', experiment.engine);
+    const engine = await container.plugin('engine', engineOn(bench));
     await model.load?.();
     const validation = await validationBench(bench, settings);
     await refuseShared(bench, validation);
@@ -156,6 +164,8 @@ export const tune = async ({
         store,
         command,
         watch,
+        crew,
+        workers,
       };
       const bound = await bindableRows(
         bench,
@@ -175,6 +185,7 @@ export const tune = async ({
       );
       return { recipe: target, run: store.folder, results, table: tuneTable(experiment, settings, results) };
     } finally {
+      crew.dispose();
       store.close();
     }
   } finally {

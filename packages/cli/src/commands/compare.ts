@@ -2,6 +2,7 @@ import { Args, Command, Flags } from '@oclif/core';
 import { overrideFlags, overridesOf } from '../override-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runResumable } from '../run.ts';
+import { workersFlag } from '../workers-flag.ts';
 
 /** `tweedie compare` runs the comparison of a recipe, or the rest of one that was stopped. */
 export class Compare extends Command {
@@ -11,12 +12,19 @@ export class Compare extends Command {
   static override examples = [
     '<%= config.bin %> compare recipes/quickstart.yaml',
     '<%= config.bin %> compare recipes/quickstart.yaml --limit 2 --steps 20 --out runs/trial',
+    '<%= config.bin %> compare my.yaml --shard 0/4 --out runs/mine',
     '<%= config.bin %> compare my.yaml --registry ../my-plugins/registry.json --json > result.json',
   ];
   static override args = { recipe: Args.string({ required: true, description: 'experiment file, YAML or JSON' }) };
   static override flags = {
     ...overrideFlags,
     out: Flags.string({ char: 'o', helpValue: 'FOLDER', description: 'Run folder: results, images, report.' }),
+    ...workersFlag,
+    shard: Flags.string({
+      helpValue: 'I/N',
+      description:
+        'Draw part I, from 0, of N parts of equal cost of what the run folder lacks, into a folder of its own beside it; tweedie merge makes one run of them.',
+    }),
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object on standard output instead of the table.' }),
   };
@@ -30,6 +38,8 @@ export class Compare extends Command {
         ...registriesOf(flags),
         overrides: overridesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
+        workers: flags.workers,
+        shard: flags.shard,
         onProgress,
         signal,
       }),

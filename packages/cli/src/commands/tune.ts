@@ -1,6 +1,7 @@
 import { Args, Command, Flags } from '@oclif/core';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runResumable } from '../run.ts';
+import { workersFlag } from '../workers-flag.ts';
 
 /** `tweedie tune` chooses options, the same way for every method. */
 export class Tune extends Command {
@@ -20,6 +21,7 @@ export class Tune extends Command {
       description: 'Recipe to write; default: <recipe>.tuned.yaml, beside it.',
     }),
     run: Flags.string({ helpValue: 'FOLDER', description: 'Where samples are kept.' }),
+    ...workersFlag,
     ...registryFlag,
   };
 
@@ -32,6 +34,7 @@ export class Tune extends Command {
         ...registriesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         ...(flags.run !== undefined && { run: flags.run }),
+        workers: flags.workers,
         onProgress,
         signal,
       }),

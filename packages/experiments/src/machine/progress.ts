@@ -5,6 +5,7 @@ export type Progress = {
   readonly phase:
     | 'problems'
     | 'sampling'
+    | 'merging'
     | 'scores'
     | 'measures'
     | 'report'

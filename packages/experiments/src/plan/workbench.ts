@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   at,
   ConfigError,
@@ -24,6 +25,7 @@ import { withinBudget } from './budget.ts';
 import { refuseAbsentFiles } from './given-files.ts';
 import { refusalOfMeasured, shapesBehind } from './measured.ts';
 import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
+import { threadsFor } from './threads.ts';
 
 /** An experiment file by path, or its content. */
 export type ExperimentSource = RegistryOptions & {
@@ -39,6 +41,8 @@ export type ShapeParts = {
   readonly chunk: number;
   /** The images that have the shape, by their place among those of the experiment. */
   readonly positions: readonly number[];
+  /** Threads of one operation at most, which the recipe alone decides; undefined where the engine has no say. */
+  readonly threads?: number;
 };
 
 /**
@@ -57,8 +61,13 @@ export type Workbench = ShapeParts & {
   readonly shapes: readonly ShapeParts[];
   /** What plugins told of what they found, such as the number of pixels that a mask hides. */
   readonly notes: readonly string[];
+  /** Where its plugins come from, for a process that is to make them too. */
+  readonly origin: PluginOrigin;
   dispose(): void;
 };
+
+/** Registries beside Tweedie's own, the folder in which relative paths start, and plugins named by their files. */
+export type PluginOrigin = RegistryOptions & { readonly folder: string; readonly pluginFiles: readonly string[] };
 
 /** The workbench of each shape that the images of the experiment have. */
 export const benchesOf = (bench: Workbench): readonly Workbench[] =>
@@ -76,7 +85,10 @@ export const benchPerImage = (benches: readonly Workbench[]): readonly Workbench
 };
 
 /** An operator, made for the images of another workbench of the same experiment. */
-export const operatorOn = ({ operators }: ShapeParts, { reference: { label } }: OperatorPart): OperatorPart => {
+export const operatorOn = (
+  { operators }: Pick<ShapeParts, 'operators'>,
+  { reference: { label } }: OperatorPart,
+): OperatorPart => {
   const found = operators.find(({ reference }) => reference.label === label);
   if (found === undefined) throw new RangeError(`there is no operator ${label}.`);
   return found;
@@ -165,7 +177,7 @@ const shapesOf = (
 
 /** Makes model and operators for every shape of the images. */
 export const makeShapes = async (
-  { operators: references, chunk }: Pick<Experiment, 'operators' | 'chunk'>,
+  { operators: references, chunk, engine }: Pick<Experiment, 'operators' | 'chunk' | 'engine'>,
   images: Images,
   { container, model, dataset }: { container: Container; model: ScoreModel; dataset: Dataset | undefined },
 ): Promise<readonly ShapeParts[]> => {
@@ -177,6 +189,7 @@ export const makeShapes = async (
       : undefined;
   for (const { imageShape, positions } of shapesOf(images, model, dataset, behind)) {
     const operators: OperatorPart[] = [];
+    const threads = threadsFor(container.registry.find('engine', engine.id), engine, imageShape);
     for (const reference of references)
       operators.push({ reference, operator: await container.plugin('operator', reference, { imageShape }) });
     shapes.push({
@@ -184,6 +197,7 @@ export const makeShapes = async (
       operators,
       chunk: chunk ?? chunkFor(imageShape),
       positions,
+      ...(threads === undefined ? {} : { threads }),
     });
   }
   return shapes;
@@ -265,6 +279,12 @@ export const openWorkbench = async ({
       methods: fitted,
       shapes,
       notes,
+      origin: {
+        folder: recipe.folder,
+        pluginFiles: [...(recipe.paths?.values() ?? [])].map((path) => resolve(recipe.folder, path)),
+        ...(registries === undefined ? {} : { registries }),
+        ...(localRegistries === undefined ? {} : { localRegistries }),
+      },
       dispose: () => container.dispose(),
     };
   } catch (error) {

@@ -183,7 +183,8 @@ export const summariseRun = async (
         return cell ? [{ cell, image, sample }] : [];
       }),
     );
-    const cost = costOf(own.map(({ cell }) => cell));
+    // A cell whose process ended has no cost that is known.
+    const cost = costOf(own.map(({ cell }) => cell).filter(({ chunk }) => chunk > 0));
     const misfit = perImageOf(index, row, cells, misfits).filter(finite);
     const unmeasured = unmeasuredOf(index, row, own, misfits);
     const outside = index.range ? perImageOf(index, row, cells, shares).filter(finite) : [];

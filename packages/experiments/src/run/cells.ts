@@ -38,3 +38,6 @@ export const soundOf = (keys: readonly string[], cells: ReadonlyMap<string, Cell
 
 /** A score of a cell by the metric whose identity hashes to `metric`. */
 export type Score = { readonly cell: string; readonly metric: string; readonly value: number };
+
+/** How the reason of a failure begins where no process could finish the cell: it is drawn again by the next run. */
+export const LOST = 'its process ended';

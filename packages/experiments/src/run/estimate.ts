@@ -9,6 +9,7 @@ import {
 } from '@tweedie/core';
 import { bindableRows } from './bindable.ts';
 import { rowOn, type PlannedRow } from '../plan/rows.ts';
+import { engineOn } from '../plan/threads.ts';
 import { cleanImage, problemOf, type CleanImage } from './problems.ts';
 import { median, stopwatch } from './stopwatch.ts';
 import { benchesOf, type Workbench } from '../plan/workbench.ts';
@@ -100,14 +101,15 @@ export const estimateSeconds = async (
   bench: Workbench,
   rows: readonly PlannedRow[],
 ): Promise<readonly PlannedRow[]> => {
-  const engine = await bench.container.plugin('engine', bench.experiment.engine);
+  const engine = await bench.container.plugin('engine', engineOn(bench));
   await bench.model.load?.();
   const shapes: { own: Workbench; image: CleanImage }[] = [];
   for (const own of benchesOf(bench))
     shapes.push({ own, image: await cleanImage(own, at(own.positions, 0, 'image of a shape')) });
   const timeOf = async (row: PlannedRow): Promise<number> => {
     let seconds = 0;
-    for (const { own, image } of shapes) seconds += await estimateRow(own, engine, rowOn(own, row), image);
+    for (const { own, image } of shapes)
+      seconds += await estimateRow(own, await bench.container.plugin('engine', engineOn(own)), rowOn(own, row), image);
     return seconds;
   };
   const timed = new Map<string, { readonly label: string; readonly seconds: number }>();

@@ -62,7 +62,7 @@ const makeProblems = async (
  * of rows, other methods, the number of images or samples, metrics.
  */
 const rowIdentity = (
-  { experiment, model, chunk }: Workbench,
+  { experiment, model, chunk, threads }: Workbench,
   engine: Engine,
   code: CodeOf,
   { operator, method }: PlannedRow,
@@ -85,7 +85,11 @@ const rowIdentity = (
     method: plain(reference),
     ...(content === undefined ? {} : { content }),
     scheduler: plain(reference.scheduler),
-    engine: { ...plain(experiment.engine), facts: engine.facts },
+    // Not those of this machine: where it has fewer cores the bits are the same.
+    engine: {
+      ...plain(experiment.engine),
+      facts: threads === undefined ? engine.facts : { ...engine.facts, threads },
+    },
     chunk,
     code: used.map(([kind, id]) => [kind, code(kind, id)]),
   });

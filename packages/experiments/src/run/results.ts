@@ -1,5 +1,5 @@
 import { toStandardError } from '@tweedie/core';
-import type { Cell } from './cells.ts';
+import type { Cell, Score } from './cells.ts';
 import { readDatabase, type Database } from './database.ts';
 import { sampleFiles, type SampleFiles } from './samples.ts';
 
@@ -10,6 +10,8 @@ export interface Results {
   cells(): Promise<Map<string, Cell>>;
   /** Scores by one metric, by the key of the cell. */
   scores(metric: string): Promise<Map<string, number>>;
+  /** Scores by all metrics, of cells and of sets of them. */
+  allScores(): Promise<readonly Score[]>;
   /** The numbers of a sample. Throws ConfigError where they are no longer those that were stored. */
   readSample(key: string): Promise<Float32Array>;
   close(): void;
@@ -49,6 +51,14 @@ export const resultsIn = (folder: string, { read, close }: Database, samples: Sa
     async scores(metric) {
       const rows = await read('SELECT cell, value FROM scores WHERE metric = $1', [metric]);
       return new Map(rows.map((row) => [String(row['cell']), Number(row['value'])]));
+    },
+    async allScores() {
+      const rows = await read('SELECT cell, metric, value FROM scores ORDER BY cell, metric');
+      return rows.map(({ cell, metric, value }) => ({
+        cell: String(cell),
+        metric: String(metric),
+        value: Number(value),
+      }));
     },
     async readSample(key) {
       if (!samples.knows(key)) await cells();

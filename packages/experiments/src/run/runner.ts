@@ -1,43 +1,21 @@
-import {
-  at,
-  bindGuidance,
-  disposeProblem,
-  drawBatch,
-  rowsOf,
-  stackImages,
-  tf,
-  type BoundGuidance,
-  type Engine,
-  type Image,
-  type Measured,
-  type Metric,
-  type Operator,
-  type Problem,
-  type SampleFailure,
-  type StepEvent,
-} from '@tweedie/core';
-import { OUTSIDE, shareOutside } from './image-range.ts';
-import { MISFIT, type MisfitMeter } from './misfit.ts';
-import { bySetting, rowOn, type PlannedRow } from '../plan/rows.ts';
-import { loadProblem } from './problems.ts';
+import { at, tf, type Engine, type Metric } from '@tweedie/core';
 import type { Watch } from '../machine/progress.ts';
-import { rowTitle, type IndexRow, type RunIndex } from './run-index.ts';
-import { stopwatch, type Timing } from './stopwatch.ts';
-import type { NewCell, Score } from './cells.ts';
-import type { Store } from './store.ts';
-import { hasTrace, traceRecorder, writeTrace, type Trace } from './traces.ts';
+import { bySetting, rowOn, type PlannedRow } from '../plan/rows.ts';
+import { engineOn } from '../plan/threads.ts';
+import { workersFor } from '../plan/workers.ts';
 import { benchesOf, benchPerImage, type Workbench } from '../plan/workbench.ts';
-
-/** One sample to draw. */
-type Work = {
-  readonly key: string;
-  readonly problem: string;
-  readonly image: string;
-  readonly sample: number;
-  /** Place of the image in the experiment. */
-  readonly position: number;
-  readonly traced: boolean;
-};
+import { LOST } from './cells.ts';
+import { tasksOf, workOf, workOfRow, type ChunkTask, type Work } from './chunk.ts';
+import { chunkRunner, type ChunkRunner } from './chunk-runner.ts';
+import { setupOf } from './chunk-setup.ts';
+import { drawHere, type Crew, type CrewTasks } from './crew.ts';
+import type { MisfitMeter } from './misfit.ts';
+import { loadProblem } from './problems.ts';
+import { rowTitle, type RunIndex } from './run-index.ts';
+import { saveChunk } from './save-chunk.ts';
+import type { Store } from './store.ts';
+import type { SettingTasks } from './task-queue.ts';
+import { hasTrace } from './traces.ts';
 
 export type Run = {
   readonly bench: Workbench;
@@ -49,177 +27,25 @@ export type Run = {
   readonly misfit: MisfitMeter;
   readonly store: Store;
   readonly watch: Watch;
+  /** Child processes that draw the cells, where the plan asks for some, and how many were asked for by name. */
+  readonly crew: Crew;
+  readonly workers?: number | undefined;
+  /** The cells that are asked for; default: all of the index. */
+  readonly only?: ReadonlySet<string> | undefined;
 };
 
-type Drawn = {
-  readonly x: readonly Float32Array[];
-  readonly failures: readonly (SampleFailure | undefined)[];
-  readonly scores: readonly Score[];
-};
+/** The samples that are asked for, by row. */
+const askedWork = ({ index, only }: Run): readonly (readonly Work[])[] =>
+  index.rows.map((_, row) => workOfRow(index, row).filter(({ key }) => only?.has(key) ?? true));
 
-const workOf = ({ problems, cells }: IndexRow, { images, traced }: RunIndex): readonly Work[] =>
-  cells.flatMap((samples, position) =>
-    samples.map((key, sample) => ({
-      key,
-      sample,
-      position,
-      traced: position < traced && sample === 0,
-      problem: at(problems, position, 'problem of a row'),
-      image: at(images, position, 'image'),
-    })),
-  );
-
-const chunksOf = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
-
-type Batch = { readonly operator: Operator; readonly problems: readonly Problem[]; readonly measured: Measured };
-
-/** Scores and misfit of the rows of a batch that did not fail. */
-const scoreRows = async (
-  { metrics, misfit, index }: Run,
-  work: readonly Work[],
-  { operator, problems, measured }: Batch,
-  x: Image,
-  failures: Drawn['failures'],
-): Promise<Score[]> => {
-  const sound = work.map((_, row) => row).filter((row) => failures[row] === undefined);
-  if (sound.length === 0) return [];
-  const samples = tf.gather(x, sound);
-  const references = stackImages(sound.map((row) => at(problems, row, 'problem of a batch').x0));
-  const scores: Score[] = [];
-  /** Keeps the scores of the sound rows, given in their order. */
-  const record = (metric: string, values: readonly number[]): void =>
-    sound.forEach((row, position) => {
-      const { key: cell } = at(work, row, 'sample of a batch');
-      scores.push({ cell, metric, value: at(values, position, `score by ${metric}`) });
-    });
-  for (const [i, metric] of metrics.entries()) {
-    record(at(index.metrics, i, 'metric of the index').key, await metric.compare(samples, references));
-  }
-  if (index.range && metrics.length > 0) record(OUTSIDE, await shareOutside(samples, index.range));
-  tf.dispose([samples, references]);
-  if (measured.sigmaY > 0) {
-    const values = await misfit.measure(operator, x, measured);
-    record(
-      MISFIT,
-      sound.map((row) => at(values, row, 'misfit of a batch')),
-    );
-  }
-  return scores;
-};
-
-type Bound = { readonly row: IndexRow; readonly planned: PlannedRow; readonly bound: BoundGuidance };
-
-/** Draws, scores and stores one chunk, padded to the fixed size with copies of its last cell. */
-const runChunk = async (
-  run: Run,
-  { row, planned, bound }: Bound,
-  work: readonly Work[],
-  onStep: (samples: number, event: StepEvent) => void,
-): Promise<void> => {
-  const { bench, store, watch } = run;
-  const started = new Date();
-  const padded = Array.from({ length: bench.chunk }, (_, i) =>
-    at(work, Math.min(i, work.length - 1), 'sample of a chunk'),
-  );
-  const hashes = [...new Set(padded.map(({ problem }) => problem))];
-  const loaded = hashes.map((hash) => loadProblem(store.folder, hash));
-  const problems = padded.map(({ problem }) => at(loaded, hashes.indexOf(problem), 'problem of a chunk'));
-  const recorder = traceRecorder(
-    work.flatMap(({ traced }, i) => (traced ? [i] : [])),
-    bench.experiment.trace ?? 0,
-  );
-  const clock = stopwatch(bound);
-  try {
-    const { cost, timing, ...drawn } = await drawBatch(
-      {
-        bound,
-        imageShape: bench.model.imageShape,
-        problems,
-        samples: padded.map(({ sample }) => sample),
-        seed: bench.experiment.seed,
-        ...(watch.signal && { signal: watch.signal }),
-        onStep: async (event) => {
-          clock.lap();
-          await recorder.record(event);
-          onStep(work.length, event);
-        },
-      },
-      async ({ x, failures, cost }, measured) => {
-        const timing = clock.stop();
-        const scores = await scoreRows(
-          run,
-          work,
-          { operator: planned.operator.operator, problems, measured },
-          x,
-          failures,
-        );
-        return { x: rowsOf(x).slice(0, work.length), failures, cost, timing, scores };
-      },
-    );
-    const each = (calls: number): number => calls / padded.length;
-    const perSample = { forwards: each(cost.forwards), vjps: each(cost.vjps), operatorCalls: each(cost.operatorCalls) };
-    await saveChunk(run, row, work, drawn, recorder.traces, { started, perSample, timing, size: padded.length });
-  } finally {
-    for (const problem of loaded) disposeProblem(problem);
-  }
-};
-
-type Ledger = {
-  readonly started: Date;
-  readonly perSample: NewCell['cost'];
-  readonly timing: Timing;
-  readonly size: number;
-};
-
-const saveChunk = async (
-  { bench, store }: Run,
-  row: IndexRow,
-  work: readonly Work[],
-  drawn: Drawn,
-  traces: ReadonlyMap<number, Trace>,
-  ledger: Ledger,
-): Promise<void> => {
-  const { started, perSample, timing, size } = ledger;
-  const { imageShape } = bench.model;
-  const finished = new Date();
-  for (const [i, trace] of traces) {
-    if (trace.frames.length > 0) writeTrace(store.folder, at(work, i, 'traced sample').key, trace, imageShape);
-  }
-  const cells = work.map(({ key, problem, image, sample }, i): NewCell => {
-    const failure = drawn.failures[i];
-    const x = drawn.x[i];
-    return {
-      key,
-      problem,
-      image,
-      sample,
-      started,
-      finished,
-      chunk: size,
-      operator: row.operator,
-      sigmaY: row.sigmaY,
-      label: row.label,
-      method: row.method,
-      seconds: timing.seconds / size,
-      compileSeconds: timing.compileSeconds,
-      peakMemory: timing.peakMemory,
-      cost: perSample,
-      ...(failure ? { failure } : x ? { x } : {}),
-    };
-  });
-  await store.save(cells, drawn.scores, imageShape);
-};
-
-/** Draws every sample that is not there yet, row by row. What is stored is never drawn again. */
-export const runRows = async (run: Run): Promise<void> => {
-  const { bench, engine, index, rows, store, watch } = run;
+/** What is left to draw of them, every sample once. */
+const missingWork = async ({ store }: Run, all: readonly (readonly Work[])[]): Promise<typeof all> => {
   const finished = await store.cells();
   const isDone = ({ key, traced }: Work): boolean => {
     const cell = finished.get(key);
+    if (cell?.failure?.reason.startsWith(LOST)) return false;
     return cell !== undefined && (!traced || cell.failure !== undefined || hasTrace(store.folder, key));
   };
-  const all = index.rows.map((row) => workOf(row, index));
   // Rows with the same options, a tuned one that kept its defaults say, share their samples.
   const first = new Map(
     all
@@ -227,59 +53,82 @@ export const runRows = async (run: Run): Promise<void> => {
       .reverse()
       .map((item) => [item.key, item]),
   );
-  const todo = all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
+  return all.map((work) => work.filter((item) => !isDone(item) && first.get(item.key) === item));
+};
+
+/** The tasks that draw what is left, by setting, in the order in which they run. */
+const tasksLeft = ({ bench, index, rows }: Run, left: readonly (readonly Work[])[]): readonly SettingTasks[] => {
+  const benches = benchesOf(bench);
+  const perImage = benchPerImage(benches);
+  const jobs = index.rows.flatMap((_, row) =>
+    benches.flatMap((own, shape) => {
+      const work = at(left, row, 'work of a row').filter(({ position }) => perImage[position] === own);
+      const planned = rowOn(own, at(rows, row, 'planned row'));
+      const family = JSON.stringify([planned.method.reference.id, planned.operator.reference.label, shape]);
+      return work.length === 0 ? [] : [{ planned, family, tasks: tasksOf(index, { row, shape }, work, own.chunk) }];
+    }),
+  );
+  return bySetting(jobs, ({ planned }) => planned).map((members) => ({
+    family: at(members, 0, 'job of a setting').family,
+    tasks: members.flatMap(({ tasks }) => tasks),
+  }));
+};
+
+/** Draws in this process what tasks name. */
+const ownRunner = async ({ bench, index, rows, metrics, misfit, store }: Run): Promise<ChunkRunner> => {
+  const { seed, trace = 0 } = bench.experiment;
+  const shapes = [];
+  for (const own of benchesOf(bench))
+    shapes.push({ ...own, engine: await bench.container.plugin('engine', engineOn(own)) });
+  const problem = (hash: string) => loadProblem(store.folder, hash);
+  return chunkRunner({ index, shapes, rows, metrics, misfit, seed, trace, problem });
+};
+
+/** Draws every sample that is not there yet. What is stored is never drawn again. */
+export const runRows = async (run: Run): Promise<void> => {
+  const { bench, index, rows, watch } = run;
+  const asked = askedWork(run);
+  const left = await missingWork(run, asked);
+  const settings = tasksLeft(run, left);
   // Progress counts steps of samples, so that a long chunk moves too.
-  const steps = (work: readonly (readonly Work[])[]): number =>
-    work.reduce((sum, items, i) => sum + items.length * at(index.rows, i, 'row of the index').steps, 0);
-  const total = steps(all);
-  let done = total - steps(todo);
-  const kept = all.flat().filter(isDone).length;
+  const stepsOf = (row: number): number => at(index.rows, row, 'row of the index').steps;
+  const stepsIn = (work: typeof asked): number => work.reduce((sum, own, row) => sum + own.length * stepsOf(row), 0);
+  const total = stepsIn(asked);
+  let done = total - stepsIn(left);
+  const all = asked.flat();
+  const missing = new Set(left.flat().map(({ key }) => key));
+  const kept = all.filter(({ key }) => !missing.has(key)).length;
   watch.onProgress?.({
     phase: 'sampling',
     done,
     total,
-    ...(kept > 0 ? { message: `${kept} of ${all.flat().length} samples are there already` } : {}),
+    ...(kept > 0 ? { message: `${kept} of ${all.length} samples are there already` } : {}),
   });
+  if (settings.length === 0) return;
 
-  // sigmaY is an argument of the compiled functions: rows that differ in it alone are bound once.
-  const benches = benchesOf(bench);
-  const perImage = benchPerImage(benches);
-  const jobs = index.rows.flatMap((row, i) =>
-    benches.flatMap((own) => {
-      const work = at(todo, i, 'work of a row').filter(({ position }) => perImage[position] === own);
-      return work.length === 0 ? [] : [{ row, own, planned: rowOn(own, at(rows, i, 'planned row')), work }];
-    }),
-  );
-  for (const members of bySetting(jobs, ({ planned }) => planned)) {
-    const { own, planned } = at(members, 0, 'job of a setting');
-    const { operator, method } = planned;
-    const bound = await bindGuidance(method.guidance, {
-      engine,
-      model: own.model,
-      operator: operator.operator,
-      scheduler: method.scheduler,
-    });
-    try {
-      for (const { work, own, ...member } of members) {
-        for (const chunk of chunksOf(work, own.chunk)) {
-          await runChunk(
-            { ...run, bench: own },
-            { ...member, bound },
-            chunk,
-            (samples, { done: step, total: last }) => {
-              done += samples;
-              watch.onProgress?.({
-                phase: 'sampling',
-                done,
-                total,
-                label: `${rowTitle(member.row)}, step ${step} of ${last}`,
-              });
-            },
-          );
-        }
-      }
-    } finally {
-      bound.dispose();
-    }
-  }
+  const counted = new Map<string, number>();
+  const tell = (task: ChunkTask, step: number, last: number): void => {
+    // Of a chunk that is drawn again fewer steps are done than there were.
+    if (step === counted.get(task.key)) return;
+    done += workOf(index, task).length * (step - (counted.get(task.key) ?? 0));
+    counted.set(task.key, step);
+    const title = rowTitle(at(index.rows, task.row, 'row of the index'));
+    watch.onProgress?.({ phase: 'sampling', done, total, label: `${title}, step ${step} of ${last}` });
+  };
+  const shapes = benchesOf(bench);
+  const tasks: CrewTasks = {
+    settings,
+    signal: watch.signal,
+    warn: bench.container.warn,
+    onStep: tell,
+    async onResult(task, result) {
+      tell(task, stepsOf(task.row), stepsOf(task.row));
+      const { model } = at(shapes, task.shape, 'image shape');
+      await saveChunk(run, task, result, model.imageShape);
+    },
+  };
+  const { count: workers } = workersFor(bench, rows, { asked: run.workers, weights: tf.memory().numBytes });
+  const chunks = settings.reduce((sum, { tasks: own }) => sum + own.length, 0);
+  if (workers === 0) await drawHere(await ownRunner(run), tasks);
+  else await run.crew.draw(setupOf(run), tasks, Math.min(workers, chunks));
 };

@@ -6,6 +6,7 @@ import type { Tune } from '../recipe/experiment.ts';
 import { drawAndScore } from '../run/draw-and-score.ts';
 import type { ImageRange } from '../run/image-range.ts';
 import { prepareRun } from '../run/prepare.ts';
+import type { Run } from '../run/runner.ts';
 import type { Store } from '../run/store.ts';
 import { mean } from '../statistics/statistics.ts';
 import { choose, goOn } from './against-default.ts';
@@ -31,11 +32,11 @@ export type SearchParts = {
   readonly store: Store;
   readonly command: string;
   readonly watch: Watch;
-};
+} & Pick<Run, 'crew' | 'workers'>;
 
 /** Draws and scores candidates on the first images. */
 const evaluate = async (
-  { bench, engine, deciding, images, store, command, watch }: SearchParts,
+  { bench, engine, deciding, images, store, command, watch, crew, workers }: SearchParts,
   candidates: readonly Candidate[],
   count: number,
 ): Promise<readonly Scored[]> => {
@@ -46,7 +47,8 @@ const evaluate = async (
     { bench: reduced, rows, engine, metrics: deciding.metrics, images, command, watch },
     store.folder,
   );
-  await drawAndScore({ bench: reduced, engine, index, rows, metrics: deciding.metrics, store, watch });
+  const { metrics } = deciding;
+  await drawAndScore({ bench: reduced, engine, index, rows, metrics, store, watch, crew, workers });
   const scores = await deciding.scores(index, store);
   return candidates.map((candidate, i) => {
     const perImage = at(scores, i, 'scores of a candidate');
