@@ -12,7 +12,6 @@ import { runTests, testsOf } from '../check-plugin/tests.ts';
 import { checkTypes } from '../check-plugin/types.ts';
 import { sheetOf, showSheet } from '../check-plugin/sheet.ts';
 import { interruptible } from '../interrupt.ts';
-import { checkPlace, OTHER_FILE, writeWhole } from '@tweedie/files';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 
 /** `tweedie check` checks one plugin, wherever it lies. */
@@ -45,7 +44,10 @@ export class Check extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Check);
     const registries = registriesOf(flags);
-    if (flags.out !== undefined) checkPlace(flags.out, OTHER_FILE);
+    if (flags.out !== undefined) {
+      const { checkPlace, OTHER_FILE } = await import('@tweedie/files');
+      checkPlace(flags.out, OTHER_FILE);
+    }
     const found = await findAny(args.plugin, registries);
     const { kind, id, folder, file } = found;
     // The kit opens the registries itself, where the plugin has tests in a process of its own.
@@ -83,7 +85,10 @@ export class Check extends Command {
     const sheet = await sheetOf(found, registries, signal);
     this.log(json ? JSON.stringify(sheet, undefined, 2) : showSheet(sheet));
     if (out !== undefined) {
-      const { sheetPage } = await import('@tweedie/experiments');
+      const [{ sheetPage }, { OTHER_FILE, writeWhole }] = await Promise.all([
+        import('@tweedie/experiments'),
+        import('@tweedie/files'),
+      ]);
       writeWhole(out, sheetPage(sheet), OTHER_FILE);
       if (!json) this.log(`\n${out}`);
     }
