@@ -4,6 +4,7 @@
  */
 import { Container as Bindings, type ServiceIdentifier } from 'inversify';
 import { canonicalJson } from './canonical-json.ts';
+import { refuseMissing } from './cards.ts';
 import { CancelledError, ConfigError } from './errors.ts';
 import { importFactory, type AnyFactory } from './import-plugin.ts';
 import { resolveOptions } from './manifest.ts';
@@ -86,7 +87,7 @@ export const createContainer = ({
     note(message);
   };
   const bindings = new Bindings({ defaultScope: 'Singleton' });
-  for (const manifest of registry.manifests) {
+  for (const manifest of [...registry.manifests, ...registry.cards]) {
     bindings
       .bind(tokens.factory)
       .toDynamicValue(() => importFactory(manifest))
@@ -121,6 +122,7 @@ export const createContainer = ({
   ): Promise<PluginKinds[K]> => {
     const options = optionsOf(kind, reference, asker);
     const name = `${kind}/${reference.id}`;
+    await refuseMissing(registry.find(kind, reference.id, asker), options, files);
     if (kind !== 'engine' && kind !== 'dataset') return (await make(name, options, extra)) as PluginKinds[K];
     const key = `${name} ${canonicalJson([options, extra])}`;
     const part = shared.get(key) ?? make(name, options, extra);

@@ -35,8 +35,9 @@ export type StoredPicture = {
 };
 
 /**
- * The only way a plugin reaches files. Paths may be `file:` URLs, absolute, or relative to the folder of the
- * experiment. Failures are ConfigErrors that name the path. EXIF orientation is applied to pictures.
+ * The only way a plugin reaches files. Paths may be `file:` URLs, absolute, `cache:` and a name in Tweedie's cache
+ * folder, or relative to the folder of the experiment. Failures are ConfigErrors that name the path. EXIF orientation
+ * is applied to pictures.
  */
 export interface Files {
   /** The absolute path that `path` stands for. */

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError, messageOf } from './errors.ts';
-import { readJson, type Manifest } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
+import { readJson } from './read-json.ts';
 import type { Context } from './plugin.ts';
 import type { ImageShape } from './types.ts';
 

@@ -19,6 +19,7 @@ export type {
 } from './plugin.ts';
 export type {
   Coefficients,
+  Classes,
   Compiled,
   Cost,
   Covariance,
@@ -67,6 +68,7 @@ export {
   type ReadImageOptions,
   type StoredPicture,
 } from './files.ts';
+export { numberToHalf } from './half-float.ts';
 export { foreignFile } from './foreign-file.ts';
 export { CancelledError, ConfigError, messageOf, NotInstalledError, showShape } from './errors.ts';
 export {
@@ -153,7 +155,10 @@ export { canonicalJson } from './canonical-json.ts';
 export { type Container, createContainer, noteToStandardError, toStandardError } from './container.ts';
 export { capabilities, type Capability, conflict, offers } from './capabilities.ts';
 export { importFactory } from './import-plugin.ts';
-export { type Manifest, readJson, readManifest, resolveOptions } from './manifest.ts';
+export { type Manifest, readManifest, resolveOptions } from './manifest.ts';
+export { readJson } from './read-json.ts';
+export type { Card, CardFile } from './card.ts';
+export { cardFolder, howToGet, manifestsOfCards } from './cards.ts';
 export { type PluginFile, readPluginFile } from './plugin-file.ts';
 export { nearest, suggest } from './nearest.ts';
 export { PluginError, pluginPlace, showFrame, stackFrames, type Frame, type PluginPlace } from './plugin-fault.ts';
@@ -212,13 +217,14 @@ export {
   decodeEntry,
   decodeSafetensors,
   encodeSafetensors,
-  itemSizes,
   openSafetensors,
   type SafetensorsEntry,
   type SafetensorsFile,
   type SafetensorsInput,
   safetensorsMetadata,
 } from './safetensors.ts';
+export { labelFor } from './labels.ts';
+export { itemSizes, safetensorsHead } from './safetensors-head.ts';
 export { sizeOf } from './shapes.ts';
 export { type Draw, drawBatch } from './draw-batch.ts';
 export {

@@ -1,3 +1,4 @@
+import { conditioned } from './conditioned.ts';
 import { CancelledError } from './errors.ts';
 import { addCosts, meteredModel, meteredOperator, noCost, subtractCosts } from './marks.ts';
 import { batchRandom } from './random.ts';
@@ -5,9 +6,7 @@ import { initialNoise } from './steps.ts';
 import { tf } from './tensorflow.ts';
 import { batchSize, isImage, tensorsOf } from './trees.ts';
 import type {
-  Compiled,
   Cost,
-  Engine,
   Guidance,
   Image,
   ImageShape,
@@ -46,22 +45,10 @@ export async function bindGuidance<S extends TensorTree>(
   guidance: Guidance<S>,
   setting: Setting,
 ): Promise<BoundGuidance> {
-  const compiled: Pick<Compiled<never, unknown>, 'cost' | 'compilations' | 'dispose'>[] = [];
-  const engine: Engine = {
-    ...setting.engine,
-    compile(fn) {
-      const result = setting.engine.compile(fn);
-      compiled.push(result);
-      return result;
-    },
-  };
   const { scheduler } = setting;
-  const sampler = await guidance.bind({
-    engine,
-    scheduler,
-    model: meteredModel(setting.model),
-    operator: meteredOperator(setting.operator),
-  });
+  const { engine, model, compiled, sampler: underCondition } = conditioned(setting.engine, meteredModel(setting.model));
+  const made = await guidance.bind({ engine, scheduler, model, operator: meteredOperator(setting.operator) });
+  const sampler = underCondition(made);
   return {
     sampler,
     steps: stepsOf(guidance, scheduler, setting.model.process),

@@ -1,9 +1,10 @@
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type { Capability } from './capabilities.ts';
-import { ConfigError, messageOf } from './errors.ts';
-import { refuseIrregular } from './regular-file.ts';
+import type { Card } from './card.ts';
+import { ConfigError } from './errors.ts';
+import { readJson } from './read-json.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import { satisfies } from './version-range.ts';
 import type { Kind } from './plugin.ts';
@@ -39,6 +40,12 @@ export type Manifest = {
   };
   /** The list, in the plugin's folder, of files that it needs and that do not ship: `tweedie fetch` brings them. */
   readonly fetch?: string;
+  /** Options that name files which do not ship, and how to get each: they are looked for before anything runs. */
+  readonly given?: { readonly [option: string]: string };
+  /** The folder, in the plugin's, of cards of published checkpoints that it reads: each is a model of its own id. */
+  readonly cards?: string;
+  /** The card that it was made from, where it is a published checkpoint. */
+  readonly card?: Card;
   /** The npm package that holds it, its version, and the folder it is in. */
   readonly package: string;
   readonly version: string;
@@ -47,22 +54,7 @@ export type Manifest = {
   readonly file?: string;
 };
 
-type InFile = Omit<Manifest, 'package' | 'version' | 'folder' | 'file'>;
-
-/** JSON from a file, with or without the mark that some editors put before UTF-8; a ConfigError names the file. */
-export const readJson = (path: string, remedy = ''): unknown => {
-  try {
-    refuseIrregular(path, statSync(path));
-    const bytes = readFileSync(path);
-    const [first, second] = bytes;
-    if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
-      throw new Error('it is UTF-16 text, save it as UTF-8');
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(path, `cannot be read: ${messageOf(error)}.`, remedy, { cause: error });
-  }
-};
+type InFile = Omit<Manifest, 'package' | 'version' | 'folder' | 'file' | 'card'>;
 
 const manifestSchema = readJson(join(import.meta.dirname, '../schemas/plugin.schema.json')) as JsonSchema;
 

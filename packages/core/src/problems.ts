@@ -29,6 +29,8 @@ export type Problem = {
   readonly x0: Tensor;
   readonly y: Tensor;
   readonly drawn: TensorTree;
+  /** The class of the image, for models that are conditional on one. */
+  readonly label?: number;
 };
 
 /**
@@ -46,8 +48,9 @@ export function makeProblem(parts: {
   readonly seed: number;
   /** Given to the operator, which may keep something for each image: a mask, say. */
   readonly image?: ImagePlace;
+  readonly label?: number;
 }): Problem {
-  const { name, imageShape, operator, operatorKey, sigmaY: level, seed, image } = parts;
+  const { name, imageShape, operator, operatorKey, sigmaY: level, seed, image, label } = parts;
   if (typeof level !== 'number' && !(level.poisson > 0 && level.poisson < Infinity)) {
     throw new ConfigError(
       'problem',
@@ -78,7 +81,7 @@ export function makeProblem(parts: {
     return clean.add(operator.shapeNoise?.(noise, batch) ?? noise).squeeze([0]);
   });
   checkMeasurement(y, operator, operatorKey, name);
-  const problem = { name, operator: operatorKey, sigmaY, x0, y, drawn };
+  const problem = { name, operator: operatorKey, sigmaY, x0, y, drawn, ...(label === undefined ? {} : { label }) };
   return { ...problem, hash: sha256(encodeProblem(problem)) };
 }
 
@@ -90,10 +93,16 @@ export const disposeProblem = ({ x0, y, drawn }: Problem): void => disposeTree({
 export function stackProblems(problems: readonly Problem[]): Measured {
   const [first] = problems;
   if (first === undefined) throw new RangeError('stackProblems: needs at least one problem.');
+  const labels = problems.flatMap(({ label }) => label ?? []);
+  if (labels.length > 0 && labels.length < problems.length) {
+    const without = problems.find(({ label }) => label === undefined)?.name;
+    throw new ConfigError('problem', `the image "${without}" has no class, and others have one.`, 'Give all or none.');
+  }
   return {
     y: tf.stack(problems.map(({ y }) => y)),
     sigmaY: first.sigmaY,
     drawn: stackTrees(problems.map(({ drawn }) => drawn)),
+    ...(labels.length > 0 ? { condition: tf.tensor1d(labels) } : {}),
   };
 }
 
@@ -106,11 +115,11 @@ function stored(tensor: Tensor): SafetensorsInput {
 }
 
 /**
- * A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ..., and the structure of `drawn` in the metadata. Without
- * x0 it is what a program gets that must not see the truth; `facts` are added to the metadata.
+ * A problem as safetensors bytes: x0, y, drawn/0, drawn/1, ..., and the structure of `drawn` and the class in the
+ * metadata. Without x0 it is what a program gets that must not see the truth; `facts` are added to the metadata.
  */
 export function encodeProblem(
-  { name, operator, sigmaY, x0, y, drawn }: Omit<Problem, 'hash' | 'x0'> & { readonly x0?: Tensor },
+  { name, operator, sigmaY, x0, y, drawn, label }: Omit<Problem, 'hash' | 'x0'> & { readonly x0?: Tensor },
   facts: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const tensors = new Map<string, SafetensorsInput>([...(x0 ? [['x0', stored(x0)] as const] : []), ['y', stored(y)]]);
@@ -128,6 +137,8 @@ export function encodeProblem(
     sigmaY: String(sigmaY),
     drawn: JSON.stringify(structure),
     numbers: JSON.stringify(numbers),
+    // Without one the bytes, and so the hash, are what they were before there were classes.
+    ...(label === undefined ? {} : { label: String(label) }),
     ...facts,
   });
 }
@@ -146,7 +157,7 @@ export function decodeProblem(bytes: Uint8Array, source: string, expectedHash?: 
     );
   }
   const tensors = decodeSafetensors(bytes, source);
-  const { name = '', operator = '', sigmaY, drawn = '[]', numbers = '{}' } = safetensorsMetadata(bytes, source);
+  const { name = '', operator = '', sigmaY, drawn = '[]', numbers = '{}', label } = safetensorsMetadata(bytes, source);
   const read = (key: string): Tensor => {
     const entry = tensors.get(key);
     if (entry === undefined)
@@ -164,5 +175,6 @@ export function decodeProblem(bytes: Uint8Array, source: string, expectedHash?: 
     x0: read('x0'),
     y: read('y'),
     drawn: mapTree(structure, (index) => plain[String(index)] ?? read(`drawn/${String(index)}`)),
+    ...(label === undefined ? {} : { label: Number(label) }),
   };
 }

@@ -1,12 +1,15 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { manifestsOfCards } from './cards.ts';
 import { deviceHint } from './devices.ts';
 import { ConfigError } from './errors.ts';
-import { manifestOfEntry, readJson, readManifest, type Manifest } from './manifest.ts';
+import { manifestOfEntry, readManifest, type Manifest } from './manifest.ts';
 import { suggest } from './nearest.ts';
+import { readJson } from './read-json.ts';
 import { validate, type JsonSchema } from './schema.ts';
 import type { Kind } from './plugin.ts';
+import { whyUnavailable } from './unavailable.ts';
 
 export const kinds = [
   'engine',
@@ -22,6 +25,8 @@ export const kinds = [
 export interface Registry {
   /** By kind, then by id. */
   readonly manifests: readonly Manifest[];
+  /** Published checkpoints, each a model of its own id, by id: those that plugins have cards of. */
+  readonly cards: readonly Manifest[];
   /** The files it was read from. */
   readonly files: readonly string[];
   /** Local registries that are there and were not read, because `localRegistries` was false. */
@@ -80,18 +85,27 @@ export const loadRegistries = (
   const manifests = [...found.values()]
     .map(({ manifest }) => manifest)
     .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || (a.id < b.id ? -1 : 1));
+  const cards = new Map<string, Manifest>();
+  for (const manifest of manifests) {
+    const own = orError(() => manifestsOfCards(manifest));
+    if (own instanceof ConfigError) broken.set(`${manifest.kind}/${manifest.id} cards`, own);
+    else for (const card of own) cards.set(`${card.kind}/${card.id}`, card);
+  }
   return {
     manifests,
+    cards: [...cards.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     files: unique,
     refused,
     broken,
     find(kind, id, where = kind) {
-      const manifest = found.get(`${kind}/${id}`)?.manifest ?? broken.get(`${kind}/${id}`);
+      const name = `${kind}/${id}`;
+      const manifest = found.get(name)?.manifest ?? broken.get(name) ?? cards.get(name);
       if (manifest instanceof ConfigError) throw manifest;
       if (manifest) return manifest;
-      const known = manifests.filter((other) => other.kind === kind);
+      const known = [...manifests, ...cards.values()].filter((other) => other.kind === kind);
       const ids = known.map((other) => other.id);
-      const hint = (kind === 'engine' ? deviceHint(id, known) : undefined) ?? suggest(id, ids);
+      const hint =
+        (kind === 'engine' ? deviceHint(id, known) : undefined) ?? whyUnavailable(kind, id) ?? suggest(id, ids);
       throw new ConfigError(where, `there is no ${kind} ${JSON.stringify(id)}.`, `${hint}${mayHave(refused)}`);
     },
   };

@@ -7,6 +7,7 @@ import { ConfigError, messageOf, showShape } from './errors.ts';
 import type { Files } from './files.ts';
 import { asHalfFloats, foreignFile } from './foreign-file.ts';
 import { halfToNumber, numberToHalf } from './half-float.ts';
+import { itemSizes, type SafetensorsDtype, safetensorsHead } from './safetensors-head.ts';
 import { sizeOf } from './shapes.ts';
 
 type Arrays = {
@@ -23,7 +24,6 @@ type Arrays = {
   /** One byte each, 0 or 1. */
   BOOL: Uint8Array;
 };
-type SafetensorsDtype = keyof Arrays;
 type Entry<D extends SafetensorsDtype> = {
   readonly dtype: D;
   readonly shape: readonly number[];
@@ -34,19 +34,6 @@ export type SafetensorsEntry = { [D in SafetensorsDtype]: Entry<D> }[Safetensors
 /** A tensor that can be written; as F16 each number is rounded to the nearest half float. */
 export type SafetensorsInput = Exclude<SafetensorsEntry, { readonly dtype: 'BF16' }>;
 
-/** Bytes of one number. */
-export const itemSizes: Readonly<Record<SafetensorsDtype, number>> = {
-  F64: 8,
-  I64: 8,
-  F32: 4,
-  I32: 4,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
 /** The longest header that the reference implementation reads. */
 const maxHeaderBytes = 100_000_000;
 
@@ -128,25 +115,16 @@ export function encodeSafetensors(
   const ordered = [...tensors].sort(
     ([a, { dtype: p }], [b, { dtype: q }]) => itemSizes[q] - itemSizes[p] || (a < b ? -1 : 1),
   );
-  let end = 0;
-  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
-  for (const [name, { dtype, shape, data }] of ordered) {
+  for (const [name, { shape, data }] of ordered)
     if (data.length !== sizeOf(shape)) {
-      throw new ConfigError(
-        'safetensors',
-        `tensor "${name}" has shape ${showShape(shape)} but ${data.length} numbers.`,
-        '',
-      );
+      const what = `tensor "${name}" has shape ${showShape(shape)} but ${data.length} numbers.`;
+      throw new ConfigError('safetensors', what, '');
     }
-    header[name] = { dtype, shape, data_offsets: [end, end + data.length * itemSizes[dtype]] };
-    end += data.length * itemSizes[dtype];
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const dataStart = 8 + Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(dataStart + end).fill(0x20, 8, dataStart);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
-  bytes.set(text, 8);
-  let position = dataStart;
+  const head = safetensorsHead(ordered, metadata);
+  const size = ordered.reduce((sum, [, { dtype, data }]) => sum + data.length * itemSizes[dtype], head.length);
+  const bytes = new Uint8Array(size);
+  bytes.set(head);
+  let position = head.length;
   for (const [, { dtype, data }] of ordered) {
     const written = dtype === 'F16' ? Uint16Array.from(data, numberToHalf) : data;
     bytes.set(new Uint8Array(written.buffer, written.byteOffset, written.byteLength), position);

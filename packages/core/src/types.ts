@@ -110,24 +110,23 @@ export interface ScoreModel {
   /** Where it takes other sizes too (`modelForShape`): the model of one, in whole multiples, weights shared. */
   readonly sizes?: { readonly multipleOf: number; forShape(shape: ImageShape): ScoreModel };
   readonly process: NoiseProcess;
-  /** Pixel range: methods clamp x0hat only where it is given. */
-  readonly range?: readonly [low: number, high: number];
+  readonly range?: readonly [low: number, high: number]; // of pixels: methods clamp x0hat only where it is given
   /** Without `range`: the range of the data that it was made of. Metrics and pictures use it; nothing is clamped. */
   readonly dataRange?: readonly [low: number, high: number];
-  /** True where predictions carry a `varianceFraction`. */
-  readonly predictsVariance?: boolean;
+  readonly predictsVariance?: boolean; // predictions carry a `varianceFraction`
+  readonly classes?: Classes;
   /** The prior in closed form, where there is one; call after `load`. */
   readonly mixture?: () => GaussianMixture;
-  /** Which covariances `mixture` has, where that is known before `load`. */
-  readonly covariance?: Covariance['kind'];
+  readonly covariance?: Covariance['kind']; // of `mixture`, where that is known before `load`
   /** Reads what is large; called once, before the first `predict`. */
   load?(): Promise<void>;
-  /** SHA-256 of the weights (or of what stands for them); call after `load`. */
-  weightsHash(): string;
+  weightsHash(): string; // SHA-256 of the weights (or of what stands for them); call after `load`
   /** Pure and differentiable. `xt` in the units of `process`. */
   predict(xt: Image, level: LevelTensors, condition?: TensorTree): Prediction;
   dispose?(): void;
 }
+/** Of a class-conditional model: `condition` [B] are classes from 0; `needed` where no option names one. */
+export type Classes = { readonly count: number; readonly needed: boolean };
 
 // ----------------------------------------------------------------------------------------------------------- operators
 
@@ -213,9 +212,10 @@ export interface Scheduler<C extends Coefficients = Coefficients> {
 
 // ------------------------------------------------------------------------------------------------------------ guidance
 
-/** A batch of problems of one operator and noise level, [B, ...] each; rows may differ in image and mask. */
-export type Measured = { readonly y: Measurement; readonly sigmaY: number; readonly drawn: TensorTree };
-export type MeasuredTensors = { readonly y: Measurement; readonly sigmaY: Scalar; readonly drawn: TensorTree };
+type Given = { readonly y: Measurement; readonly drawn: TensorTree; readonly condition?: Tensor };
+/** A batch of problems of one operator and noise level, [B, ...] each; rows may differ in image, mask and class. */
+export type Measured = Given & { readonly sigmaY: number };
+export type MeasuredTensors = Given & { readonly sigmaY: Scalar };
 
 export interface Setting {
   readonly engine: Engine;
@@ -295,6 +295,6 @@ export interface Dataset {
   readonly imageShape: ImageShape; // of the first one where they differ, which `shapeOf` tells
   shapeOf?(index: number): ImageShape;
   readonly size: number;
-  /** A row-major H, W, C image and a name that stays the same from run to run. */
-  item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array }>;
+  /** A row-major H, W, C image, a name that stays the same from run to run, and its class, where all have one. */
+  item(index: number): Promise<{ readonly name: string; readonly x0: Float32Array; readonly label?: number }>;
 }

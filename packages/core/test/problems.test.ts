@@ -4,6 +4,7 @@ import {
   disposeProblem,
   encodeProblem,
   type KeyedRandom,
+  labelFor,
   makeProblem,
   type Operator,
   type Problem,
@@ -184,6 +185,36 @@ describe('a batch of problems', () => {
     expect(() => stackProblems([])).toThrow(RangeError);
     expect(() => stackTrees([{ gain: 3 }, { gain: 4 }])).toThrow(
       'leaf 0 is 3 here and 4 there; what differs must be a tensor.',
+    );
+  });
+});
+
+describe('the class of a problem', () => {
+  it('is stored and hashed, and a problem without one has the bytes that it had before there were classes', () => {
+    const [without, three, four] = [make(), make({ label: 3 }), make({ label: 4 })];
+    expect(new Set([without.hash, three.hash, four.hash]).size).toBe(3);
+    expect([...without.y.dataSync()]).toEqual([...three.y.dataSync()]);
+    // Computed by the code before `label`: keys of stored samples hang on it.
+    expect(without.hash).toBe('100d62fa7435dbf0958c4de2af94cb84d3210f4f5ea37d7b19aed4485d3dce26');
+    const read = decodeProblem(encodeProblem(three), 'stored', three.hash);
+    expect(read.label).toBe(3);
+    expect('label' in decodeProblem(encodeProblem(without), 'stored', without.hash)).toBe(false);
+    expect([...stackProblems([three, four]).condition!.dataSync()]).toEqual([3, 4]);
+    expect(stackProblems([without]).condition).toBeUndefined();
+    expect(() => stackProblems([three, without])).toThrow('the image "picture" has no class, and others have one.');
+    [without, three, four, read].forEach(disposeProblem);
+  });
+
+  it('is for models that know classes, and one of theirs', () => {
+    const classes = (needed: boolean) => ({ classes: { count: 5, needed } });
+    expect(labelFor({}, 3, 'x')).toEqual({});
+    expect(labelFor(classes(true), 3, 'x')).toEqual({ label: 3 });
+    expect(labelFor(classes(false), undefined, 'x')).toEqual({});
+    expect(() => labelFor(classes(true), undefined, 'mine.yaml /images')).toThrow(
+      '[mine.yaml /images] the model is conditional on one of 5 classes, and the images have none. Give its option label, 0 to 4, for all images, or a data set that says the class of each.',
+    );
+    expect(() => labelFor(classes(false), 5, 'x')).toThrow(
+      'the class of an image is 5, and the model has the classes 0 to 4.',
     );
   });
 });

@@ -4,6 +4,7 @@ import {
   createContainer,
   disposeProblem,
   drawBatch,
+  labelFor,
   makeProblem,
   openRegistry,
   rowsOf,
@@ -214,7 +215,8 @@ export const sampleEach = async (options: SamplesOptions): Promise<void> => {
       const given = await options.problem({ model, operator, container }, index);
       const { imageShape } = model;
       const image = given.image && { image: given.image };
-      const stated = { name: 'given', imageShape, operator, operatorKey: key, ...image };
+      const label = labelFor(model, given.label, 'sample');
+      const stated = { name: 'given', imageShape, operator, operatorKey: key, ...image, ...label };
       if ('x0' in given) {
         const problem = makeProblem({ ...stated, x0: given.x0, sigmaY: noise, seed });
         return { problem, alike: false };

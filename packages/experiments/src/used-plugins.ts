@@ -35,7 +35,9 @@ export const usedPlugins = async ({
     const registry = openRegistry({ registries, localRegistries });
     const names = readIndex(source).provenance.map(({ name }) => name);
     const used = names.filter((name) => kinds.some((kind) => name.startsWith(`${kind}/`)));
-    const manifests = registry.manifests.filter(({ kind, id }) => used.includes(`${kind}/${id}`));
+    const manifests = [...registry.manifests, ...registry.cards].filter(({ kind, id }) =>
+      used.includes(`${kind}/${id}`),
+    );
     const known = manifests.map(({ kind, id }) => `${kind}/${id}`);
     return { manifests, unknown: used.filter((name) => !known.includes(name)) };
   }

@@ -9,6 +9,7 @@ import { decodeImage, decodeStored, imageShapeOf } from './images.ts';
 export function createFiles(baseFolder: string): Files {
   const locate = (path: string): string => {
     if (path.startsWith('file:')) return fileURLToPath(path);
+    if (path.startsWith('cache:')) return join(cacheFolder(), path.slice('cache:'.length));
     return isAbsolute(path) ? path : resolve(baseFolder, path);
   };
   const readBytes = async (path: string): Promise<Uint8Array> => {

@@ -1,7 +1,9 @@
 export { type DocumentKind, readDocument, refuseCircle, type WrittenDocument } from './document.ts';
 export { cacheFolder } from './cache.ts';
 export { createFiles } from './files.ts';
+export { checkFile, download, type DownloadSettings, type Expected, sha256OfFile } from './download.ts';
 export { type Fetched, fetchFiles, type FetchSettings } from './fetch.ts';
+export { getPublished, type GetSettings, type Gotten } from './published.ts';
 export { decodeImage, decodeStored, encodePng, imageShapeOf } from './images.ts';
 export { encodePicture, type PictureEncoding } from './encode.ts';
 export {
@@ -15,3 +17,4 @@ export {
   writeError,
   writeWhole,
 } from './write.ts';
+export { writeParts } from './write-parts.ts';

@@ -36,7 +36,7 @@ export const writeError = (path: string, cause: unknown, elsewhere?: string): Co
  * Creates a folder and those above it, level by level: Node's own recursion never returns where the system refuses
  * folders with "not found", as in /proc.
  */
-const makeFolders = (path: string): void => {
+export const makeFolders = (path: string): void => {
   const isFolder = (): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (isFolder()) return;
   if (!existsSync(path)) makeFolders(dirname(path));

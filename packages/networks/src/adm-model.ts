@@ -94,11 +94,12 @@ export function admModel(
     imageShape: [imageSize, imageSize, inChannels] as const,
     process: processOfTable({ schedule, trainingSteps }, kind),
     range: [-1, 1] as const,
+    ...labels.facts,
     ...file,
   };
   if (options.preconditioning === 'vp') {
     const predict: ScoreModel['predict'] = (xt, level, condition) => {
-      const network = (x: Image, time: Tensor) => splitOutput(unet(x, time, labels(condition)), learned).output;
+      const network = (x: Image, time: Tensor) => splitOutput(unet(x, time, labels.rows(condition)), learned).output;
       return preconditioned(network, usualPreconditioning.vp)(toVe(xt, level), level.sigma);
     };
     return withSizes({ ...facts, predict }, multipleOf);
@@ -107,7 +108,7 @@ export function admModel(
     classes === undefined
       ? fromEpsilonNetwork({ ...facts, network: (x, t) => admPrediction(unet(x, shown(t)), learned) }).predict
       : (xt, level, condition) =>
-          tablePrediction({ type: 'epsilon', learned, network: (x, t) => unet(x, shown(t), labels(condition)) })(
+          tablePrediction({ type: 'epsilon', learned, network: (x, t) => unet(x, shown(t), labels.rows(condition)) })(
             xt,
             level,
           );

@@ -18,6 +18,8 @@ export type Inspection = {
   readonly parameters?: number;
   /** Which weights of several were taken, and what was left out. */
   readonly notes: readonly string[];
+  /** What the tensors tell, for comparing with what is known of published checkpoints (`recognised`). */
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
   /** For a recipe: `model`. */
   readonly model: { readonly id: string; readonly options: Readonly<Record<string, unknown>> };
   /** Options that the file does not tell, with what is known of them. */
@@ -49,6 +51,7 @@ export async function inspectCheckpoint(path: string, files: Files, imageSize?: 
       network: `UNet2DModel, images ${height} x ${width} x ${inChannels}, predicts ${prediction}`,
       parameters: numbersIn(shapes),
       notes,
+      facts: { family: 'diffusers', size: height, channels: inChannels, predicts: prediction },
       model: model('diffusers', { folder: path }),
       asked: classes === undefined ? [] : [['label', `0 to ${classes - 1}`]],
     };
@@ -59,22 +62,35 @@ export async function inspectCheckpoint(path: string, files: Files, imageSize?: 
   const edm = layout === 'pickle' ? await openEdm(path, files) : undefined;
   const checkpoint = edm?.checkpoint ?? (await openCheckpoint(path, files));
   const { shapes, notes, metadata } = checkpoint;
+  const kept = keptOf(metadata);
+  const card = kept.card === undefined ? {} : { card: kept.card };
   const facts = { format: formats[layout], sha256, parameters: numbersIn(shapes), notes };
   if (isTrainedFile(metadata))
     return {
       ...facts,
       network: 'U-Net that tweedie train made',
+      facts: {},
       model: model('trained', { weights: path }),
       asked: [],
     };
   if (shapes.has('map_layer0.weight')) {
     const { config, preconditioning, kind } = edm ?? (await openEdm(path, files));
-    const known = preconditioning?.kind ?? kind;
+    const told = preconditioning?.kind ?? kind;
+    const known = told ?? kept.options['preconditioning'];
     const type = config.type === 'song' ? 'SongUNet' : 'DhariwalUNet';
     return {
       ...facts,
       network: `${type} of NVlabs/edm, images ${config.size} x ${config.size} x ${config.inChannels}${known ? `, preconditioning ${known}` : ''}`,
-      model: model('edm', { weights: path }),
+      facts: {
+        ...card,
+        family: 'edm',
+        type: config.type,
+        size: config.size,
+        channels: config.inChannels,
+        classes: config.classes,
+        embedding: config.embedding,
+      },
+      model: model('edm', { weights: path, ...(told === undefined ? kept.options : {}) }),
       asked: [
         ...(known ? [] : [['preconditioning', 'edm (most conversions), vp, ve or iddpm: not in the tensors'] as const]),
         ...(config.classes ? [['label', `0 to ${config.classes - 1}, or none`] as const] : []),
@@ -88,6 +104,13 @@ export async function inspectCheckpoint(path: string, files: Files, imageSize?: 
   return {
     ...facts,
     network: `U-Net of guided diffusion, ${config.num_channels} channels, levels ${config.channel_mult}`,
+    facts: {
+      ...card,
+      family: 'adm',
+      ...config,
+      classes: config.num_classes ?? 0,
+      attention: factors.join(','),
+    },
     model: model('ddpm-vp', {
       weights: path,
       ...(size === undefined ? {} : { image_size: size }),
@@ -104,6 +127,22 @@ export async function inspectCheckpoint(path: string, files: Files, imageSize?: 
       ...(config.class_cond ? [['label', `0 to ${(config.num_classes ?? 1) - 1}`] as const] : []),
     ],
   };
+}
+
+/** What `convertCheckpoint` wrote of the file that it read: the card, and options that tensors do not tell. */
+function keptOf(metadata: Readonly<Record<string, string>>): {
+  readonly card?: string;
+  readonly options: Readonly<Record<string, unknown>>;
+} {
+  try {
+    const { card, model } = JSON.parse(metadata['tweedie_checkpoint'] ?? '{}') as {
+      readonly card?: unknown;
+      readonly model?: { readonly options?: Readonly<Record<string, unknown>> };
+    };
+    return { ...(typeof card === 'string' && { card }), options: model?.options ?? {} };
+  } catch {
+    return { options: {} };
+  }
 }
 
 async function isFolder(path: string, files: Files): Promise<boolean> {

@@ -8,6 +8,7 @@ import {
   noteOnUnusedRange,
   type ReadImageOptions,
 } from '@tweedie/core';
+import { labelsOf, listedNames } from './lists.ts';
 import { pictureNames } from './names.ts';
 
 export type FolderOptions = {
@@ -28,12 +29,16 @@ export type FolderOptions = {
   readonly recursive: boolean;
   /** How many files are used, the first ones; default: all. */
   readonly limit?: number;
+  /** A text file with the names that count, in their order; a name alone: a list that ships (imagenet-200). */
+  readonly list?: string;
+  /** A text file with the class of each picture, for class-conditional models. */
+  readonly labels?: string;
 };
 
 const where = 'dataset/folder';
 /** The most names that a warning lists. */
 const mostNamed = 10;
-const listed = (names: readonly string[]): string =>
+const someOf = (names: readonly string[]): string =>
   `${names.slice(0, mostNamed).join(', ')}${names.length > mostNamed ? ` and ${names.length - mostNamed} more` : ''}`;
 
 /** How many pictures are decoded at a time. */
@@ -74,7 +79,8 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
   const cropsPerImage = options.cropsPerImage ?? 1;
 
   const found = await pictureNames(path, recursive, files);
-  const names = found.names.slice(0, limit);
+  const listed = options.list === undefined ? found.names : await listedNames(options.list, found.names, files);
+  const names = listed.slice(0, limit);
   if (found.leftOut.length > 0)
     warn(`[${where}] left out, for PNG, JPEG, WebP, TIFF and GIF are read: ${found.leftOut.join(', ')}.`);
   if (names.length === 0) {
@@ -130,6 +136,7 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
   await Promise.all(Array.from({ length: lanes }, check));
 
   const good = names.filter((name) => !complaints.has(name));
+  const labels = options.labels === undefined ? undefined : await labelsOf(options.labels, good, files);
   const unusable = names.flatMap((name) => complaints.get(name) ?? []);
   if (unusable.length > 0 && (unreadable === 'error' || good.length === 0)) {
     const remedy = unreadable === 'error' ? 'Repair or remove them, or set unreadable: skip.' : 'Repair them.';
@@ -144,7 +151,7 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
   const colourless = good.filter((name) => grey.has(name));
   if (colourless.length > 0)
     warn(
-      `[${where}] ${colourless.length} of ${good.length} measured pictures are grey, their values stand for red, green and blue alike: ${listed(colourless)}. If their colours were lost, set channels: 1 and use operator colorize with channels: 1.`,
+      `[${where}] ${colourless.length} of ${good.length} measured pictures are grey, their values stand for red, green and blue alike: ${someOf(colourless)}. If their colours were lost, set channels: 1 and use operator colorize with channels: 1.`,
     );
 
   const nameOf = (index: number): string => {
@@ -163,7 +170,12 @@ export const folder: DatasetFactory<FolderOptions> = async (options, { files, wa
     item: async (index) => {
       const copy = index % cropsPerImage;
       const name = nameOf(index);
-      return { name: cropsPerImage === 1 ? name : `${name}#${copy}`, x0: await read(name, copy) };
+      const label = labels?.get(name);
+      return {
+        name: cropsPerImage === 1 ? name : `${name}#${copy}`,
+        x0: await read(name, copy),
+        ...(label === undefined ? {} : { label }),
+      };
     },
   };
 };

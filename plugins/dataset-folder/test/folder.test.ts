@@ -234,3 +234,38 @@ describe('dataset/folder of measured pictures', () => {
     expect((await load({ path: 'mixed', size: 4, channels: 1 })).size).toBe(2);
   });
 });
+
+describe('lists of dataset/folder', () => {
+  it('takes the pictures of a list, in its order, and says which are not there', async () => {
+    for (const name of ['one.png', 'two.png', 'deep/three.png', 'other.png'])
+      await save(`listed/${name}`, await picture(4, 4));
+    await save('names.txt', '# mine\nthree\ntwo.png\n\n');
+    expect(await namesOf({ path: 'listed', size: 4, recursive: true, list: join(base, 'names.txt') })).toEqual([
+      'deep/three.png',
+      'two.png',
+    ]);
+    await save('more.txt', 'two\nfour\n');
+    await expect(load({ path: 'listed', size: 4, list: join(base, 'more.txt') })).rejects.toThrow(
+      /1 of the 2 pictures of .*more\.txt are not in the folder, or there more than once: four\./,
+    );
+    await expect(load({ path: 'listed', size: 4, list: 'imagenet-200' })).rejects.toThrow(
+      '200 of the 200 pictures of imagenet-200 are not in the folder, or there more than once: ILSVRC2012_val_00000022, ILSVRC2012_val_00000042,',
+    );
+  });
+
+  it('gives the class of each picture, and refuses a picture without one', async () => {
+    await save('classes.txt', 'one.png 7\ntwo, 3\nother 0\n');
+    const { item } = await load({ path: 'listed', size: 4, labels: join(base, 'classes.txt') });
+    // By name: one, other, two.
+    expect([(await item(0)).label, (await item(1)).label, (await item(2)).label]).toEqual([7, 0, 3]);
+    expect('label' in (await (await load({ path: 'listed', size: 4 })).item(0))).toBe(false);
+    await save('few.txt', 'one 7\n');
+    await expect(load({ path: 'listed', size: 4, labels: join(base, 'few.txt') })).rejects.toThrow(
+      /few\.txt\] says no class of 2 of 3 pictures, other\.png, two\.png among them\./,
+    );
+    await save('odd.txt', 'one seven\n');
+    await expect(load({ path: 'listed', size: 4, labels: join(base, 'odd.txt') })).rejects.toThrow(
+      'the line "one seven" is not a name and a class. Write: picture.png 3',
+    );
+  });
+});

@@ -1,5 +1,5 @@
 import { Args, Command, Flags } from '@oclif/core';
-import { ConfigError, openRegistry } from '@tweedie/core/registry';
+import { ConfigError, howToGet, openRegistry } from '@tweedie/core/registry';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runLong } from '../run.ts';
 import { find } from './info.ts';
@@ -30,7 +30,8 @@ export class Fetch extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Fetch);
     const registry = openRegistry(registriesOf(flags));
-    const { fetch, kind, id, folder } = find(registry, args.plugin);
+    const { fetch, kind, id, folder, card } = find(registry, args.plugin);
+    if (card) throw new ConfigError(`${kind}/${id}`, 'is a published checkpoint.', howToGet(card));
     if (fetch === undefined) {
       const having = registry.manifests.filter((manifest) => manifest.fetch !== undefined);
       throw new ConfigError(

@@ -1,6 +1,7 @@
 import { Args, Command, Flags } from '@oclif/core';
 import {
   ConfigError,
+  howToGet,
   kinds,
   mayHave,
   nearest,
@@ -32,8 +33,12 @@ export class Info extends Command {
   }
 }
 
-/** The plugin that a user calls `kind/id`, or by its id alone. Throws ConfigError with the nearest names. */
-export const find = ({ manifests, broken, refused }: Registry, name: string): Manifest => {
+/**
+ * The plugin, or published checkpoint, that a user calls `kind/id`, or by its id alone. Throws ConfigError with the
+ * nearest names.
+ */
+export const find = ({ manifests: plugins, cards, broken, refused }: Registry, name: string): Manifest => {
+  const manifests = [...plugins, ...cards];
   const nameOf = ({ kind, id }: Manifest): string => `${kind}/${id}`;
   const found = manifests.filter((manifest) => nameOf(manifest) === name || manifest.id === name);
   if (found.length > 1)
@@ -60,7 +65,7 @@ export const find = ({ manifests, broken, refused }: Registry, name: string): Ma
 };
 
 const describe = (manifest: Manifest): string => {
-  const { kind, id, title, source, needs, provides, options, presets = {}, tunable = {} } = manifest;
+  const { kind, id, title, source, needs, provides, options, presets = {}, tunable = {}, card } = manifest;
   const facts = [
     ['package', `${manifest.package} ${manifest.version}`],
     [
@@ -71,6 +76,10 @@ const describe = (manifest: Manifest): string => {
     ],
     ['needs', needs.join(', ')],
     ['provides', provides.join(', ')],
+    ['weights', card === undefined ? '' : howToGet(card)],
+    ['licence', card?.licence ?? ''],
+    ['schedule', card?.schedule ?? ''],
+    ['note', card?.note ?? ''],
     ['files', manifest.fetch === undefined ? '' : `do not ship: npx tweedie fetch ${kind}/${id}`],
     ['cost', cost(manifest) && `${cost(manifest)}, with default options`],
   ].filter(([, value]) => value !== '');

@@ -34,7 +34,7 @@ export class List extends Command {
         .map((manifest) => [manifest.id, manifest.title, cost(manifest)]);
       if (rows.length > 0) this.log(`${kind}\n${columns(rows)}\n`);
     }
-    this.log('Details: tweedie info <kind/id>');
+    this.log('Details: tweedie info <kind/id>. Published weights, models of their own: tweedie checkpoint list');
   }
 }
 

@@ -32,6 +32,8 @@ export type SampleProblem = (
     }
 ) & {
   readonly image?: ImagePlace;
+  /** Its class, for a model that is conditional on one. */
+  readonly label?: number;
 };
 
 /**
@@ -63,10 +65,11 @@ export const givenProblem = (parts: {
   readonly operatorKey: string;
   readonly sigmaY: number;
   readonly image?: ImagePlace;
+  readonly label?: number;
   /** The place in the recipe, or the function, that messages name. */
   readonly where: string;
 }): Problem => {
-  const { name, y, imageShape, operator, operatorKey, sigmaY, image, where } = parts;
+  const { name, y, imageShape, operator, operatorKey, sigmaY, image, where, label } = parts;
   checkMeasurementShape(operator, operatorKey);
   const size = sizeOf(operator.measurementShape);
   if (y.length !== size) {
@@ -83,6 +86,7 @@ export const givenProblem = (parts: {
     return (operator.shapeNoise?.(batch, stackTrees([drawn])) ?? batch).squeeze([0]);
   });
   checkMeasurement(shaped, operator, operatorKey, name);
-  const problem = { name, operator: operatorKey, sigmaY, x0: tf.zeros([...imageShape]), y: shaped, drawn };
+  const known = label === undefined ? {} : { label };
+  const problem = { name, operator: operatorKey, sigmaY, x0: tf.zeros([...imageShape]), y: shaped, drawn, ...known };
   return { ...problem, hash: sha256(encodeProblem(problem)) };
 };

@@ -3,6 +3,7 @@ import {
   at,
   ConfigError,
   createContainer,
+  labelFor,
   modelForShape,
   noteToStandardError,
   openRegistry,
@@ -21,6 +22,7 @@ import { warnOfUnits } from '../recipe/noise.ts';
 import { loadPluginFiles } from '../recipe/plugin-files.ts';
 import { readRecipe, type ExperimentInput, type Recipe } from '../recipe/recipe.ts';
 import { withinBudget } from './budget.ts';
+import { refuseAbsentFiles } from './given-files.ts';
 import { refusalOfMeasured, shapesBehind } from './measured.ts';
 import { methodPart, type MethodRow, type OperatorPart } from './parts.ts';
 import { threadsFor } from './threads.ts';
@@ -212,9 +214,15 @@ export const openWorkbench = async ({
   const registry = openRegistry({ folders: [process.cwd(), recipe.folder], registries, localRegistries, given });
   const experiment = resolveExperiment(recipe, registry, overrides);
   const notes: string[] = [];
+  const files = createFiles(recipe.folder);
+  await refuseAbsentFiles(experiment.metrics, registry, files, recipe.where).catch((error: unknown) =>
+    recipe.locating(() => {
+      throw error;
+    }),
+  );
   const container = createContainer({
     registry,
-    files: createFiles(recipe.folder),
+    files,
     note(message) {
       notes.push(message);
       noteToStandardError(message);
@@ -227,6 +235,10 @@ export const openWorkbench = async ({
       images.dataset &&
       (await container.plugin('dataset', images.dataset, images.measured ? { measured: true } : undefined));
     recipe.locating(() => checkImages(images, recipe.where, '/images', model, dataset));
+    if (model.classes?.needed === true) {
+      const label = dataset && (await dataset.item(images.offset)).label;
+      recipe.locating(() => labelFor(model, label, `${recipe.where} /images`));
+    }
     const noise = recipe.input.sigmaY;
     if (typeof noise !== 'object' || !('poisson' in noise))
       warnOfUnits([noise].flat(), rangeOf(model, dataset), container.warn);

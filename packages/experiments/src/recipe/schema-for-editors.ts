@@ -37,8 +37,8 @@ export const schemaForEditors = (registry: Registry): JsonSchema => {
   return schema;
 };
 
-const pluginsOf = ({ manifests }: Registry, kind: Kind): Node => {
-  const own = manifests.filter((manifest) => manifest.kind === kind);
+const pluginsOf = ({ manifests, cards }: Registry, kind: Kind): Node => {
+  const own = [...manifests, ...cards].filter((manifest) => manifest.kind === kind);
   const id = {
     anyOf: [
       { enum: own.map((manifest) => manifest.id), enumDescriptions: own.map(({ title }) => title) },

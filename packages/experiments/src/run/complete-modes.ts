@@ -24,7 +24,7 @@ export const lawOf = async (known: KnownPosteriors, problem: Problem): Promise<K
   try {
     return await known.of(measured);
   } finally {
-    disposeTree({ y: measured.y, drawn: measured.drawn });
+    disposeTree(measured);
   }
 };
 

@@ -84,7 +84,7 @@ const misfitBy =
     const { operator } = rowOn(own, row).operator;
     const measured = stackProblems([problem]);
     const values = await misfit.measure(operator, x, measured);
-    disposeTree({ y: measured.y, drawn: measured.drawn });
+    disposeTree(measured);
     return at(values, 0, 'misfit of a picture');
   };
 

@@ -8,6 +8,7 @@ import {
   drawFromMixture,
   encodeProblem,
   keyedRandom,
+  labelFor,
   makeProblem,
   sha256,
   type ImagePlace,
@@ -20,14 +21,17 @@ import type { Workbench } from '../plan/workbench.ts';
 import { writeWhole } from '@tweedie/files';
 
 /** The source of a problem: a clean image, or a measurement alone; with its place in the source of the images. */
-export type CleanImage = ImagePlace & ({ readonly x0: Float32Array } | { readonly y: Float32Array });
+export type CleanImage = ImagePlace & { readonly label?: number } & (
+    { readonly x0: Float32Array } | { readonly y: Float32Array }
+  );
 
 /** The clean image at a position of the experiment. Call after the model is loaded. */
 export const cleanImage = async ({ experiment, model, dataset }: Workbench, position: number): Promise<CleanImage> => {
   const index = experiment.images.offset + position;
   if (dataset) {
-    const { name, x0 } = await dataset.item(index);
-    return experiment.images.measured ? { name, index, y: x0 } : { name, index, x0 };
+    const { name, x0, label } = await dataset.item(index);
+    const place = { name, index, ...(label === undefined ? {} : { label }) };
+    return experiment.images.measured ? { ...place, y: x0 } : { ...place, x0 };
   }
   const given = experiment.images.measurements?.[index];
   if (given) return { name: `measurement ${index + 1}`, index, y: Float32Array.from(given) };
@@ -51,7 +55,8 @@ export const problemOf = (
 ): Problem => {
   const operatorKey = canonicalJson({ id: reference.id, options: reference.options });
   const { name, index } = image;
-  const parts = { name, imageShape: model.imageShape, operator, operatorKey, image: { name, index } };
+  const label = labelFor(model, image.label, `${recipe.where} /images`);
+  const parts = { name, imageShape: model.imageShape, operator, operatorKey, image: { name, index }, ...label };
   return 'x0' in image
     ? makeProblem({ ...parts, x0: image.x0, sigmaY: noiseOf(experiment, sigmaY), seed: experiment.seed })
     : givenProblem({ ...parts, y: image.y, sigmaY, where: `${recipe.where} /images/measurements` });

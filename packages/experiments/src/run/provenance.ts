@@ -69,6 +69,25 @@ export const codeOf = (bench: Workbench): CodeOf => {
   };
 };
 
+/** What is known of the published checkpoints that a model is made of, and whether its file is the one of the card. */
+const checkpointFacts = ({ experiment, registry, model }: Workbench): readonly Fact[] =>
+  modelIds(experiment.model).flatMap((id) => {
+    const { card } = registry.find('model', id);
+    if (card === undefined) return [];
+    const known = card.files.flatMap(({ sha256 }) => sha256 ?? []);
+    const same = known.includes(model.weightsHash())
+      ? 'the SHA-256 of the weights is that of the card'
+      : known.length > 0
+        ? 'the SHA-256 of the weights is NOT that of the card'
+        : 'the card has no SHA-256 to compare the weights with';
+    return [
+      {
+        name: 'checkpoint',
+        value: `${id}, ${card.title}; published at ${card.page}; licence: ${card.licence}; ${same}`,
+      },
+    ];
+  });
+
 /**
  * The facts that the numbers depend on, in the order in which a reader wants them. Call after the model is loaded.
  */
@@ -81,6 +100,7 @@ export const provenanceOf = (bench: Workbench, engine: Engine, code: CodeOf): re
     { name: 'seed', value: String(experiment.seed) },
     { name: 'model', value: `${experiment.model.id} ${JSON.stringify(experiment.model.options)}` },
     { name: 'weights', value: `sha256 ${model.weightsHash()}` },
+    ...checkpointFacts(bench),
     { name: 'scheduler', value: `${experiment.scheduler.id} ${JSON.stringify(experiment.scheduler.options)}` },
     {
       name: 'engine',

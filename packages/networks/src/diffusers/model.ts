@@ -145,12 +145,13 @@ export async function diffusersModel(
     process: processOfBetas(table, kind, found.scheduler.path),
     range: [-1, 1],
     predictsVariance: learned,
+    ...labels.facts,
     ...file,
     predict: (xt, level, condition) =>
       tablePrediction({
         type: prediction,
         learned,
-        network: (x, t) => network()(x, t, labels(condition)),
+        network: (x, t) => network()(x, t, labels.rows(condition)),
       })(xt, level),
   };
 }

@@ -15,6 +15,8 @@ export type EdmFile = {
   readonly kind?: PreconditioningKind;
   /** The tensors that the network computes with. */
   readonly checkpoint: Checkpoint;
+  /** These and the others of the network: filters, weights of the augmentation. */
+  readonly whole: Checkpoint;
 };
 
 /** Tensors that sampling has no use for: filters are known, augmentation is of training. */
@@ -52,11 +54,13 @@ export async function openEdm(path: string, files: Files): Promise<EdmFile> {
   if (opened?.layout === 'pickle') {
     const { config, preconditioning, tensors } = pickledNetwork(opened.value, path);
     const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
-    const checkpoint = checkpointOf(path, shapes, async (name) => {
+    const read = async (name: string) => {
       const tensor = tensors.get(name);
       if (tensor === undefined) throw new ConfigError(path, `has no tensor "${name}".`, 'Give another file.');
       return readTorchTensor(tensor);
-    });
+    };
+    // NVlabs/edm writes averaged weights alone, under this name.
+    const checkpoint = { ...checkpointOf(path, shapes, read), notes: ['averaged weights taken, "ema"'] };
     const filter = await filterOf(checkpoint);
     if (filter && !proportional(filter, config.filter))
       throw new ConfigError(
@@ -64,7 +68,7 @@ export async function openEdm(path: string, files: Files): Promise<EdmFile> {
         `its resampling filter is ${filter.join(', ')}, its configuration says ${config.filter.join(', ')}.`,
         'Fetch the file again.',
       );
-    return { config, preconditioning, checkpoint: withoutUnused(checkpoint) };
+    return { config, preconditioning, checkpoint: withoutUnused(checkpoint), whole: checkpoint };
   }
   const stored = await openTensors(path, files);
   const checkpoint = networkIn(stored, path);
@@ -78,5 +82,6 @@ export async function openEdm(path: string, files: Files): Promise<EdmFile> {
     config: inferredConfig(checkpoint.shapes, await filterOf(checkpoint), path),
     ...(stored.shapes.has('u') ? { kind: 'iddpm' } : {}),
     checkpoint: withoutUnused(checkpoint),
+    whole: checkpoint,
   };
 }

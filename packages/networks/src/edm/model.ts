@@ -89,9 +89,10 @@ export async function edmModel(options: GivenOptions, context: Pick<Context, 'fi
     imageShape: [config.size, config.size, config.inChannels],
     process: noiseProcess(options.process),
     range: [-1, 1],
+    ...labels.facts,
     ...file,
     predict: (xt, level, condition) => {
-      const rows = labels(condition);
+      const rows = labels.rows(condition);
       // The second half of iDDPM's output is a variance that its denoiser leaves out.
       const denoise = preconditioned((x, noise) => splitOutput(network()(x, noise, rows), learned).output, kind);
       return denoise(toVe(xt, level), level.sigma);

@@ -1,0 +1,3 @@
+import { describeMetric } from '@tweedie/testing';
+
+describeMetric(import.meta.url, { best: 1, symmetric: true });
