@@ -18,6 +18,8 @@ const longest = [
   'test/distribution.',
   'test/mse-ratio.',
   'plugins/model-ddpm-',
+  'packages/queue/test/queue',
+  'packages/queue/test/kill',
   'packages/experiments/test/kill',
   'test/any-size',
   'test/restore-photographs',

@@ -57,6 +57,16 @@ export function* checkMachine(registries: RegistryOptions): Iterable<Check> {
   };
 }
 
+/** Gives the checks of what several machines share, where it is named. */
+export function* checkNetwork(queue: string | undefined, store: string | undefined): Iterable<Check> {
+  // The error says what to do.
+  const remedy = '';
+  if (queue !== undefined && queue !== '')
+    yield { name: 'queue', attempt: async () => (await import('@tweedie/queue')).checkQueue(queue), remedy };
+  if (store !== undefined)
+    yield { name: 'store', attempt: async () => (await import('@tweedie/queue')).checkStore(store), remedy };
+}
+
 const nodeVersion = (): string => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) throw new Error(`${process.version} is too old.`);

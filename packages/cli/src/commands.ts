@@ -1,4 +1,5 @@
 import { Bench } from './commands/bench.ts';
+import { Cancel } from './commands/cancel.ts';
 import { Check } from './commands/check.ts';
 import { Checkpoint } from './commands/checkpoint.ts';
 import { Cite } from './commands/cite.ts';
@@ -21,12 +22,15 @@ import { Restore } from './commands/restore.ts';
 import { Run } from './commands/run.ts';
 import { Schema } from './commands/schema.ts';
 import { Slurm } from './commands/slurm.ts';
+import { Status } from './commands/status.ts';
 import { Train } from './commands/train.ts';
 import { Tune } from './commands/tune.ts';
+import { Work } from './commands/work.ts';
 
 /** The commands by name. Each imports what is heavy only when it runs, so that help and listing start at once. */
 export const commands = {
   bench: Bench,
+  cancel: Cancel,
   check: Check,
   checkpoint: Checkpoint,
   cite: Cite,
@@ -49,6 +53,8 @@ export const commands = {
   run: Run,
   schema: Schema,
   slurm: Slurm,
+  status: Status,
   train: Train,
   tune: Tune,
+  work: Work,
 };

@@ -15,10 +15,15 @@ export const runResumable = async <T>(
   runLong(work).catch(async (error: unknown) => {
     if (!(error instanceof CancelledError)) throw error;
     const { quote } = await import('@tweedie/experiments');
-    throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${[command, ...argv].map(quote).join(' ')}`, {
+    const line = [command, ...argv.map(withoutPassword)].map(quote).join(' ');
+    throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${line}`, {
       cause: error,
     });
   });
+
+/** An argument without the password of a URL in it, which no log needs to know. */
+const withoutPassword = (argument: string): string =>
+  argument.replace(/([a-z]+:\/\/[^/?#\s@:]*):[^/?#\s@]*@/i, '$1:...@').replace(/([?&]password=)[^&]*/i, '$1...');
 
 /** Runs long work with progress and Ctrl-C. */
 export const runLong = async <T>(work: (running: Running) => Promise<T>): Promise<T> => {

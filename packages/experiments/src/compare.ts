@@ -13,6 +13,7 @@ import { isDropped, planRows, refuseImpossible, type PlannedRow } from './plan/r
 import { withStepFloor } from './plan/step-floor.ts';
 import { engineOn } from './plan/threads.ts';
 import { checkWorkers, workersFor } from './plan/workers.ts';
+import type { DrawElsewhere } from './run/elsewhere.ts';
 import { prepareRun } from './run/prepare.ts';
 import type { Watch } from './machine/progress.ts';
 import { reportData } from './report/collect.ts';
@@ -37,6 +38,8 @@ export type CompareOptions = ExperimentSource &
      * on it.
      */
     readonly workers?: number | undefined;
+    /** Draws the cells in place of this process and its children, on other machines say. */
+    readonly elsewhere?: DrawElsewhere | undefined;
     /**
      * `i/n`: draws one of n parts of equal cost of what the run folder lacks, into a folder of its own beside it, for
      * `merge`. Which cells are in a part follows from recipe and run folder alone.
@@ -123,7 +126,7 @@ const runExperiment = async (
     watch,
     onlyOf,
     ...drawing
-  }: Pick<Run, 'store' | 'watch' | 'crew' | 'workers'> & {
+  }: Pick<Run, 'store' | 'watch' | 'crew' | 'workers' | 'elsewhere'> & {
     readonly command: string;
     /** The cells that are asked for, once the index is made. */
     readonly onlyOf: (run: Pick<Run, 'bench' | 'index' | 'rows'>) => Run['only'];
@@ -178,7 +181,7 @@ const showShard = (
  * cases.
  */
 export const compare = async (options: CompareOptions): Promise<Comparison> => {
-  const { signal, onProgress, workers } = options;
+  const { signal, onProgress, workers, elsewhere } = options;
   const watch = { signal, onProgress };
   checkWorkers(workers);
   const shard = options.shard === undefined ? undefined : parseShard(options.shard);
@@ -192,10 +195,19 @@ export const compare = async (options: CompareOptions): Promise<Comparison> => {
     const stored = shard && (await cellsIn(whole, bench.container.warn));
     const store = await openStore(shard ? shardFolder(whole, shard) : whole);
     try {
-      if (workersFor(bench, rows, { asked: workers }).count > 0 && (await store.cells()).size === 0) crew.warm();
+      const own = elsewhere === undefined && workersFor(bench, rows, { asked: workers }).count > 0;
+      if (own && (await store.cells()).size === 0) crew.warm();
       const command = commandOf('compare', options);
       const onlyOf = (run: Parameters<typeof cellsOfShard>[0]) => shard && stored && cellsOfShard(run, shard, stored);
-      const { index, only } = await runExperiment(bench, rows, { store, command, watch, crew, workers, onlyOf });
+      const { index, only } = await runExperiment(bench, rows, {
+        store,
+        command,
+        watch,
+        crew,
+        workers,
+        elsewhere,
+        onlyOf,
+      });
       const shown = await present(index, store, join(store.folder, PAGE), watch);
       return shard && only ? { ...shown, table: `${shown.table}\n\n${showShard(shard, index, only, whole)}` } : shown;
     } finally {

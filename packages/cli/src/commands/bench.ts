@@ -9,6 +9,7 @@ export class Bench extends Command {
   static override summary = 'Measure speed here, as ratios within one run.';
   static override description = `mixture: DPS on a small Gaussian mixture, 1000 samples, 100 steps; eager TensorFlow.js and, on request, PyTorch beside it.
 overhead: a step of each guidance method, beside the passes of the U-Net that it makes.
+queue: what a chunk that draws nothing costs through the queue that --queue names, and how that grows with their number.
 start: how long the command takes to start.
 train: a training step of the prior of photographs (loss, gradients of the weights, AdamW, averaged weights; no data) and, on request, the same in PyTorch.
 unet: the ADM U-Net with random weights, forward and with its input gradient, beside convolutions and, on request, PyTorch.`;
@@ -16,6 +17,7 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
     '<%= config.bin %> bench mixture',
     '<%= config.bin %> bench mixture --torch ~/venv/bin/python --json',
     '<%= config.bin %> bench overhead --size medium',
+    '<%= config.bin %> bench queue --queue redis://127.0.0.1:6379 --chunks 1000,10000',
     '<%= config.bin %> bench start',
     '<%= config.bin %> bench train --torch ~/venv/bin/python',
     '<%= config.bin %> bench unet --size medium --batch 1 --torch ~/venv/bin/python',
@@ -23,7 +25,7 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
   static override args = {
     subject: Args.string({
       required: true,
-      options: ['mixture', 'overhead', 'start', 'train', 'unet'],
+      options: ['mixture', 'overhead', 'queue', 'start', 'train', 'unet'],
       description: 'what to measure',
     }),
   };
@@ -56,14 +58,23 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
       description: 'overhead: which guidance plugins; default all.',
     }),
     threads: Flags.integer({ min: 1, default: 2, description: 'unet, overhead, train: threads, of PyTorch too.' }),
+    queue: Flags.string({ helpValue: 'URL', description: 'queue: Redis or PostgreSQL; default TWEEDIE_QUEUE.' }),
+    chunks: Flags.integer({
+      min: 1,
+      multiple: true,
+      delimiter: ',',
+      helpValue: '1000,10000',
+      default: [100, 1000],
+      description: 'queue: how many chunks.',
+    }),
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Bench);
-    const [result, text] = await { mixture, overhead, start, train, unet }[
-      args.subject as 'mixture' | 'overhead' | 'start' | 'train' | 'unet'
+    const [result, text] = await { mixture, overhead, queue, start, train, unet }[
+      args.subject as 'mixture' | 'overhead' | 'queue' | 'start' | 'train' | 'unet'
     ](flags);
     this.log(flags.json ? JSON.stringify(result) : text);
   }
@@ -76,6 +87,8 @@ type Given = RegistryFlags & {
   readonly batch?: readonly number[] | undefined;
   readonly methods?: readonly string[] | undefined;
   readonly threads: number;
+  readonly queue?: string | undefined;
+  readonly chunks: readonly number[];
 };
 type Outcome = Promise<readonly [result: object, text: string]>;
 
@@ -105,6 +118,14 @@ async function withPlugins<T>(flags: RegistryFlags, measure: (container: Contain
 }
 
 const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function queue({ queue: given, chunks }: Given): Outcome {
+  const { benchQueue } = await import('@tweedie/queue');
+  const { queueOf } = await import('../queue-flags.ts');
+  const { showQueueBench } = await import('../bench/show-queue.ts');
+  const result = await benchQueue(queueOf(given), chunks, toStandardError);
+  return [result, showQueueBench(result)];
+}
 
 async function start({ repeats }: Given): Outcome {
   const { benchStart, showStartBench } = await import('../bench/start.ts');

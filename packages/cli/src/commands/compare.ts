@@ -12,6 +12,7 @@ export class Compare extends Command {
   static override examples = [
     '<%= config.bin %> compare recipes/quickstart.yaml',
     '<%= config.bin %> compare recipes/quickstart.yaml --limit 2 --steps 20 --out runs/trial',
+    '<%= config.bin %> compare recipes/quickstart.yaml --queue redis://lab:6379 --store http://this-machine:8080',
     '<%= config.bin %> compare my.yaml --shard 0/4 --out runs/mine',
     '<%= config.bin %> compare my.yaml --registry ../my-plugins/registry.json --json > result.json',
   ];
@@ -20,6 +21,16 @@ export class Compare extends Command {
     ...overrideFlags,
     out: Flags.string({ char: 'o', helpValue: 'FOLDER', description: 'Run folder: results, images, report.' }),
     ...workersFlag,
+    queue: Flags.string({
+      helpValue: 'URL',
+      exclusive: ['workers'],
+      description: 'Draw on the machines where tweedie work takes from this queue, on Redis or PostgreSQL.',
+    }),
+    store: Flags.string({
+      helpValue: 'PLACE',
+      dependsOn: ['queue'],
+      description: 'Where they put results: a folder, s3://bucket/prefix, or http://host:port to send them here.',
+    }),
     shard: Flags.string({
       helpValue: 'I/N',
       description:
@@ -32,6 +43,10 @@ export class Compare extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Compare);
     const { compare } = await import('@tweedie/experiments');
+    const elsewhere =
+      flags.queue === undefined
+        ? undefined
+        : (await import('@tweedie/queue')).drawOnQueue({ queue: flags.queue, store: flags.store });
     const comparison = await runResumable('compare', this.argv, ({ onProgress, signal }) =>
       compare({
         recipe: args.recipe,
@@ -39,6 +54,7 @@ export class Compare extends Command {
         overrides: overridesOf(flags),
         ...(flags.out !== undefined && { out: flags.out }),
         workers: flags.workers,
+        elsewhere,
         shard: flags.shard,
         onProgress,
         signal,

@@ -1,18 +1,28 @@
 import { Command, Flags } from '@oclif/core';
 import { messageOf, NotInstalledError } from '@tweedie/core/registry';
-import { checkMachine, type Check } from '../checks.ts';
+import { checkMachine, checkNetwork, type Check } from '../checks.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 
 /** `tweedie doctor` tries every part on this machine. */
 export class Doctor extends Command {
   static override summary = 'Try what Tweedie needs on this machine, and say what to do about what does not work.';
-  static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json'];
-  static override flags = { ...registryFlag, json: Flags.boolean({ description: 'Print one JSON array.' }) };
+  static override examples = [
+    '<%= config.bin %> doctor',
+    '<%= config.bin %> doctor --queue redis://lab:6379 --store s3://bucket/tweedie',
+    '<%= config.bin %> doctor --json',
+  ];
+  static override flags = {
+    queue: Flags.string({ helpValue: 'URL', description: 'Try this queue too; default TWEEDIE_QUEUE, if it is set.' }),
+    store: Flags.string({ helpValue: 'PLACE', description: 'Try this store too: a folder or s3://bucket/prefix.' }),
+    ...registryFlag,
+    json: Flags.boolean({ description: 'Print one JSON array.' }),
+  };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Doctor);
     const results: Result[] = [];
-    for (const check of checkMachine(registriesOf(flags))) {
+    const { queue = process.env['TWEEDIE_QUEUE'], store } = flags;
+    for (const check of [...checkMachine(registriesOf(flags)), ...checkNetwork(queue, store)]) {
       const result = await outcome(check);
       results.push(result);
       if (!flags.json) this.log(`${result.state.padEnd(7)} ${result.name}: ${result.says}`);

@@ -22,8 +22,9 @@ let runner: ChunkRunner | undefined;
 
 const answer = async (asked: Asked): Promise<Told> => {
   if (asked.kind === 'setup') {
-    runner = await opener.open(asked.setup);
-    return { kind: 'ready' };
+    const opened = await opener.open(asked.setup);
+    runner = opened.runner;
+    return { kind: 'ready', facts: opened.facts };
   }
   if (runner === undefined) throw new Error('a task came before its setup.');
   let last = 0;

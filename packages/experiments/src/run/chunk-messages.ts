@@ -1,5 +1,5 @@
 import type { ChunkResult, ChunkTask } from './chunk.ts';
-import type { ChunkSetup } from './chunk-setup.ts';
+import type { ChunkFacts, ChunkSetup } from './chunk-setup.ts';
 import type { ToldError } from './told-error.ts';
 
 /** What a child process is asked: to get ready for the tasks of a run, and to draw one. It answers each. */
@@ -8,7 +8,7 @@ export type Asked =
 
 /** What a child process tells: answers, steps on the way, and what plugins say. */
 export type Told =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly facts: ChunkFacts }
   | { readonly kind: 'result'; readonly result: ChunkResult }
   | { readonly kind: 'error'; readonly error: ToldError }
   /** Steps of the task that are done, of all; resident memory, bytes. */

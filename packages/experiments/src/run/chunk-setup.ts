@@ -121,9 +121,22 @@ const kept = <T>(): ((key: unknown, make: () => Promise<T>) => Promise<T>) => {
   };
 };
 
+/** What decides the bits of samples beside recipe and code, by name. */
+export type ChunkFacts = Readonly<Record<string, string>>;
+
+/** What is known of an engine and a model that is loaded. How many threads there are is settled by the setup. */
+export const partFacts = ({ id, facts }: Engine, model: ScoreModel): ChunkFacts => ({
+  ...Object.fromEntries(
+    Object.entries(facts)
+      .filter(([name]) => name !== 'threads')
+      .map(([name, value]) => [`engine ${id}, ${name}`, String(value)]),
+  ),
+  weights: `sha256 ${model.weightsHash().slice(0, 12)}`,
+});
+
 export type ChunkOpener = {
   /** Makes the parts of a setup, those that an earlier one had too only once, and a runner of its tasks. */
-  open(setup: ChunkSetup): Promise<ChunkRunner>;
+  open(setup: ChunkSetup): Promise<{ readonly runner: ChunkRunner; readonly facts: ChunkFacts }>;
   dispose(): void;
 };
 
@@ -208,8 +221,10 @@ export const chunkOpener = (warn: (message: string) => void): ChunkOpener => {
         if (canonicalJson(setup.code) !== code) checkCode(container.registry, setup.code);
         code = canonicalJson(setup.code);
         runner?.dispose();
-        runner = chunkRunner(await partsOf(container, setup));
-        return runner;
+        const parts = await partsOf(container, setup);
+        runner = chunkRunner(parts);
+        const { engine, model } = at(parts.shapes, 0, 'image shape');
+        return { runner, facts: partFacts(engine, model) };
       } finally {
         making = false;
       }

@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import type { ChunkResult, ChunkTask } from './chunk.ts';
 import type { Asked, Told } from './chunk-messages.ts';
 import type { ChunkWatch } from './chunk-runner.ts';
-import type { ChunkSetup } from './chunk-setup.ts';
+import type { ChunkFacts, ChunkSetup } from './chunk-setup.ts';
 import { errorOf } from './told-error.ts';
 
 /** A child process ended by itself: it was killed, or crashed. */
@@ -22,8 +22,8 @@ export class WorkerEnded extends Error {
 
 export type ChunkWorker = {
   readonly pid: number | undefined;
-  /** Makes what tasks are drawn from. Rejects with what a plugin throws, and with WorkerEnded. */
-  setUp(setup: ChunkSetup): Promise<void>;
+  /** Makes what tasks are drawn from, and tells what it is. Rejects with what a plugin throws, and with WorkerEnded. */
+  setUp(setup: ChunkSetup): Promise<ChunkFacts>;
   /** Draws a task; one at a time. Rejects like `setUp`. */
   draw(task: ChunkTask, onStep?: ChunkWatch['onStep']): Promise<ChunkResult>;
   /** Ends the process at once, whatever it does. */
@@ -96,7 +96,9 @@ export const startWorker = (warn: (message: string) => void): ChunkWorker => {
   return {
     pid: child.pid,
     async setUp(setup) {
-      await ask({ kind: 'setup', setup });
+      const told = await ask({ kind: 'setup', setup });
+      if (told.kind !== 'ready') throw new Error(`a child process answered ${told.kind} to a setup.`);
+      return told.facts;
     },
     async draw(task, onStep) {
       step = onStep;

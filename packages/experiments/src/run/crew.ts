@@ -56,11 +56,18 @@ const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(2)} GB
 const showEnd = ({ by, last }: WorkerEnded): string =>
   `${by}${last ? ` after step ${last.done} of ${last.total}, with ${gigabytes(last.memory)} of memory` : ' before its first step'}`;
 
-/** The result of a task that nobody could draw: every cell of it failed. */
-const lostResult = (setup: ChunkSetup, task: ChunkTask, started: Date, ended: WorkerEnded): ChunkResult => {
-  const { last } = ended;
+/** Why a task is given up. */
+export const lostReason = (ended: WorkerEnded): string => `${LOST} twice: the last time by ${showEnd(ended)}`;
+
+/** The result of a task that nobody could draw: every cell of it failed, after some of its steps. */
+export const lostResult = (
+  setup: ChunkSetup,
+  task: ChunkTask,
+  reason: string,
+  last: WorkerEnded['last'],
+  started = new Date(),
+): ChunkResult => {
   const step = last ? Math.max(0, last.total - last.done - 1) : 0;
-  const reason = `${LOST} twice: the last time by ${showEnd(ended)}`;
   return {
     task: task.key,
     started,
@@ -143,7 +150,7 @@ export const crewOf = (): Crew => {
           if (closed || !(error instanceof WorkerEnded)) throw error;
           const tried = (tries.get(task.key) ?? 0) + 1;
           tries.set(task.key, tried);
-          if (tried === TRIES) save(task, lostResult(setup, task, started, error));
+          if (tried === TRIES) save(task, lostResult(setup, task, lostReason(error), error.last, started));
           else {
             warn(`a child process was ended by ${showEnd(error)}: its chunk is drawn again, in a new one.`);
             queue.putBack(task);

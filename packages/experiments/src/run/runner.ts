@@ -9,6 +9,7 @@ import { tasksOf, workOf, workOfRow, type ChunkTask, type Work } from './chunk.t
 import { chunkRunner, type ChunkRunner } from './chunk-runner.ts';
 import { setupOf } from './chunk-setup.ts';
 import { drawHere, type Crew, type CrewTasks } from './crew.ts';
+import { chunkPlan, type DrawElsewhere } from './elsewhere.ts';
 import type { MisfitMeter } from './misfit.ts';
 import { loadProblem } from './problems.ts';
 import { rowTitle, type RunIndex } from './run-index.ts';
@@ -30,6 +31,8 @@ export type Run = {
   /** Child processes that draw the cells, where the plan asks for some, and how many were asked for by name. */
   readonly crew: Crew;
   readonly workers?: number | undefined;
+  /** Draws the cells in place of this process and its children. */
+  readonly elsewhere?: DrawElsewhere | undefined;
   /** The cells that are asked for; default: all of the index. */
   readonly only?: ReadonlySet<string> | undefined;
 };
@@ -127,6 +130,10 @@ export const runRows = async (run: Run): Promise<void> => {
       await saveChunk(run, task, result, model.imageShape);
     },
   };
+  if (run.elsewhere) {
+    const say = (message: string): void => watch.onProgress?.({ phase: 'sampling', done, total, message });
+    return run.elsewhere(chunkPlan(setupOf(run), index.title, bench, run.engine), { ...tasks, tell: say });
+  }
   const { count: workers } = workersFor(bench, rows, { asked: run.workers, weights: tf.memory().numBytes });
   const chunks = settings.reduce((sum, { tasks: own }) => sum + own.length, 0);
   if (workers === 0) await drawHere(await ownRunner(run), tasks);

@@ -1,0 +1,130 @@
+/** What a queue costs: chunks that draw nothing, from the side that compares through server and store and back. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { temporaryFolder } from '@tweedie/core';
+import { identify, lostResult, type ChunkPlan, type ChunkTask } from '@tweedie/experiments';
+import { queueAddress } from './address.ts';
+import type { ChunkDone, ChunkJob } from './chunk-job.ts';
+import { LOCK, openServer, reachServer } from './connection.ts';
+import { drawOnQueue } from './coordinator.ts';
+import { problemPath } from './coordinator-store.ts';
+import { encodeResult, resultKey } from './result-codec.ts';
+import { queueOf, runsOn } from './runs.ts';
+import { openStoreAt } from './stores/open-store.ts';
+
+export type QueueBench = {
+  readonly place: string;
+  readonly rows: readonly {
+    readonly chunks: number;
+    readonly seconds: number;
+    /** Milliseconds of one core for a chunk: of the side that compares and of the worker together. */
+    readonly cpuPerChunk: number;
+    /** Megabytes that the server holds for all that wait; null where it does not tell. */
+    readonly megabytes: number | null;
+  }[];
+};
+
+/** The problem of every task. */
+const PROBLEM = 'none';
+
+/** A plan that nobody can draw. */
+const emptyPlan = (folder: string): ChunkPlan => ({
+  title: 'bench',
+  setup: {
+    origin: { folder, pluginFiles: [] },
+    folder,
+    model: { id: 'none', options: {} },
+    shapes: [],
+    operators: [],
+    rows: [],
+    metrics: [],
+    index: { images: [''], samples: 1, traced: 0, metrics: [], rows: [{ problems: [PROBLEM], cells: [['']] }] },
+    seed: 0,
+    trace: 0,
+    code: {},
+  },
+  facts: {},
+  threads: [],
+  bytes: 0,
+});
+
+const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'][number]> => {
+  const folder = temporaryFolder('bench-queue');
+  await mkdir(dirname(problemPath(folder, PROBLEM)), { recursive: true });
+  await writeFile(problemPath(folder, PROBLEM), '');
+  const server = await openServer(queueAddress(queue));
+  const runs = runsOn(server);
+  const plan = emptyPlan(folder);
+  const salt = randomUUID();
+  const tasks = Array.from({ length: chunks }, (_, i): ChunkTask => ({
+    key: identify([salt, i]),
+    row: 0,
+    shape: 0,
+    cells: '0',
+  }));
+  const memory = async (): Promise<number | null> => (await reachServer(queueAddress(queue))).bytes ?? null;
+  const before = await memory();
+  let full: number | null = null;
+  let taken = 0;
+  const [started, cpu] = [performance.now(), process.cpuUsage()];
+  const address = join(folder, 'store');
+  const drawn = drawOnQueue({ queue, store: address })(plan, {
+    settings: [{ family: '', tasks }],
+    onStep: () => undefined,
+    onResult: () => Promise.resolve(void taken++),
+    warn: () => undefined,
+    tell: () => undefined,
+  });
+  try {
+    const own = async (): Promise<string> => {
+      for (;;) {
+        const mine = (await runs.list()).find((notice) => notice.store === address);
+        const waiting = mine && (await server.jobs(queueOf(mine.run)).getJobCounts('waiting'))['waiting'];
+        if (mine && waiting === chunks) return mine.run;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const run = await Promise.race([own(), drawn.then(() => '')]);
+    full = await memory();
+    const store = await openStoreAt(address, '', {});
+    const taker = server.taker<ChunkJob, ChunkDone>(
+      queueOf(run),
+      async ({ data: { task } }) => {
+        const key = resultKey(plan, task);
+        if (!(await store.has(key)))
+          await store.put(key, encodeResult({ ...lostResult(plan.setup, task, '', undefined), samples: [] }));
+        return { worker: 'bench', processor: '', seconds: 0 };
+      },
+      { name: 'bench', slots: 8, lock: LOCK },
+    );
+    await drawn;
+    await taker.close();
+    const { user, system } = process.cpuUsage(cpu);
+    return {
+      chunks: taken,
+      seconds: (performance.now() - started) / 1000,
+      cpuPerChunk: (user + system) / 1000 / chunks,
+      megabytes: before === null || full === null ? null : (full - before) / 1e6,
+    };
+  } finally {
+    await runs.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+/** Measures numbers of chunks one after the other, after a few that warm up. */
+export const benchQueue = async (
+  queue: string,
+  numbers: readonly number[],
+  onProgress: (line: string) => void,
+): Promise<QueueBench> => {
+  const { place } = queueAddress(queue);
+  await measure(queue, 50);
+  const rows: QueueBench['rows'][number][] = [];
+  for (const chunks of numbers) {
+    onProgress(`${chunks} chunks through ${place}`);
+    rows.push(await measure(queue, chunks));
+  }
+  return { place, rows };
+};

@@ -1,0 +1,186 @@
+/** Drawing for one run: its plan, its problems, its store, and what happens to each chunk. */
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CancelledError, ConfigError, temporaryFolder, type RegistryOptions } from '@tweedie/core';
+import { codeHere, processorKind, workOf, type ChunkPlan } from '@tweedie/experiments';
+import type { ChunkDone, ChunkJob } from './chunk-job.ts';
+import type { JobOf, Server } from './connection.ts';
+import { problemPath } from './coordinator-store.ts';
+import { slotsFor, type Painters, type Studio } from './painters.ts';
+import { encodeResult, resultKey } from './result-codec.ts';
+import { queueOf, type RunNotice, type Runs } from './runs.ts';
+import { refuseSkew } from './skew.ts';
+import { openStoreAt } from './stores/open-store.ts';
+import type { ResultStore } from './stores/result-store.ts';
+
+export type WorkOptions = RegistryOptions & {
+  /** `redis://...` or `postgres://...` */
+  readonly queue: string;
+  /** The store of the runs, where this machine sees it elsewhere than the one that compares. */
+  readonly store?: string | undefined;
+  /** The folder in which the relative paths of recipes start; default the one on the machine that compares. */
+  readonly folder?: string | undefined;
+  /** Chunks at once, each in a process of its own; default as many as threads and memory allow. */
+  readonly workers?: number | undefined;
+  /** Ends when no run has work left. */
+  readonly once?: boolean | undefined;
+  /** Milliseconds of a lock; default a minute. */
+  readonly lock?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onMessage?: ((message: string) => void) | undefined;
+};
+
+/** Milliseconds between two words about how far a chunk has come. */
+const WORD = 2000;
+
+export const workerName = (): string => `${hostname()}:${process.pid}`;
+
+type Settings = WorkOptions & {
+  readonly lock: number;
+  readonly tell: (message: string) => void;
+  readonly studio: Studio;
+};
+
+/** Milliseconds between two looks whether a run is wanted: more often where a lock is short. */
+export const beatOf = (lock: number): number => Math.min(WORD, lock / 4);
+
+/** The plan of a run, with places of this machine in it. */
+const readPlan = async (
+  store: ResultStore,
+  key: string,
+  { folder, registries, localRegistries }: Settings,
+): Promise<ChunkPlan> => {
+  const bytes = await store.get(key);
+  if (bytes === undefined)
+    throw new ConfigError(
+      store.place,
+      'does not hold the plan of this run: it is not the store that the machine which compares writes to.',
+      'Give both the same one: a folder that both see, named with --store where its path differs here; or a bucket, or http://host:port.',
+    );
+  const plan = JSON.parse(new TextDecoder().decode(bytes)) as ChunkPlan;
+  const { origin } = plan.setup;
+  const own = {
+    ...origin,
+    ...(folder !== undefined && {
+      folder,
+      pluginFiles: origin.pluginFiles.map((file) => join(folder, relative(origin.folder, file))),
+    }),
+    ...(registries && { registries }),
+    ...(localRegistries !== undefined && { localRegistries }),
+  };
+  return { ...plan, setup: { ...plan.setup, origin: own } };
+};
+
+/** Processes for a plan, once it is sure that they draw what the machine which compares would. */
+const openPainters = async (
+  plan: ChunkPlan,
+  folder: string,
+  run: string,
+  { studio, tell }: Settings,
+): Promise<Painters> => {
+  const { origin, code } = plan.setup;
+  const short = (hashes: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [name, `code ${hash.slice(0, 12)}`]));
+  const { Tweedie: there = '', ...facts } = plan.facts;
+  const { Tweedie: here = '', ...own } = await codeHere(origin, Object.keys(code), `run ${run}`);
+  refuseSkew({ Tweedie: here, ...short(own) }, { Tweedie: there, ...short(code) }, run);
+  const painters = studio.paintersFor(plan, folder, tell);
+  try {
+    refuseSkew(await painters.facts(), facts, run);
+    return painters;
+  } catch (error) {
+    painters.kill();
+    throw error;
+  }
+};
+
+/** Works on a run until it is over, cancelled, or `stays` says that another one wants this worker more. */
+export const workOn = async (
+  settings: Settings,
+  server: Server,
+  runs: Runs,
+  notice: RunNotice,
+  stays: (run: string) => Promise<boolean>,
+): Promise<void> => {
+  const { lock, tell, signal: stop, workers } = settings;
+  const { run, token } = notice;
+  const over = new AbortController();
+  const signal = stop ? AbortSignal.any([over.signal, stop]) : over.signal;
+  const store = await openStoreAt(settings.store ?? notice.store, token, { patience: Infinity, signal, onWait: tell });
+  const folder = temporaryFolder('work');
+  let painters: Painters | undefined;
+  const kill = (): void => painters?.kill();
+  signal.addEventListener('abort', kill);
+  try {
+    const plan = await readPlan(store, notice.plan, settings);
+    painters = await openPainters(plan, folder, run, settings);
+    const own = painters;
+
+    const fetchProblems = async ({ task }: ChunkJob): Promise<void> => {
+      for (const hash of new Set(workOf(plan.setup.index, task).map(({ problem }) => problem))) {
+        const path = problemPath(folder, hash);
+        if (existsSync(path)) continue;
+        const bytes = await store.get(`problems/${hash}`);
+        if (bytes === undefined)
+          throw new ConfigError(
+            store.place,
+            `does not hold problem ${hash.slice(0, 12)}.`,
+            'Run the same compare again.',
+          );
+        await mkdir(dirname(path), { recursive: true });
+        const part = `${path}.${task.key.slice(0, 12)}`;
+        await writeFile(part, bytes);
+        await rename(part, path);
+      }
+    };
+    const draw = async (job: JobOf<ChunkJob, ChunkDone>): Promise<ChunkDone> => {
+      const started = performance.now();
+      const key = resultKey(plan, job.data.task);
+      if (!(await store.has(key))) {
+        await fetchProblems(job.data);
+        let last = 0;
+        const result = await own.draw(job.data.task, (progress) => {
+          if (performance.now() - last < WORD) return;
+          last = performance.now();
+          void job.updateProgress(progress).catch(() => undefined);
+        });
+        await store.put(key, encodeResult(result));
+      }
+      return { worker: workerName(), processor: processorKind(), seconds: (performance.now() - started) / 1000 };
+    };
+    /** Gives a chunk back that was stopped; what went wrong with another one counts as a try. */
+    const end = async (job: JobOf<ChunkJob, ChunkDone>, error: unknown): Promise<never> => {
+      if (!signal.aborted && !(error instanceof CancelledError)) throw error;
+      if (job.token === undefined) throw error;
+      const { WaitingError } = await import('bullmq');
+      await job.moveToWait(job.token);
+      throw new WaitingError();
+    };
+    const slots = slotsFor(plan, workers);
+    tell(`run ${run} (${notice.title}): at work on ${slots} chunk${slots > 1 ? 's' : ''} at once`);
+    const taker = server.taker<ChunkJob, ChunkDone>(
+      queueOf(run),
+      (job) => draw(job).catch((error: unknown) => end(job, error)),
+      { name: workerName(), slots, lock },
+    );
+    try {
+      while (!signal.aborted) {
+        await pause(beatOf(lock), undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) break;
+        const now = await runs.get(run);
+        if (now === undefined || now.cancelled) over.abort();
+        // The command was started anew with another plan.
+        else if (now.plan !== notice.plan || !(await stays(run))) break;
+      }
+    } finally {
+      await taker.close();
+    }
+    tell(`run ${run}: left`);
+  } finally {
+    signal.removeEventListener('abort', kill);
+    await rm(folder, { recursive: true, force: true });
+  }
+};
