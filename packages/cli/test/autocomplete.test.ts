@@ -23,5 +23,5 @@ it('completes commands and flags in bash', async () => {
       { encoding: 'utf8' },
     ).trim();
   expect(completed('expl')).toBe('explain');
-  expect(completed('compare', '--st')).toBe('--steps');
+  expect(completed('compare', '--lim')).toBe('--limit');
 });

@@ -63,9 +63,10 @@ describe('--no-local-registry', () => {
     const without = Object.entries(commands).filter(
       ([, { flags }]) => !JSON.stringify(flags ?? {}).includes('local-registry'),
     );
-    // `checkpoint` reads a file of weights, `new` what ships alone, `merge` and `report` run folders, and `plugins`
-    // keeps the registry of the working folder.
-    expect(without.map(([name]) => name)).toEqual(['checkpoint', 'export', 'merge', 'new', 'plugins', 'report']);
+    // `new` reads what ships alone, `export`, `merge` and `report` run folders, `cancel` and `status` a queue, and
+    // `plugins` keeps the registry of the working folder.
+    const others = ['cancel', 'export', 'merge', 'new', 'plugins', 'report', 'status'];
+    expect(without.map(([name]) => name)).toEqual(others);
   });
 
   it.each([

@@ -334,6 +334,7 @@ describe.runIf(full)('the exact score with 1000 steps', () => {
         ...recipe,
         images: { from: 'prior', count: 8 },
         methods: ['posterior', { id: 'exact', scheduler: { id: 'ddpm', options: { steps: 1000 } } }],
+        floor: false,
         samples: 1000,
       },
       out: newFolder(),
