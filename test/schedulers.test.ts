@@ -3,6 +3,7 @@
  * day it is registered.
  */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Operator } from '@tweedie/core';
 import { bind, mixturePrior, randomProblems, sampleRows, testContainer } from '@tweedie/testing';
 import { describe, expect, it } from 'vitest';
@@ -12,8 +13,12 @@ const { plugins } = JSON.parse(readFileSync(new URL('../registry.json', import.m
 };
 const idsOf = (kind: string) =>
   Object.keys(plugins).flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
-/** DAPS visits 200 levels of its own, whatever the scheduler. */
-const shorter: Readonly<Record<string, object>> = process.env['TWEEDIE_FULL'] === '1' ? {} : { daps: { levels: 20 } };
+const program = fileURLToPath(new URL('../plugins/guidance-external/test/program.mjs', import.meta.url));
+const optionsOf: Readonly<Record<string, object>> = {
+  // DAPS visits 200 levels of its own, whatever the scheduler.
+  ...(process.env['TWEEDIE_FULL'] !== '1' && { daps: { levels: 20 } }),
+  external: { command: [process.execPath, program] },
+};
 const imageShape = [3, 2, 1] as const;
 const container = testContainer();
 const engine = await container.plugin('engine', { id: 'eager' });
@@ -28,7 +33,7 @@ describe.each(['vp', 've'] as const)('on a %s model', async (kind) => {
   describe.each(idsOf('scheduler'))('scheduler/%s', (schedulerId) => {
     it.each(idsOf('guidance'))('runs guidance/%s', async (id) => {
       const scheduler = await container.plugin('scheduler', { id: schedulerId, options: { steps: 8 } });
-      const guidance = await container.plugin('guidance', { id, options: { ...shorter[id] } });
+      const guidance = await container.plugin('guidance', { id, options: { ...optionsOf[id] } });
       const refusals = operators.map((operator) => guidance.refuses?.({ model, operator, scheduler }, 0.1));
       const operator = operators[refusals.indexOf(undefined)];
       // A method may refuse a scheduler, with a reason: those that live from a step's noise, a deterministic one.
