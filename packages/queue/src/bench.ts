@@ -17,9 +17,13 @@ export type QueueBench = {
   readonly place: string;
   readonly rows: readonly {
     readonly chunks: number;
+    /** Workers that take them, each with a connection of its own. */
+    readonly workers: number;
     readonly seconds: number;
-    /** Milliseconds of one core for a chunk: of the side that compares and of the worker together. */
+    /** Milliseconds of one core for a chunk: of the side that compares and of the workers together. */
     readonly cpuPerChunk: number;
+    /** Milliseconds of a core of the server for a chunk; null where it does not tell. */
+    readonly serverPerChunk: number | null;
     /** Megabytes that the server holds for all that wait; null where it does not tell. */
     readonly megabytes: number | null;
   }[];
@@ -49,7 +53,10 @@ const emptyPlan = (folder: string): ChunkPlan => ({
   bytes: 0,
 });
 
-const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'][number]> => {
+/** Chunks that one worker takes at a time; of several each takes one. */
+const SLOTS = 8;
+
+const measure = async (queue: string, chunks: number, workers: number): Promise<QueueBench['rows'][number]> => {
   const folder = temporaryFolder('bench-queue');
   await mkdir(dirname(problemPath(folder, PROBLEM)), { recursive: true });
   await writeFile(problemPath(folder, PROBLEM), '');
@@ -63,8 +70,9 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
     shape: 0,
     cells: '0',
   }));
-  const memory = async (): Promise<number | null> => (await reachServer(queueAddress(queue))).bytes ?? null;
-  const before = await memory();
+  const facts = () => reachServer(queueAddress(queue));
+  const memory = async (): Promise<number | null> => (await facts()).bytes ?? null;
+  const { bytes: before = null, cpuSeconds: worked = null } = await facts();
   let full: number | null = null;
   let taken = 0;
   const [started, cpu] = [performance.now(), process.cpuUsage()];
@@ -88,21 +96,27 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
     const run = await Promise.race([own(), drawn.then(() => '')]);
     full = await memory();
     const store = await openStoreAt(address, '', {});
-    const taker = server.taker<ChunkJob, ChunkDone>(
-      queueOf(run),
-      async ({ data: { task } }) => {
-        const key = resultKey(plan, task);
-        if (!(await store.has(key)))
-          await store.put(key, encodeResult({ ...lostResult(plan.setup, task, '', undefined), samples: [] }));
-        return { worker: 'bench', processor: '', seconds: 0 };
-      },
-      { name: 'bench', slots: 8, lock: LOCK },
+    const draw = async ({ data: { task } }: { readonly data: ChunkJob }): Promise<ChunkDone> => {
+      const key = resultKey(plan, task);
+      if (!(await store.has(key)))
+        await store.put(key, encodeResult({ ...lostResult(plan.setup, task, '', undefined), samples: [] }));
+      return { worker: 'bench', processor: '', seconds: 0 };
+    };
+    const takers = Array.from({ length: workers }, (_, i) =>
+      server.taker<ChunkJob, ChunkDone>(queueOf(run), draw, {
+        name: `bench ${i}`,
+        slots: workers === 1 ? SLOTS : 1,
+        lock: LOCK,
+      }),
     );
     await drawn;
-    await taker.close();
+    await Promise.all(takers.map((taker) => taker.close()));
     const { user, system } = process.cpuUsage(cpu);
+    const { cpuSeconds: ended = null } = await facts();
     return {
       chunks: taken,
+      workers,
+      serverPerChunk: worked === null || ended === null ? null : (1000 * (ended - worked)) / chunks,
       seconds: (performance.now() - started) / 1000,
       cpuPerChunk: (user + system) / 1000 / chunks,
       megabytes: before === null || full === null ? null : (full - before) / 1e6,
@@ -113,18 +127,21 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
   }
 };
 
-/** Measures numbers of chunks one after the other, after a few that warm up. */
+/** Measures each number of chunks with each number of workers, one after the other, after a few that warm up. */
 export const benchQueue = async (
   queue: string,
   numbers: readonly number[],
+  workers: readonly number[],
   onProgress: (line: string) => void,
 ): Promise<QueueBench> => {
   const { place } = queueAddress(queue);
-  await measure(queue, 50);
+  await measure(queue, 50, 1);
   const rows: QueueBench['rows'][number][] = [];
   for (const chunks of numbers) {
-    onProgress(`${chunks} chunks through ${place}`);
-    rows.push(await measure(queue, chunks));
+    for (const several of workers) {
+      onProgress(`${chunks} chunks through ${place}, ${several} workers`);
+      rows.push(await measure(queue, chunks, several));
+    }
   }
   return { place, rows };
 };

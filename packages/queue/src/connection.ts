@@ -102,6 +102,8 @@ export type ServerFacts = {
   readonly persistent: boolean;
   /** Bytes that Redis holds in memory. */
   readonly bytes?: number;
+  /** Seconds of processor time that Redis has used. */
+  readonly cpuSeconds?: number;
   /** Milliseconds that its clock is ahead of ours. */
   readonly clock: number;
 };
@@ -134,6 +136,7 @@ const redisFacts = async ({ url }: QueueAddress): Promise<ServerFacts> => {
       version: fieldOf('redis_version'),
       eviction: fieldOf('maxmemory_policy'),
       bytes: Number(fieldOf('used_memory')),
+      cpuSeconds: Number(fieldOf('used_cpu_user')) + Number(fieldOf('used_cpu_sys')),
       persistent: fieldOf('aof_enabled') === '1' || saves,
       clock: Number(seconds) * 1000 + Number(micros) / 1000 - now,
     };

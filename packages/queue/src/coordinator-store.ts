@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { folderObjects } from './stores/folder-objects.ts';
 import { kindOfStore, openStoreAt } from './stores/open-store.ts';
@@ -30,7 +30,7 @@ export const openOwnStore = async (
   const remove = (): Promise<void> => rm(own, { recursive: true, force: true });
   if (given !== undefined && kindOfStore(given) === 'http') {
     const objects = await folderObjects(own);
-    const token = randomBytes(24).toString('base64url');
+    const token = await tokenOf(folder);
     const server = await serveObjects(objects, given, token);
     return {
       store: sealedStore(objects),
@@ -38,7 +38,9 @@ export const openOwnStore = async (
       token,
       async close(finished) {
         await server.close();
-        if (finished) await remove();
+        if (!finished) return;
+        await remove();
+        await rm(tokenPath(folder), { force: true });
       },
     };
   }
@@ -50,6 +52,18 @@ export const openOwnStore = async (
     token: '',
     close: async (finished) => (given === undefined && finished ? remove() : undefined),
   };
+};
+
+const tokenPath = (folder: string): string => join(folder, 'chunks.token');
+
+/** The token of a run, kept until it is finished: workers have it, also where the command ends and is started anew. */
+const tokenOf = async (folder: string): Promise<string> => {
+  const kept = await readFile(tokenPath(folder), 'utf8').catch(() => '');
+  if (kept !== '') return kept;
+  const token = randomBytes(24).toString('base64url');
+  await mkdir(folder, { recursive: true });
+  await writeFile(tokenPath(folder), token, { mode: 0o600 });
+  return token;
 };
 
 /** The bytes of a problem in a run folder. */

@@ -24,8 +24,14 @@ export const endAll = (): void => {
 };
 process.on('exit', endAll);
 
-export const tweedie = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Machine => {
-  const child = spawn(process.execPath, [bin, ...args], {
+/** `within`: a command in front, such as that of a network namespace. */
+export const tweedie = (
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  within: readonly string[] = [],
+): Machine => {
+  const [program = '', ...given] = [...within, process.execPath, bin, ...args];
+  const child = spawn(program, given, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import S3rver from 's3rver';
+import { openOwnStore } from '../src/coordinator-store.ts';
 import { bucketObjects } from '../src/stores/bucket-objects.ts';
 import { folderObjects } from '../src/stores/folder-objects.ts';
 import { httpObjects } from '../src/stores/http-objects.ts';
@@ -134,6 +135,23 @@ describe('a store', () => {
       expect([400, 404, 200]).toContain(status);
       expect(status === 200).toBe(false);
     }
+  });
+
+  it('at a coordinator has one token until the run is finished, for workers outlive the command', async () => {
+    const run = mkdtempSync(join(folder, 'run-'));
+    const open = () => openOwnStore(run, 'http://127.0.0.1:0', {});
+    const tokens: string[] = [];
+    for (const finished of [false, true]) {
+      const own = await open();
+      tokens.push(own.token);
+      expect(await openStoreAt(own.address, tokens[0] ?? '', {}).then((store) => store.list('results/'))).toEqual([]);
+      await own.close(finished);
+    }
+    expect(tokens[1]).toBe(tokens[0]);
+    const next = await open();
+    expect(next.token).not.toBe(tokens[0]);
+    await next.close(true);
+    expect(readdirSync(run)).toEqual([]);
   });
 
   it('that does not answer is waited for, then named with what to do', async () => {
