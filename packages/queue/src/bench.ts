@@ -17,10 +17,8 @@ export type QueueBench = {
   readonly place: string;
   readonly rows: readonly {
     readonly chunks: number;
-    /** Workers that take them, each with a connection of its own. */
-    readonly workers: number;
     readonly seconds: number;
-    /** Milliseconds of one core for a chunk: of the side that compares and of the workers together. */
+    /** Milliseconds of one core for a chunk: of the side that compares and of the worker together. */
     readonly cpuPerChunk: number;
     /** Milliseconds of a core of the server for a chunk; null where it does not tell. */
     readonly serverPerChunk: number | null;
@@ -53,10 +51,7 @@ const emptyPlan = (folder: string): ChunkPlan => ({
   bytes: 0,
 });
 
-/** Chunks that one worker takes at a time; of several each takes one. */
-const SLOTS = 8;
-
-const measure = async (queue: string, chunks: number, workers: number): Promise<QueueBench['rows'][number]> => {
+const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'][number]> => {
   const folder = temporaryFolder('bench-queue');
   await mkdir(dirname(problemPath(folder, PROBLEM)), { recursive: true });
   await writeFile(problemPath(folder, PROBLEM), '');
@@ -102,20 +97,13 @@ const measure = async (queue: string, chunks: number, workers: number): Promise<
         await store.put(key, encodeResult({ ...lostResult(plan.setup, task, '', undefined), samples: [] }));
       return { worker: 'bench', processor: '', seconds: 0 };
     };
-    const takers = Array.from({ length: workers }, (_, i) =>
-      server.taker<ChunkJob, ChunkDone>(queueOf(run), draw, {
-        name: `bench ${i}`,
-        slots: workers === 1 ? SLOTS : 1,
-        lock: LOCK,
-      }),
-    );
+    const taker = server.taker<ChunkJob, ChunkDone>(queueOf(run), draw, { name: 'bench', slots: 8, lock: LOCK });
     await drawn;
-    await Promise.all(takers.map((taker) => taker.close()));
+    await taker.close();
     const { user, system } = process.cpuUsage(cpu);
     const { cpuSeconds: ended = null } = await facts();
     return {
       chunks: taken,
-      workers,
       serverPerChunk: worked === null || ended === null ? null : (1000 * (ended - worked)) / chunks,
       seconds: (performance.now() - started) / 1000,
       cpuPerChunk: (user + system) / 1000 / chunks,
@@ -127,21 +115,18 @@ const measure = async (queue: string, chunks: number, workers: number): Promise<
   }
 };
 
-/** Measures each number of chunks with each number of workers, one after the other, after a few that warm up. */
+/** Measures numbers of chunks one after the other, after a few that warm up. */
 export const benchQueue = async (
   queue: string,
   numbers: readonly number[],
-  workers: readonly number[],
   onProgress: (line: string) => void,
 ): Promise<QueueBench> => {
   const { place } = queueAddress(queue);
-  await measure(queue, 50, 1);
+  await measure(queue, 50);
   const rows: QueueBench['rows'][number][] = [];
   for (const chunks of numbers) {
-    for (const several of workers) {
-      onProgress(`${chunks} chunks through ${place}, ${several} workers`);
-      rows.push(await measure(queue, chunks, several));
-    }
+    onProgress(`${chunks} chunks through ${place}`);
+    rows.push(await measure(queue, chunks));
   }
   return { place, rows };
 };

@@ -67,14 +67,6 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
       default: [100, 1000],
       description: 'queue: how many chunks.',
     }),
-    workers: Flags.integer({
-      min: 1,
-      multiple: true,
-      delimiter: ',',
-      helpValue: '1,1000',
-      default: [1],
-      description: 'queue: how many workers, each with a connection of its own, take them.',
-    }),
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
@@ -97,7 +89,6 @@ type Given = RegistryFlags & {
   readonly threads: number;
   readonly queue?: string | undefined;
   readonly chunks: readonly number[];
-  readonly workers: readonly number[];
 };
 type Outcome = Promise<readonly [result: object, text: string]>;
 
@@ -128,11 +119,11 @@ async function withPlugins<T>(flags: RegistryFlags, measure: (container: Contain
 
 const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function queue({ queue: given, chunks, workers }: Given): Outcome {
+async function queue({ queue: given, chunks }: Given): Outcome {
   const { benchQueue } = await import('@tweedie/queue');
   const { queueOf } = await import('../queue-flags.ts');
   const { showQueueBench } = await import('../bench/show-queue.ts');
-  const result = await benchQueue(queueOf(given), chunks, workers, toStandardError);
+  const result = await benchQueue(queueOf(given), chunks, toStandardError);
   return [result, showQueueBench(result)];
 }
 
