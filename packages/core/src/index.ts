@@ -129,6 +129,7 @@ export {
   geometricSigmas,
   type LevelPair,
   levelsThrough,
+  oneStep,
   polynomialSigmas,
   respacedLevels,
   reverseCoefficients,
@@ -182,7 +183,7 @@ export {
   sharedVariance,
 } from './mixture.ts';
 export { checkMeasurement, checkMeasurementShape } from './check-measurement.ts';
-export { metricScale, type MetricScale } from './metric-scale.ts';
+export { metricScale, type MetricScale, refuseOtherShapes } from './metric-scale.ts';
 export { mixtureHash, mixtureModel, mixtureTensors } from './mixture-model.ts';
 export { cholesky, symmetricEigen } from './linalg.ts';
 export { anyDraw, closedFormRefusal, formOf } from './closed-form.ts';

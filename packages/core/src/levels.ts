@@ -1,7 +1,7 @@
 /** The levels of a noise process that a schedule visits, and the step from one to the next. */
 import { at } from './at.ts';
 import { ConfigError } from './errors.ts';
-import type { Level, NoiseProcess } from './types.ts';
+import type { Level, NoiseProcess, Step } from './types.ts';
 
 /**
  * Which entries of a table of `count` a schedule with fewer steps keeps, ascending. docs/methods.md 1.2.
@@ -158,3 +158,11 @@ export function reverseCoefficients(
   const share = next.noise ** 2 / level.noise ** 2;
   return { beta, x0Weight: (next.signal * beta) / level.noise ** 2, xtWeight: ratio * share, variance: share * beta };
 }
+
+/** One move from pure noise to the image, whatever the scheduler: of methods whose samples need no diffusion. */
+export const oneStep = (process: NoiseProcess): readonly Step[] =>
+  levelsThrough(process, [process.table.at(-1)?.sigma ?? 1]).map((pair) => ({
+    ...pair,
+    scoreWeight: 0,
+    coefficients: {},
+  }));

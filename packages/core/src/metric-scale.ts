@@ -1,6 +1,6 @@
 import { ConfigError, showShape } from './errors.ts';
 import type { MetricContext } from './plugin.ts';
-import type { Metric } from './types.ts';
+import type { Image, Metric } from './types.ts';
 
 /** What a metric takes as full scale. */
 export type MetricScale = {
@@ -45,4 +45,14 @@ export const metricScale = (
     unit: (value) => (Math.min(Math.max(value, least), most) - low) / (high - low),
     scale: `full scale ${shown(chosen)}, ${from}; ${range ? `entries are clipped to ${option ? shown(range) : 'it'}` : 'nothing is clipped'}`,
   };
+};
+
+/** Throws ConfigError where images and references differ in shape; `name` is the metric's. */
+export const refuseOtherShapes = (name: string, x: Image, reference: Image): void => {
+  if (showShape(x.shape) === showShape(reference.shape)) return;
+  throw new ConfigError(
+    name,
+    `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
+    'Compare images of one shape.',
+  );
 };

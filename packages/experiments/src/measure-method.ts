@@ -9,6 +9,10 @@ import type { MeasuredRow } from './report/sheet.ts';
 import { DECIDES } from './statistics/measures.ts';
 
 const OWN = 'this method';
+const OPERATORS = [
+  { id: 'identity', label: 'denoise' },
+  { id: 'inpaint', label: 'inpaint 50 %', options: { pattern: 'random', rate: 0.5 } },
+];
 
 /** Three Gaussians in four dimensions, of which all or half of the entries are measured. */
 const suite = ({ kind, id, file }: Manifest): ExperimentInput => ({
@@ -27,10 +31,7 @@ const suite = ({ kind, id, file }: Manifest): ExperimentInput => ({
     },
   },
   images: { from: 'prior', count: 8 },
-  operators: [
-    { id: 'identity', label: 'denoise' },
-    { id: 'inpaint', label: 'inpaint 50 %', options: { pattern: 'random', rate: 0.5 } },
-  ],
+  operators: OPERATORS,
   sigmaY: 0.5,
   methods: [
     { id: file ?? id, label: OWN },
@@ -68,7 +69,7 @@ export const measureMethod = async (
       ...watch,
     });
     const labels = recipe.methods.map((method) => (typeof method === 'string' ? method : (method.label ?? '')));
-    return ['denoise', 'inpaint 50 %'].flatMap((problem) => labels.map((label) => rowOf(json, problem, label)));
+    return OPERATORS.flatMap(({ label: problem }) => labels.map((label) => rowOf(json, problem, label)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -6,9 +6,9 @@ import {
   disposeTree,
   type Files,
   type GuidanceFactory,
-  levelsThrough,
   mapTree,
   type Measured,
+  oneStep,
   problemWriter,
   rowOfProblem,
   type SampleKey,
@@ -50,12 +50,7 @@ export const external: GuidanceFactory<ExternalOptions> = async (options, { file
     );
   const content = await (samples === undefined ? hashOfNamed(command ?? [], files) : hashOfFolder(samples, files));
   return {
-    levels: (process) =>
-      levelsThrough(process, [process.table.at(-1)?.sigma ?? 1]).map((pair) => ({
-        ...pair,
-        scoreWeight: 0,
-        coefficients: {},
-      })),
+    levels: oneStep,
     cost: () => ({ forwards: 0, vjps: 0 }),
     contentHash: () => content,
     bind({ engine, model, operator }) {

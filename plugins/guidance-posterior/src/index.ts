@@ -6,11 +6,11 @@ import {
   fingerprintOf,
   type GuidanceFactory,
   knownPosteriors,
-  levelsThrough,
   type Measured,
   mixtureDraws,
   type MixtureDraw,
   mixtureMean,
+  oneStep,
   rowOfProblem,
   sizeOf,
   tf,
@@ -38,12 +38,7 @@ type Ready = { readonly draw: MixtureDraw; readonly mean: Float64Array };
  * Cardoso et al. 2023, arXiv:2308.07983, Section 5, has the posterior of a mixture of unit covariances.
  */
 export const posterior: GuidanceFactory<PosteriorOptions> = ({ statistic }) => ({
-  levels: (process) =>
-    levelsThrough(process, [process.table.at(-1)?.sigma ?? 1]).map((pair) => ({
-      ...pair,
-      scoreWeight: 0,
-      coefficients: {},
-    })),
+  levels: oneStep,
   refuses: closedFormRefusal,
   cost: () => ({ forwards: 0, vjps: 0 }),
   async bind({ engine, model, operator }) {

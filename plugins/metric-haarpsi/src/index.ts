@@ -1,4 +1,4 @@
-import { ConfigError, type Image, type MetricFactory, metricScale, showShape } from '@tweedie/core';
+import { ConfigError, type Image, type MetricFactory, metricScale, refuseOtherShapes, showShape } from '@tweedie/core';
 import { haar, halved, type Plane, smoothed } from './haar.ts';
 
 export interface HaarpsiOptions {
@@ -39,12 +39,7 @@ export const haarpsi: MetricFactory<HaarpsiOptions> = ({ range }, context) => {
     better: 'higher',
     scale,
     compare: async (x: Image, reference: Image) => {
-      if (showShape(x.shape) !== showShape(reference.shape))
-        throw new ConfigError(
-          where,
-          `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
-          'Compare images of one shape.',
-        );
+      refuseOtherShapes(where, x, reference);
       const [batch, height, width, channels] = x.shape;
       if (Math.min(height, width) < smallest || (channels !== 1 && channels !== 3))
         throw new ConfigError(

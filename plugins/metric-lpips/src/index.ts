@@ -4,6 +4,7 @@ import {
   type MetricContext,
   type MetricFactory,
   metricScale,
+  refuseOtherShapes,
   showShape,
   type Tensor,
   tf,
@@ -48,12 +49,7 @@ export const lpips: MetricFactory<LpipsOptions> = async (
     scale,
     async compare(x, reference) {
       const [batch, height, width, channels] = x.shape;
-      if (showShape(x.shape) !== showShape(reference.shape))
-        throw new ConfigError(
-          name,
-          `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
-          'Compare images of one shape.',
-        );
+      refuseOtherShapes(name, x, reference);
       if (Math.min(height, width) < smallest || (channels !== 1 && channels !== 3))
         throw new ConfigError(
           name,

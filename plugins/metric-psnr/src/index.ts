@@ -1,4 +1,4 @@
-import { ConfigError, type Image, type MetricFactory, metricScale, showShape } from '@tweedie/core';
+import { type Image, type MetricFactory, metricScale, refuseOtherShapes } from '@tweedie/core';
 
 export interface PsnrOptions {
   /** What is full scale; default: the range of the images, or else the spread of the clean images of the run. */
@@ -25,13 +25,7 @@ export const psnr: MetricFactory<PsnrOptions> = ({ range }, context) => {
     unit: 'dB',
     scale,
     compare: async (x: Image, reference: Image) => {
-      if (showShape(x.shape) !== showShape(reference.shape)) {
-        throw new ConfigError(
-          'metric/psnr',
-          `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
-          'Compare images of one shape.',
-        );
-      }
+      refuseOtherShapes('metric/psnr', x, reference);
       const [a, b] = await Promise.all([x.data(), reference.data()]);
       const [batch] = x.shape;
       const size = a.length / batch;

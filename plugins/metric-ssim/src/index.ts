@@ -1,4 +1,4 @@
-import { ConfigError, type Image, type MetricFactory, metricScale, showShape } from '@tweedie/core';
+import { ConfigError, type Image, type MetricFactory, metricScale, refuseOtherShapes } from '@tweedie/core';
 import { averagePool, blur, type Plane, windowSize } from './planes.ts';
 
 export interface SsimOptions {
@@ -29,13 +29,7 @@ export const ssim: MetricFactory<SsimOptions> = ({ range }, context) => {
     better: 'higher',
     scale,
     compare: async (x: Image, reference: Image) => {
-      if (showShape(x.shape) !== showShape(reference.shape)) {
-        throw new ConfigError(
-          'metric/ssim',
-          `images ${showShape(x.shape)} and references ${showShape(reference.shape)} differ in shape.`,
-          'Compare images of one shape.',
-        );
-      }
+      refuseOtherShapes('metric/ssim', x, reference);
       const [batch, height, width, channels] = x.shape;
       if (Math.min(height, width) < windowSize) {
         throw new ConfigError(
