@@ -1,10 +1,10 @@
 /** The files of a published checkpoint, brought into the cache folder. */
-import { copyFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { copyFileSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { CancelledError, type Card, cardFolder, ConfigError, howToGet, refuseIrregular } from '@tweedie/core';
 import { cacheFolder } from './cache.ts';
 import { checkFile, download, type DownloadSettings, sha256OfFile } from './download.ts';
-import { makeFolders, partialOf, writeError } from './write.ts';
+import { replaceBy, writeError } from './write.ts';
 
 export type GetSettings = Omit<DownloadSettings, 'onProgress'> & {
   /** Files, or folders with files, that the user has: nothing is fetched then. */
@@ -41,13 +41,9 @@ function given(name: string, card: Card, from: readonly string[]): string | unde
 
 async function copy(source: string, target: string, wanted: Card['files'][number]): Promise<string> {
   const sha256 = await checkFile(source, wanted, source);
-  const partial = partialOf(target);
   try {
-    makeFolders(dirname(target));
-    copyFileSync(source, partial);
-    renameSync(partial, target);
+    replaceBy(target, (partial) => copyFileSync(source, partial));
   } catch (error) {
-    rmSync(partial, { force: true });
     throw writeError(target, error, 'Make room, or name another folder in the environment variable TWEEDIE_CACHE.');
   }
   return sha256;

@@ -82,12 +82,12 @@ export const checkPlace = (path: string, elsewhere: string): void => {
   }
 };
 
-/** Writes a file beside its place and renames it, so that it is whole or not there. The error is the system's. */
-export const replaceFile = (path: string, content: Uint8Array | string): void => {
+/** Has a file written beside its place and renames it, so that it is whole or not there. The error is the system's. */
+export const replaceBy = (path: string, write: (partial: string) => void): void => {
   const partial = partialOf(path);
   try {
     makeFolders(dirname(path));
-    writeFileSync(partial, content);
+    write(partial);
     renameSync(partial, path);
   } catch (error) {
     try {
@@ -98,6 +98,10 @@ export const replaceFile = (path: string, content: Uint8Array | string): void =>
     throw error;
   }
 };
+
+/** The same with what is to be in it. */
+export const replaceFile = (path: string, content: Uint8Array | string): void =>
+  replaceBy(path, (partial) => writeFileSync(partial, content));
 
 /** Writes a file of a user whole, or not at all. `elsewhere`: see `writeError`. */
 export const writeWhole = (path: string, content: Uint8Array | string, elsewhere?: string): void => {
