@@ -55,6 +55,7 @@ const homes: readonly (readonly [library: RegExp, home: RegExp])[] = [
   [/^sharp/, /^packages\/files\//],
   [/^yaml/, /^packages\/(files|experiments)\//],
   [/^@duckdb\//, /^packages\/experiments\//],
+  [/^(pdfkit|fontkit|@fontsource\/)/, /^packages\/experiments\/(src\/export|test)\//],
   [/^(@observablehq\/plot|linkedom)/, /^packages\/(experiments|training)\//],
   [/^(bullmq|ioredis|pg|aws4fetch|s3rver)(\/|$)/, /^packages\/queue\//],
   [/^(@oclif\/|cli-progress)/, /^packages\/cli\//],

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { exportCells } from './export/cells.ts';
-import { exportFigures } from './export/figures.ts';
+import { exportFigures, type WrittenFigures } from './export/figures.ts';
 import { OTHER_OUT } from './export/place.ts';
 import { exportMeasures } from './export/measures.ts';
 import { exportSamples } from './export/samples.ts';
@@ -20,12 +20,23 @@ export type ExportOptions = Watch & {
 };
 
 /** What `exportRun` wrote. */
-export type Exported = { readonly folder: string; readonly files: readonly string[] };
+export type Exported = {
+  readonly folder: string;
+  readonly files: readonly string[];
+  /** What a reader of the files must know: characters that the PDFs do not show. */
+  readonly notes: readonly string[];
+};
+
+const notesOf = ({ missing }: WrittenFigures): readonly string[] =>
+  missing.length === 0
+    ? []
+    : [`The font of the PDFs (DejaVu Sans) lacks ${missing.join(' ')}: boxes there, whole in the SVGs beside them.`];
 
 /**
  * Writes what has finished of a run in the formats of other programs: `table` as `.tex` and as `.md`, every sample as a
  * line of `cells.csv` and `cells.parquet`, measures of sets of samples as `measures.csv`, the samples of each row as
- * one safetensors file, and the report's figures as SVG. The run folder is only read, but for the default `out`.
+ * one safetensors file, and the report's figures as SVG and PDF. The run folder is only read, but for the default
+ * `out`.
  */
 export const exportRun = async (folder: string, { out, ...watch }: ExportOptions = {}): Promise<Exported> => {
   if (!existsSync(folder)) throw missingRun(folder);
@@ -47,7 +58,8 @@ export const exportRun = async (folder: string, { out, ...watch }: ExportOptions
     const { renderReport } = await import('./report/render.ts');
     const data = await reportData(index, rows, results, watch);
     const page = renderReport({ ...data, freeEnergy: await freeEnergyTables(index, results) });
-    return { folder: place, files: [...files, ...exportFigures(page, place)] };
+    const figures = await exportFigures(page, place);
+    return { folder: place, files: [...files, ...figures.files], notes: notesOf(figures) };
   } finally {
     results.close();
   }

@@ -3,7 +3,7 @@ import { Args, Command, Flags } from '@oclif/core';
 /** `tweedie export` writes a run in the formats of other programs. */
 export class Export extends Command {
   static override summary =
-    'Write a run for papers and other programs: LaTeX, Markdown, CSV, Parquet, safetensors, SVG.';
+    'Write a run for papers and other programs: LaTeX, Markdown, CSV, Parquet, safetensors, SVG, PDF.';
   static override examples = ['<%= config.bin %> export runs/quickstart-1a2b3c4d --out paper'];
   static override args = { run: Args.string({ required: true, description: 'run folder of a comparison' }) };
 
@@ -18,7 +18,7 @@ export class Export extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Export);
     const { exportRun } = await import('@tweedie/experiments');
-    const { folder, files } = await exportRun(args.run, flags);
-    this.log([...files, `${files.length} files in ${folder}`].join('\n'));
+    const { folder, files, notes } = await exportRun(args.run, flags);
+    this.log([...files, ...notes, `${files.length} files in ${folder}`].join('\n'));
   }
 }

@@ -1,4 +1,4 @@
-/** The figures of a report as SVG files that stand alone. */
+/** The figures of a report as files that stand alone, SVG and PDF. */
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { OTHER_OUT } from './place.ts';
@@ -34,8 +34,10 @@ const legendOf = (names: readonly Named[], top: number): string =>
     })
     .join('');
 
-/** Every figure of a report's page: what it is called, and its SVG. */
-const figuresOf = (page: string): readonly { readonly name: string; readonly svg: string }[] => {
+type Figure = { readonly name: string; readonly title: string; readonly svg: string };
+
+/** Every figure of a report's page: what its file is called, what it shows, and its SVG. */
+const figuresOf = (page: string): readonly Figure[] => {
   const { document } = parseHTML(page);
   return [...document.querySelectorAll('figure svg.plot')].map((svg, i) => {
     const label = svg.getAttribute('aria-label') ?? 'figure';
@@ -59,16 +61,33 @@ const figuresOf = (page: string): readonly { readonly name: string; readonly svg
     const text = String(svg.outerHTML)
       .replace(/<\/svg>$/, () => `${legendOf(names, height ?? 0)}</svg>`)
       .replace(/var\((--[a-z]+)\)/g, (_, name: string) => colours.get(name) ?? 'currentColor')
-      .replaceAll('&nbsp;', '&#160;');
+      .replaceAll('&nbsp;', '&#160;')
+      // The parser of HTML writes all names of elements small; SVG knows this one otherwise, and clips by no other.
+      .replaceAll(/(<\/?)clippath\b/g, '$1clipPath');
     const title = `${section?.querySelector('h2')?.textContent ?? ''} ${label}`;
-    return { name: nameOf(i + 1, title), svg: `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n` };
+    return { name: nameOf(i + 1, title), title, svg: `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n` };
   });
 };
 
-/** Writes the figures of a page into `figures`; gives their paths. */
-export const exportFigures = (page: string, folder: string): readonly string[] =>
-  figuresOf(page).map(({ name, svg }) => {
-    const path = join(folder, 'figures', `${name}.svg`);
-    writeWhole(path, svg, OTHER_OUT);
-    return path;
-  });
+/** What was written, and the characters that the font of the PDFs lacks. */
+export type WrittenFigures = { readonly files: readonly string[]; readonly missing: readonly string[] };
+
+/** Writes the figures of a page into `figures`, each as SVG and as PDF. */
+export const exportFigures = async (page: string, folder: string): Promise<WrittenFigures> => {
+  const figures = figuresOf(page);
+  if (figures.length === 0) return { files: [], missing: [] };
+  const { pdfWriter } = await import('./pdf.ts');
+  const toPdf = pdfWriter();
+  const files: string[] = [];
+  const missing = new Set<string>();
+  for (const { name, title, svg } of figures) {
+    const { pdf, missing: absent } = await toPdf(svg, title);
+    absent.forEach((character) => missing.add(character));
+    for (const [ending, content] of Object.entries({ svg, pdf })) {
+      const path = join(folder, 'figures', `${name}.${ending}`);
+      writeWhole(path, content, OTHER_OUT);
+      files.push(path);
+    }
+  }
+  return { files, missing: [...missing] };
+};
