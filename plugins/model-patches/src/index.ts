@@ -23,10 +23,10 @@ const kinds = {
 /**
  * Patches of photographs, 8x8, grey or colour in [-1, 1]: a mixture of 100 Gaussians, p(x0) = sum_k w_k N(m_k, C_k),
  * fitted by EM to patches of 29 photographs with a noise floor of 0.02 (`grey.mixture.yaml`, `colour.mixture.yaml`).
- * Grey covariances are full; those of colour have their 32 longest axes and one variance for all others. Its score is
+ * Grey covariances are full; those of colour have their 64 longest axes and one variance for all others. Its score is
  * exact, and so is its posterior under any linear operator, which has several live components under masks, blur and
  * super-resolution. Nothing is clamped. Zoran and Weiss 2011, "From learning models of natural image patches to whole
- * image restoration"; differs: the mean of a patch is kept. Cost of a forward: 0.8 million multiply-adds grey, 1.2
+ * image restoration"; differs: the mean of a patch is kept. Cost of a forward: 0.8 million multiply-adds grey, 2.5
  * colour.
  */
 export const patches: ModelFactory<PatchesOptions> = ({ channels, process }, { files }) => {

@@ -46,6 +46,7 @@ describe.each([1, 3] as const)('patches of %d channels', (channels) => {
       mixture.covariance.kind === 'low-rank'
         ? Math.min(...mixture.covariance.variances)
         : Math.min(...[0, 33, 66, 99].map((k) => Math.min(...symmetricEigen(covarianceOf(mixture, k), 64).values)));
+    if (mixture.covariance.kind === 'low-rank') expect(mixture.covariance.factors.length).toBe(100 * 192 * 64);
     // Float32 of numbers up to 1.
     expect(least).toBeGreaterThan(FLOOR ** 2 - 1e-6);
   });
