@@ -112,6 +112,42 @@ const useNode = async (version) => {
   env.PATH = [join(place, 'node_modules', name, 'bin'), env.PATH].join(delimiter);
 };
 
+/**
+ * Does what a page says, from its first line to its last: commands, files under their names, and changes, each in the
+ * file of the package that has the lines to be taken out. Gives the package's folder, and what commands printed.
+ */
+const follow = async (page, from) => {
+  const text = readFileSync(join(root, page), 'utf8');
+  const outputs = new Map();
+  let at = from;
+  for (const [, name, language, block] of text.matchAll(/(?:^`([\w.-]+)`\n\n)?^```(\w*)\n([\s\S]*?)^```/gm)) {
+    const lines = block.trimEnd().split('\n');
+    if (language === 'diff') {
+      const side = (sign) =>
+        lines
+          .filter((line) => line.startsWith(sign))
+          .map((line) => line.slice(1))
+          .join('\n');
+      const file = ['src/index.ts', 'test/conformance.test.ts'].find((path) =>
+        readFileSync(join(at, path), 'utf8').includes(side('-')),
+      );
+      check(file !== undefined, `a file has the line${side('-').replace(/\s+/g, ' ')}`);
+      if (file !== undefined)
+        writeFileSync(
+          join(at, file),
+          readFileSync(join(at, file), 'utf8').replace(side('-'), () => side('+')),
+        );
+    } else if (name !== undefined) writeFileSync(join(at, name), block);
+    else
+      for (const line of lines) {
+        const [, folder, rest] = /^(?:cd (\S+) && )?(.*?)(?:\s+#.*)?$/.exec(line);
+        if (folder !== undefined) at = join(at, folder);
+        outputs.set(rest, (await command(at, rest)).out);
+      }
+  }
+  return { own: at, outputs };
+};
+
 try {
   await publishAll();
   if (nodeVersion !== undefined) await useNode(nodeVersion);
@@ -120,6 +156,7 @@ try {
   writeFileSync(join(work, 'package.json'), '{ "private": true }\n');
   tell('ok    ', `Node ${(await run('node', ['--version'], { env })).stdout.trim()}, in the empty folder ${work}`);
 
+  // The page below asks for it once more, which finds it there.
   await command(work, 'npm install tweedie');
   const modules = join(work, 'node_modules');
   const whole = megabytes(modules);
@@ -139,12 +176,17 @@ try {
     `the quickstart has the rows ${[...labels].join('; ')}`,
   );
 
-  await command(work, 'npx tweedie new guidance my-method');
-  const own = join(work, 'guidance-my-method');
-  await command(own, 'npm install');
-  await command(own, 'npm test');
+  const { own, outputs } = await follow('docs/first-method.md', work);
+  check(/my-method, inpaint, sigmaY 0\.5 /.test(outputs.get('npx tweedie tune race.yaml')), 'it is tuned as DPS is');
+  const raced = outputs.get('npx tweedie compare race.tuned.yaml') ?? '';
+  check(
+    ['my-method tuned', 'dps tuned', 'dps-w tuned', 'exact'].every((label) => raced.includes(`\n  ${label} `)),
+    'it is raced against DPS and DPS-w',
+  );
+  const sheet = outputs.get('npx tweedie check . --sheet --out my-method.html') ?? '';
+  check(sheet.includes('this method') && !sheet.includes('failed  '), 'it is certified');
   const checked = await command(own, 'npx tweedie check . --json');
-  check(checked.out.includes('"tests"') && !checked.out.includes('failed'), 'it is checked');
+  check(checked.out.includes('"tests"') && !checked.out.includes('"failed"'), 'it is checked');
   const rows = rowsOf(await command(own, 'npx tweedie compare my-method.yaml --limit 1 --steps 10 --json'));
   check(
     rows.includes('my-method') && rows.includes('exact'),
@@ -156,6 +198,14 @@ try {
     ['dist/index.js', 'dist/index.d.ts', 'plugin.json', 'LICENSE'].every((path) => files.includes(path)),
     'it can be published',
   );
+
+  // What `tweedie check` says it needs where it lacks it.
+  await command(work, 'npm install --save-dev typescript vitest @types/node @tweedie/testing');
+  for (const kind of ['operator', 'scheduler', 'model', 'metric', 'dataset', 'engine']) {
+    await command(work, `npx tweedie new ${kind} my-thing`);
+    const { out: checked } = await command(work, `npx tweedie check ./${kind}-my-thing --json`);
+    check(checked.includes('"tests"') && !checked.includes('"failed"'), `it is a ${kind}`);
+  }
 
   await command(work, 'npx tweedie plugins add ./guidance-my-method');
   const listed = await command(work, 'npx tweedie plugins list');

@@ -23,9 +23,9 @@ import {
 } from '@tweedie/core/registry';
 import { checkId, rename, spellingsOf } from './spellings.ts';
 
-/** The kinds that have a template: all but `engine`. */
-export const scaffoldKinds = ['operator', 'guidance', 'scheduler', 'model', 'metric', 'dataset'] as const;
-/** A kind that has a template. */
+/** The kinds that have a template: all seven. */
+export const scaffoldKinds = ['operator', 'guidance', 'scheduler', 'model', 'metric', 'dataset', 'engine'] as const;
+/** A kind of plugin. */
 export type ScaffoldKind = (typeof scaffoldKinds)[number];
 
 /**

@@ -40,5 +40,5 @@ export const checkId = (kind: string, id: string): void => {
 export const rename = (text: string, { kebab, camel, pascal }: Spellings): string =>
   text
     .replace(/Example/g, pascal)
-    .replace(/(?<=[/-]|\bid: |"id": ")example\b/g, kebab)
+    .replace(/(?<=[/-]|\bid: '?|"id": ")example\b/g, kebab)
     .replace(/\bexample\b/g, camel);

@@ -266,8 +266,8 @@ describe('when it fails half-way everything is as it was', () => {
 });
 
 it('tells the kebab spelling from the camel one by what stands before it', () => {
-  const text = `@tweedie/operator-example "id": "example", "export": "example" { id: example } operator/example example.yaml ExampleOptions counterexample`;
+  const text = `@tweedie/operator-example "id": "example", "export": "example" { id: example } { id: 'example' } operator/example example.yaml ExampleOptions counterexample`;
   expect(rename(text, spellingsOf('my-thing'))).toBe(
-    '@tweedie/operator-my-thing "id": "my-thing", "export": "myThing" { id: my-thing } operator/my-thing myThing.yaml MyThingOptions counterexample',
+    `@tweedie/operator-my-thing "id": "my-thing", "export": "myThing" { id: my-thing } { id: 'my-thing' } operator/my-thing myThing.yaml MyThingOptions counterexample`,
   );
 });

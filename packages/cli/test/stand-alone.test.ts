@@ -97,7 +97,7 @@ describe('what it refuses', () => {
   });
 
   it('to guess what is not said, where there is no terminal to ask on', async () => {
-    const kinds = 'operator, guidance, scheduler, model, metric, dataset';
+    const kinds = 'operator, guidance, scheduler, model, metric, dataset, engine';
     for (const [argv, what] of [
       [[], 'what to make is not said.'],
       [['metric'], 'the id of the metric is not said.'],
@@ -158,7 +158,7 @@ describe('on a terminal', () => {
     const both = answering('metric', ' mine ');
     expect(await completed({}, both)).toEqual({ kind: 'metric', id: 'mine' });
     expect(both.asked()).toBe(
-      'Kind (operator, guidance, scheduler, model, metric, dataset): Id, its name in recipes: ',
+      'Kind (operator, guidance, scheduler, model, metric, dataset, engine): Id, its name in recipes: ',
     );
     const one = answering('mine');
     expect(await completed({ kind: 'model' }, one)).toEqual({ kind: 'model', id: 'mine' });

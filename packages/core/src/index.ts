@@ -100,6 +100,7 @@ export {
   registerMark,
 } from './marks.ts';
 export { eager, eagerEngine, onBackend } from './eager.ts';
+export { ownBackend } from './own-backend.ts';
 export {
   batchSize,
   disposeTree,

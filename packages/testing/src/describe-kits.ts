@@ -1,7 +1,10 @@
 /** The kits as tests of vitest, which only this file knows: `runKit` runs the same without a test runner. */
+import { NotInstalledError } from '@tweedie/core';
 import { afterAll, describe, it } from 'vitest';
 import type { Check } from './check.ts';
 import { datasetKit } from './dataset-kit.ts';
+import { engineKit } from './engine-kit.ts';
+import type { EngineSettings } from './engine-subject.ts';
 import { guidanceKit } from './guidance-kit.ts';
 import type { GuidanceSettings } from './guidance-subject.ts';
 import { metricKit, type MetricSettings } from './metric-kit.ts';
@@ -43,6 +46,14 @@ export function describeDataset(url: string, settings: KitOptions = {}): void {
   describePlugin(url, settings, datasetKit(url, settings));
 }
 
+/**
+ * Tests everything that an engine must hold, as the README lists; a plugin's test calls it once. Where its library is
+ * not installed (NotInstalledError) it is skipped, with the reason.
+ */
+export function describeEngine(url: string, settings: KitOptions & EngineSettings = {}): void {
+  describePlugin(url, settings, engineKit(settings));
+}
+
 /** The tests of a plugin: its manifest, then the blocks that the kit makes of each option set. */
 function describePlugin<S>(
   url: string,
@@ -59,10 +70,20 @@ function describePlugin<S>(
   });
 }
 
-/** A block of tests, one per check that applies. The subject is made when tests are collected. */
+/**
+ * A block of tests, one per check that applies. The subject is made when tests are collected; one whose library is not
+ * installed here is skipped.
+ */
 function describeChecks<S>(title: string, make: () => S | Promise<S>, checks: readonly Check<S>[]): void {
   describe(title, async () => {
-    const subject = await make();
+    let subject: S;
+    try {
+      subject = await make();
+    } catch (error) {
+      if (!(error instanceof NotInstalledError)) throw error;
+      it.skip(`is asked where it is installed. Skipped: ${error.message}`, () => undefined);
+      return;
+    }
     for (const { name, applies, run } of checks) if (applies?.(subject) !== false) it(name, () => run(subject));
   });
 }

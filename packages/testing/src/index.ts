@@ -5,6 +5,7 @@ export { type Check, type CheckFailure, failuresOf } from './check.ts';
 export { testContainer, testContext, testOperatorContext } from './context.ts';
 export {
   describeDataset,
+  describeEngine,
   describeGuidance,
   describeMetric,
   describeModel,
@@ -12,7 +13,8 @@ export {
   describeScheduler,
 } from './describe-kits.ts';
 export { datasetChecks, type DatasetSubject } from './dataset-kit.ts';
-export { gaussianDenoiser, gaussianLaw, type GaussianPrior } from './gaussian-law.ts';
+export { engineChecks } from './engine-kit.ts';
+export type { EngineSubject } from './engine-subject.ts';
 export { guidanceChecks } from './guidance-kit.ts';
 export { guidanceSubject, type GuidanceSettings, type GuidanceSubject } from './guidance-subject.ts';
 export { metricChecks, type MetricSettings, type MetricSubject } from './metric-kit.ts';

@@ -1,6 +1,7 @@
 import { type Kind, type Manifest, messageOf, readManifest } from '@tweedie/core';
 import { type CheckFailure, failuresOf } from './check.ts';
 import { datasetKit } from './dataset-kit.ts';
+import { engineKit } from './engine-kit.ts';
 import { guidanceKit } from './guidance-kit.ts';
 import { metricKit } from './metric-kit.ts';
 import { modelKit } from './model-kit.ts';
@@ -17,7 +18,7 @@ export type BlockOutcome = {
 
 /**
  * Runs the kit of the kind of a plugin, given by its folder or its manifest, with the plugin's default options and the
- * kit's own settings, without a test runner: an outcome for each block, as it ends. Engines have no kit, and give none.
+ * kit's own settings, without a test runner: an outcome for each block, as it ends.
  */
 export async function* runKit(plugin: string | Manifest): AsyncGenerator<BlockOutcome> {
   const manifest = typeof plugin === 'string' ? readManifest(plugin) : plugin;
@@ -31,7 +32,7 @@ const kits: Readonly<Record<Kind, (manifest: Manifest) => AsyncGenerator<BlockOu
   model: (manifest) => outcomes(manifest, modelKit({})),
   metric: (manifest) => outcomes(manifest, metricKit({})),
   dataset: (manifest) => outcomes(manifest, datasetKit(manifest, {})),
-  engine: async function* () {},
+  engine: (manifest) => outcomes(manifest, engineKit({})),
 };
 
 async function* outcomes<S>(manifest: Manifest, { kind, blocksOf, checks }: Kit<S>): AsyncGenerator<BlockOutcome> {

@@ -17,6 +17,7 @@ export class New extends Command {
     '<%= config.bin %> new model my-prior',
     '<%= config.bin %> new metric my-error',
     '<%= config.bin %> new dataset my-pictures',
+    '<%= config.bin %> new engine my-backend',
   ];
   static override args = {
     kind: Args.custom<ScaffoldKind>({ options: [...scaffoldKinds] })({ description: 'what to make' }),

@@ -1,0 +1,3 @@
+import { describeEngine } from '@tweedie/testing';
+
+describeEngine(import.meta.url);
