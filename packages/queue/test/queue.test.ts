@@ -143,7 +143,7 @@ describe.skipIf(absent.redis !== undefined)('a comparison on Redis with three wo
 
   it('is checked by doctor, which says what a server lacks', async () => {
     expect(await checkQueue(url)).toMatch(
-      /^redis:\/\/127\.0\.0\.1:\d+, Redis 7\.\d+\.\d+, noeviction, kept on disk, clocks agree to \d+ ms$/,
+      /^redis:\/\/127\.0\.0\.1:\d+, Redis 7\.\d+\.\d+, noeviction, kept on disk, clocks agree to \d+ ms, connections for \d{4} workers more \(maxclients \d{4,}\)$/,
     );
     await expect(checkQueue(redis.url)).rejects.toThrow(
       /NOAUTH.*Give user and password in the URL, or the password in TWEEDIE_QUEUE_PASSWORD\.$/,
