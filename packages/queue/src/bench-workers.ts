@@ -80,6 +80,14 @@ const crowdsOf = async (crowd: Crowd, children: ChildProcess[]): Promise<void> =
   await Promise.all(starts);
 };
 
+/** Ends a process of workers; the next ones count the connections without its own. */
+const endOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.removeAllListeners('exit').once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+
 /** Resolves when no chunk of the queues waits or is at work, after some did. */
 const untilDrawn = async (server: Server, run: string, needs: readonly number[], over: AbortSignal): Promise<void> => {
   const queues = chunkQueues(server, { run, needs });
@@ -191,7 +199,7 @@ const measure = async (
       megabytes: waited.bytes === undefined || before.bytes === undefined ? null : (waited.bytes - before.bytes) / 1e6,
     };
   } finally {
-    for (const child of children) child.removeAllListeners('exit').kill('SIGKILL');
+    await Promise.all(children.map(endOf));
     await runs.remove(run).catch(() => undefined);
     await runs.close();
     await server.close();
