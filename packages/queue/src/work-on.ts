@@ -11,7 +11,7 @@ import type { JobOf, Server } from './connection.ts';
 import { problemPath } from './coordinator-store.ts';
 import { slotsFor, type Painters, type Studio } from './painters.ts';
 import { encodeResult, resultKey } from './result-codec.ts';
-import { queueOf, type RunNotice, type Runs } from './runs.ts';
+import type { RunNotice, Runs } from './runs.ts';
 import { refuseSkew } from './skew.ts';
 import { openStoreAt } from './stores/open-store.ts';
 import type { ResultStore } from './stores/result-store.ts';
@@ -129,8 +129,8 @@ export const workOn = async (
   settings: Settings,
   server: Server,
   runs: Runs,
-  { notice, place }: { readonly notice: RunNotice; readonly place: number },
-  stays: (run: string, place: number) => Promise<boolean>,
+  { name, notice, place }: { readonly name: string; readonly notice: RunNotice; readonly place: number },
+  stays: (name: string) => Promise<boolean>,
 ): Promise<void> => {
   const { lock, tell, signal: stop, workers, memory } = settings;
   const { run, token } = notice;
@@ -200,7 +200,7 @@ export const workOn = async (
     const slots = Math.max(1, slotsFor(plan, { need, memory, asked: workers }));
     tell(`run ${run} (${notice.title}): at work on ${slots} chunk${slots > 1 ? 's' : ''} at once`);
     const taker = server.taker<ChunkJob, ChunkDone>(
-      queueOf(run, place),
+      name,
       (job) => draw(job).catch((error: unknown) => end(job, error)),
       { name: workerName(), slots, lock },
     );
@@ -211,7 +211,7 @@ export const workOn = async (
         const now = await runs.get(run);
         if (now === undefined || now.cancelled) over.abort();
         // The command was started anew with another plan.
-        else if (now.plan !== notice.plan || !(await stays(run, place))) break;
+        else if (now.plan !== notice.plan || !(await stays(name))) break;
       }
     } finally {
       await taker.close();

@@ -13,8 +13,14 @@ import { beatOf, workerName, workOn, type Means, type WorkOptions } from './work
 /** Milliseconds between two looks for a run. */
 const LOOK = 1000;
 
-/** A queue of a run. */
-type Candidate = { readonly notice: RunNotice; readonly place: number; readonly waiting: number };
+/** A queue of a run, and how many of its chunks wait and are drawn. */
+type Candidate = {
+  readonly name: string;
+  readonly notice: RunNotice;
+  readonly place: number;
+  readonly waiting: number;
+  readonly active: number;
+};
 
 /** The queues of a server that this process may work on, of all runs or only one, whose chunks may take `memory`. */
 const candidatesOn = (
@@ -47,8 +53,8 @@ const candidatesOn = (
           const name = queueOf(notice.run, place);
           const jobs: Jobs<ChunkJob, ChunkDone> = queues.get(name) ?? server.jobs(name);
           queues.set(name, jobs);
-          const { waiting = 0 } = await jobs.getJobCounts('waiting');
-          if (need <= memory) found.push({ notice, place, waiting });
+          const { waiting = 0, active = 0 } = await jobs.getJobCounts('waiting', 'active');
+          if (need <= memory) found.push({ name, notice, place, waiting, active });
           else if (waiting > 0) await tellLack(notice, name, need);
         }
       }
@@ -69,17 +75,30 @@ export const work = async (options: WorkOptions, means: Partial<Means> = {}): Pr
   const memory = memoryFor(options);
   const candidates = candidatesOn(server, runs, { memory, tell, only: means.only });
   const own = { studio: means.studio ?? studio(), openStore: means.openStore ?? openStoreAt };
-  /** Whether to stay with a queue: while it has work, or no other one has. */
-  const stays = async (run: string, place: number): Promise<boolean> => {
+  /** When this process came to each queue last. */
+  const came = new Map<string, number>();
+  /**
+   * The queue to go to: one with work, or else where others draw, in turn. What a worker had in hand that vanished
+   * comes back only where another one looks for it.
+   */
+  const choose = (all: readonly Candidate[]): Candidate | undefined => {
+    const first = all.find(({ waiting }) => waiting > 0);
+    if (first || once) return first;
+    const drawn = all.filter(({ active }) => active > 0);
+    const since = ({ name }: Candidate): number => came.get(name) ?? 0;
+    return [...(drawn.length > 0 ? drawn : all)].sort((a, b) => since(a) - since(b))[0];
+  };
+  /** Whether to stay with a queue: while it has work or no other one has, and where others draw, for a lock at least. */
+  const stays = async (name: string): Promise<boolean> => {
     const all = await candidates.list();
-    const has = (own: boolean): boolean =>
-      all.some((other) => (other.notice.run === run && other.place === place) === own && other.waiting > 0);
-    return has(true) || !(once || has(false));
+    if (all.some((other) => other.name === name && other.waiting > 0)) return true;
+    const others = all.filter((other) => other.name !== name);
+    if (once || others.some(({ waiting }) => waiting > 0)) return false;
+    return others.every(({ active }) => active === 0) || Date.now() - (came.get(name) ?? 0) < lock;
   };
   try {
     for (let idle = false; !signal?.aborted;) {
-      const all = await candidates.list(); // A run whose chunks are all being drawn gets them back from workers that vanish.
-      const next = all.find(({ waiting }) => waiting > 0) ?? (once ? undefined : all[0]);
+      const next = choose(await candidates.list());
       if (next === undefined) {
         if (once) return;
         if (!idle) tell(`no run has work at ${address.place}: waiting`);
@@ -88,6 +107,7 @@ export const work = async (options: WorkOptions, means: Partial<Means> = {}): Pr
         continue;
       }
       idle = false;
+      came.set(next.name, Date.now());
       try {
         await workOn({ ...options, ...own, lock, tell, memory }, server, runs, next, stays);
       } catch (error) {
