@@ -31,6 +31,11 @@ function kept(values: readonly Value[]): Value[] {
  * made of too.
  */
 function network(g: Graph, reuse: boolean): Value {
+  return networks(g, reuse, 1)[0] as Value;
+}
+
+/** The same with as many ways back through one forward pass. */
+function networks(g: Graph, reuse: boolean, gradients: number): Value[] {
   const weights = table(
     g,
     Array.from({ length: columns * columns }, (_, i) => Math.sin(i)),
@@ -45,10 +50,15 @@ function network(g: Graph, reuse: boolean): Value {
     passes.push({ h, scaled });
     h = matmul(g, scaled, weights);
   }
-  return passes.reduceRight((dy, pass) => {
-    const dx = mul(g, matmul(g, dy, weights), pass.scaled);
-    return reuse ? add(g, dx, pass.h) : dx;
-  }, h);
+  return Array.from({ length: gradients }, (_, i) =>
+    passes.reduceRight(
+      (dy, pass) => {
+        const dx = mul(g, matmul(g, dy, weights), pass.scaled);
+        return reuse ? add(g, dx, pass.h) : dx;
+      },
+      i === 0 ? h : unary(g, 'Neg', h),
+    ),
+  );
 }
 
 describe('recomputation', () => {
@@ -70,6 +80,16 @@ describe('recomputation', () => {
     const after = rematerialized(createGraph(), outputs, 0);
     expect(reachable(after).length).toBe(reachable(outputs).length);
     expect(kept(reachable(after)).length).toBe(kept(reachable(outputs)).length);
+  });
+
+  it('is done anew for each of two gradients, which are computed one after the other', () => {
+    const tangents = (gradients: number): number =>
+      reachable(rematerialized(createGraph(), networks(createGraph(), true, gradients), 0, layers)).filter(
+        ({ source }) => source.kind === 'operation' && source.op === 'Tanh',
+      ).length;
+    const again = tangents(1) - layers;
+    expect(again).toBeGreaterThan(layers / 3);
+    expect(tangents(2)).toBe(layers + 2 * again);
   });
 
   it('is done with quickly where every value is used twice on the way', () => {

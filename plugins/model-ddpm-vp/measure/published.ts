@@ -90,6 +90,8 @@ try {
     recipe,
     overrides: { limit: Number(values.pictures), steps: Number(values.steps) },
     out: join(scratch, 'run'),
+    // Cells in this process, whose memory is measured.
+    workers: 0,
     onProgress: ({ phase, done, total, label = '' }) => {
       process.stderr.write(`${phase} ${done}/${total} ${label}\n`);
       const row = phase === 'sampling' ? label.replace(/, step .*/, '') : phase;

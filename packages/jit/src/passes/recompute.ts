@@ -4,7 +4,7 @@
  * norm's input is kept.
  */
 import { type Graph, reachable, sizeOf, type Value } from '../graph/graph.ts';
-import { type Depths, depthsOf } from './schedule.ts';
+import { type Depths, depthsOf, placesOf } from './schedule.ts';
 
 /** Values with fewer numbers than this are not worth a second computation. */
 const LARGE = 2 ** 12;
@@ -15,6 +15,12 @@ const WORTHWHILE = 2 ** 26;
  * reverse pass.
  */
 const FAR = 24;
+/**
+ * Uses that ONNX Runtime comes to within this many operations share a second value. Two gradients of one network are
+ * computed one after the other, and each makes its own: kept from the first for the second they would all be there at
+ * once.
+ */
+const NEAR = 512;
 
 const cheap = new Set([
   'Add',
@@ -91,23 +97,26 @@ function planned(values: readonly Value[], outputs: readonly Value[]): Plan {
  * The same outputs, with cheap values computed again where they are used far from where they were made, if that saves
  * enough numbers.
  */
-export function rematerialized(g: Graph, outputs: readonly Value[], worthwhile = WORTHWHILE): Value[] {
+export function rematerialized(g: Graph, outputs: readonly Value[], worthwhile = WORTHWHILE, near = NEAR): Value[] {
   const values = reachable(outputs);
   const { depths, againFrom, isKept } = planned(values, outputs);
   if ([...againFrom.keys()].reduce((sum, { shape }) => sum + sizeOf(shape), 0) < worthwhile) return [...outputs];
   const once = new Map<Value, Value>();
-  const twice = new Map<Value, Value>();
+  const twice = new Map<Value, { readonly place: number; readonly copy: Value }[]>();
+  const places = placesOf(outputs);
   const now = (value: Value): Value => once.get(value) ?? value;
 
-  const again = (value: Value, beyond: number): Value => {
+  /** The second value for a use at `place`, in which values that are deeper than `beyond` are not made again. */
+  const again = (value: Value, beyond: number, place: number): Value => {
     const { source, shape, dtype, at } = value;
     if (source.kind !== 'operation' || (isKept(value, beyond) && !againFrom.has(value))) return now(value);
-    const known = twice.get(value);
-    if (known !== undefined) return known;
-    const inputs = source.inputs.map((input) => again(input, beyond));
+    const made = twice.get(value) ?? [];
+    const known = made.find((one) => Math.abs(one.place - place) < near);
+    if (known !== undefined) return known.copy;
+    const inputs = source.inputs.map((input) => again(input, beyond, place));
     g.at = at;
     const copy = g.copy(source.op, inputs, { shape, dtype }, source.attributes);
-    twice.set(value, copy);
+    twice.set(value, [...made, { place, copy }]);
     return copy;
   };
 
@@ -116,7 +125,7 @@ export function rematerialized(g: Graph, outputs: readonly Value[], worthwhile =
     if (source.kind !== 'operation') continue;
     const inputs = source.inputs.map((input) => {
       const from = againFrom.get(input) ?? Infinity;
-      return (depths.get(value) ?? 0) >= from ? again(input, from) : now(input);
+      return (depths.get(value) ?? 0) >= from ? again(input, from, places.get(value) ?? 0) : now(input);
     });
     g.at = at;
     once.set(value, g.operation(source.op, inputs, { shape, dtype }, source.attributes));

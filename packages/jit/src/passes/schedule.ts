@@ -29,3 +29,24 @@ export function scheduled(outputs: readonly Value[], isLeaf?: (value: Value) => 
   const depths = depthsOf(values);
   return [...values].sort((a, b) => (depths.get(a) ?? 0) - (depths.get(b) ?? 0) || a.id - b.id);
 }
+
+/** The place of each value in the order in which ONNX Runtime computes them from a file written as above. */
+export function placesOf(outputs: readonly Value[]): ReadonlyMap<Value, number> {
+  const inFile = new Map(scheduled(outputs).map((value, index) => [value, index]));
+  const ascending = (values: readonly Value[]): Value[] =>
+    [...values].sort((a, b) => (inFile.get(a) ?? 0) - (inFile.get(b) ?? 0));
+  const places = new Map<Value, number>();
+  const opened = new Set<Value>();
+  const pending = ascending(outputs);
+  for (let value = pending.at(-1); value !== undefined; value = pending.at(-1)) {
+    if (opened.has(value)) {
+      pending.pop();
+      if (!places.has(value)) places.set(value, places.size);
+    } else {
+      opened.add(value);
+      const inputs = value.source.kind === 'operation' ? value.source.inputs : [];
+      pending.push(...ascending(inputs.filter((input) => !opened.has(input))));
+    }
+  }
+  return places;
+}
