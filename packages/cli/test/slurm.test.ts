@@ -59,7 +59,9 @@ it('a task that is warned of its time limit stops the command, and is put back i
     log += String(part);
   });
   await new Promise((resolve) => task.on('close', resolve));
-  expect(log).toMatch(/To resume: npx tweedie compare long\.json [^\n]*\n(\[1\].*Terminated.*\n)?scontrol requeue 7_0\n$/);
+  expect(log).toMatch(
+    /To resume: npx tweedie compare long\.json [^\n]*\n(\[1\].*Terminated.*\n)?scontrol requeue 7_0\n$/,
+  );
 });
 
 it.each([
