@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-// Runs everything in this very process, so that none stands between Ctrl-C and the run: in the repository TypeScript
-// sources, for there is no build that could be stale; in the published package what was built of them. What computes
-// for long does so in child processes, which this one ends.
+// Runs the command: in the repository TypeScript sources, for there is no build that could be stale; in the published
+// package what was built of them. What resumes runs in a process of its own, so that this one always hears Ctrl-C.
 try {
   process.cwd();
 } catch {
@@ -9,6 +8,11 @@ try {
   process.exit(2);
 }
 
+const isSupervised = process.env.TWEEDIE_SUPERVISOR === String(process.ppid);
+if (['compare', 'tune'].includes(process.argv[2]) && !isSupervised) {
+  const { supervise } = await import('./supervise.js');
+  process.exit(await supervise());
+}
 const { source } = await import('./loader.js');
 const { main } = await import(source ? '../src/main.ts' : '../dist/main.js');
 process.exitCode = await main(process.argv.slice(2));

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Errors, flush, run, settings } from '@oclif/core';
 import { CancelledError, ConfigError, messageOf, pluginPlace, PluginError, suggest } from '@tweedie/core/registry';
 import { commands } from './commands.ts';
+import { toldToStop } from './interrupt.ts';
 
 /** Commands that come from oclif: shell completion. */
 const ofOclif = ['autocomplete'];
@@ -46,6 +47,7 @@ const whenGone = (): Promise<void> =>
 
 const report = (error: unknown, id: string): number => {
   if (error instanceof Errors.ExitError) return error.oclif.exit ?? exitCode.done;
+  if (error instanceof CancelledError && toldToStop()) return exitCode.stopped;
   const debugging = process.env['DEBUG']?.includes('tweedie') ?? false;
   if (debugging) console.error(error);
   else console.error(`Error: ${withSuggestion(error, id).replace(/ \n\t/g, ': ')}`);

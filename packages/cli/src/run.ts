@@ -1,6 +1,6 @@
 import { CancelledError } from '@tweedie/core/registry';
 import type { Progress } from '@tweedie/experiments';
-import { interruptible } from './interrupt.ts';
+import { interruptible, supervised } from './interrupt.ts';
 import { progressOn } from './progress.ts';
 
 /** What long work is given: a function to tell progress to, and a signal that says when to stop. */
@@ -11,15 +11,15 @@ export const runResumable = async <T>(
   command: string,
   argv: readonly string[],
   work: (running: Running) => Promise<T>,
-): Promise<T> =>
-  runLong(work).catch(async (error: unknown) => {
+): Promise<T> => {
+  const { quote } = await import('@tweedie/experiments');
+  const line = `To resume: npx tweedie ${[command, ...argv.map(withoutPassword)].map(quote).join(' ')}`;
+  if (supervised) process.send?.(`${line}\n`);
+  return runLong(work).catch((error: unknown) => {
     if (!(error instanceof CancelledError)) throw error;
-    const { quote } = await import('@tweedie/experiments');
-    const line = [command, ...argv.map(withoutPassword)].map(quote).join(' ');
-    throw new CancelledError(`${error.message}\nTo resume: npx tweedie ${line}`, {
-      cause: error,
-    });
+    throw new CancelledError(`${error.message}\n${line}`, { cause: error });
   });
+};
 
 /** An argument without the password of a URL in it, which no log needs to know. */
 const withoutPassword = (argument: string): string =>
@@ -30,7 +30,7 @@ export const runLong = async <T>(work: (running: Running) => Promise<T>): Promis
   const display = progressOn(process.stderr);
   const onInterrupt = (): void => {
     display.stop();
-    process.stderr.write('Stopping. Press Ctrl-C again to end at once.\n');
+    if (!supervised) process.stderr.write('Stopping. Press Ctrl-C again to end at once.\n');
   };
   try {
     return await interruptible(onInterrupt, (signal) =>

@@ -1,6 +1,8 @@
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { tweedie } from './start.ts';
 
@@ -31,6 +33,34 @@ it('tweedie slurm writes a job array of shards and the job that merges them', as
   );
   expect(readFileSync(join(folder, 'wells.merge.sbatch'), 'utf8')).toContain(
     'npx tweedie merge runs/wells-shard-*-of-5 --out runs/wells\n',
+  );
+});
+
+it('a task that is warned of its time limit stops the command, and is put back into the queue when it has ended', async () => {
+  // As it is where Tweedie is installed.
+  symlinkSync(fileURLToPath(new URL('../../../node_modules', import.meta.url)), join(folder, 'node_modules'));
+  const long = JSON.parse(readFileSync(join(folder, 'wells.json'), 'utf8')) as object;
+  writeFileSync(join(folder, 'long.json'), JSON.stringify({ ...long, samples: 5000 }));
+  await tweedie(['slurm', 'long.json', '--out', 'long', '--tasks', '1', '--cpus', '1'], { cwd: folder });
+  writeFileSync(join(folder, 'scontrol'), '#!/bin/sh\necho "scontrol $*"\n', { mode: 0o755 });
+  const task = spawn('bash', ['-c', 'exec bash long.sbatch 2>&1'], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      PATH: `${folder}:${process.env['PATH']}`,
+      SLURM_ARRAY_JOB_ID: '7',
+      SLURM_ARRAY_TASK_ID: '0',
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let log = '';
+  task.stdout.on('data', (part) => {
+    if (!log.includes('sampling') && String(part).includes('sampling')) task.kill('SIGUSR1');
+    log += String(part);
+  });
+  await new Promise((resolve) => task.on('close', resolve));
+  expect(log).toMatch(
+    /To resume: npx tweedie compare long\.json [^\n]*\n(\[1\].*Terminated.*\n)?scontrol requeue 7_0\n$/,
   );
 });
 

@@ -1,12 +1,12 @@
 /** What a queue costs: chunks that draw nothing, from the side that compares through server and store and back. */
-import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from '@tweedie/core';
-import { identify, lostResult, type ChunkPlan, type ChunkTask } from '@tweedie/experiments';
+import { lostResult } from '@tweedie/experiments';
 import { queueAddress } from './address.ts';
+import { emptyPlan, emptyTasks, PROBLEM } from './bench-plan.ts';
 import type { ChunkDone, ChunkJob } from './chunk-job.ts';
-import { LOCK, openServer, reachServer } from './connection.ts';
+import { LOCK, openServer, reachServer, type Jobs } from './connection.ts';
 import { drawOnQueue } from './coordinator.ts';
 import { problemPath } from './coordinator-store.ts';
 import { encodeResult, resultKey } from './result-codec.ts';
@@ -27,30 +27,6 @@ export type QueueBench = {
   }[];
 };
 
-/** The problem of every task. */
-const PROBLEM = 'none';
-
-/** A plan that nobody can draw. */
-const emptyPlan = (folder: string): ChunkPlan => ({
-  title: 'bench',
-  setup: {
-    origin: { folder, pluginFiles: [] },
-    folder,
-    model: { id: 'none', options: {} },
-    shapes: [],
-    operators: [],
-    rows: [],
-    metrics: [],
-    index: { images: [''], samples: 1, traced: 0, metrics: [], rows: [{ problems: [PROBLEM], cells: [['']] }] },
-    seed: 0,
-    trace: 0,
-    code: {},
-  },
-  facts: {},
-  threads: [],
-  bytes: 0,
-});
-
 const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'][number]> => {
   const folder = temporaryFolder('bench-queue');
   await mkdir(dirname(problemPath(folder, PROBLEM)), { recursive: true });
@@ -58,13 +34,7 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
   const server = await openServer(queueAddress(queue));
   const runs = runsOn(server);
   const plan = emptyPlan(folder);
-  const salt = randomUUID();
-  const tasks = Array.from({ length: chunks }, (_, i): ChunkTask => ({
-    key: identify([salt, i]),
-    row: 0,
-    shape: 0,
-    cells: '0',
-  }));
+  const tasks = emptyTasks(chunks);
   const facts = () => reachServer(queueAddress(queue));
   const memory = async (): Promise<number | null> => (await facts()).bytes ?? null;
   const { bytes: before = null, cpuSeconds: worked = null } = await facts();
@@ -81,9 +51,11 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
   });
   try {
     const own = async (): Promise<string> => {
+      let jobs: Jobs<ChunkJob, ChunkDone> | undefined;
       for (;;) {
         const mine = (await runs.list()).find((notice) => notice.store === address);
-        const waiting = mine && (await server.jobs(queueOf(mine.run)).getJobCounts('waiting'))['waiting'];
+        if (mine) jobs ??= server.jobs(queueOf(mine.run, 0));
+        const waiting = (await jobs?.getJobCounts('waiting'))?.['waiting'];
         if (mine && waiting === chunks) return mine.run;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -97,7 +69,7 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
         await store.put(key, encodeResult({ ...lostResult(plan.setup, task, '', undefined), samples: [] }));
       return { worker: 'bench', processor: '', seconds: 0 };
     };
-    const taker = server.taker<ChunkJob, ChunkDone>(queueOf(run), draw, { name: 'bench', slots: 8, lock: LOCK });
+    const taker = server.taker<ChunkJob, ChunkDone>(queueOf(run, 0), draw, { name: 'bench', slots: 8, lock: LOCK });
     await drawn;
     await taker.close();
     const { user, system } = process.cpuUsage(cpu);
@@ -111,6 +83,7 @@ const measure = async (queue: string, chunks: number): Promise<QueueBench['rows'
     };
   } finally {
     await runs.close();
+    await server.close();
     await rm(folder, { recursive: true, force: true });
   }
 };

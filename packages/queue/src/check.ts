@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigError } from '@tweedie/core';
 import { queueAddress } from './address.ts';
-import { reachServer } from './connection.ts';
+import { CONNECTIONS, reachServer } from './connection.ts';
 import { kindOfStore, openStoreAt } from './stores/open-store.ts';
 
 /** Milliseconds that clocks may differ: times of start and end in results are those of the machine that drew. */
@@ -13,7 +13,7 @@ const PATIENCE = 5000;
 /** Whether a queue does for runs: its version, and that it loses nothing. Throws ConfigError where it does not. */
 export const checkQueue = async (queue: string): Promise<string> => {
   const address = queueAddress(queue);
-  const { version, eviction, persistent, clock } = await reachServer(address);
+  const { version, eviction, persistent, clock, connections, mostConnections } = await reachServer(address);
   const name = `${address.place}, ${address.kind === 'redis' ? 'Redis' : 'PostgreSQL'} ${version}`;
   if (eviction !== undefined && eviction !== '' && eviction !== 'noeviction')
     throw new ConfigError(
@@ -33,7 +33,12 @@ export const checkQueue = async (queue: string): Promise<string> => {
       `its clock and the one of this machine differ by ${(Math.abs(clock) / 1000).toFixed(0)} s.`,
       'Let both keep time by NTP (timedatectl set-ntp true).',
     );
-  return `${name}${eviction === undefined ? '' : ', noeviction, kept on disk'}, clocks agree to ${Math.abs(clock).toFixed(0)} ms`;
+  const kept = eviction === undefined ? '' : ', noeviction, kept on disk';
+  const room =
+    connections === undefined || mostConnections === undefined
+      ? ''
+      : `, connections for ${Math.floor((mostConnections - connections) / CONNECTIONS)} workers more (maxclients ${mostConnections})`;
+  return `${name}${kept}, clocks agree to ${Math.abs(clock).toFixed(0)} ms${room}`;
 };
 
 /** Whether a store takes and gives back an object. */

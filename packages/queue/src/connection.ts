@@ -22,7 +22,10 @@ export type Jobs<Data, Done> = Pick<
 type Taker<Data, Done> = Pick<Worker<Data, Done>, 'close' | 'pause' | 'isRunning'>;
 export type JobOf<Data, Done> = Job<Data, Done, string>;
 
-/** A server of queues. Libraries are read when it is made; it connects when the first queue is asked for. */
+/**
+ * A server of queues. On Redis all that a process asks goes through one connection, however many queues there are, and
+ * each taker waits on one of its own: a server has so many connections and no more (`maxclients`).
+ */
 export type Server = {
   readonly place: string;
   jobs<Data, Done>(name: string): Jobs<Data, Done>;
@@ -31,7 +34,12 @@ export type Server = {
     work: (job: JobOf<Data, Done>) => Promise<Done>,
     settings: TakerSettings,
   ): Taker<Data, Done>;
+  /** Leaves the server, once its queues and takers are closed. */
+  close(): Promise<void>;
 };
+
+/** Connections of a process that works on a run on Redis. */
+export const CONNECTIONS = 2;
 
 type TakerSettings = {
   /** Shown to people: host and process. */
@@ -78,7 +86,11 @@ export const openServer = async (
     if (message !== last) onTrouble(message);
     last = message;
   };
-  const serverOf = <B extends IQueueBackend, C>(backend: BackendFactory<B, C>, connection: C): Server => {
+  const serverOf = <B extends IQueueBackend, C>(
+    backend: BackendFactory<B, C>,
+    connection: C,
+    close: () => void = () => undefined,
+  ): Server => {
     const { Queue, Worker } = withBackend(backend);
     return {
       place,
@@ -86,12 +98,16 @@ export const openServer = async (
         new Queue<Data, Done>(name, { connection, streams: { events: { maxLen: EVENTS_KEPT } } }).on('error', tell),
       taker: <Data, Done>(name: string, work: (job: JobOf<Data, Done>) => Promise<Done>, settings: TakerSettings) =>
         new Worker<Data, Done>(name, work, { ...takerOptions(settings), connection }).on('error', tell),
+      close: async () => Promise.resolve(close()),
     };
   };
-  // On Redis commands wait until the link is back.
-  return address.kind === 'redis'
-    ? serverOf(createRedisBackend, { url, maxRetriesPerRequest: null })
-    : serverOf(createPostgresBackend, { connectionString: url, migrate: true, max: 4 });
+  if (address.kind === 'postgres')
+    return serverOf(createPostgresBackend, { connectionString: url, migrate: true, max: 4 });
+  const { Redis } = await import('ioredis');
+  // Commands wait until the link is back.
+  const client = new Redis(url, { maxRetriesPerRequest: null });
+  client.on('error', tell);
+  return serverOf(createRedisBackend, client, () => client.disconnect());
 };
 
 export type ServerFacts = {
@@ -104,6 +120,9 @@ export type ServerFacts = {
   readonly bytes?: number;
   /** Seconds of processor time that Redis has used. */
   readonly cpuSeconds?: number;
+  /** Connections that Redis has, and the most that it takes. */
+  readonly connections?: number;
+  readonly mostConnections?: number;
   /** Milliseconds that its clock is ahead of ours. */
   readonly clock: number;
 };
@@ -132,11 +151,14 @@ const redisFacts = async ({ url }: QueueAddress): Promise<ServerFacts> => {
     // A server for hire may refuse CONFIG: then what INFO says must do.
     const settings = await redis.config('GET', 'save').catch(() => undefined);
     const saves = Array.isArray(settings) ? String(settings[1]) !== '' : true;
+    const [connections, most] = [fieldOf('connected_clients'), fieldOf('maxclients')].map(Number);
     return {
       version: fieldOf('redis_version'),
       eviction: fieldOf('maxmemory_policy'),
       bytes: Number(fieldOf('used_memory')),
       cpuSeconds: Number(fieldOf('used_cpu_user')) + Number(fieldOf('used_cpu_sys')),
+      ...(connections && { connections }),
+      ...(most && { mostConnections: most }),
       persistent: fieldOf('aof_enabled') === '1' || saves,
       clock: Number(seconds) * 1000 + Number(micros) / 1000 - now,
     };

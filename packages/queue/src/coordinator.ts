@@ -16,8 +16,9 @@ import { queueAddress } from './address.ts';
 import { isProgress, jobOf, type ChunkDone, type ChunkJob } from './chunk-job.ts';
 import { openServer, reachServer, type Jobs } from './connection.ts';
 import { openOwnStore, problemPath } from './coordinator-store.ts';
+import { needsOf, placeOf } from './needs.ts';
 import { decodeResult, resultKey } from './result-codec.ts';
-import { queueOf, runsOn, type Runs } from './runs.ts';
+import { chunkQueues, closeAll, runsOn, type Runs } from './runs.ts';
 import type { ResultStore } from './stores/result-store.ts';
 
 export type QueueOptions = {
@@ -52,13 +53,16 @@ const publish = async (plan: ChunkPlan, tasks: Iterable<ChunkTask>, store: Resul
   await forEach(missing, async (hash) =>
     store.put(`problems/${hash}`, new Uint8Array(await readFile(problemPath(folder, hash)))),
   );
-  const key = `plans/${identify(plan)}`;
+  const key = planKeyOf(plan);
   await store.put(key, new TextEncoder().encode(JSON.stringify(plan)));
   return key;
 };
 
+/** The key of a plan in the store. */
+export const planKeyOf = (plan: ChunkPlan): string => `plans/${identify(plan)}`;
+
 /** The name of a run: the same for the same command. Where results go is in it, for two may ask the same question. */
-const runName = ({ setup }: ChunkPlan, store: string): string => {
+export const runName = ({ setup }: ChunkPlan, store: string): string => {
   const { folder, model, operators, rows, seed } = setup;
   return identify([hostname(), folder, store.replace(/^http:.*/, 'http'), model, operators, rows, seed]).slice(0, 12);
 };
@@ -66,7 +70,8 @@ const runName = ({ setup }: ChunkPlan, store: string): string => {
 type Desk = {
   readonly plan: ChunkPlan;
   readonly tasks: Tasks;
-  readonly jobs: Jobs<ChunkJob, ChunkDone>;
+  /** Jobs by the memory that they need. */
+  readonly queues: readonly Jobs<ChunkJob, ChunkDone>[];
   readonly store: ResultStore;
   readonly runs: Runs;
   readonly run: string;
@@ -98,14 +103,21 @@ const collectStored = async (desk: Desk): Promise<void> => {
   }
 };
 
-const enqueue = async ({ jobs, planKey, open }: Desk): Promise<void> => {
-  const all = [...open.values()].map((task) => jobOf(task, planKey));
-  for (let begin = 0; begin < all.length; begin += BULK) await jobs.addBulk(all.slice(begin, begin + BULK));
+const enqueue = async ({ plan, queues, planKey, open }: Desk): Promise<void> => {
+  for (const [place, jobs] of queues.entries()) {
+    const own = [...open.values()].filter((task) => placeOf(plan, task) === place);
+    const all = own.map((task) => jobOf(task, planKey));
+    for (let begin = 0; begin < all.length; begin += BULK) await jobs.addBulk(all.slice(begin, begin + BULK));
+  }
 };
 
 /** Takes the results of jobs that are finished, and gives how many there were. */
-const collectFinished = async (desk: Desk, processors: Set<string>): Promise<number> => {
-  const { plan, tasks, jobs, open, planKey } = desk;
+const collectFinished = async (
+  desk: Desk,
+  jobs: Jobs<ChunkJob, ChunkDone>,
+  processors: Set<string>,
+): Promise<number> => {
+  const { plan, tasks, open, planKey } = desk;
   const finished = await jobs.getJobs(['completed', 'failed'], 0, PAGE - 1);
   for (const job of finished) {
     if (tasks.signal?.aborted) throw stopped();
@@ -134,40 +146,50 @@ const collectFinished = async (desk: Desk, processors: Set<string>): Promise<num
 
 /** Shows what workers are at, and sees that every open task has its job: a server may have lost them. */
 const glance = async (desk: Desk, told: Set<string>): Promise<void> => {
-  const { tasks, jobs, runs, run, open } = desk;
+  const { tasks, queues, runs, run, open } = desk;
   const notice = await runs.get(run);
   if (notice?.cancelled) {
     await runs.remove(run);
-    await jobs.obliterate({ force: true });
+    for (const jobs of queues) await jobs.obliterate({ force: true });
     throw new CancelledError('Cancelled by tweedie cancel. What had finished is kept; the same command goes on.');
   }
-  const { active = 0, ...waiting } = await jobs.getJobCounts('active', 'waiting', 'completed', 'failed', 'delayed');
-  const known = active + Object.values(waiting).reduce((sum, count) => sum + count, 0);
+  let known = 0;
+  for (const jobs of queues) {
+    const counts = await jobs.getJobCounts('active', 'waiting', 'completed', 'failed', 'delayed');
+    known += Object.values(counts).reduce((sum, count) => sum + count, 0);
+    for (const { data, progress } of (counts['active'] ?? 0) > 0 ? await jobs.getJobs(['active'], 0, PAGE - 1) : []) {
+      const task = open.get(data.task.key);
+      if (task && isProgress(progress)) tasks.onStep(task, progress.done, progress.total);
+    }
+  }
   if (notice === undefined || known < open.size) {
     await desk.announce();
     await collectStored(desk);
     await enqueue(desk);
   } else await runs.update(run, { done: notice.chunks - open.size, seen: Date.now() });
-  for (const { data, progress } of active > 0 ? await jobs.getJobs(['active'], 0, PAGE - 1) : []) {
-    const task = open.get(data.task.key);
-    if (task && isProgress(progress)) tasks.onStep(task, progress.done, progress.total);
-  }
   for (const message of await runs.told(run)) {
     if (!told.has(message)) tasks.tell(message);
     told.add(message);
   }
 };
 
-const drawOn = async (plan: ChunkPlan, tasks: Tasks, { queue, store: given }: QueueOptions): Promise<void> => {
+/** Draws on a queue; `openOwn` opens the store, which a bench has none of. */
+export const drawOn = async (
+  plan: ChunkPlan,
+  tasks: Tasks,
+  { queue, store: given }: QueueOptions,
+  openOwn: typeof openOwnStore = openOwnStore,
+): Promise<void> => {
   const { signal, tell } = tasks;
   const address = queueAddress(queue);
   await reachServer(address);
   const open = new Map(tasks.settings.flatMap((setting) => setting.tasks).map((task) => [task.key, task]));
-  const own = await openOwnStore(plan.setup.folder, given, { signal, onWait: tell });
+  const own = await openOwn(plan.setup.folder, given, { signal, onWait: tell });
   const server = await openServer(address, tell);
   const runs = runsOn(server);
   const run = runName(plan, own.address);
-  const jobs: Jobs<ChunkJob, ChunkDone> = server.jobs(queueOf(run));
+  const needs = needsOf(plan);
+  const queues = chunkQueues(server, { run, needs });
   let finished = false;
   try {
     const planKey = await publish(plan, open.values(), own.store);
@@ -183,16 +205,19 @@ const drawOn = async (plan: ChunkPlan, tasks: Tasks, { queue, store: given }: Qu
         host: hostname(),
         chunks,
         done: chunks - open.size,
+        needs,
         started,
         before,
         seen: Date.now(),
       });
-    const desk: Desk = { plan, tasks, jobs, store: own.store, runs, run, planKey, open, announce };
+    const desk: Desk = { plan, tasks, queues, store: own.store, runs, run, planKey, open, announce };
     await collectStored(desk);
     before = chunks - open.size;
     // What an earlier command queued may not be wanted any more; what is at work stays.
-    await jobs.resume();
-    await jobs.drain();
+    for (const jobs of queues) {
+      await jobs.resume();
+      await jobs.drain();
+    }
     await announce();
     await enqueue(desk);
     tell(`run ${run}: ${open.size} chunks wait at ${address.place}; on each machine: tweedie work ${address.place}`);
@@ -200,7 +225,8 @@ const drawOn = async (plan: ChunkPlan, tasks: Tasks, { queue, store: given }: Qu
     let glanced = performance.now();
     while (open.size > 0) {
       if (signal?.aborted) throw stopped();
-      const found = await collectFinished(desk, processors);
+      let found = 0;
+      for (const jobs of queues) found += await collectFinished(desk, jobs, processors);
       if (performance.now() - glanced > GLANCE) {
         await glance(desk, told);
         glanced = performance.now();
@@ -213,9 +239,10 @@ const drawOn = async (plan: ChunkPlan, tasks: Tasks, { queue, store: given }: Qu
         `chunks were drawn on ${processors.size} kinds of processor (${[...processors].join('; ')}): bits are equal within each, and agree to rounding between them`,
       );
     await runs.remove(run);
-    await jobs.obliterate({ force: true });
+    for (const jobs of queues) await jobs.obliterate({ force: true });
   } finally {
-    await Promise.allSettled([jobs.close(), runs.close()]);
+    await Promise.allSettled([closeAll(queues), runs.close()]);
+    await server.close();
     await own.close(finished);
   }
 };

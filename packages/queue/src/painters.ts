@@ -14,16 +14,18 @@ import {
 } from '@tweedie/experiments';
 import type { ChunkProgress } from './chunk-job.ts';
 
-/** The share of the memory that is available that they may take. */
-const MEMORY = 0.8;
-
-/** Chunks that this machine draws at once: as many as have their threads and their memory. */
-export const slotsFor = ({ threads, bytes }: ChunkPlan, asked: number | undefined): number => {
-  if (asked !== undefined) return asked;
+/**
+ * Chunks of one need that this machine draws at once: as many as were asked for or have their threads, and have their
+ * memory. None where there is not enough for one.
+ */
+export const slotsFor = (
+  { threads }: Pick<ChunkPlan, 'threads'>,
+  { need, memory, asked }: { readonly need: number; readonly memory: number; readonly asked?: number | undefined },
+): number => {
   const cores = availableParallelism();
   // An engine that has no say in its threads takes all.
   const each = Math.min(cores, Math.max(...threads.map((most) => most ?? cores)));
-  return Math.max(1, Math.min(Math.floor(cores / each), Math.floor((MEMORY * process.availableMemory()) / bytes)));
+  return Math.min(asked ?? Math.floor(cores / each), Math.floor(memory / need));
 };
 
 export type Painters = {

@@ -1,4 +1,5 @@
 import { ConfigError, suggest } from '@tweedie/core';
+import type { ChunkDone, ChunkJob } from './chunk-job.ts';
 import type { Jobs, Server } from './connection.ts';
 
 /** A run that machines may work on, as its coordinator announces it. */
@@ -16,6 +17,8 @@ export type RunNotice = {
   readonly host: string;
   readonly chunks: number;
   readonly done: number;
+  /** Bytes of memory that its chunks need, most first: those of one need wait in one queue. */
+  readonly needs: readonly number[];
   /** Time in milliseconds: when the command started with how many chunks done, and when it was there last. */
   readonly started: number;
   readonly before: number;
@@ -66,8 +69,17 @@ export const runsOn = (server: Server): Runs => {
   };
 };
 
-/** The name of the queue of a run. */
-export const queueOf = (run: string): string => `tweedie-${run}`;
+/** The name of a queue of a run: the first is that of the chunks which need most memory. */
+export const queueOf = (run: string, place: number): string => `tweedie-${run}${place === 0 ? '' : `-${place}`}`;
+
+/** The queues of a run, in the order of its needs. */
+export const chunkQueues = (
+  server: Server,
+  { run, needs }: Pick<RunNotice, 'run' | 'needs'>,
+): readonly Jobs<ChunkJob, ChunkDone>[] => needs.map((_, place) => server.jobs(queueOf(run, place)));
+
+export const closeAll = async (queues: readonly Pick<Jobs<ChunkJob, ChunkDone>, 'close'>[]): Promise<void> =>
+  void (await Promise.allSettled(queues.map((jobs) => jobs.close())));
 
 /** The run that a name, or the beginning of one, means. Throws ConfigError where there is none, or several. */
 export const findRun = (runs: readonly RunNotice[], name: string, place: string): RunNotice => {

@@ -1,8 +1,8 @@
 /** What goes on at a queue, and how a run there is ended. */
 import { queueAddress } from './address.ts';
-import { isProgress, type ChunkDone, type ChunkJob } from './chunk-job.ts';
-import { openServer, reachServer, type Jobs, type Server } from './connection.ts';
-import { findRun, queueOf, runsOn, type RunNotice, type Runs } from './runs.ts';
+import { isProgress } from './chunk-job.ts';
+import { openServer, reachServer, type Server } from './connection.ts';
+import { chunkQueues, closeAll, findRun, runsOn, type RunNotice, type Runs } from './runs.ts';
 
 export type RunStatus = {
   readonly run: string;
@@ -17,6 +17,8 @@ export type RunStatus = {
   readonly done: number;
   readonly waiting: number;
   readonly failed: number;
+  /** The same by the memory that chunks need, most first, in bytes. */
+  readonly needs: readonly { readonly bytes: number; readonly waiting: number; readonly active: number }[];
   /** Who is at work on what. */
   readonly active: readonly {
     readonly worker: string;
@@ -37,11 +39,19 @@ const SILENT = 15_000;
 
 const statusOf = async (server: Server, notice: RunNotice): Promise<RunStatus> => {
   const { run, title, host, store, chunks, done, started, before, seen, cancelled = false } = notice;
-  const jobs: Jobs<ChunkJob, ChunkDone> = server.jobs(queueOf(run));
+  const queues = chunkQueues(server, notice);
   try {
-    const { waiting = 0, failed = 0 } = await jobs.getJobCounts('waiting', 'failed');
+    const counts = await Promise.all(queues.map((jobs) => jobs.getJobCounts('waiting', 'failed')));
+    const at = await Promise.all(queues.map((jobs) => jobs.getJobs(['active'])));
+    const needs = notice.needs.map((bytes, place) => ({
+      bytes,
+      waiting: counts[place]?.['waiting'] ?? 0,
+      active: at[place]?.length ?? 0,
+    }));
+    const waiting = needs.reduce((sum, need) => sum + need.waiting, 0);
+    const failed = counts.reduce((sum, count) => sum + (count['failed'] ?? 0), 0);
     const now = Date.now();
-    const active = (await jobs.getJobs(['active'])).map(({ id, processedBy, processedOn, progress }) => ({
+    const active = at.flat().map(({ id, processedBy, processedOn, progress }) => ({
       worker: processedBy ?? 'unknown',
       chunk: id ?? '',
       step: isProgress(progress) ? progress.done : null,
@@ -60,12 +70,13 @@ const statusOf = async (server: Server, notice: RunNotice): Promise<RunStatus> =
       done,
       waiting,
       failed,
+      needs,
       active,
       perMinute,
       secondsLeft: perMinute === null ? null : ((chunks - done) * 60) / perMinute,
     };
   } finally {
-    await jobs.close();
+    await closeAll(queues);
   }
 };
 
@@ -81,6 +92,7 @@ const withRuns = async <T>(
     return await use(server, runs, address.place);
   } finally {
     await runs.close();
+    await server.close();
   }
 };
 
@@ -100,12 +112,14 @@ export const cancelRun = (queue: string, name: string): Promise<RunNotice> =>
   withRuns(queue, async (server, runs, place) => {
     const notice = findRun(await runs.list(), name, place);
     await runs.update(notice.run, { cancelled: true });
-    const jobs: Jobs<ChunkJob, ChunkDone> = server.jobs(queueOf(notice.run));
+    const queues = chunkQueues(server, notice);
     try {
-      await jobs.pause();
-      await jobs.drain();
+      for (const jobs of queues) {
+        await jobs.pause();
+        await jobs.drain();
+      }
     } finally {
-      await jobs.close();
+      await closeAll(queues);
     }
     if (Date.now() - notice.seen > SILENT) await runs.remove(notice.run);
     return notice;

@@ -11,7 +11,7 @@ import type { JobOf, Server } from './connection.ts';
 import { problemPath } from './coordinator-store.ts';
 import { slotsFor, type Painters, type Studio } from './painters.ts';
 import { encodeResult, resultKey } from './result-codec.ts';
-import { queueOf, type RunNotice, type Runs } from './runs.ts';
+import type { RunNotice, Runs } from './runs.ts';
 import { refuseSkew } from './skew.ts';
 import { openStoreAt } from './stores/open-store.ts';
 import type { ResultStore } from './stores/result-store.ts';
@@ -25,6 +25,8 @@ export type WorkOptions = RegistryOptions & {
   readonly folder?: string | undefined;
   /** Chunks at once, each in a process of its own; default as many as threads and memory allow. */
   readonly workers?: number | undefined;
+  /** Bytes that they may take together; default 80 % of what is free when it starts. */
+  readonly memory?: number | undefined;
   /** Ends when no run has work left. */
   readonly once?: boolean | undefined;
   /** Milliseconds of a lock; default a minute. */
@@ -38,10 +40,32 @@ const WORD = 2000;
 
 export const workerName = (): string => `${hostname()}:${process.pid}`;
 
-type Settings = WorkOptions & {
-  readonly lock: number;
-  readonly tell: (message: string) => void;
+/** What draws chunks, what opens the store that they go to, and which run alone is worked on. */
+export type Means = {
   readonly studio: Studio;
+  readonly openStore: typeof openStoreAt;
+  readonly only?: string | undefined;
+};
+
+type Settings = WorkOptions &
+  Means & {
+    readonly lock: number;
+    readonly memory: number;
+    readonly tell: (message: string) => void;
+  };
+
+/** The store refuses this worker, or is not what it should be: no fault of a chunk. */
+class StoreTrouble extends Error {
+  override readonly name = 'StoreTrouble';
+}
+
+/** What is asked of a store, whose errors are told from those of drawing. */
+const asked = async <T>(answer: Promise<T>): Promise<T> => {
+  try {
+    return await answer;
+  } catch (error) {
+    throw error instanceof CancelledError ? error : new StoreTrouble('a store', { cause: error });
+  }
 };
 
 /** Milliseconds between two looks whether a run is wanted: more often where a lock is short. */
@@ -97,19 +121,26 @@ const openPainters = async (
   }
 };
 
-/** Works on a run until it is over, cancelled, or `stays` says that another one wants this worker more. */
+/**
+ * Works on a queue of a run until the run is over or cancelled, or `stays` says that another one wants this worker
+ * more. Throws what the store says where it refuses this worker: the chunks that it had are given back by then.
+ */
 export const workOn = async (
   settings: Settings,
   server: Server,
   runs: Runs,
-  notice: RunNotice,
-  stays: (run: string) => Promise<boolean>,
+  { name, notice, place }: { readonly name: string; readonly notice: RunNotice; readonly place: number },
+  stays: (name: string) => Promise<boolean>,
 ): Promise<void> => {
-  const { lock, tell, signal: stop, workers } = settings;
+  const { lock, tell, signal: stop, workers, memory } = settings;
   const { run, token } = notice;
   const over = new AbortController();
   const signal = stop ? AbortSignal.any([over.signal, stop]) : over.signal;
-  const store = await openStoreAt(settings.store ?? notice.store, token, { patience: Infinity, signal, onWait: tell });
+  const store = await settings.openStore(settings.store ?? notice.store, token, {
+    patience: Infinity,
+    signal,
+    onWait: tell,
+  });
   const folder = temporaryFolder('work');
   let painters: Painters | undefined;
   const kill = (): void => painters?.kill();
@@ -139,30 +170,37 @@ export const workOn = async (
     const draw = async (job: JobOf<ChunkJob, ChunkDone>): Promise<ChunkDone> => {
       const started = performance.now();
       const key = resultKey(plan, job.data.task);
-      if (!(await store.has(key))) {
-        await fetchProblems(job.data);
+      if (!(await asked(store.has(key)))) {
+        await asked(fetchProblems(job.data));
         let last = 0;
         const result = await own.draw(job.data.task, (progress) => {
           if (performance.now() - last < WORD) return;
           last = performance.now();
           void job.updateProgress(progress).catch(() => undefined);
         });
-        await store.put(key, encodeResult(result));
+        await asked(store.put(key, encodeResult(result)));
       }
       return { worker: workerName(), processor: processorKind(), seconds: (performance.now() - started) / 1000 };
     };
-    /** Gives a chunk back that was stopped; what went wrong with another one counts as a try. */
+    let trouble: StoreTrouble | undefined;
+    /** Gives a chunk back that was stopped, or that the store did not take; what went wrong with another is a try. */
     const end = async (job: JobOf<ChunkJob, ChunkDone>, error: unknown): Promise<never> => {
+      if (error instanceof StoreTrouble) {
+        trouble ??= error;
+        // Now, so that no other chunk is taken: the one that is given back would be the next.
+        over.abort();
+      }
       if (!signal.aborted && !(error instanceof CancelledError)) throw error;
       if (job.token === undefined) throw error;
       const { WaitingError } = await import('bullmq');
       await job.moveToWait(job.token);
       throw new WaitingError();
     };
-    const slots = slotsFor(plan, workers);
+    const need = notice.needs[place] ?? 0;
+    const slots = Math.max(1, slotsFor(plan, { need, memory, asked: workers }));
     tell(`run ${run} (${notice.title}): at work on ${slots} chunk${slots > 1 ? 's' : ''} at once`);
     const taker = server.taker<ChunkJob, ChunkDone>(
-      queueOf(run),
+      name,
       (job) => draw(job).catch((error: unknown) => end(job, error)),
       { name: workerName(), slots, lock },
     );
@@ -173,11 +211,12 @@ export const workOn = async (
         const now = await runs.get(run);
         if (now === undefined || now.cancelled) over.abort();
         // The command was started anew with another plan.
-        else if (now.plan !== notice.plan || !(await stays(run))) break;
+        else if (now.plan !== notice.plan || !(await stays(name))) break;
       }
     } finally {
       await taker.close();
     }
+    if (trouble) throw trouble.cause;
     tell(`run ${run}: left`);
   } finally {
     signal.removeEventListener('abort', kill);

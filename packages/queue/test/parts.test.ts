@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { ChunkPlan, ChunkResult } from '@tweedie/experiments';
+import type { ChunkResult } from '@tweedie/experiments';
 import { queueAddress, withoutCredentials } from '../src/address.ts';
 import { remedyFor } from '../src/connection.ts';
 import { jobOf } from '../src/chunk-job.ts';
 import { slotsFor } from '../src/painters.ts';
+import { memoryFor, needsOf, placeOf } from '../src/needs.ts';
 import { decodeResult, encodeResult } from '../src/result-codec.ts';
 import { findRun, type RunNotice } from '../src/runs.ts';
 import { refuseSkew } from '../src/skew.ts';
@@ -67,12 +68,30 @@ describe('a worker', () => {
     );
   });
 
-  it('draws as many chunks at once as have their threads and their memory, one at least', () => {
-    const plan = { threads: [1], bytes: 1 } as unknown as ChunkPlan;
-    expect(slotsFor(plan, 3)).toBe(3);
-    expect(slotsFor(plan, undefined)).toBeGreaterThanOrEqual(1);
-    expect(slotsFor({ ...plan, threads: [null] }, undefined)).toBe(1);
-    expect(slotsFor({ ...plan, bytes: 1e15 }, undefined)).toBe(1);
+  it('draws as many chunks at once as have their threads and their memory', () => {
+    const plan = { threads: [1] };
+    expect(slotsFor(plan, { need: 1, memory: Infinity, asked: 3 })).toBe(3);
+    expect(slotsFor(plan, { need: 2, memory: 5, asked: 3 })).toBe(2);
+    expect(slotsFor(plan, { need: 1, memory: 1e9 })).toBeGreaterThanOrEqual(1);
+    expect(slotsFor({ threads: [null] }, { need: 1, memory: 1e9 })).toBe(1);
+    expect(slotsFor(plan, { need: 2, memory: 1 })).toBe(0);
+  });
+
+  it('has the memory that it was given, or what is free unless a number of workers was asked for', () => {
+    expect(memoryFor({ memory: 5, workers: 3 })).toBe(5);
+    expect(memoryFor({ workers: 3 })).toBe(Infinity);
+    expect(memoryFor({})).toBeLessThan(process.availableMemory());
+  });
+});
+
+describe('chunks of several needs', () => {
+  // Sizes in gigabytes: two that are near each other, a larger and a smaller one.
+  const plan = { bytes: [3e9, 0.3e9, 3.5e9, 9e9] };
+
+  it('wait in a queue for each, most memory first, those within a factor of two in one', () => {
+    expect(needsOf(plan)).toEqual([9e9, 3.5e9, 0.3e9]);
+    expect([0, 1, 2, 3].map((shape) => placeOf(plan, { shape }))).toEqual([1, 2, 1, 0]);
+    expect(needsOf({ bytes: [5, 5, 5] })).toEqual([5]);
   });
 });
 

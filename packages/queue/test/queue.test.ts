@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import S3rver from 's3rver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compare, type Comparison } from '@tweedie/experiments';
-import { benchQueue, cancelRun, checkQueue, checkStore, drawOnQueue, queueStatus } from '../src/index.ts';
+import { benchQueue, benchWorkers, cancelRun, checkQueue, checkStore, drawOnQueue, queueStatus } from '../src/index.ts';
 import { contentOf, endAll, recipe, tweedie, until, type Machine } from './machines.ts';
 import { absent, startPostgres, startRedis, type TestServer } from './servers.ts';
 
@@ -141,9 +141,22 @@ describe.skipIf(absent.redis !== undefined)('a comparison on Redis with three wo
     expect(await queueStatus(url)).toEqual([]);
   });
 
+  it('is the same for many workers, each of which has two connections', async () => {
+    const { rows } = await benchWorkers(url, [2, 20], () => undefined, 500);
+    expect(rows.map(({ workers, chunks, connections }) => [workers, chunks, connections])).toEqual([
+      [2, 2000, 4],
+      [20, 2000, 40],
+    ]);
+    for (const { serverPerChunk, idle } of rows) {
+      expect(serverPerChunk).toBeLessThan(2);
+      expect(idle).toBeLessThan(0.5);
+    }
+    expect(await queueStatus(url)).toEqual([]);
+  });
+
   it('is checked by doctor, which says what a server lacks', async () => {
     expect(await checkQueue(url)).toMatch(
-      /^redis:\/\/127\.0\.0\.1:\d+, Redis 7\.\d+\.\d+, noeviction, kept on disk, clocks agree to \d+ ms$/,
+      /^redis:\/\/127\.0\.0\.1:\d+, Redis 7\.\d+\.\d+, noeviction, kept on disk, clocks agree to \d+ ms, connections for \d{4} workers more \(maxclients \d{4,}\)$/,
     );
     await expect(checkQueue(redis.url)).rejects.toThrow(
       /NOAUTH.*Give user and password in the URL, or the password in TWEEDIE_QUEUE_PASSWORD\.$/,

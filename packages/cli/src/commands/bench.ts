@@ -9,7 +9,7 @@ export class Bench extends Command {
   static override summary = 'Measure speed here, as ratios within one run.';
   static override description = `mixture: DPS on a small Gaussian mixture, 1000 samples, 100 steps; eager TensorFlow.js and, on request, PyTorch beside it.
 overhead: a step of each guidance method, beside the passes of the U-Net that it makes.
-queue: what a chunk that draws nothing costs through the queue that --queue names, and how that grows with their number.
+queue: what a chunk that draws nothing costs through the queue that --queue names, and how that grows with their number; with --workers what so many workers that draw nothing cost its server.
 start: how long the command takes to start.
 train: a training step of the prior of photographs (loss, gradients of the weights, AdamW, averaged weights; no data) and, on request, the same in PyTorch.
 unet: the ADM U-Net with random weights, forward and with its input gradient, beside convolutions and, on request, PyTorch.`;
@@ -18,6 +18,7 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
     '<%= config.bin %> bench mixture --torch ~/venv/bin/python --json',
     '<%= config.bin %> bench overhead --size medium',
     '<%= config.bin %> bench queue --queue redis://127.0.0.1:6379 --chunks 1000,10000',
+    '<%= config.bin %> bench queue --queue redis://127.0.0.1:6379 --workers 1000',
     '<%= config.bin %> bench start',
     '<%= config.bin %> bench train --torch ~/venv/bin/python',
     '<%= config.bin %> bench unet --size medium --batch 1 --torch ~/venv/bin/python',
@@ -67,6 +68,12 @@ unet: the ADM U-Net with random weights, forward and with its input gradient, be
       default: [100, 1000],
       description: 'queue: how many chunks.',
     }),
+    workers: Flags.integer({
+      min: 1,
+      max: 10_000,
+      helpValue: '1000',
+      description: 'queue: measure workers in place of chunks, 1, 10, 100, 300, 1000 up to so many.',
+    }),
     ...registryFlag,
     json: Flags.boolean({ description: 'Print one JSON object.' }),
   };
@@ -89,7 +96,11 @@ type Given = RegistryFlags & {
   readonly threads: number;
   readonly queue?: string | undefined;
   readonly chunks: readonly number[];
+  readonly workers?: number | undefined;
 };
+
+/** Numbers of workers that are measured on the way. */
+const WORKERS = [1, 10, 100, 300, 1000];
 type Outcome = Promise<readonly [result: object, text: string]>;
 
 async function mixture({ repeats, torch, ...flags }: Given): Outcome {
@@ -119,10 +130,15 @@ async function withPlugins<T>(flags: RegistryFlags, measure: (container: Contain
 
 const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function queue({ queue: given, chunks }: Given): Outcome {
-  const { benchQueue } = await import('@tweedie/queue');
+async function queue({ queue: given, chunks, workers }: Given): Outcome {
+  const { benchQueue, benchWorkers } = await import('@tweedie/queue');
   const { queueOf } = await import('../queue-flags.ts');
-  const { showQueueBench } = await import('../bench/show-queue.ts');
+  const { showQueueBench, showWorkersBench } = await import('../bench/show-queue.ts');
+  if (workers !== undefined) {
+    const numbers = [...WORKERS.filter((number) => number < workers), workers];
+    const measured = await benchWorkers(queueOf(given), numbers, toStandardError);
+    return [measured, showWorkersBench(measured)];
+  }
   const result = await benchQueue(queueOf(given), chunks, toStandardError);
   return [result, showQueueBench(result)];
 }

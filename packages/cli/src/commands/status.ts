@@ -34,7 +34,7 @@ const stateOf = ({ cancelled, compared, host }: RunStatus): string =>
       : `its command on ${host} is not running: results wait in the store`;
 
 const show = (status: RunStatus): string => {
-  const { run, title, store, chunks, done, waiting, failed, active, perMinute, secondsLeft } = status;
+  const { run, title, store, chunks, done, waiting, failed, needs, active, perMinute, secondsLeft } = status;
   const pace =
     perMinute === null || secondsLeft === null
       ? ''
@@ -42,6 +42,13 @@ const show = (status: RunStatus): string => {
   return [
     `run ${run}  ${title}  (${stateOf(status)})`,
     `  ${done} of ${chunks} chunks done, ${active.length} at work, ${waiting} waiting${failed > 0 ? `, ${failed} failed` : ''}${pace}`,
+    ...needs.flatMap((need) =>
+      need.waiting === 0 || need.active > 0
+        ? []
+        : [
+            `  ${need.waiting} of those that wait need${need.waiting === 1 ? 's' : ''} ${(need.bytes / 1e9).toPrecision(2)} GB of memory for each, and no worker is at one`,
+          ],
+    ),
     `  results in ${store}`,
     ...active.map(
       ({ worker, chunk, step, of, seconds }) =>

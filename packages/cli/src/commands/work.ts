@@ -1,4 +1,5 @@
 import { Args, Command, Flags } from '@oclif/core';
+import { ConfigError } from '@tweedie/core/registry';
 import { queueEnvironment, queueOf } from '../queue-flags.ts';
 import { registriesOf, registryFlag } from '../registry-flag.ts';
 import { runLong } from '../run.ts';
@@ -30,6 +31,11 @@ export class Work extends Command {
       description:
         'Chunks at once, each in a child process; default as many as threads and memory of this machine allow.',
     }),
+    memory: Flags.string({
+      helpValue: 'GB',
+      description:
+        'Gigabytes that they may take together: chunks that need more are left to others. Default: 80 % of what is free.',
+    }),
     once: Flags.boolean({ description: 'End when no run has work left.' }),
     lock: Flags.integer({
       min: 1,
@@ -42,13 +48,17 @@ export class Work extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Work);
     const { work } = await import('@tweedie/queue');
-    const { store, folder, workers, once, lock } = flags;
+    const { store, folder, workers, memory, once, lock } = flags;
+    const bytes = memory === undefined ? undefined : 1e9 * Number(memory);
+    if (bytes !== undefined && !(bytes > 0))
+      throw new ConfigError('--memory', `${memory} is no number of gigabytes.`, 'Give one above 0, such as 2.5.');
     await runLong(({ signal }) =>
       work({
         queue: queueOf(args.queue),
         store,
         folder,
         workers,
+        memory: bytes,
         once,
         ...(lock !== undefined && { lock: lock * 1000 }),
         ...registriesOf(flags),

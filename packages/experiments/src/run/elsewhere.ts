@@ -17,8 +17,8 @@ export type ChunkPlan = {
   readonly facts: ChunkFacts;
   /** Threads of one operation for each shape of images, as the recipe has it; null where the engine has no say. */
   readonly threads: readonly (number | null)[];
-  /** Memory that a process takes, as far as is known. */
-  readonly bytes: number;
+  /** Memory that a process takes for a chunk of each shape, as far as is known. */
+  readonly bytes: readonly number[];
 };
 
 /** Draws all tasks of a plan somewhere, in any order; returns when all results are stored. */
@@ -43,7 +43,7 @@ export const chunkPlan = (setup: ChunkSetup, title: string, bench: Workbench, en
     setup: { ...setup, origin },
     facts: { Tweedie: VERSION, ...partFacts(engine, bench.model) },
     threads: benchesOf(bench).map(({ threads }) => (own ? null : (threads ?? null))),
-    bytes: Math.max(...benchesOf(bench).map((each) => childBytes(each, tf.memory().numBytes))),
+    bytes: benchesOf(bench).map((each) => childBytes(each, tf.memory().numBytes)),
   };
 };
 
