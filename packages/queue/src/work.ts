@@ -88,7 +88,7 @@ export const work = async (options: WorkOptions, means: Partial<Means> = {}): Pr
     const since = ({ name }: Candidate): number => came.get(name) ?? 0;
     return [...(drawn.length > 0 ? drawn : all)].sort((a, b) => since(a) - since(b))[0];
   };
-  /** Whether to stay with a queue: while it has work or no other one has, and where others draw, for a lock at least. */
+  /** Whether to stay with a queue: while it has work or no other has, and where others draw, for a lock at least. */
   const stays = async (name: string): Promise<boolean> => {
     const all = await candidates.list();
     if (all.some((other) => other.name === name && other.waiting > 0)) return true;
