@@ -165,6 +165,7 @@ export const excused: Readonly<Record<string, Excuse>> = {
   'npx tweedie compare recipes/quickstart.yaml --limit 2 --steps 10 --queue $TWEEDIE_QUEUE --store http://127.0.0.1:7412':
     queue,
   'npx tweedie bench queue --queue redis://127.0.0.1:6379 --chunks 1000,10000': queue,
+  'npx tweedie bench queue --queue redis://127.0.0.1:6379 --workers 1000': queue,
   'npx tweedie doctor --store s3://bucket/prefix': {
     why: 'it needs a bucket; one on loopback',
     file: 'packages/queue/test/stores.test.ts',
