@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Draws a recipe on a Slurm cluster of one node, started here for it (Debian: slurm-wlm, munge; as root), and compares
 # what `tweedie merge` makes of the shards with a run in one place. Everything is in a temporary folder.
+# With --requeue instead: a task meets its time limit, goes back into the queue and ends there. Slurm's limits are
+# minutes, and so this takes several.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -76,14 +78,17 @@ if ! sinfo --noheader --format=%T 2>/dev/null | grep -q idle; then
 fi
 echo "slurm: $(slurmd -V), one node of $(nproc) CPUs"
 
+requeue=0 images=6 steps=10 tasks=3 limit=0:10:00 patience=300
+# Work for more than the minute that Slurm leaves a task before it warns it, in chunks of some seconds.
+[ "${1:-}" = --requeue ] && requeue=1 images=240 steps=1000 tasks=1 limit=0:02:00 patience=1500
 cat >"$dir/work/wells.yaml" <<RECIPE
 title: Two wells
 model: { id: gmm, options: { shape: [1, 2, 1], means: [[-1, 0], [1, 0]], variances: [0.1, 0.2] } }
-images: { from: prior, count: 6 }
+images: { from: prior, count: $images }
 operators: [identity, { id: inpaint, options: { rate: 0.5 } }]
 sigmaY: 0.2
 methods: [none, exact, dps]
-scheduler: { id: ddpm, options: { steps: 10 } }
+scheduler: { id: ddpm, options: { steps: $steps } }
 samples: 2
 chunk: 4
 RECIPE
@@ -91,21 +96,31 @@ cd "$dir/work"
 # A link, so that npx finds the command in this folder as it does where Tweedie is installed.
 ln -s "$root/node_modules" node_modules
 npx tweedie compare wells.yaml --out plain --json >plain.json 2>/dev/null
-npx tweedie slurm wells.yaml --out run --tasks 3 --cpus 1 --time 0:10:00
+npx tweedie slurm wells.yaml --out run --tasks "$tasks" --cpus 1 --time "$limit"
+# Every start of a task says so.
+sed -i 's|^work=\$!|echo "slurm: start $(date +%T)"; work=$!|' wells.sbatch
 job=$(sbatch --parsable wells.sbatch)
 last=$(sbatch --parsable --dependency="afterany:$job" wells.merge.sbatch)
-for _ in $(seq 300); do
+for _ in $(seq "$patience"); do
   [ -z "$(squeue --noheader)" ] && break
   sleep 1
 done
 squeue
 scontrol --oneliner show job "$last" | grep -o 'JobState=[A-Z]*' | head -n 1
+if [ "$requeue" = 1 ]; then
+  grep -hE '^(Stopping|Error: Stopped|sampling .* are there already)' wells-"$job"_*.log || true
+  # Slurm forgets a job some minutes after its end, so its starts are counted in the log of the task.
+  starts=$(grep -c '^slurm: start ' wells-"$job"_0.log)
+  [ "$starts" -ge 2 ] || { echo 'slurm: the task was not put back into the queue'; exit 1; }
+  echo "slurm: started $starts times"
+fi
 tail -n 3 wells-merge-"$last".log
-npx tweedie merge run-shard-*-of-3 --out run --json >merged.json 2>/dev/null
+npx tweedie merge run-shard-*-of-"$tasks" --out run --json >merged.json 2>/dev/null
 node -e '
   const [plain, merged] = ["plain.json", "merged.json"].map((file) => JSON.parse(require("fs").readFileSync(file)));
   const { deepStrictEqual } = require("assert");
   for (const part of ["rows", "misfit", "distances", "failures", "outcome"]) deepStrictEqual(merged[part], plain[part]);
-  deepStrictEqual([merged.missing, merged.samples], [0, 72]);
-  console.log("slurm: 3 shards merged to the table of a run in one place, 72 samples");
-'
+  const samples = Number(process.argv[1]);
+  deepStrictEqual([merged.missing, merged.samples], [0, samples]);
+  console.log(`slurm: ${process.argv[2]} shards merged to the table of a run in one place, ${samples} samples`);
+' $((12 * images)) "$tasks"
