@@ -17,8 +17,11 @@ const temporary = mkdtempSync(join(tmpdir(), 'tweedie-tests-'));
 chmodSync(temporary, 0o711);
 process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 
-/** It measures the memory of its process, in which other tests would leave room for a leak. */
-const alone = ['packages/jit/test/memory.test.ts'];
+/**
+ * The memory of their process counts: other tests would leave room for a leak in it, or tensors that a plan takes for
+ * weights.
+ */
+const alone = ['packages/jit/test/memory.test.ts', 'packages/queue/test/refusals.test.ts'];
 
 /** What takes longest starts first, so that both workers end together. */
 const longest = [
