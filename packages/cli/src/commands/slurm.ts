@@ -53,7 +53,7 @@ export class Slurm extends Command {
     writeWhole(merge, job.merge, elsewhere);
     this.log(
       [
-        `${job.tasks} tasks: ${array}. Then one that merges: ${merge}. To submit both:`,
+        `${job.tasks} task${job.tasks === 1 ? '' : 's'}: ${array}. Then one that merges: ${merge}. To submit both:`,
         `  job=$(sbatch --parsable ${array})`,
         `  sbatch --dependency=afterany:$job ${merge}`,
       ].join('\n'),
