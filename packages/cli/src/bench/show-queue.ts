@@ -16,9 +16,7 @@ export const showQueueBench = ({ place, rows }: QueueBench): string =>
     `Chunks that draw nothing, through ${place} and a folder, both sides in one process`,
     '',
     ...columns(
-      ['  chunks', ' seconds', ' ms of a core each', ' of the server', ' MB at the server'].map((head) =>
-        head.slice(1),
-      ),
+      [' chunks', 'seconds', 'ms of a core each', 'of the server', 'MB at the server'],
       rows.map(({ chunks, seconds, cpuPerChunk, serverPerChunk, megabytes }) => [
         [chunks, 0],
         [seconds, 1],
