@@ -126,7 +126,10 @@ type Index = {
 const meanOf = (parts: readonly Float32Array[]): Float32Array =>
   at(parts, 0, 'sample').map((_, k) => parts.reduce((sum, part) => sum + (part[k] ?? 0), 0) / parts.length);
 
-/** The problems of a run and, as `restored`, the mean of each one's samples, by operator and noise. */
+/**
+ * The problems of a run and, as `restored`, the mean of each one's samples, by operator and noise; where there are
+ * several, one of them as `sample`, and the mean of the rest as `others`.
+ */
 const collect = async (folder: string): Promise<Stack> => {
   const results = await openResults(folder);
   try {
@@ -144,7 +147,12 @@ const collect = async (folder: string): Promise<Stack> => {
         for (const [name, { shape, data }] of decodeSafetensors(readFileSync(path), path))
           add(name, shape, Float32Array.from(data as Float32Array));
         const keys = at(cells, index, 'problem');
-        add('restored', columns.get('x0')?.shape ?? [], meanOf(await Promise.all(keys.map(results.readSample))));
+        const drawn = await Promise.all(keys.map(results.readSample));
+        const shape = columns.get('x0')?.shape ?? [];
+        add('restored', shape, meanOf(drawn));
+        if (drawn.length === 1) continue;
+        add('sample', shape, at(drawn, 0, 'sample'));
+        add('others', shape, meanOf(drawn.slice(1)));
       }
       for (const [name, { shape, images }] of columns)
         tensors.set(`${operator} ${sigmaY}/${name}`, stacked(shape, images));

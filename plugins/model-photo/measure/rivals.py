@@ -105,13 +105,28 @@ def rivals_of(operator, sigma, group, options_of):
     }
 
 
+def conditions(sigma, samples, group, seed=0):
+    """What posterior samples must hold for A = I (docs/methods.md 6.4): the squared error of one sample over that of the mean of the others, with a 95 %
+    bootstrap interval over the images; standard deviation of y - sample over sigmaY; its correlation with the sample."""
+    x0, y, sample, others = (group[key].astype(float) for key in ("x0", "y", "sample", "others"))
+    one, mean = (np.mean((x - x0) ** 2, axis=(1, 2, 3)) for x in (sample, others))
+    drawn = np.random.default_rng(seed).integers(len(one), size=(10_000, len(one)))
+    low, high = np.quantile(one[drawn].sum(1) / mean[drawn].sum(1), (0.025, 0.975))
+    rest = y - sample
+    expected = 2 * (samples - 1) / samples
+    return (
+        f"| {sigma} | {len(one)} | {one.sum() / mean.sum():.3f} [{low:.3f}, {high:.3f}] | {expected:.3f} | {rest.std() / sigma:.3f} "
+        f"| {np.corrcoef(rest.ravel(), sample.ravel())[0, 1]:+.4f} |"
+    )
+
+
 def main(folder, count):
     folder = Path(folder)
     if not (folder / "tuning.safetensors").exists():
         sys.exit(f"{folder / 'tuning.safetensors'} is not there. Run measure.ts first, with --out {folder}.")
     truths = read(folder / "tuning.safetensors")[0]["x0"][:count]
     options_of = cache(lambda method, sigma: tune(method, sigma, truths))
-    lines, weights = [], set()
+    lines, held, weights = [], [], set()
     for name in ("one-step", "posterior", "whole", "linear"):
         path = folder / f"{name}.safetensors"
         if not path.exists():
@@ -121,6 +136,8 @@ def main(folder, count):
         for row in sorted({key.split("/")[0] for key in tensors}):
             group = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.split("/")[0] == row}
             operator, sigma = row.rsplit(" ", 1)
+            if name == "posterior":
+                held.append(conditions(float(sigma), int(facts["samples"]), group))
             ours = np.array([psnr(*pair) for pair in zip(group["restored"], group["x0"])])
             for rival, made in rivals_of(operator, float(sigma), group, options_of).items():
                 theirs = np.array([psnr(*pair) for pair in zip(made, group["x0"])])
@@ -134,6 +151,11 @@ def main(folder, count):
     print("| experiment | problem, sigmaY | n | prior | rival | rival's | paired difference, 95 % |")
     print("|---|---|---|---|---|---|---|")
     print("\n".join(lines))
+    if held:
+        print("\nPosterior samples, A = I: squared error of a sample over that of the mean of the others; y - sample\n")
+        print("| sigmaY | n | ratio, 95 % | expected | std / sigmaY | correlation with the sample |")
+        print("|---|---|---|---|---|---|")
+        print("\n".join(held))
 
 
 if __name__ == "__main__":
