@@ -34,11 +34,18 @@ export type Progressed = { readonly state: State; readonly steps: number; readon
 const STATE = 'state.safetensors';
 export const WEIGHTS = 'weights.safetensors';
 
-/** A text for what decides the numbers of a training, the length apart: it may be made longer. */
+/**
+ * A text for what decides the numbers of a training, its end apart: length and cool-down may be chosen on the way, as
+ * long as the rate has not begun to fall.
+ */
 export const trainingHash = (
-  { images: _, checkpoint: __, title: ___, ...rest }: TrainingRecipe,
+  { images: _, checkpoint: __, title: ___, optimizer: { cooldown: ____, ...optimizer }, ...rest }: TrainingRecipe,
   from: string,
-): string => sha256(canonicalJson({ ...rest, from }));
+): string => sha256(canonicalJson({ ...rest, optimizer, from }));
+
+/** How a training ends, in images. */
+export type Ending = { readonly images: number; readonly cooldown: number };
+const falls = ({ images, cooldown }: Ending, seen: number): boolean => cooldown > 0 && seen > images - cooldown;
 
 /**
  * Writes state and averaged weights, each whole or not at all: a process that dies while it writes leaves those of the
@@ -51,11 +58,13 @@ export function writeCheckpoint(
     card,
     layout,
     hash,
+    ending,
     dtype,
   }: {
     readonly card: NetworkCard;
     readonly layout: Layout;
     readonly hash: string;
+    readonly ending: Ending;
     readonly dtype: 'F32' | 'F16';
   },
 ): void {
@@ -67,7 +76,12 @@ export function writeCheckpoint(
   );
   writeWhole(
     join(folder, STATE),
-    encodeSafetensors(tensors, { training: hash, steps: String(steps), log: JSON.stringify(log) }),
+    encodeSafetensors(tensors, {
+      training: hash,
+      ending: JSON.stringify(ending),
+      steps: String(steps),
+      log: JSON.stringify(log),
+    }),
   );
   writeWhole(join(folder, WEIGHTS), encodeSafetensors(stateDict(state.ema, card, layout, dtype), cardMetadata(card)));
 }
@@ -84,16 +98,28 @@ function stateDict(
 }
 
 /** Where a training stopped, or undefined where the folder has none. Throws ConfigError where it was another one. */
-export function readCheckpoint(folder: string, layout: Layout, hash: string): Progressed | undefined {
+export function readCheckpoint(
+  folder: string,
+  layout: Layout,
+  { hash, ending, batch }: { readonly hash: string; readonly ending: Ending; readonly batch: number },
+): Progressed | undefined {
   const path = join(folder, STATE);
   if (!existsSync(path)) return undefined;
   const bytes = readFileSync(path);
-  const { training, steps, log = '[]' } = safetensorsMetadata(bytes, path);
+  const { training, steps, ending: known = '{}', log = '[]' } = safetensorsMetadata(bytes, path);
   if (training !== hash)
     throw new ConfigError(
       path,
       'belongs to another training: data, network, loss, seed or options have changed since.',
       'Choose another folder with --out, or begin there from its weights with --from.',
+    );
+  const was = { images: 0, cooldown: 0, ...(JSON.parse(known) as Partial<Ending>) };
+  const seen = Number(steps) * batch;
+  if (canonicalJson(was) !== canonicalJson(ending) && (falls(was, seen) || falls(ending, seen)))
+    throw new ConfigError(
+      path,
+      `has seen ${seen} images, and the rate falls before: ${falls(was, seen) ? `it was to end at ${was.images}` : `it would end at ${ending.images}`}, the last ${(falls(was, seen) ? was : ending).cooldown} of them the cool-down.`,
+      'Give images and cooldown as they were, or so that the rate falls later; or begin in another --out from its weights, with --from.',
     );
   const tensors = decodeSafetensors(bytes, path);
   const numbers = (name: keyof State): Float32Array => {

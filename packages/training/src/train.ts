@@ -97,7 +97,8 @@ export async function train(options: TrainOptions): Promise<Trained> {
     const begun = await startingPoint(options.from, card, layout, recipe.seed);
     const hash = trainingHash(recipe, begun.from);
     makeFolder(out);
-    const found = readCheckpoint(out, layout, hash);
+    const ending = { images: recipe.images, cooldown: recipe.optimizer.cooldown };
+    const found = readCheckpoint(out, layout, { hash, ending, batch: recipe.batch });
     const state = found?.state ?? freshState(begun.weights());
     const descent = training.stepsOf(state);
     const averaged = tensorsIn(state.ema, layout);
@@ -112,7 +113,7 @@ export async function train(options: TrainOptions): Promise<Trained> {
     let recent = { loss: 0, images: 0, gradient: 0 };
 
     const save = (): void => {
-      writeCheckpoint(out, { state, steps, log }, { card, layout, hash, dtype: recipe.weights });
+      writeCheckpoint(out, { state, steps, log }, { card, layout, hash, ending, dtype: recipe.weights });
       writeWhole(join(out, 'log.csv'), logTable(log));
       writeWhole(
         join(out, 'report.html'),

@@ -10,16 +10,16 @@ import { train } from '../src/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tweedie-training-'));
 const network = `network: { image_size: 8, num_channels: 32, num_res_blocks: 1, channel_mult: '1,2', attention_resolutions: none, conv_resample: false }`;
-const recipeOf = (name: string, changes = ''): string => {
+const recipeOf = (name: string, changes = '', { images = 96, cooldown = 0 } = {}): string => {
   const file = join(folder, `${name}.train.yaml`);
   writeFileSync(
     file,
     `data: { dataset: { id: emoji, options: { size: 32 } }, scales: [1, 2] }
 validation: { dataset: { id: emoji, options: { size: 32 } }, count: 8, every: 48 }
 ${network}
-images: 96
+images: ${images}
 batch: 8
-optimizer: { rate: 0.003, warmup: 16 }
+optimizer: { rate: 0.003, warmup: 16, cooldown: ${cooldown} }
 ema: 200
 checkpoint: 1.0e-6
 ${changes}`,
@@ -75,6 +75,23 @@ describe('training', () => {
     expect(weightsOf(whole.out).get('weights')).toEqual(before);
     await train({ ...whole, images: 104 });
     expect(weightsOf(whole.out).get('weights')).not.toEqual(before);
+  });
+
+  it('takes an end and a cool-down on the way, as one that had them from the start, until the rate falls', async () => {
+    const ending = ({ images, cooldown }: { images: number; cooldown: number }) =>
+      recipeOf(`ending-${images}-${cooldown}`, '', { images, cooldown });
+    const out = join(folder, 'cooled');
+    await train({ ...whole, out, images: 48 });
+    const cooled = ending({ images: 80, cooldown: 32 });
+    await train({ ...whole, recipe: cooled, out });
+    await train({ ...whole, recipe: cooled, out: join(folder, 'planned') });
+    expect(weightsOf(out)).toEqual(weightsOf(join(folder, 'planned')));
+    await expect(train({ ...whole, out })).rejects.toThrow(
+      'has seen 80 images, and the rate falls before: it was to end at 80, the last 32 of them the cool-down.',
+    );
+    await train({ ...whole, out: join(folder, 'flat'), images: 48 });
+    const early = ending({ images: 56, cooldown: 32 });
+    await expect(train({ ...whole, recipe: early, out: join(folder, 'flat') })).rejects.toThrow('it would end at 56');
   });
 
   it('stops between two steps with all that it has', async () => {

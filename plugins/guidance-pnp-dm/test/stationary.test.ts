@@ -63,7 +63,7 @@ const problem: Problem = {
   name: 'one number of two',
   operator: 'matrix',
   sigmaY,
-  x0: tf.zeros(imageShape),
+  x0: tf.zeros([...imageShape]),
   y: tf.tensor1d([y]),
   drawn: {},
 };
