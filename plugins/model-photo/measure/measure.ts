@@ -12,6 +12,7 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   openRegistry,
+  type PluginReference,
   sha256,
   type SafetensorsInput,
 } from '@tweedie/core';
@@ -22,7 +23,7 @@ const { values } = parseArgs({
   options: {
     weights: { type: 'string', default: join(import.meta.dirname, '../weights.safetensors') },
     out: { type: 'string', default: 'runs/measure-photo' },
-    only: { type: 'string', default: 'tuning,one-step,whole,posterior,linear' },
+    only: { type: 'string', default: 'tuning,one-step,whole,posterior,inpaint,whole-inpaint,super-resolution' },
     crops: { type: 'string', default: '64' },
     samples: { type: 'string', default: '16' },
     threads: { type: 'string' },
@@ -67,6 +68,22 @@ const common = {
   chunk: 16,
   engine: { id: 'onnxruntime', options: values.threads === undefined ? {} : { threads: Number(values.threads) } },
 };
+/** `chosen` on crops of seed 2, as the rivals' options are: see the README. */
+const linear = (
+  operator: PluginReference,
+  chosen: { readonly options: Readonly<Record<string, number | boolean>>; readonly scheduler: PluginReference },
+): ExperimentInput => ({
+  ...common,
+  images: { dataset: cropsOf(1), count: crops },
+  operators: [operator],
+  sigmaY: 0.01,
+  methods: [{ id: 'dps-w', ...chosen }],
+  samples,
+});
+const filling: Parameters<typeof linear> = [
+  { id: 'inpaint', options: { pattern: 'random', rate: 0.7 } },
+  { options: { enhanced: true }, scheduler: edm({ steps: 30, sigmaMax: 20, sigmaMin: 0.01 }) },
+];
 const experiments: Readonly<Record<string, () => ExperimentInput>> = {
   'one-step': () => ({ ...common, images: { dataset: cropsOf(1), count: crops }, methods: [oneStep] }),
   whole: () => ({
@@ -81,25 +98,13 @@ const experiments: Readonly<Record<string, () => ExperimentInput>> = {
     methods: [{ id: 'exact', scheduler: edm({ steps: 10, sigmaMax: 10, sigmaMin: 0.01 }) }],
     samples,
   }),
-  linear: () => ({
-    ...common,
-    images: { dataset: cropsOf(1), count: crops },
-    operators: [
-      { id: 'inpaint', options: { pattern: 'random', rate: 0.7 } },
+  inpaint: () => linear(...filling),
+  'whole-inpaint': () => ({ ...linear(...filling), images: { dataset: photographs, count: 8 }, chunk: 1 }),
+  'super-resolution': () =>
+    linear(
       { id: 'super-resolution', options: { factor: 4 } },
-    ],
-    sigmaY: 0.01,
-    methods: [
-      {
-        id: 'dps-w',
-        options: { enhanced: true },
-        // Chosen on crops of seed 2, as the rivals' options are: see the README.
-        perProblem: [{ operator: 'super-resolution', options: { enhanced: false, scale: 4 } }],
-        scheduler: edm({ steps: 30, sigmaMax: 20, sigmaMin: 0.01 }),
-      },
-    ],
-    samples,
-  }),
+      { options: { scale: 4 }, scheduler: { id: 'ddpm', options: { steps: 100 } } },
+    ),
 };
 
 type Stack = Map<string, SafetensorsInput>;

@@ -127,7 +127,7 @@ def main(folder, count):
     truths = read(folder / "tuning.safetensors")[0]["x0"][:count]
     options_of = cache(lambda method, sigma: tune(method, sigma, truths))
     lines, held, weights = [], [], set()
-    for name in ("one-step", "posterior", "whole", "linear"):
+    for name in ("one-step", "posterior", "whole", "inpaint", "whole-inpaint", "super-resolution"):
         path = folder / f"{name}.safetensors"
         if not path.exists():
             continue
