@@ -10,6 +10,7 @@ import {
   type Image,
   NotInstalledError,
   stackProblems,
+  tf,
   tensorsOf,
   type Tensor,
   type TensorTree,
@@ -114,7 +115,8 @@ describe.each(pairs)('engine/%s agrees with engine/%s', (_id, _otherId, engine, 
           const xt = random(position)
             .normal('state', [problems.length, ...imageShape])
             .mul(step.level.signal * 0.5 + step.level.noise) as Image;
-          const state = sampler.start ? { ...((await sampler.start(measured, step, random(1000))) as object), xt } : xt;
+          const begun = await sampler.start?.(measured, step, random(1000));
+          const state = begun === undefined || begun instanceof tf.Tensor ? xt : { ...(begun as object), xt };
           await sampler.step(state, step, measured, random(step.index));
         }
         results.push(calls);

@@ -43,7 +43,7 @@ const SPACING = 7;
  * At a fixed rho the images have in the end, whatever the prior, the posterior of a measurement with noise of
  * covariance sigmaY^2 I + rho^2 A A^T; small rho is near the posterior and mixes slowly, hence the annealing. No
  * gradient of the network. Works at whole levels: the state is z, [B, H, W, C], the scheduler is not used, x0hat is the
- * last x, nothing is clamped. Refuses sigmaY 0. Cost an iteration: `priorSteps` forwards, no vjp, and A, A^T and a solve.
+ * last x, nothing is clamped. Refuses sigmaY 0. Cost an iteration: `priorSteps` forwards, no vjp; A, A^T and a solve.
  * Wu et al. 2024, arXiv:2405.18782, Algorithm 1. Differs: a step of the SDE draws from q(xNext |
  * xt, x0hat), as DDPM does, and begins at rho; the released code takes Euler's step along 100 levels from 80 to 0.002,
  * beginning at the first below rho. One sample is one chain of its own; there, 20 are taken along one.

@@ -1,7 +1,7 @@
 /**
- * At a fixed coupling rho the chain has a law of its own, whatever the prior: the posterior of a measurement with noise of
- * covariance sigmaY^2 I + rho^2 A A^T. Here two entries, one measured number, and a prior of two correlated Gaussians, on
- * both of which the posterior lies; the truth is a sum over a grid.
+ * At a fixed coupling rho the chain has a law of its own, whatever the prior: the posterior of a measurement with noise
+ * of covariance sigmaY^2 I + rho^2 A A^T. Here two entries, one measured number, and a prior of two correlated
+ * Gaussians, on both of which the posterior lies; the truth is a sum over a grid.
  */
 import { eagerEngine, type GaussianMixture, mixtureModel, noiseProcess, type Problem, tf } from '@tweedie/core';
 import { bind, sampleRows, testContainer } from '@tweedie/testing';
