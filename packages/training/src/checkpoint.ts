@@ -113,12 +113,13 @@ export function readCheckpoint(
       'belongs to another training: data, network, loss, seed or options have changed since.',
       'Choose another folder with --out, or begin there from its weights with --from.',
     );
-  const was = { images: 0, cooldown: 0, ...(JSON.parse(known) as Partial<Ending>) };
+  const was = JSON.parse(known) as Ending;
   const seen = Number(steps) * batch;
-  if (canonicalJson(was) !== canonicalJson(ending) && (falls(was, seen) || falls(ending, seen)))
+  const begun = [was, ending].find((each) => falls(each, seen));
+  if (begun !== undefined && known !== JSON.stringify(ending))
     throw new ConfigError(
       path,
-      `has seen ${seen} images, and the rate falls before: ${falls(was, seen) ? `it was to end at ${was.images}` : `it would end at ${ending.images}`}, the last ${(falls(was, seen) ? was : ending).cooldown} of them the cool-down.`,
+      `has seen ${seen} images, and the rate falls before: it ${begun === was ? 'was to' : 'would'} end at ${begun.images}, the last ${begun.cooldown} of them the cool-down.`,
       'Give images and cooldown as they were, or so that the rate falls later; or begin in another --out from its weights, with --from.',
     );
   const tensors = decodeSafetensors(bytes, path);

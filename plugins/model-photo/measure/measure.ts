@@ -80,10 +80,10 @@ const linear = (
   methods: [{ id: 'dps-w', ...chosen }],
   samples,
 });
-const filling: Parameters<typeof linear> = [
+const filling = linear(
   { id: 'inpaint', options: { pattern: 'random', rate: 0.7 } },
   { options: { enhanced: true }, scheduler: edm({ steps: 30, sigmaMax: 20, sigmaMin: 0.01 }) },
-];
+);
 const experiments: Readonly<Record<string, () => ExperimentInput>> = {
   'one-step': () => ({ ...common, images: { dataset: cropsOf(1), count: crops }, methods: [oneStep] }),
   whole: () => ({
@@ -98,8 +98,8 @@ const experiments: Readonly<Record<string, () => ExperimentInput>> = {
     methods: [{ id: 'exact', scheduler: edm({ steps: 10, sigmaMax: 10, sigmaMin: 0.01 }) }],
     samples,
   }),
-  inpaint: () => linear(...filling),
-  'whole-inpaint': () => ({ ...linear(...filling), images: { dataset: photographs, count: 8 }, chunk: 1 }),
+  inpaint: () => filling,
+  'whole-inpaint': () => ({ ...filling, images: { dataset: photographs, count: 8 }, chunk: 1 }),
   'super-resolution': () =>
     linear(
       { id: 'super-resolution', options: { factor: 4 } },
@@ -132,8 +132,8 @@ const meanOf = (parts: readonly Float32Array[]): Float32Array =>
   at(parts, 0, 'sample').map((_, k) => parts.reduce((sum, part) => sum + (part[k] ?? 0), 0) / parts.length);
 
 /**
- * The problems of a run and, as `restored`, the mean of each one's samples, by operator and noise; where there are
- * several, one of them as `sample`, and the mean of the rest as `others`.
+ * The problems of a run and, by operator and noise, the mean of each one's samples as `restored` and one of them as
+ * `sample`.
  */
 const collect = async (folder: string): Promise<Stack> => {
   const results = await openResults(folder);
@@ -155,9 +155,7 @@ const collect = async (folder: string): Promise<Stack> => {
         const drawn = await Promise.all(keys.map(results.readSample));
         const shape = columns.get('x0')?.shape ?? [];
         add('restored', shape, meanOf(drawn));
-        if (drawn.length === 1) continue;
         add('sample', shape, at(drawn, 0, 'sample'));
-        add('others', shape, meanOf(drawn.slice(1)));
       }
       for (const [name, { shape, images }] of columns)
         tensors.set(`${operator} ${sigmaY}/${name}`, stacked(shape, images));

@@ -108,7 +108,8 @@ def rivals_of(operator, sigma, group, options_of):
 def conditions(sigma, samples, group, seed=0):
     """What posterior samples must hold for A = I (docs/methods.md 6.4): the squared error of one sample over that of the mean of the others, with a 95 %
     bootstrap interval over the images; standard deviation of y - sample over sigmaY; its correlation with the sample."""
-    x0, y, sample, others = (group[key].astype(float) for key in ("x0", "y", "sample", "others"))
+    x0, y, sample, restored = (group[key].astype(float) for key in ("x0", "y", "sample", "restored"))
+    others = (samples * restored - sample) / (samples - 1)
     one, mean = (np.mean((x - x0) ** 2, axis=(1, 2, 3)) for x in (sample, others))
     drawn = np.random.default_rng(seed).integers(len(one), size=(10_000, len(one)))
     low, high = np.quantile(one[drawn].sum(1) / mean[drawn].sum(1), (0.025, 0.975))
@@ -136,8 +137,8 @@ def main(folder, count):
         for row in sorted({key.split("/")[0] for key in tensors}):
             group = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.split("/")[0] == row}
             operator, sigma = row.rsplit(" ", 1)
-            if name == "posterior":
-                held.append(conditions(float(sigma), int(facts["samples"]), group))
+            if name == "posterior" and (samples := int(facts["samples"])) > 1:
+                held.append(conditions(float(sigma), samples, group))
             ours = np.array([psnr(*pair) for pair in zip(group["restored"], group["x0"])])
             for rival, made in rivals_of(operator, float(sigma), group, options_of).items():
                 theirs = np.array([psnr(*pair) for pair in zip(made, group["x0"])])
