@@ -122,6 +122,13 @@ const cases: Case[] = [
     [17, 15, 3],
     (x) => tf.grad((v) => tf.conv2d(v as tf.Tensor4D, filter, 2, 'same').square())(x),
   ],
+  [
+    'convolution with a filter that is an argument, gradient',
+    5,
+    [17, 15, 16],
+    (x, w) => tf.grad((v) => tf.conv2d(v as tf.Tensor4D, w as tf.Tensor4D, 1, 'same').square())(x),
+    [3, 3, 16, 32],
+  ],
   ['dilated convolution', 5, [17, 15, 3], (x) => tf.conv2d(x as tf.Tensor4D, filter, 1, 'same', 'NHWC', 2)],
   [
     'transposed convolution',

@@ -35,14 +35,14 @@ function contract(g: Graph, a: Term, b: Term, result: string): Term {
   const inner = only(a, (letter) => b.letters.includes(letter) && !result.includes(letter));
   const rows = only(a, (letter) => !b.letters.includes(letter));
   const columns = only(b, (letter) => !a.letters.includes(letter));
-  // In a vector times a matrix the samples, if there are any, are the columns. They become the rows.
-  if (rows === '' && columns !== '' && batch === '') return contract(g, b, a, result);
   const size = (letters: string, term: Term): number => sizeOf([...letters].map((letter) => lengthOf(term, letter)));
   const shape = [...batch, ...rows]
     .map((letter) => lengthOf(a, letter))
     .concat([...columns].map((letter) => lengthOf(b, letter)));
   const lead = batch === '' ? [] : [size(batch, a)];
   const [m, n, k] = [size(rows, a), size(columns, b), size(inner, a)];
+  // In a vector times a matrix the samples, if there are any, are the columns. They become the rows.
+  if (m === 1 && n > 1 && batch === '') return contract(g, b, a, result);
   const left = reshape(g, ordered(g, a, batch + rows + inner), [...lead, m, k]);
   if (m === 1 && n === 1) {
     const right = reshape(g, ordered(g, b, batch + columns + inner), [...lead, n, k]);
