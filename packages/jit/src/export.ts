@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { at, ConfigError, disposeTree, messageOf, type Tensor, tf, type TensorTree } from '@tweedie/core';
 import { type ModelFiles, writeModel } from './session/model-file.ts';
+import { finished } from './passes/finish.ts';
 import { parametersOf, pathsOf } from './paths.ts';
 import { refuseWhileTracing, trace } from './tracing/trace.ts';
 
@@ -48,10 +49,14 @@ export function exportOnnx(
   try {
     const parameters = given ?? parametersOf(fn, args.length);
     const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? `argument${i}`));
-    const { inputs, outputs, result } = trace(fn, args, {
-      activations: 'standard',
+    const {
+      inputs,
+      outputs: traced,
+      result,
+    } = trace(fn, args, {
       names: (index) => at(inputNames, index, 'input name'),
     });
+    const outputs = finished(traced, { activations: 'standard' });
     const taken = new Set(inputNames);
     const free = (name: string): string => (taken.has(name) ? free(`result.${name}`) : name);
     const names = pathsOf(result, typeof result === 'number' || Array.isArray(result) ? 'result' : '').map(free);

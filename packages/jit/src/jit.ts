@@ -12,6 +12,8 @@ import {
 import { operationsOf } from './session/encode.ts';
 import { type Explanation, explanationOf } from './explain.ts';
 import { inArrayOf, type Value } from './graph/graph.ts';
+import { finished } from './passes/finish.ts';
+import { blockWidth } from './session/block-width.ts';
 import { withModel } from './session/model-file.ts';
 import { profiled } from './session/profile.ts';
 import {
@@ -82,8 +84,9 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(
   });
 
   async function compile(args: readonly TensorTree[]): Promise<Program> {
-    const { inputs, outputs, result, cost: costOfCall } = trace(fn, args);
+    const { inputs, outputs: traced, result, cost: costOfCall } = trace(fn, args);
     compilations++;
+    const outputs = finished(traced, { blockWidth: await blockWidth(options.device) });
     const model = { inputs, outputs };
     const make = () => withModel(model, (written) => createSession(written, settings(outputs)));
     const session = await (pool?.take(model, settings(outputs), make) ?? make());
@@ -126,7 +129,8 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(
   async function explain(...args: readonly TensorTree[]): Promise<Explanation> {
     refuseWhileTracing();
     const feeds = feedsOf(args);
-    const { inputs, outputs } = trace(fn, args, { sources: true });
+    const { inputs, outputs: traced } = trace(fn, args, { sources: true });
+    const outputs = finished(traced, { blockWidth: await blockWidth(options.device) });
     return explanationOf(
       outputs,
       await withModel({ inputs, outputs }, (model) => profiled(model, settings(outputs), feeds)),

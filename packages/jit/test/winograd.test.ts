@@ -3,6 +3,7 @@ import { sizeOf, type Tensor, type TensorTree, tf } from '@tweedie/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFixed } from '../src/passes/fixed.ts';
 import { jit } from '../src/index.ts';
+import { finished } from '../src/passes/finish.ts';
 import { trace } from '../src/tracing/trace.ts';
 import { seeded } from './agreement.ts';
 import { operations, tracedValues } from './operations.ts';
@@ -95,7 +96,7 @@ describe('wide 3 x 3 convolutions', () => {
     expect(
       operations((x: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(x, filter, 1, 1), image(32), wide),
     ).not.toContain('WinogradFilter');
-    const { outputs } = trace(conv(), [image(32)], { activations: 'standard' });
+    const outputs = finished(trace(conv(), [image(32)]).outputs, { activations: 'standard' });
     expect(outputs[0]?.source).toMatchObject({ op: 'Transpose', inputs: [{ source: { op: 'Conv' } }] });
   });
 });

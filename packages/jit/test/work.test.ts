@@ -1,11 +1,12 @@
 import { type Tensor, tf } from '@tweedie/core';
 import { describe, expect, it } from 'vitest';
 import { mixtureInputs, mixtureStep } from './mixture.ts';
+import { finished } from '../src/passes/finish.ts';
 import { trace } from '../src/tracing/trace.ts';
 import { largestWork, SHARED_FROM } from '../src/graph/work.ts';
 
 const largest = (fn: (x: Tensor) => Tensor, shape: number[]): number =>
-  largestWork(trace(fn, [tf.zeros(shape)]).outputs);
+  largestWork(finished(trace(fn, [tf.zeros(shape)]).outputs));
 
 describe('the largest operation of a graph', () => {
   it('counts multiply-adds', () => {
@@ -23,7 +24,8 @@ describe('the largest operation of a graph', () => {
   it('is too small for threads in a step on a thousand points, and is not for ten thousand', () => {
     const of = (rows: number): number => {
       const { xt, y, noise } = mixtureInputs(rows);
-      return largestWork(trace(mixtureStep(), [xt, y, noise, { signal: 0.7, std: 0.3, alphaBar: 0.49 }, 1]).outputs);
+      const step = { signal: 0.7, std: 0.3, alphaBar: 0.49 };
+      return largestWork(finished(trace(mixtureStep(), [xt, y, noise, step, 1]).outputs));
     };
     expect(of(1000)).toBeLessThan(SHARED_FROM);
     expect(of(10000)).toBeGreaterThan(SHARED_FROM);

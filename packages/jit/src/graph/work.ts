@@ -20,7 +20,7 @@ function multiplyAdds({ op, inputs: [x, y], attributes }: Operation, shape: Shap
   if (x === undefined || y === undefined) return undefined;
   if (op === 'MatMul' || op === 'FusedMatMul')
     return sizeOf(shape) * (y.shape.at(attributes['transB'] === 1 ? -1 : -2) ?? 1);
-  if (op === 'Conv') return sizeOf(shape) * sizeOf(y.shape.slice(1));
+  if (op === 'Conv' || op === 'BlockedConv') return sizeOf(shape) * sizeOf(y.shape.slice(1));
   return op === 'ConvTranspose' ? sizeOf(x.shape) * sizeOf(y.shape.slice(1)) : undefined;
 }
 

@@ -1,40 +1,17 @@
-/**
- * Filters as convolutions take them, and their gradients. A constant filter is transposed when the model is written;
- * one that changes from call to call, as in training, is transposed at every call, for which ONNX Runtime has fast
- * kernels where one axis moves past a block of others: 20 to 60 microseconds for 128 to 128 channels, 340 to 440 with
- * the axes as they are.
- */
+/** Filters as convolutions take them, and their gradients. */
+import { filterOf } from '../graph/filter.ts';
 import { type Graph, isConstant, sizeOf, type Value } from '../graph/graph.ts';
 import { planar } from '../graph/layout.ts';
 import { concat, fill, pad, reduce, reshape, reverse, transpose } from '../graph/ops.ts';
 import { placesOf, taps, type Windows } from './windows.ts';
 
 /** A filter of TensorFlow.js, [height, width, in, out], as [out, in, height, width]. */
-export function filterPlanes(g: Graph, filter: Value): Value {
-  if (isConstant(filter)) return transpose(g, filter, [3, 2, 0, 1]);
-  const [height = 1, width = 1, inputs = 1, outputs = 1] = filter.shape;
-  const ofTaps = reshape(g, filter, [height * width, inputs, outputs]);
-  return tapsLast(g, transpose(g, ofTaps, [0, 2, 1]), [outputs, inputs, height, width]);
-}
+export const filterPlanes = (g: Graph, filter: Value): Value =>
+  isConstant(filter) ? transpose(g, filter, [3, 2, 0, 1]) : filterOf(g, filter, false);
 
 /** A filter turned by 180 degrees with its channel axes swapped, [in, out, height, width], as gradients take it. */
-export function turnedPlanes(g: Graph, filter: Value): Value {
-  if (isConstant(filter)) return transpose(g, reverse(g, filter, [0, 1]), [2, 3, 0, 1]);
-  const [height = 1, width = 1, inputs = 1, outputs = 1] = filter.shape;
-  const ofTaps = reshape(g, filter, [height * width, inputs, outputs]);
-  return tapsLast(g, reverse(g, ofTaps, [0]), [inputs, outputs, height, width]);
-}
-
-/**
- * [taps, a, b] as [a, b, height, width]. As an Einsum, into which ONNX Runtime does not look: it would merge a
- * transpose with the reshapes and transposes around it into one of four axes.
- */
-function tapsLast(g: Graph, ofTaps: Value, shape: readonly number[]): Value {
-  const [a = 1, b = 1, height = 1, width = 1] = shape;
-  const matrix = reshape(g, ofTaps, [height * width, a * b]);
-  const type = { shape: [a * b, height * width], dtype: matrix.dtype };
-  return reshape(g, g.operation('Einsum', [matrix], type, { equation: 'tc->ct' }), shape);
-}
+export const turnedPlanes = (g: Graph, filter: Value): Value =>
+  isConstant(filter) ? transpose(g, reverse(g, filter, [0, 1]), [2, 3, 0, 1]) : filterOf(g, filter, true);
 
 /** `x` with `ahead` zeros ahead of it along an axis, or so many numbers less, cut or filled up to `length`. */
 function moved(g: Graph, x: Value, axis: number, ahead: number, length: number): Value {

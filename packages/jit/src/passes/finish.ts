@@ -1,10 +1,11 @@
 /**
  * Runs the passes over a traced graph before it is written: marks go, some results are computed twice, activations and
- * wide convolutions take their fastest form.
+ * convolutions take their fastest form.
  */
 import { AGAIN, MARK } from '@tweedie/core';
 import { createGraph } from '../graph/create-graph.ts';
 import { type Graph, type Operation, reachable, type Value } from '../graph/graph.ts';
+import { filtersIn } from './blocked.ts';
 import { rematerialized } from './recompute.ts';
 import { type Activations, written } from '../graph/swish.ts';
 import { type Transformed, winograd, winogradIn } from './winograd.ts';
@@ -35,17 +36,29 @@ function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGr
 
 const withoutMarks: Rewriting = (_, __, { op, inputs: [x] }) => (op === MARK ? x : undefined);
 
-export function finished(outputs: readonly Value[], activations: Activations): Value[] {
+export interface Target {
+  readonly activations?: Activations;
+  /** Channels of a block in ONNX Runtime's fastest convolutions on this machine; 1, the default, where it has none. */
+  readonly blockWidth?: number;
+}
+
+/** The outputs of a graph as they are written for a target. */
+export function finished(
+  outputs: readonly Value[],
+  { activations = 'fast', blockWidth = 1 }: Target = {},
+): readonly Value[] {
   const repeated = rematerialized(createGraph(), rewrite(outputs, withoutMarks));
   const wide = activations === 'fast' ? winogradIn(repeated) : new Set<Value>();
   const known: Transformed = new Map();
-  const inFastestForm: Rewriting = (g, value, { op, inputs, attributes }) => {
+  const withFilter = filtersIn(blockWidth);
+  const inFastestForm: Rewriting = (g, value, operation) => {
+    const { op, inputs, attributes } = operation;
     const [x, filter] = inputs;
     // Nothing is merged any more.
     if (op === AGAIN) return x;
     if (x !== undefined && filter !== undefined && wide.has(value))
       return winograd(g, value, x, filter, attributes['pads'] as readonly number[], known);
-    return written(g, op, inputs, activations);
+    return withFilter(g, value, operation) ?? written(g, op, inputs, activations);
   };
   return rewrite(repeated, inFastestForm, createGraph(false));
 }

@@ -11,9 +11,14 @@ const { onnx } = proto;
 const OPSET = 18;
 const IR_VERSION = 8;
 
-/** Operations that ONNX Runtime adds to the standard. */
-const CONTRIBUTED = 'com.microsoft';
-const contributed = new Set(['FusedMatMul', 'QuickGelu']);
+/** Operations that ONNX Runtime adds to the standard, in sets of their own, and what they are called there. */
+const added: { readonly [op: string]: { readonly domain: string; readonly opType?: string } } = {
+  FusedMatMul: { domain: 'com.microsoft' },
+  QuickGelu: { domain: 'com.microsoft' },
+  ReorderInput: { domain: 'com.microsoft.nchwc' },
+  ReorderOutput: { domain: 'com.microsoft.nchwc' },
+  BlockedConv: { domain: 'com.microsoft.nchwc', opType: 'Conv' },
+};
 
 const elementTypes: { readonly [D in Dtype]: number } = {
   float32: onnx.TensorProto.DataType.FLOAT,
@@ -92,8 +97,8 @@ function nodeOf(value: Value, { op, inputs, attributes }: Operation, nameOf: Nam
   const { opType, position } = operator(op);
   return {
     name: nodeName(value),
-    opType,
-    domain: contributed.has(opType) ? CONTRIBUTED : '',
+    opType: added[op]?.opType ?? opType,
+    domain: added[op]?.domain ?? '',
     input: inputs.map(nameOf),
     output: Array.from({ length: outputsOf[opType] ?? 1 }, (_, i) =>
       i === position ? nameOf(value) : outputName(value, i),
@@ -142,7 +147,7 @@ export function encode(
     producerName: 'tweedie',
     opsetImport: [
       { domain: '', version: OPSET },
-      ...(nodes.some(({ domain }) => domain === CONTRIBUTED) ? [{ domain: CONTRIBUTED, version: 1 }] : []),
+      ...[...new Set(nodes.flatMap(({ domain }) => domain || []))].map((domain) => ({ domain, version: 1 })),
     ],
     graph: {
       name: 'jit',

@@ -16,13 +16,11 @@ import {
   withoutHiddenInputs,
 } from '@tweedie/core';
 import { tracingBackend } from './backend.ts';
-import { finished } from '../passes/finish.ts';
 import { createGraph } from '../graph/create-graph.ts';
 import { type Dtype, type Graph, reachable, type Value } from '../graph/graph.ts';
 import { reshape, sliceAxis } from '../graph/ops.ts';
 import { withSources } from './source.ts';
 import { refusedAt } from './source-line.ts';
-import type { Activations } from '../graph/swish.ts';
 
 /** The name of the input that holds all numbers among the arguments, as one vector. */
 export const SCALARS = 'scalars';
@@ -30,6 +28,7 @@ export const inputName = (index: number): string => `in${index}`;
 
 export type Trace = {
   readonly inputs: readonly Value[];
+  /** As they were traced; `finished` makes of them what is written. */
   readonly outputs: readonly Value[];
   /** The result with the position among the outputs in place of each tensor or number. */
   readonly result: TensorTree;
@@ -55,7 +54,6 @@ export function refuseWhileTracing(): void {
 export interface TraceOptions {
   /** Record where each value comes from. It doubles the time of a trace. */
   readonly sources?: boolean;
-  readonly activations?: Activations;
   /** The name of an input that is a tensor, by its place among the leaves of the arguments. */
   readonly names?: (index: number) => string;
 }
@@ -88,7 +86,7 @@ function whileTracing<T>(graph: Graph, sources: boolean, body: (backend: Backend
 export function trace(
   fn: (...args: never) => TensorTree,
   args: readonly TensorTree[],
-  { sources = false, activations = 'fast', names = inputName }: TraceOptions = {},
+  { sources = false, names = inputName }: TraceOptions = {},
 ): Trace {
   const graph = createGraph();
   const leaves = leavesOf(args);
@@ -123,6 +121,6 @@ export function trace(
         (leaf) => outputs.push(backend.value(typeof leaf === 'number' ? tf.scalar(leaf) : leaf)) - 1,
       );
     });
-    return { inputs, outputs: finished(outputs, activations), result, cost: count(outputs) };
+    return { inputs, outputs, result, cost: count(outputs) };
   });
 }

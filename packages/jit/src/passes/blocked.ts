@@ -1,0 +1,38 @@
+/**
+ * Convolutions with filters that are no constants, in the layout of ONNX Runtime's fastest kernels: channels in blocks
+ * that fill a register, the numbers of a block side by side. Where filters are constants ONNX Runtime does so itself.
+ */
+import { FILTER, inBlocks, inPlanes } from '../graph/filter.ts';
+import type { Graph, Operation, Value } from '../graph/graph.ts';
+
+/** A convolution of an image in blocks of channels; its filter and result lie in blocks too. */
+export const BLOCKED = 'BlockedConv';
+
+type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
+
+/**
+ * Writes each `Filter`, and each convolution with one in blocks of `width` channels where they are whole blocks;
+ * undefined for other operations. A width of 1 leaves convolutions as they are.
+ */
+export function filtersIn(width: number): Rewriting {
+  const filters = new Map<Value, Operation>();
+  const blocks = new Map<Value, Value>();
+  return (g, { shape }, operation) => {
+    const { op, inputs, attributes } = operation;
+    if (op === FILTER) {
+      const planes = inPlanes(g, shape, operation);
+      filters.set(planes, operation);
+      return planes;
+    }
+    const [x, planes] = inputs;
+    if (op !== 'Conv' || width === 1 || x === undefined || planes === undefined) return undefined;
+    const filter = filters.get(planes);
+    const isWhole = planes.shape.slice(0, 2).every((channels) => channels % width === 0);
+    if (filter === undefined || !isWhole) return undefined;
+    const ordered = blocks.get(planes) ?? inBlocks(g, planes.shape, filter, width);
+    blocks.set(planes, ordered);
+    const type = { shape, dtype: 'float32' } as const;
+    const made = g.operation(BLOCKED, [g.operation('ReorderInput', [x], x), ordered], type, attributes);
+    return g.operation('ReorderOutput', [made], type, { channels: shape[1] ?? 1 });
+  };
+}
