@@ -1,7 +1,7 @@
 /**
  * Images stay [batch, height, width, channels] in user code. ONNX convolves [batch, channels, height, width]: of the
  * transposes placed around each operation those between two convolutions vanish (layout.ts), and ONNX Runtime's blocked
- * kernels run near peak when the filter is a constant.
+ * kernels run near peak (passes/blocked.ts).
  */
 import { tf } from '@tweedie/core';
 import type { Graph, Value } from '../graph/graph.ts';

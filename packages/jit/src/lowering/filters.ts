@@ -2,7 +2,7 @@
 import { filterOf } from '../graph/filter.ts';
 import { type Graph, isConstant, sizeOf, type Value } from '../graph/graph.ts';
 import { planar } from '../graph/layout.ts';
-import { concat, fill, pad, reduce, reshape, reverse, transpose } from '../graph/ops.ts';
+import { concat, fill, mul, pad, reduce, reshape, reverse, transpose } from '../graph/ops.ts';
 import { placesOf, taps, type Windows } from './windows.ts';
 
 /** A filter of TensorFlow.js, [height, width, in, out], as [out, in, height, width]. */
@@ -21,12 +21,41 @@ function moved(g: Graph, x: Value, axis: number, ahead: number, length: number):
   // Nothing of x is left.
   if (ahead >= length || behind >= length) return fill(g, 0, x.dtype, shape);
   const run = sizeOf(inner);
+  if (length === own && own * run < SHORT) return movedTogether(g, x, axis, ahead * run);
   const rows = reshape(g, x, [sizeOf(x.shape.slice(0, axis)), own * run]);
   const padding = [
     [0, 0],
     [ahead * run, behind * run],
   ] as const;
   return reshape(g, pad(g, rows, padding), shape);
+}
+
+/**
+ * Rows of fewer numbers than this are moved as one, and what comes from another row is then set to zero: one by one 96
+ * planes of 16 images of 16 x 16 take 180 microseconds, together 70.
+ */
+const SHORT = 32;
+/** The fewest numbers that a mask is made for and repeated over the rest. */
+const MASKED = 256;
+
+/** Rows along the axes from `axis` on, their numbers moved back by `ahead` with zeros in front. */
+function movedTogether(g: Graph, x: Value, axis: number, ahead: number): Value {
+  if (ahead === 0) return x;
+  const shifted = pad(g, reshape(g, x, [1, sizeOf(x.shape)]), [
+    [0, 0],
+    [ahead, -ahead],
+  ]);
+  const row = sizeOf(x.shape.slice(axis));
+  const outer = x.shape.findLastIndex((_, from) => from <= axis && sizeOf(x.shape.slice(from)) >= MASKED);
+  const masked = sizeOf(x.shape.slice(Math.max(0, outer)));
+  const isOwn = (i: number): boolean => (i % row) - ahead >= 0 && (i % row) - ahead < row;
+  const mask = Float32Array.from({ length: masked }, (_, i) => (isOwn(i) ? 1 : 0));
+  const kept = mul(
+    g,
+    reshape(g, shifted, [sizeOf(x.shape) / masked, masked]),
+    g.constant(mask, { shape: [1, masked], dtype: 'float32' }),
+  );
+  return reshape(g, kept, x.shape);
 }
 
 /**
