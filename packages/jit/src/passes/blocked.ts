@@ -5,9 +5,6 @@
 import { FILTER, inBlocks, inPlanes } from '../graph/filter.ts';
 import type { Graph, Operation, Value } from '../graph/graph.ts';
 
-/** A convolution of an image in blocks of channels; its filter and result lie in blocks too. */
-export const BLOCKED = 'BlockedConv';
-
 type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
 
 /**
@@ -32,7 +29,7 @@ export function filtersIn(width: number): Rewriting {
     const ordered = blocks.get(planes) ?? inBlocks(g, planes.shape, filter, width);
     blocks.set(planes, ordered);
     const type = { shape, dtype: 'float32' } as const;
-    const made = g.operation(BLOCKED, [g.operation('ReorderInput', [x], x), ordered], type, attributes);
+    const made = g.operation('BlockedConv', [g.operation('ReorderInput', [x], x), ordered], type, attributes);
     return g.operation('ReorderOutput', [made], type, { channels: shape[1] ?? 1 });
   };
 }
