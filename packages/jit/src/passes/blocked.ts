@@ -5,7 +5,11 @@
 import { FILTER, inBlocks, inPlanes } from '../graph/filter.ts';
 import type { Graph, Operation, Value } from '../graph/graph.ts';
 
-type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
+/**
+ * Gives the value that replaces one of the old graph, or undefined to keep its operation, whose inputs are of the new
+ * graph.
+ */
+export type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
 
 /**
  * Writes each `Filter`, and each convolution with one in blocks of `width` channels where they are whole blocks;

@@ -10,12 +10,6 @@ import { rematerialized } from './recompute.ts';
 import { type Activations, written } from '../graph/swish.ts';
 import { type Transformed, winograd, winogradIn } from './winograd.ts';
 
-/**
- * Gives the value that replaces one of the old graph, or undefined to keep its operation, whose inputs are of the new
- * graph.
- */
-type Rewriting = (g: Graph, value: Value, operation: Operation) => Value | undefined;
-
 /** The same outputs with some operations replaced, simplified again. */
 function rewrite(outputs: readonly Value[], replace: Rewriting, graph = createGraph()): Value[] {
   const rewritten = new Map<Value, Value>();
