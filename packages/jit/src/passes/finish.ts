@@ -4,8 +4,8 @@
  */
 import { AGAIN, MARK } from '@tweedie/core';
 import { createGraph } from '../graph/create-graph.ts';
-import { type Graph, type Operation, reachable, type Value } from '../graph/graph.ts';
-import { filtersIn } from './blocked.ts';
+import { reachable, type Value } from '../graph/graph.ts';
+import { filtersIn, type Rewriting } from './blocked.ts';
 import { rematerialized } from './recompute.ts';
 import { type Activations, written } from '../graph/swish.ts';
 import { type Transformed, winograd, winogradIn } from './winograd.ts';
