@@ -49,14 +49,9 @@ export function exportOnnx(
   try {
     const parameters = given ?? parametersOf(fn, args.length);
     const inputNames = args.flatMap((tree, i) => pathsOf(tree, parameters[i] ?? `argument${i}`));
-    const {
-      inputs,
-      outputs: traced,
-      result,
-    } = trace(fn, args, {
-      names: (index) => at(inputNames, index, 'input name'),
-    });
-    const outputs = finished(traced, { activations: 'standard' });
+    const traced = trace(fn, args, { names: (index) => at(inputNames, index, 'input name') });
+    const { inputs, result } = traced;
+    const outputs = finished(traced.outputs, { activations: 'standard' });
     const taken = new Set(inputNames);
     const free = (name: string): string => (taken.has(name) ? free(`result.${name}`) : name);
     const names = pathsOf(result, typeof result === 'number' || Array.isArray(result) ? 'result' : '').map(free);

@@ -26,10 +26,10 @@ export function filtersIn(width: number): Rewriting {
       return planes;
     }
     const [x, planes] = inputs;
-    if (op !== 'Conv' || width === 1 || x === undefined || planes === undefined) return undefined;
-    const filter = filters.get(planes);
-    const isWhole = planes.shape.slice(0, 2).every((channels) => channels % width === 0);
-    if (filter === undefined || !isWhole) return undefined;
+    if (op !== 'Conv' || attributes['group'] !== 1 || width === 1) return undefined;
+    const filter = planes && filters.get(planes);
+    if (x === undefined || planes === undefined || filter === undefined) return undefined;
+    if (planes.shape.slice(0, 2).some((channels) => channels % width !== 0)) return undefined;
     const ordered = blocks.get(planes) ?? inBlocks(g, planes.shape, filter, width);
     blocks.set(planes, ordered);
     const type = { shape, dtype: 'float32' } as const;
