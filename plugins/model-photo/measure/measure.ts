@@ -23,7 +23,7 @@ const { values } = parseArgs({
   options: {
     weights: { type: 'string', default: join(import.meta.dirname, '../weights.safetensors') },
     out: { type: 'string', default: 'runs/measure-photo' },
-    only: { type: 'string', default: 'tuning,one-step,whole,posterior,inpaint,whole-inpaint,super-resolution' },
+    only: { type: 'string', default: 'all' },
     crops: { type: 'string', default: '64' },
     samples: { type: 'string', default: '16' },
     threads: { type: 'string' },
@@ -71,40 +71,62 @@ const common = {
 /** `chosen` on crops of seed 2, as the rivals' options are: see the README. */
 const linear = (
   operator: PluginReference,
+  sigmaY: number,
   chosen: { readonly options: Readonly<Record<string, number | boolean>>; readonly scheduler: PluginReference },
 ): ExperimentInput => ({
   ...common,
   images: { dataset: cropsOf(1), count: crops },
   operators: [operator],
-  sigmaY: 0.01,
+  sigmaY,
   methods: [{ id: 'dps-w', ...chosen }],
   samples,
 });
-const filling = linear(
-  { id: 'inpaint', options: { pattern: 'random', rate: 0.7 } },
-  { options: { enhanced: true }, scheduler: edm({ steps: 30, sigmaMax: 20, sigmaMin: 0.01 }) },
-);
+const hidden = { id: 'inpaint', options: { pattern: 'random', rate: 0.7 } };
+const filling = linear(hidden, 0.01, {
+  options: { enhanced: true },
+  scheduler: edm({ steps: 30, sigmaMax: 20, sigmaMin: 0.01 }),
+});
+const noisyFilling = linear(hidden, 0.1, {
+  options: { enhanced: true, scale: 2 },
+  scheduler: { id: 'ddpm', options: { steps: 50 } },
+});
+const ofPhotographs = { images: { dataset: photographs, count: 8 }, chunk: 1 };
+/** What the schedule does to draws: converged ones, and those that start too low, stop too early, or add noise. */
+const schedules = [
+  ...[10, 25, 60].map((steps) => edm({ steps, sigmaMax: 10, sigmaMin: 0.01 })),
+  edm({ steps: 25, sigmaMax: 20, sigmaMin: 0.01 }),
+  ...[18, 25, 40].map((steps) => edm({ steps, sigmaMax: 80, sigmaMin: 0.01 })),
+  ...[50, 100, 200].map((steps) => ({ id: 'ddpm', options: { steps } })),
+];
 const experiments: Readonly<Record<string, () => ExperimentInput>> = {
   'one-step': () => ({ ...common, images: { dataset: cropsOf(1), count: crops }, methods: [oneStep] }),
-  whole: () => ({
-    ...common,
-    images: { dataset: photographs, count: 8 },
-    methods: [oneStep],
-    chunk: 1,
-  }),
+  whole: () => ({ ...common, methods: [oneStep], ...ofPhotographs }),
   posterior: () => ({
     ...common,
     images: { dataset: cropsOf(1), count: crops },
-    methods: [{ id: 'exact', scheduler: edm({ steps: 10, sigmaMax: 10, sigmaMin: 0.01 }) }],
+    methods: [{ id: 'exact', scheduler: edm({ steps: 40, sigmaMax: 80, sigmaMin: 0.01 }) }],
     samples,
   }),
+  levels: () => ({
+    ...common,
+    images: { dataset: cropsOf(1), count: Math.min(crops, 24) },
+    sigmaY: 0.1,
+    methods: schedules.map(({ id, options }) => ({
+      id: 'exact',
+      label: [id, ...Object.values(options)].join(' '),
+      scheduler: { id, options },
+    })),
+    samples: 6,
+  }),
   inpaint: () => filling,
-  'whole-inpaint': () => ({ ...filling, images: { dataset: photographs, count: 8 }, chunk: 1 }),
+  'inpaint-noisy': () => noisyFilling,
+  'whole-inpaint': () => ({ ...filling, ...ofPhotographs }),
+  'whole-inpaint-noisy': () => ({ ...noisyFilling, ...ofPhotographs }),
   'super-resolution': () =>
-    linear(
-      { id: 'super-resolution', options: { factor: 4 } },
-      { options: { scale: 4 }, scheduler: { id: 'ddpm', options: { steps: 100 } } },
-    ),
+    linear({ id: 'super-resolution', options: { factor: 4 } }, 0.01, {
+      options: { scale: 4 },
+      scheduler: { id: 'ddpm', options: { steps: 100 } },
+    }),
 };
 
 type Stack = Map<string, SafetensorsInput>;
@@ -113,8 +135,8 @@ const stacked = (shape: readonly number[], rows: readonly Float32Array[]): Safet
   shape: [rows.length, ...shape],
   data: Float32Array.from(rows.flatMap((row) => [...row])),
 });
-const write = (name: string, tensors: Stack): void => {
-  const facts = { weights: sha256(readFileSync(weights)), samples: String(samples) };
+const write = (name: string, tensors: Stack, drawn = 0): void => {
+  const facts = { weights: sha256(readFileSync(weights)), samples: String(drawn) };
   writeFileSync(join(out, `${name}.safetensors`), encodeSafetensors(tensors, facts));
   process.stdout.write(`${join(values.out, `${name}.safetensors`)}\n`);
 };
@@ -124,6 +146,7 @@ type Index = {
   readonly rows: readonly {
     readonly operator: string;
     readonly sigmaY: number;
+    readonly label: string;
     readonly problems: readonly string[];
     readonly cells: readonly (readonly string[])[];
   }[];
@@ -132,15 +155,16 @@ const meanOf = (parts: readonly Float32Array[]): Float32Array =>
   at(parts, 0, 'sample').map((_, k) => parts.reduce((sum, part) => sum + (part[k] ?? 0), 0) / parts.length);
 
 /**
- * The problems of a run and, by operator and noise, the mean of each one's samples as `restored` and one of them as
- * `sample`.
+ * The problems of a run and, by operator and noise, and by the row's label where there are several, the mean of each
+ * one's samples as `restored` and one of them as `sample`.
  */
 const collect = async (folder: string): Promise<Stack> => {
   const results = await openResults(folder);
   try {
     const { rows } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as Index;
     const tensors: Stack = new Map();
-    for (const { operator, sigmaY, problems, cells } of rows) {
+    const several = new Set(rows.map(({ label }) => label)).size > 1;
+    for (const { operator, sigmaY, label, problems, cells } of rows) {
       const columns = new Map<string, { shape: readonly number[]; images: Float32Array[] }>();
       const add = (name: string, shape: readonly number[], data: Float32Array): void => {
         const column = columns.get(name) ?? { shape, images: [] };
@@ -158,7 +182,7 @@ const collect = async (folder: string): Promise<Stack> => {
         add('sample', shape, at(drawn, 0, 'sample'));
       }
       for (const [name, { shape, images }] of columns)
-        tensors.set(`${operator} ${sigmaY}/${name}`, stacked(shape, images));
+        tensors.set(`${operator} ${sigmaY}${several ? ` ${label}` : ''}/${name}`, stacked(shape, images));
     }
     return tensors;
   } finally {
@@ -166,7 +190,8 @@ const collect = async (folder: string): Promise<Stack> => {
   }
 };
 
-for (const name of values.only.split(',')) {
+const all = ['tuning', ...Object.keys(experiments)];
+for (const name of values.only === 'all' ? all : values.only.split(',')) {
   if (name === 'tuning') {
     const container = createContainer({ registry: openRegistry({ folders: [] }), files: createFiles('.') });
     const { imageShape, size, item } = await container.plugin('dataset', cropsOf(2));
@@ -187,8 +212,7 @@ for (const name of values.only.split(',')) {
     continue;
   }
   const recipe = experiments[name]?.();
-  if (recipe === undefined)
-    throw new ConfigError('--only', `there is no experiment ${name}.`, `Take of: tuning,${Object.keys(experiments)}.`);
+  if (recipe === undefined) throw new ConfigError('--only', `there is no experiment ${name}.`, `Take of: ${all}.`);
   const folder = join(out, name);
   const { table, failures } = await compare({ recipe: { title: name, ...recipe }, out: folder });
   process.stdout.write(`${table}\n`);
@@ -198,5 +222,5 @@ for (const name of values.only.split(',')) {
       `${failures.length} samples failed.`,
       'See the table above; a mean needs all of them.',
     );
-  write(name, await collect(folder));
+  write(name, await collect(folder), recipe.samples ?? 1);
 }

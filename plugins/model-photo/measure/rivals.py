@@ -44,11 +44,14 @@ def nlm(y, sigma, h, patch_size, patch_distance, told, fast_mode):
     return denoise_nl_means(y, h=h * sigma, sigma=np.sqrt(told) * sigma, **options)
 
 
+# The share of the pixels that inpainting hides.
+HIDDEN = 0.7
+
 # Options that are tuned: where the search starts, and all values that it may take.
 GRIDS = {
     tv: dict(weight=(1.0, (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 2.0))),
     nlm: dict(
-        h=(0.6, (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)),
+        h=(0.6, (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0)),
         patch_size=(5, (3, 4, 5, 6, 7)),
         patch_distance=(9, (5, 7, 9, 11, 15, 21)),
         told=(1, (0, 0.5, 1)),
@@ -66,9 +69,17 @@ def neighbours(options, grid):
                 yield {**options, name: values[other]}
 
 
-def tune(method, sigma, truths):
-    """Options that no move of a single one improves: mean PSNR on the crops `truths`, with noise of a fixed seed."""
-    noisy = truths + sigma * np.random.default_rng(0).standard_normal(truths.shape).astype("f4")
+def filled(y, hidden):
+    """`y` with its hidden pixels filled in biharmonically."""
+    return inpaint_biharmonic(y, hidden, channel_axis=-1)
+
+
+def tune(method, sigma, truths, share=0):
+    """Options that no move of a single one improves: mean PSNR on the crops `truths`, with noise of a fixed seed and a `share` of the pixels filled in."""
+    random = np.random.default_rng(0)
+    noisy = truths + sigma * random.standard_normal(truths.shape).astype("f4")
+    if share > 0:
+        noisy = [filled(y, random.random(y.shape[:2]) < share) for y in noisy]
     seen = {}
 
     def score(options):
@@ -80,7 +91,7 @@ def tune(method, sigma, truths):
     best = {name: start for name, (start, _) in GRIDS[method].items()}
     while (better := max(neighbours(best, GRIDS[method]), key=score)) and score(better) > score(best):
         best = better
-    print(f"tuned {method.__name__} at {sigma}: {score(best):.2f} dB of {len(seen)} tried, {json.dumps(best)}")
+    print(f"tuned {method.__name__} at {sigma}{' on pictures filled in' if share > 0 else ''}: {score(best):.2f} dB of {len(seen)} tried, {json.dumps(best)}")
     return best
 
 
@@ -95,30 +106,36 @@ def rivals_of(operator, sigma, group, options_of):
     """What each rival makes of the measurements of a group, by name."""
     y, shape = group["y"], group["x0"].shape[1:]
     if operator == "identity":
-        return {m.__name__: [m(one, sigma, **options_of(m, sigma)) for one in y] for m in (tv, nlm)}
+        return {m.__name__: [m(one, sigma, **options_of(m, sigma, 0)) for one in y] for m in (tv, nlm)}
     if operator == "inpaint":
-        hidden = [mask[..., 0] < 0.5 for mask in group["drawn/0"]]
-        return {"biharmonic": [inpaint_biharmonic(one, m, channel_axis=-1) for one, m in zip(y, hidden)]}
+        fills = [filled(one, mask[..., 0] < 0.5) for one, mask in zip(y, group["drawn/0"])]
+        chosen = options_of(nlm, sigma, HIDDEN)
+        return {"biharmonic": fills, "biharmonic, nlm": [nlm(one, sigma, **chosen) for one in fills]}
     return {
         "bicubic": [bicubic(one, shape) for one in y],
         "cubic spline": [resize(one, shape, order=3, mode="edge", anti_aliasing=False) for one in y],
     }
 
 
-def conditions(sigma, samples, group, seed=0):
+def conditions(row, sigma, samples, group, seed=0):
     """What posterior samples must hold for A = I (docs/methods.md 6.4): the squared error of one sample over that of the mean of the others, with a 95 %
-    bootstrap interval over the images; standard deviation of y - sample over sigmaY; its correlation with the sample."""
+    bootstrap interval over the images; from it the variance of the samples over the squared error of the mean of infinitely many, 1 for draws; standard
+    deviation of y - sample over sigmaY; its correlation with the sample."""
     x0, y, sample, restored = (group[key].astype(float) for key in ("x0", "y", "sample", "restored"))
     others = (samples * restored - sample) / (samples - 1)
     one, mean = (np.mean((x - x0) ** 2, axis=(1, 2, 3)) for x in (sample, others))
     drawn = np.random.default_rng(seed).integers(len(one), size=(10_000, len(one)))
-    low, high = np.quantile(one[drawn].sum(1) / mean[drawn].sum(1), (0.025, 0.975))
     rest = y - sample
     expected = 2 * (samples - 1) / samples
+    ratio, low, high = one.sum() / mean.sum(), *np.quantile(one[drawn].sum(1) / mean[drawn].sum(1), (0.025, 0.975))
+    spread, *ends = ((r - 1) / (1 - r / (samples - 1)) for r in (ratio, low, high))
     return (
-        f"| {sigma} | {len(one)} | {one.sum() / mean.sum():.3f} [{low:.3f}, {high:.3f}] | {expected:.3f} | {rest.std() / sigma:.3f} "
+        f"| {row} | {len(one)} | {ratio:.3f} [{low:.3f}, {high:.3f}] | {expected:.3f} | {spread:.2f} [{ends[0]:.2f}, {ends[1]:.2f}] | {rest.std() / sigma:.3f} "
         f"| {np.corrcoef(rest.ravel(), sample.ravel())[0, 1]:+.4f} |"
     )
+
+
+EXPERIMENTS = ("one-step", "posterior", "levels", "whole", "inpaint", "whole-inpaint", "inpaint-noisy", "whole-inpaint-noisy", "super-resolution")
 
 
 def main(folder, count):
@@ -126,9 +143,9 @@ def main(folder, count):
     if not (folder / "tuning.safetensors").exists():
         sys.exit(f"{folder / 'tuning.safetensors'} is not there. Run measure.ts first, with --out {folder}.")
     truths = read(folder / "tuning.safetensors")[0]["x0"][:count]
-    options_of = cache(lambda method, sigma: tune(method, sigma, truths))
+    options_of = cache(lambda method, sigma, share: tune(method, sigma, truths, share))
     lines, held, weights = [], [], set()
-    for name in ("one-step", "posterior", "whole", "inpaint", "whole-inpaint", "super-resolution"):
+    for name in EXPERIMENTS:
         path = folder / f"{name}.safetensors"
         if not path.exists():
             continue
@@ -136,9 +153,11 @@ def main(folder, count):
         weights.add(facts["weights"][:12])
         for row in sorted({key.split("/")[0] for key in tensors}):
             group = {key.split("/", 1)[1]: value for key, value in tensors.items() if key.split("/")[0] == row}
-            operator, sigma = row.rsplit(" ", 1)
-            if name == "posterior" and (samples := int(facts["samples"])) > 1:
-                held.append(conditions(float(sigma), samples, group))
+            operator, sigma = row.split(" ")[:2]
+            if name in ("posterior", "levels") and (samples := int(facts["samples"])) > 1:
+                held.append(conditions(f"{name}, {row}", float(sigma), samples, group))
+            if name == "levels":
+                continue
             ours = np.array([psnr(*pair) for pair in zip(group["restored"], group["x0"])])
             for rival, made in rivals_of(operator, float(sigma), group, options_of).items():
                 theirs = np.array([psnr(*pair) for pair in zip(made, group["x0"])])
@@ -154,8 +173,8 @@ def main(folder, count):
     print("\n".join(lines))
     if held:
         print("\nPosterior samples, A = I: squared error of a sample over that of the mean of the others; y - sample\n")
-        print("| sigmaY | n | ratio, 95 % | expected | std / sigmaY | correlation with the sample |")
-        print("|---|---|---|---|---|---|")
+        print("| experiment, problem, sigmaY | n | ratio, 95 % | expected | spread, 95 % | std / sigmaY | correlation with the sample |")
+        print("|---|---|---|---|---|---|---|")
         print("\n".join(held))
 
 
