@@ -9,10 +9,14 @@ import {
   bindGuidance,
   disposeProblem,
   disposeTree,
+  type Image,
+  type LevelTensors,
   type Problem,
   rowsOf,
   sampleBatch,
   stackProblems,
+  type Tensor,
+  tf,
 } from '@tweedie/core';
 import { randomCheckpoint } from '@tweedie/networks';
 import { relativeDifference, randomProblems, testContainer } from '@tweedie/testing';
@@ -84,6 +88,27 @@ describe.each(methods)('guidance/%s', (id) => {
     given.rows.forEach((row, k) => expect(relativeDifference(row, together.rows[k]!)).toBeLessThan(1e-4));
     problems.forEach(disposeProblem);
   });
+});
+
+it.each([
+  ['self-ensemble', {}],
+  ['tiles', { tile: 4, overlap: 2 }],
+])('through model/%s each image of a batch has its own class', async (id, options) => {
+  const wrapped = await container.plugin('model', {
+    id,
+    options: { ...options, model: { id: 'ddpm-vp', options: { weights, ...config } } },
+  });
+  await wrapped.load?.();
+  const step = engine.compile(
+    (x: Image, level: LevelTensors, classes: Tensor) => wrapped.predict(x, level, classes).x0hat,
+  );
+  const x = tf.randomNormal([3, ...imageShape], 0, 1, 'float32', 5) as Image;
+  const level = wrapped.process.levelAt(0.5);
+  const together = rowsOf(await step(x, level, tf.tensor1d(labels, 'int32')));
+  for (const [row, label] of labels.entries()) {
+    const [alone] = rowsOf(await step(x.slice([row], [1]), level, tf.tensor1d([label], 'int32')));
+    expect(relativeDifference(together[row]!, alone!)).toBeLessThan(1e-4);
+  }
 });
 
 it('a model that needs a class says so where neither problem nor option has one', async () => {

@@ -107,6 +107,7 @@ export {
   isImage,
   leavesOf,
   mapTree,
+  repeatRows,
   rowsOf,
   signatureOf,
   stackImages,

@@ -33,6 +33,14 @@ export function traced<T extends TensorTree>(tree: T): Traced<T> {
   return scalars as Traced<T>;
 }
 
+/** A tree whose tensors hold their rows `times` times over, one whole batch after another; numbers stay. */
+export const repeatRows = <T extends TensorTree | undefined>(tree: T, times: number): T =>
+  (tree === undefined || times === 1
+    ? tree
+    : mapTree(tree, (leaf) =>
+        typeof leaf === 'number' ? leaf : tf.concat(Array.from({ length: times }, () => leaf)),
+      )) as T;
+
 /**
  * Puts trees of one structure on top of each other along a new leading axis; the caller owns the result. Numbers have
  * no such axis and must be the same in all trees: a RangeError says which is not.

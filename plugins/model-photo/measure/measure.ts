@@ -68,6 +68,8 @@ const common = {
   chunk: 16,
   engine: { id: 'onnxruntime', options: values.threads === undefined ? {} : { threads: Number(values.threads) } },
 };
+const ofCrops = { images: { dataset: cropsOf(1), count: crops } };
+const averaged = { model: { id: 'self-ensemble', options: { model: common.model } }, chunk: 4 };
 /** `chosen` on crops of seed 2, as the rivals' options are: see the README. */
 const linear = (
   operator: PluginReference,
@@ -75,7 +77,7 @@ const linear = (
   chosen: { readonly options: Readonly<Record<string, number | boolean>>; readonly scheduler: PluginReference },
 ): ExperimentInput => ({
   ...common,
-  images: { dataset: cropsOf(1), count: crops },
+  ...ofCrops,
   operators: [operator],
   sigmaY,
   methods: [{ id: 'dps-w', ...chosen }],
@@ -99,11 +101,13 @@ const schedules = [
   ...[50, 100, 200].map((steps) => ({ id: 'ddpm', options: { steps } })),
 ];
 const experiments: Readonly<Record<string, () => ExperimentInput>> = {
-  'one-step': () => ({ ...common, images: { dataset: cropsOf(1), count: crops }, methods: [oneStep] }),
+  'one-step': () => ({ ...common, ...ofCrops, methods: [oneStep] }),
+  'one-step-self-ensemble': () => ({ ...common, ...ofCrops, methods: [oneStep], ...averaged }),
   whole: () => ({ ...common, methods: [oneStep], ...ofPhotographs }),
+  'whole-self-ensemble': () => ({ ...common, methods: [oneStep], ...averaged, ...ofPhotographs }),
   posterior: () => ({
     ...common,
-    images: { dataset: cropsOf(1), count: crops },
+    ...ofCrops,
     methods: [{ id: 'exact', scheduler: edm({ steps: 40, sigmaMax: 80, sigmaMin: 0.01 }) }],
     samples,
   }),
@@ -119,6 +123,7 @@ const experiments: Readonly<Record<string, () => ExperimentInput>> = {
     samples: 6,
   }),
   inpaint: () => filling,
+  'inpaint-self-ensemble': () => ({ ...filling, ...averaged }),
   'inpaint-noisy': () => noisyFilling,
   'whole-inpaint': () => ({ ...filling, ...ofPhotographs }),
   'whole-inpaint-noisy': () => ({ ...noisyFilling, ...ofPhotographs }),

@@ -135,7 +135,10 @@ def conditions(row, sigma, samples, group, seed=0):
     )
 
 
-EXPERIMENTS = ("one-step", "posterior", "levels", "whole", "inpaint", "whole-inpaint", "inpaint-noisy", "whole-inpaint-noisy", "super-resolution")
+EXPERIMENTS = (
+    *("one-step", "one-step-self-ensemble", "posterior", "levels", "whole", "whole-self-ensemble", "inpaint", "inpaint-self-ensemble"),
+    *("whole-inpaint", "inpaint-noisy", "whole-inpaint-noisy", "super-resolution"),
+)
 
 
 def main(folder, count):

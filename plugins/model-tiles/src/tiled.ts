@@ -6,6 +6,7 @@ import {
   modelForShape,
   type Prediction,
   reflected,
+  repeatRows,
   type Scalar,
   type ScoreModel,
   tf,
@@ -134,7 +135,8 @@ export const tiledModel = (model: ScoreModel, shape: ImageShape, tiling: Tiling,
     ...own,
     imageShape: shape,
     predict(xt, level, condition) {
-      const predict = (tiles: Image): Image => joined(own.predict(tiles, level, condition));
+      const predict = (tiles: Image): Image =>
+        joined(own.predict(tiles, level, repeatRows(condition, tiles.shape[0] / xt.shape[0])));
       return parted(
         shifted(xt, level, (window) => blended(window, predict)),
         channels,
