@@ -19,6 +19,16 @@ export const predictionFromX0 = (xt: Image, x0hat: Image, level: LevelTensors): 
   epsilon: epsilonFromX0(xt, x0hat, level),
 });
 
+/** A prediction with `fn` applied to each of its images. */
+export const mapPrediction = (
+  { x0hat, epsilon, varianceFraction }: Prediction,
+  fn: (image: Image) => Image,
+): Prediction => ({
+  x0hat: fn(x0hat),
+  epsilon: fn(epsilon),
+  ...(varianceFraction && { varianceFraction: fn(varianceFraction) }),
+});
+
 /** grad log p_t(xt), in the units of xt. */
 export const scoreFromEpsilon = (epsilon: Image, level: LevelTensors): Image => epsilon.neg().div(level.noise);
 

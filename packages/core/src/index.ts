@@ -17,6 +17,7 @@ export type {
   PluginReference,
   SchedulerFactory,
 } from './plugin.ts';
+export { asReference } from './plugin.ts';
 export type {
   Coefficients,
   Classes,
@@ -148,6 +149,7 @@ export {
   epsilonFromX0,
   fromEpsilonNetwork,
   fromVe,
+  mapPrediction,
   predictionFromEpsilon,
   predictionFromScore,
   predictionFromX0,

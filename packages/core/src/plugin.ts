@@ -16,6 +16,9 @@ import type {
 
 /** How a recipe or an option names a plugin. */
 export type PluginReference = { readonly id: string; readonly options?: Readonly<Record<string, unknown>> };
+/** A reference that may have been written as an id alone. */
+export const asReference = (given: string | PluginReference): PluginReference =>
+  typeof given === 'string' ? { id: given } : given;
 
 export interface PluginKinds {
   engine: Engine;

@@ -1,6 +1,7 @@
+import { mapPrediction } from './conversions.ts';
 import { ConfigError, showShape } from './errors.ts';
 import { tf } from './tensorflow.ts';
-import type { Image, ImageShape, Prediction, ScoreModel } from './types.ts';
+import type { Image, ImageShape, ScoreModel } from './types.ts';
 
 const sameShape = (a: ImageShape, b: ImageShape): boolean => a.every((size, axis) => size === b[axis]);
 
@@ -40,12 +41,7 @@ const cutTo = (imageShape: ImageShape, model: ScoreModel): ScoreModel => {
       const wide = reflected(reflected(xt, 1, top, rows), 2, left, columns);
       const cut = (image: Image): Image =>
         tf.slice(image, [0, top, left, 0], [-1, imageShape[0], imageShape[1], -1]) as Image;
-      const { x0hat, epsilon, varianceFraction }: Prediction = model.predict(wide, level, condition);
-      return {
-        x0hat: cut(x0hat),
-        epsilon: cut(epsilon),
-        ...(varianceFraction && { varianceFraction: cut(varianceFraction) }),
-      };
+      return mapPrediction(model.predict(wide, level, condition), cut);
     },
   };
 };

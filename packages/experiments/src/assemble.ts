@@ -1,4 +1,5 @@
 import {
+  asReference,
   at,
   canonicalJson,
   ConfigError,
@@ -56,8 +57,6 @@ export type Group = {
 
 const isReference = (part: ReferenceInput | object): part is ReferenceInput =>
   typeof part === 'string' || ('id' in part && !('compile' in part));
-
-const asReference = (reference: ReferenceInput) => (typeof reference === 'string' ? { id: reference } : reference);
 
 const make = async <K extends Kind>(
   container: Container,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import {
+  asReference,
   adjointOf,
   ConfigError,
   createContainer,
@@ -128,7 +129,7 @@ export async function operatorPicture({
     const [height, width] = await container.files.imageShape(path);
     const imageShape = [height, width, 3] as const;
     const x0 = await container.files.readImage(path, { height, width, channels: 3, fit: 'exact' });
-    const reference = typeof given === 'string' ? { id: given } : given;
+    const reference = asReference(given);
     const operator = await container.plugin('operator', reference, { imageShape });
     const [, , channels = 0] = operator.measurementShape;
     const drawable = operator.measurementShape.length === 3 && (channels === 1 || channels === 3);

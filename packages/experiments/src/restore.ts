@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path';
 import {
+  asReference,
   at,
   disposeTree,
   type NoiseLevel,
-  type PluginReference,
   type RegistryOptions,
   type SampleFailure,
   sigmaOf,
@@ -87,8 +87,6 @@ export type RestoredPicture = Pick<Sampled, 'misfits' | 'failures' | 'seconds' |
 
 /** The noise that a clean picture is degraded with where nothing is said. */
 const DEGRADE_NOISE = 0.05;
-
-const asReference = (given: ReferenceInput): PluginReference => (typeof given === 'string' ? { id: given } : given);
 
 /**
  * Restores one picture or several and writes PNG or TIFF files, and a page of each. All pictures are read before the

@@ -83,10 +83,13 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(
     planMemory: bytesWritten(outputs) < PLANNED_BELOW,
   });
 
+  const finish = async (outputs: readonly Value[]): Promise<readonly Value[]> =>
+    finished(outputs, { blockWidth: await blockWidth(options.device) });
+
   async function compile(args: readonly TensorTree[]): Promise<Program> {
     const { inputs, outputs: traced, result, cost: costOfCall } = trace(fn, args);
     compilations++;
-    const outputs = finished(traced, { blockWidth: await blockWidth(options.device) });
+    const outputs = await finish(traced);
     const model = { inputs, outputs };
     const make = () => withModel(model, (written) => createSession(written, settings(outputs)));
     const session = await (pool?.take(model, settings(outputs), make) ?? make());
@@ -130,7 +133,7 @@ export function jit<A extends readonly TensorTree[], R extends TensorTree>(
     refuseWhileTracing();
     const feeds = feedsOf(args);
     const { inputs, outputs: traced } = trace(fn, args, { sources: true });
-    const outputs = finished(traced, { blockWidth: await blockWidth(options.device) });
+    const outputs = await finish(traced);
     return explanationOf(
       outputs,
       await withModel({ inputs, outputs }, (model) => profiled(model, settings(outputs), feeds)),

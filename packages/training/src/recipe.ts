@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { ConfigError, type JsonSchema, type PluginReference, readJson, validate } from '@tweedie/core';
+import { asReference, ConfigError, type JsonSchema, type PluginReference, readJson, validate } from '@tweedie/core';
 import { readDocument } from '@tweedie/files';
 import { type AdmConfig, admPlan } from '@tweedie/networks';
 
@@ -82,8 +82,8 @@ export function readTraining(file: string): Training {
     const { data, validation, loss, ...rest } = validate<Written>(schema, content(), file);
     const recipe: TrainingRecipe = {
       ...rest,
-      data: { ...data, dataset: referenceOf(data.dataset) },
-      ...(validation && { validation: { ...validation, dataset: referenceOf(validation.dataset) } }),
+      data: { ...data, dataset: asReference(data.dataset) },
+      ...(validation && { validation: { ...validation, dataset: asReference(validation.dataset) } }),
       loss: lossOf(loss, file),
     };
     admPlan(recipe.network);
@@ -101,9 +101,6 @@ export function readTraining(file: string): Training {
     };
   });
 }
-
-const referenceOf = (given: string | PluginReference): PluginReference =>
-  typeof given === 'string' ? { id: given } : given;
 
 const usual = {
   edm: { sigma_data: 0.5, mean: -1.2, std: 1.2 },

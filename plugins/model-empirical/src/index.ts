@@ -1,4 +1,5 @@
 import {
+  asReference,
   ConfigError,
   mixtureModel,
   type ModelFactory,
@@ -27,7 +28,7 @@ const LANES = 4;
  * [-1, 1], its `dataRange`. Memory 4 N d bytes; a forward is 4 N d operations a sample.
  */
 export const empirical: ModelFactory<EmpiricalOptions> = async ({ dataset, bandwidth, limit, process }, { plugin }) => {
-  const images = await plugin('dataset', typeof dataset === 'string' ? { id: dataset } : dataset);
+  const images = await plugin('dataset', asReference(dataset));
   const count = Math.min(limit ?? images.size, images.size);
   const shape = showShape(images.imageShape);
   const other = Array.from({ length: count }, (_, i) => images.shapeOf?.(i)).find(

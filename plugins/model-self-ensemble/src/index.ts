@@ -1,9 +1,9 @@
 import {
+  asReference,
   type Image,
   type ModelFactory,
-  modelForShape,
+  mapPrediction,
   type PluginReference,
-  type Prediction,
   repeatRows,
   type ScoreModel,
   tf,
@@ -43,8 +43,7 @@ const symmetriesOf = (height: number, width: number): readonly Symmetry[] =>
  * costs |G| forwards of the model, a gradient as many vjps.
  */
 export const selfEnsemble: ModelFactory<SelfEnsembleOptions> = async ({ model: reference }, { plugin }) => {
-  const named = typeof reference === 'string' ? { id: reference } : reference;
-  const { mixture: _, covariance: __, sizes, ...model } = await plugin('model', named);
+  const { mixture: _, covariance: __, sizes, ...model } = await plugin('model', asReference(reference));
   const averaged = (own: ScoreModel): ScoreModel => {
     const [height, width] = own.imageShape;
     const symmetries = symmetriesOf(height, width);
@@ -60,23 +59,14 @@ export const selfEnsemble: ModelFactory<SelfEnsembleOptions> = async ({ model: r
           symmetries.map((symmetry) => applied(xt, symmetry)),
           0,
         ) as Image;
-        const { x0hat, epsilon, varianceFraction }: Prediction = own.predict(
-          states,
-          level,
-          repeatRows(condition, symmetries.length),
-        );
-        return {
-          x0hat: mean(x0hat),
-          epsilon: mean(epsilon),
-          ...(varianceFraction && { varianceFraction: mean(varianceFraction) }),
-        };
+        return mapPrediction(own.predict(states, level, repeatRows(condition, symmetries.length)), mean);
       },
     };
   };
   if (sizes === undefined) return averaged(model);
   const all: NonNullable<ScoreModel['sizes']> = {
     multipleOf: sizes.multipleOf,
-    forShape: (shape) => ({ ...averaged(modelForShape({ ...model, sizes }, shape)), sizes: all }),
+    forShape: (shape) => ({ ...averaged(sizes.forShape(shape)), sizes: all }),
   };
   return { ...averaged(model), sizes: all };
 };

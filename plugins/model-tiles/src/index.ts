@@ -1,4 +1,4 @@
-import { ConfigError, type ModelFactory, type PluginReference, type ScoreModel } from '@tweedie/core';
+import { asReference, ConfigError, type ModelFactory, type PluginReference, type ScoreModel } from '@tweedie/core';
 import { tiledModel } from './tiled.ts';
 
 export type TilesOptions = {
@@ -29,7 +29,7 @@ const where = 'model/tiles';
  */
 export const tiles: ModelFactory<TilesOptions> = async (options, { plugin }) => {
   const { model: reference } = options;
-  const named = typeof reference === 'string' ? { id: reference } : reference;
+  const named = asReference(reference);
   const { mixture: _, covariance: __, ...model } = await plugin('model', named);
   if (model.sizes === undefined)
     throw new ConfigError(

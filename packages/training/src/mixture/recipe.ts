@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { ConfigError, type JsonSchema, type PluginReference, readJson, validate } from '@tweedie/core';
+import { asReference, ConfigError, type JsonSchema, type PluginReference, readJson, validate } from '@tweedie/core';
 import { readDocument } from '@tweedie/files';
 import type { TrainingData } from '../recipe.ts';
 import type { CovarianceShape } from './parameters.ts';
@@ -79,5 +79,5 @@ export function readMixtureRecipe(file: string): MixtureFile {
 
 const withReference = <D extends { readonly dataset: string | PluginReference }>({ dataset, ...rest }: D) => ({
   ...rest,
-  dataset: typeof dataset === 'string' ? { id: dataset } : dataset,
+  dataset: asReference(dataset),
 });
